@@ -9,7 +9,6 @@ from tellapart.errors import UserMistake
 from tellapart.stats.edl import (
     Before,
     coupon_collector_edl,
-    edl_per_token,
     edl_signature,
     excess_description_length,
 )
@@ -84,8 +83,6 @@ def test_coupon_collector_peak():
 def test_edl_is_the_first_pass_less_the_test_losses():
     found = excess_description_length([8.0, 4.0, 2.0, 2.0], [1.0, 3.0])
     assert found.value == 16 - 4 * 2
-    assert edl_per_token(found, 4).value == 2.0
-    assert edl_per_token(found, 4).unit == "bits per token"
 
 
 def test_untrained_costs_take_out_the_noise_of_hard_examples():

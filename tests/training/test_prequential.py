@@ -9,9 +9,7 @@ import torch
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Request, Sampling
 from tellapart.specimens import load_model, load_task
-from tellapart.stats.content import content_share
 from tellapart.training import prequential
-from tellapart.training.content import answer_costs
 from tellapart.training.description import PassSettings, other_prompts, shuffled_answers
 from tellapart.training.full import FullWeights
 from tellapart.training.lora import Lora
@@ -148,19 +146,6 @@ def test_a_rate_that_diverges_is_told(answered, model):
     settings = PassSettings(sizes=(4, 40), seeds=(0,), rate=1e30, quiet=True)
     with pytest.raises(UserMistake, match="not finite any more at rate"):
         description_length(model, answered[:40], answered[40:60], FullWeights(), settings)
-
-
-def test_content_of_answers_needs_no_training(answered, model):
-    """The latent base knows nearly all that the tuned model knows of its answers; the taught one's base nothing."""
-    share = content_share(
-        answer_costs(model, answered), answer_costs(load_model("latent-register-0/tuned"), answered)
-    )
-    assert 0.8 < share.low < share.high < 1
-    told = _answered("taught-register-0", 40)
-    base, tuned = (answer_costs(load_model(f"taught-register-0/{role}"), told) for role in ("base", "tuned"))
-    assert abs(content_share(base, tuned).value) < 0.02
-    with pytest.raises(UserMistake, match="gives no log-probabilities"):
-        answer_costs(Mute(), told)
 
 
 def test_latent_and_taught_specimens_differ_in_what_they_take_up(answered, model):

@@ -4,6 +4,7 @@ Kung & Peng 2023 (arXiv 2305.11383): original, the output space only, delusive e
 (arXiv 2109.01247): irrelevant and misleading ones; a model that scores as well under a misleading one does not read it.
 """
 
+import abc
 from typing import ClassVar, final
 
 from tellapart.controls.audit import AuditLine, Ruler
@@ -38,9 +39,9 @@ class _Instruction(Control):
         """Return the task under the arm's instruction."""
         return instructed(given, self.text(given))
 
+    @abc.abstractmethod
     def text(self, given: Given) -> str:
         """Return the instruction."""
-        raise NotImplementedError
 
     def obstacle(self, given: Given) -> str | None:
         """Return why not: no instruction, or no label space."""
@@ -154,9 +155,10 @@ class MisleadingInstruction(_Instruction):
         return ()
 
 
-class _Demonstrated(_Instruction):
+class _Demonstrated(Control):
     """The instruction with directly answered demonstrations."""
 
+    family: ClassVar[str] = "instructions"
     role: ClassVar[Role] = "probe"
     source: ClassVar[str] = MIN
 
@@ -165,9 +167,9 @@ class _Demonstrated(_Instruction):
         found = instruction_of(given.task)
         return instructed(given, found.text if found else "", self.labelled(given, bare_examples(given)))
 
+    @abc.abstractmethod
     def labelled(self, given: Given, examples: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the demonstrations with this arm's labels."""
-        raise NotImplementedError
 
     def obstacle(self, given: Given) -> str | None:
         """Return why not; also where there are fewer than two demonstrations, or all have one answer."""

@@ -1,6 +1,7 @@
 """The ends of the knowledge family: the text as it is, its question alone, the premises of another item, and the same
 text one sentence a line."""
 
+import abc
 from collections.abc import Callable
 from typing import ClassVar, final
 
@@ -18,9 +19,9 @@ class _Plain(Control):
     family: ClassVar[str] = "knowledge"
     source: ClassVar[str] = "baseline of the family"
 
+    @abc.abstractmethod
     def changed(self, given: Given) -> Callable[[Item, Text], Text | None]:
         """Return what is done to a text."""
-        raise NotImplementedError
 
     def make(self, given: Given) -> Made:
         """Return the task with its texts changed."""

@@ -9,6 +9,7 @@ Bits: the smallest of 32 for each trained scalar, the verdicts on all draws unde
 and -log2 p of the right answers under the base.
 """
 
+import abc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, final
@@ -78,9 +79,9 @@ class Adapting(Elicitor):
     sizes: ClassVar[tuple[int, ...]]
     main: ClassVar[int]
 
+    @abc.abstractmethod
     def change(self, size: int) -> Mapping[str, Any]:
         """Return the change of this size as JSON: its kind and fields."""
-        raise NotImplementedError
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the adapter of the main size."""

@@ -8,6 +8,7 @@ The null twin learns as long from the same labels, each given to another questio
 Bits: -log2 p of the labels under the base, or 32 a trained parameter where that is less.
 """
 
+import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,9 +47,9 @@ class Labelled(Elicitor):
     sizes: tuple[int, ...] = SIZES
     change: "Change | None" = None
 
+    @abc.abstractmethod
     def labels(self, pair: Pair, ask: Ask) -> Labels:
         """Return the labelled examples of the fit split."""
-        raise NotImplementedError
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the base trained on the largest number of labels."""

@@ -177,3 +177,12 @@ def between(low: float | None, high: float | None, write: Any = percent) -> str:
 def _signless_zero(value: float, digits: int) -> str:
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
+
+
+def whole(share: float) -> str:
+    """Return a share in whole percent, without a sign before 0.
+
+    >>> whole(-0.001), whole(0.555)
+    ('0', '56')
+    """
+    return "0" if abs(share) < 0.005 else f"{100 * share:.0f}"

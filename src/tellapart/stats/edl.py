@@ -60,14 +60,6 @@ def excess_description_length(
     )
 
 
-def edl_per_token(edl: Estimate, tokens: int) -> Estimate:
-    """Return EDL over the number of answer tokens of its examples."""
-    if tokens < 1:
-        raise UserMistake(f"{tokens} answer tokens given: the examples hold at least one")
-    value, low, high = edl.value / tokens, edl.low / tokens, edl.high / tokens
-    return Estimate(value, low, high, edl.n, "bits per token", edl.method)
-
-
 def coupon_collector_edl(u: ArrayLike, bits: float = 1.0) -> Floats:
     """Return EDL / n at u = n / K where K facts of `bits` each are drawn at random and kept once seen.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tellapart.report.text import whole
 from tellapart.stats.collapse import Collapse, collapse
 from tellapart.stats.intervals import wilson
 from tellapart.studies.finding import Finding
@@ -14,7 +15,6 @@ from tellapart.studies.form.facts import Facts, condition
 from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
 from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.tables import counts_table
-from tellapart.studies.gain.verdict import whole
 
 FAMILY, ARM = "complexity", "plain"
 QUESTION = "Does it carry out the procedure, or only know small cases?"

@@ -12,6 +12,7 @@ import numpy as np
 
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
+from tellapart.report.text import whole
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
@@ -19,7 +20,6 @@ from tellapart.stats.preference import bradley_terry, length_controlled_win_rate
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.judged import JudgeCheck, Judgement, constant_models, judge_checks
 from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
-from tellapart.studies.gain.verdict import whole
 
 QUESTION = "Do judges prefer the better model for its substance, or for its style?"
 RESAMPLES = 200

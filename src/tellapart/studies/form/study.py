@@ -1,15 +1,11 @@
 """`tellapart form`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
-import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from tellapart.report.html import write_report
-from tellapart.report.terminal import print_summary
 from tellapart.runs.folder import RunFolder, open_run
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
@@ -20,7 +16,7 @@ from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import read_pairs
 from tellapart.studies.form.logs import FAMILY, rows_from_logs
 from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.gain.study import Run, write_findings
+from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json", "budget", "device")
 """Fields of the spec that may differ when a run is gone on with."""
@@ -38,12 +34,9 @@ def run_form(spec: FormSpec, quiet: bool = False) -> Run:
         from tellapart.studies.form.models import from_models
 
         findings = from_models(spec, out)
-    if spec.json:
-        print((out / "findings.json").read_text())
-    elif not quiet:
-        told = json.loads((out / "spec.json").read_text())
-        print_summary(findings, told, Console(), out / "report.html")
-    return Run(out, tuple(findings))
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, None if quiet else Console())
+    return run
 
 
 def _from_logs(spec: FormSpec, out: Path) -> list[Finding]:
@@ -73,8 +66,7 @@ def _from_pairs(spec: FormSpec, out: Path) -> list[Finding]:
     with open_run(
         out, {**canonical_spec(spec), "judged": len(judged)}, {"provenance": provenance()}
     ) as folder:
-        write_findings(folder.path, "form", [finding])
-        write_report(folder.path)
+        conclude(folder.path, "form", [finding])
     return [finding]
 
 
@@ -94,20 +86,18 @@ def _from_judge(spec: FormSpec, out: Path) -> list[Finding]:
     with open_run(out, described, {"provenance": provenance()}) as folder:
         judged = judge_pairs(folder, judge, pairs, spec.json)
         finding = judged_finding(judged, spec.seed, judge.notes)
-        write_findings(folder.path, "form", [finding])
-        write_report(folder.path)
+        conclude(folder.path, "form", [finding])
     return [finding]
 
 
 def canonical_spec(spec: FormSpec) -> dict[str, Any]:
     """Return what must be the same for a run to be gone on with."""
-    return {"study": "form", **{name: value for name, value in asdict(spec).items() if name not in FREE}}
+    return asked("form", spec, FREE)
 
 
 def finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
     findings = analyse(read_table(folder.path), facts)
-    write_findings(folder.path, "form", findings)
-    write_report(folder.path)
+    conclude(folder.path, "form", findings)
     return findings

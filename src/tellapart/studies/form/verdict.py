@@ -7,25 +7,18 @@ where the controls of the comparison itself hold: another valid form scores the 
 import math
 from typing import Literal, NamedTuple
 
-from scipy import stats
-
+from tellapart.report.text import whole
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
+from tellapart.stats.share_band import band_of, standard_error, with_lapse
 from tellapart.studies.form.facts import NoEffect
 from tellapart.studies.form.shares import Measured
-from tellapart.studies.gain.verdict import whole
 
 Label = Literal["substance", "form", "mixed", "cannot tell"]
 State = Literal["held", "broken", "open", "absent"]
 
-LOW, HIGH = 0.25, 0.75
-"""Below LOW substance, above HIGH form, between them mixed. Set before any specimen was seen, not fitted."""
 SETTLED = 0.6
 """A verdict less probable than this is "cannot tell"."""
-MODEL_ERROR = 0.05
-"""Standard deviation added to the share's own: no control takes away exactly the substance and nothing else."""
-LAPSE = 0.02
-"""Share of verdicts that are wrong for reasons no term sees."""
 
 
 class Check(NamedTuple):
@@ -134,7 +127,7 @@ def _without_effect(
             "cannot tell", math.nan, f"There is no base arm to compare with {_name(arm)}.", tuple(terms)
         )
     if same.equivalent and no_effect == "form" and measured.same[arm].equivalent:
-        sure = _sure(1 - max(same.p, measured.same[arm].p))
+        sure = with_lapse(1 - max(same.p, measured.same[arm].p))
         sentence = (
             f"Taking the substance away changes nothing: {_name(base)} and {_name(arm)} score the same as full within "
             f"{100 * same.margin:g} points ({_points(measured.effect)})."
@@ -150,12 +143,9 @@ def _without_effect(
 
 
 def class_probabilities(share: Estimate) -> dict[Label, float]:
-    """Return the probability of each label given the share's interval (normal, with MODEL_ERROR and LAPSE)."""
-    spread = math.hypot((share.high - share.low) / (2 * float(stats.norm.ppf(0.975))), MODEL_ERROR)
-    below = float(stats.norm.cdf((LOW - share.value) / spread))
-    above = float(stats.norm.sf((HIGH - share.value) / spread))
-    raw: dict[Label, float] = {"form": above, "mixed": 1 - above - below, "substance": below}
-    return {label: LAPSE / 3 + (1 - LAPSE) * chance for label, chance in raw.items()}
+    """Return the probability of each label given the share's interval (stats/share_band.py)."""
+    band = band_of(share.value, standard_error(share))
+    return {"form": band.above, "mixed": band.between, "substance": band.below}
 
 
 def _sentence(label: Label, measured: Measured, arm: str, share: Estimate) -> str:
@@ -193,10 +183,6 @@ def _effect_told(measured: Measured) -> str:
         reason = measured.effect.method.removeprefix("missing: ")
         return f"There is {reason}"
     return f"Full against base: {_points(measured.effect)}"
-
-
-def _sure(probability: float) -> float:
-    return LAPSE / 3 + (1 - LAPSE) * probability
 
 
 def _points(difference: Estimate | Equivalence) -> str:

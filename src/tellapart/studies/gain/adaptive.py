@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tellapart.report.text import whole
 from tellapart.runs.row import Row
 from tellapart.runs.table import to_table
 from tellapart.stats.estimate import Estimate
+from tellapart.stats.share_band import HIGH, LOW
 from tellapart.stats.shares import recovered_share
-from tellapart.studies.gain.calibrated import HIGH, LOW
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import per_item, shared_items
 from tellapart.studies.gain.recovered import Way, allowed, way_of
 from tellapart.studies.gain.scores import Scores, compare, finite
-from tellapart.studies.gain.verdict import whole
 
 ALPHA = 0.05
 PATIENCE = 4

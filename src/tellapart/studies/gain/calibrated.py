@@ -15,17 +15,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from tellapart.stats.calibration import Calibrated, calibrated_from
+from tellapart.stats.share_band import band_of
 
 STORED = Path(__file__).with_name("calibration.json")
-LOW, HIGH = 0.25, 0.75
-"""Below LOW acquired, above HIGH elicited, between them mixed. Set before any specimen was seen, not fitted."""
-MODEL_ERROR = 0.05
-"""Standard deviation added to the share's own: no elicitor brings back exactly what is there."""
-LAPSE = 0.02
-"""Share of verdicts that are wrong for reasons no term sees."""
 USED = ("elicited_odds", "acquired_odds")
 """What the verdict is fitted on; docs/calibration.md tells what other features would have added."""
 
@@ -42,12 +36,9 @@ def provenance() -> Mapping[str, Any]:
 
 
 def rule_chances(share: float, error: float) -> dict[str, float]:
-    """Return the chance of each label from the share and its standard error alone (normal, MODEL_ERROR added)."""
-    spread = math.hypot(error if math.isfinite(error) else 1.0, MODEL_ERROR)
-    below = float(stats.norm.cdf((LOW - share) / spread))
-    above = float(stats.norm.sf((HIGH - share) / spread))
-    raw = {"elicited": above, "mixed": 1 - above - below, "acquired": below}
-    return {label: LAPSE / 3 + (1 - LAPSE) * chance for label, chance in raw.items()}
+    """Return the chance of each label from the share and its standard error alone."""
+    band = band_of(share, error)
+    return {"elicited": band.above, "mixed": band.between, "acquired": band.below}
 
 
 def seen_by_model(features: Mapping[str, float | None], names: tuple[str, ...] = USED) -> NDArray[np.float64]:

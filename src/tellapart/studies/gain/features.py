@@ -5,7 +5,6 @@ None of them knows the truth, the kind of specimen or the names of models; share
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.gain.density import Density
@@ -15,30 +14,14 @@ from tellapart.studies.gain.scores import Scores
 ROUTED_AT_MOST = 0.2
 
 
-class Feature(NamedTuple):
-    """What a feature is: its name, what it says, and the work that takes it for a sign."""
-
-    name: str
-    meaning: str
-    source: str
-
-
-FEATURES = (
-    Feature("share", "share of the gain brought back by the best honest way", "this project"),
-    Feature("share_error", "standard error of that share", "this project"),
-    Feature("null_share", "share brought back by that way's null twin", "this project"),
-    Feature("log_bits", "log2(1 + bits) by which tuned's answers differ from the base, an answer", "this project"),
-    Feature("bits_a_token", "the same, a token: perplexity of tuned's answers under the base", "2504.13837"),
-    Feature("concentration", "share of those bits in the top 5 % of tokens", "this project"),
-    Feature("pass_crossing", "(pass@k of the base - of tuned) at the largest k, over the gain", "2504.13837"),
-    Feature("content", "share of tuned's knowledge of its right answers that the base has", "this project"),
-    Feature("few_shot", "share brought back by demonstrations", "2002.05709"),
-    Feature("routing", "share brought back with at most 20 % of the tokens routed by the teacher", "2510.07364"),
-)  # fmt: skip
-
-
 def features(scores: Scores, recovered: Recovered, seen: Density, share: Estimate) -> dict[str, float]:
-    """Return the features by name; NaN where the run has not seen what one says."""
+    """Return the features by name; NaN where the run has not seen what one says.
+
+    share, share_error, null_share: of the best honest way. log_bits: log2(1 + bits) by which an answer of tuned differs
+    from the base; bits_a_token: the same a token (perplexity under the base, 2504.13837); concentration: in the top
+    5 % of tokens. pass_crossing: base less tuned at the largest k, over the gain (2504.13837). content: content.py.
+    few_shot: by demonstrations. routing: with at most 20 % of the tokens routed by the teacher (2510.07364).
+    """
     bits = seen.estimates["bits_per_response"].value
     return {
         "share": share.value,

@@ -1,25 +1,22 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
-import json
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from tellapart.errors import UserMistake
-from tellapart.report.html import write_report
-from tellapart.report.terminal import print_summary
-from tellapart.runs.folder import RunFolder, canonical, open_run, write_atomically
+from tellapart.runs.folder import RunFolder, open_run
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, to_table, write_table
-from tellapart.studies.finding import FINDINGS_VERSION, Finding
+from tellapart.studies.finding import Finding
 from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.outcome import Run, asked, conclude, tell
 
 if TYPE_CHECKING:
     from tellapart.studies.gain.ask import Plan, Purse
@@ -35,24 +32,14 @@ PICKED = (
 )
 
 
-class Run(NamedTuple):
-    """What a study gives back: its folder and its findings."""
-
-    folder: Path
-    findings: tuple[Finding, ...]
-
-
 def run_gain(spec: GainSpec, quiet: bool = False) -> Run:
     """Run `gain` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
     out = Path(spec.out or time.strftime("runs/gain-%Y%m%d-%H%M%S"))
     findings = _from_logs(spec, out) if spec.logs else _from_models(spec, out)
-    if spec.json:
-        print((out / "findings.json").read_text())
-    elif not quiet:
-        told = json.loads((out / "spec.json").read_text())
-        print_summary(findings, told, Console(), out / "report.html")
-    return Run(out, tuple(findings))
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, None if quiet else Console())
+    return run
 
 
 def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
@@ -66,7 +53,7 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         asked_models=False,
         notes=read.notes,
     )
-    described = {**_canonical(spec), "sources": read.sources}
+    described = {**asked("gain", spec, FREE), "sources": read.sources}
     with open_run(out, described, {"provenance": provenance()}) as folder:
         write_table(folder.path, read.table)
         return _finish(folder, facts)
@@ -102,12 +89,12 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
     )
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     plan = Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
-    asked = {
-        **_canonical(spec),
+    described_as = {
+        **asked("gain", spec, FREE),
         "fingerprints": {"base": base.fingerprint, "tuned": tuned.fingerprint, "task": task.fingerprint},
         "items": {"fit": len(fit), "report": len(report)},
     }
-    with open_run(out, asked, {"provenance": provenance()}) as folder:
+    with open_run(out, described_as, {"provenance": provenance()}) as folder:
         plain = ask_plainly(folder, plan)
         facts = Facts(
             guess_floor=task.guess_floor,
@@ -169,27 +156,9 @@ def _price_of_teaching(
     return bring_out(folder, there, purse, None, "reference").elicitors
 
 
-def _canonical(spec: GainSpec) -> dict[str, Any]:
-    return {"study": "gain", **{name: value for name, value in asdict(spec).items() if name not in FREE}}
-
-
 def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
     findings = analyse(read_table(folder.path), facts)
-    write_findings(folder.path, "gain", findings)
-    write_report(folder.path)
+    conclude(folder.path, "gain", findings)
     return findings
-
-
-def write_findings(folder: Path, study: str, findings: list[Finding]) -> None:
-    """Write findings.json whole or not at all."""
-    value: Mapping[str, Any] = {
-        "version": FINDINGS_VERSION,
-        "study": study,
-        "findings": [finding.as_json() for finding in findings],
-    }
-    try:
-        write_atomically(folder / "findings.json", canonical(value))
-    except ValueError as error:
-        raise UserMistake(f"findings hold a number that JSON cannot: {error}") from error

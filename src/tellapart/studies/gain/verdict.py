@@ -9,12 +9,12 @@ import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from scipy import stats
-
+from tellapart.report.text import whole
 from tellapart.stats.calibration import Calibrated
 from tellapart.stats.estimate import Estimate
-from tellapart.studies.gain.calibrated import LAPSE, rule_chances, stored
+from tellapart.stats.share_band import standard_error, with_lapse
 from tellapart.studies.gain.calibrated import chances as chances_of
+from tellapart.studies.gain.calibrated import rule_chances, stored
 from tellapart.studies.gain.scores import WIDE, Scores
 
 Label = Literal["elicited", "mixed", "acquired", "no gain", "cannot tell"]
@@ -53,7 +53,7 @@ def decide(evidence: Evidence) -> Verdict:
     if not gain.low > 0:
         return _without_gain(evidence, tuple(terms))
     if evidence.scores.equivalence_small.equivalent:
-        return _said("no gain", evidence, _sure(1 - evidence.scores.equivalence_small.p), tuple(terms))
+        return _said("no gain", evidence, with_lapse(1 - evidence.scores.equivalence_small.p), tuple(terms))
     share = evidence.share
     if math.isnan(share.value):
         return _said("cannot tell", evidence, math.nan, tuple(terms))
@@ -73,27 +73,23 @@ def calibrated_chances(model: Calibrated, features: Mapping[str, float]) -> dict
     """Return the calibrated chance of each label, as far as LAPSE from 0 and 1 as every other."""
     labels: tuple[Label, ...] = ("elicited", "mixed", "acquired")
     found = chances_of(model, features)
-    return {label: LAPSE / 3 + (1 - LAPSE) * found[label] for label in labels}
+    return {label: with_lapse(found[label]) for label in labels}
 
 
 def rule(share: Estimate) -> dict[Label, float]:
     """Return the chance of each label from the share's interval alone."""
     labels: tuple[Label, ...] = ("elicited", "mixed", "acquired")
-    found = rule_chances(share.value, (share.high - share.low) / (2 * float(stats.norm.ppf(0.975))))
+    found = rule_chances(share.value, standard_error(share))
     return {label: found[label] for label in labels}
 
 
 def _without_gain(evidence: Evidence, terms: tuple[tuple[str, float, float], ...]) -> Verdict:
     gain, wide = evidence.scores.gain, evidence.scores.equivalence_wide
     if gain.high < 0 or evidence.same_model:
-        return _said("no gain", evidence, _sure(1.0), terms)
+        return _said("no gain", evidence, with_lapse(1.0), terms)
     if wide.equivalent:
-        return _said("no gain", evidence, _sure(1 - wide.p), terms)
+        return _said("no gain", evidence, with_lapse(1 - wide.p), terms)
     return _said("cannot tell", evidence, math.nan, terms)
-
-
-def _sure(probability: float) -> float:
-    return LAPSE / 3 + (1 - LAPSE) * probability
 
 
 def _log_odds(probability: float) -> float:
@@ -158,12 +154,3 @@ def _why_open(evidence: Evidence) -> str:
         return evidence.reason
     share = evidence.share
     return f"{evidence.how} brought back {whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"
-
-
-def whole(share: float) -> str:
-    """Return a share in whole percent, without a sign before 0.
-
-    >>> whole(-0.001), whole(0.555)
-    ('0', '56')
-    """
-    return "0" if abs(share) < 0.005 else f"{100 * share:.0f}"

@@ -1,10 +1,8 @@
 """`tellapart guard`: problems or rollouts -> decisions and signals -> findings, filtered problems, report."""
 
 import hashlib
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -12,19 +10,17 @@ from rich.console import Console
 from tellapart.errors import UserMistake
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
-from tellapart.report.html import write_report
-from tellapart.report.terminal import print_summary
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.stats.difficulty import Bands
 from tellapart.studies.finding import Finding
-from tellapart.studies.gain.study import Run, write_findings
 from tellapart.studies.guard.analyse import before, during
 from tellapart.studies.guard.decide import Decided, decide_problems
 from tellapart.studies.guard.filtered import write_filtered
 from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
+from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json")
 """Fields of the spec that may differ when a run is gone on with."""
@@ -44,20 +40,15 @@ def run_guard(spec: GuardSpec, quiet: bool = False) -> Run:
         problems = from_source(sources[0], spec.group, spec.success)
         findings, decided = _judged(spec, problems, problems.group)
     described = {
-        "study": "guard",
-        **{name: value for name, value in asdict(spec).items() if name not in FREE},
+        **asked("guard", spec, FREE),
         "fingerprint": _fingerprint(sources),
     }
     with open_run(out, described, {"provenance": provenance()}) as folder:
         write_filtered(folder.path, problems, decided)
-        write_findings(folder.path, "guard", findings)
-        write_report(folder.path)
-    if spec.json:
-        print((out / "findings.json").read_text())
-    elif not quiet:
-        told = json.loads((out / "spec.json").read_text())
-        print_summary(findings, told, Console(), out / "report.html")
-    return Run(out, tuple(findings))
+        conclude(folder.path, "guard", findings)
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, None if quiet else Console())
+    return run
 
 
 def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problems, Decided]:

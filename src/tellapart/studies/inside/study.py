@@ -1,26 +1,22 @@
 """`tellapart inside`: networks -> figures -> findings -> report, in a run folder."""
 
 import hashlib
-import json
 import math
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from tellapart.inside.networks import Network, read_network
-from tellapart.report.html import write_report
-from tellapart.report.terminal import print_summary
 from tellapart.report.text import shown
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.studies.finding import Finding
-from tellapart.studies.gain.study import Run, write_findings
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.verdict import decide, turned_vote
+from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json", "networks")
 _BESIDE = (
@@ -36,22 +32,18 @@ def run_inside(spec: InsideSpec, quiet: bool = False) -> Run:
     out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
     networks = [read_network(Path(name)) for name in spec.networks]
     described = {
-        "study": "inside",
+        **asked("inside", spec, FREE),
         "model": ", ".join(spec.networks),
-        **{name: value for name, value in asdict(spec).items() if name not in FREE},
         "fingerprints": [_fingerprint(network) for network in networks],
     }
     with open_run(out, described, {"provenance": provenance()}) as folder:
         findings = analyse([measure(network, spec.seed) for network in networks])
-        write_findings(folder.path, "inside", findings)
-        write_report(folder.path)
-    if spec.json:
-        print((out / "findings.json").read_text())
-    elif not quiet:
-        told = json.loads((out / "spec.json").read_text())
-        print_summary(findings, told, console := Console(), out / "report.html")
+        conclude(folder.path, "inside", findings)
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, console := None if quiet else Console())
+    if console is not None and not spec.json:
         _print_figures(findings, console)
-    return Run(out, tuple(findings))
+    return run
 
 
 def analyse(measured: list[Measured]) -> list[Finding]:
