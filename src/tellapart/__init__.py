@@ -11,33 +11,43 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 
 if TYPE_CHECKING:
-    from tellapart.studies.gain.study import Run
+    from tellapart.studies import Spec
+    from tellapart.studies.outcome import Run
 
 __version__ = "0.1.0"
-__all__ = ["FormSpec", "GainSpec", "ScaleSpec", "form", "gain", "scale"]
-
+__all__ = [
+    "FormSpec",
+    "GainSpec",
+    "GuardSpec",
+    "InsideSpec",
+    "ScaleSpec",
+    "form",
+    "gain",
+    "guard",
+    "inside",
+    "scale",
+]
 
 _P = ParamSpec("_P")
 
 
-def _verb(spec: Callable[_P, FormSpec | GainSpec | ScaleSpec]) -> Callable[_P, "Run"]:
+def _verb(spec: Callable[_P, "Spec"]) -> Callable[_P, "Run"]:
     @wraps(spec)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> "Run":
-        from tellapart.studies.form.study import run_form
-        from tellapart.studies.gain.study import run_gain
-        from tellapart.studies.scale.study import run_scale
+        from tellapart.studies import run_study
 
-        asked = spec(*args, **kwargs)
-        if isinstance(asked, ScaleSpec):
-            return run_scale(asked, quiet=True)
-        return run_form(asked, quiet=True) if isinstance(asked, FormSpec) else run_gain(asked, quiet=True)
+        return run_study(spec(*args, **kwargs), quiet=True)
 
     return run
 
 
 form = _verb(FormSpec)
 gain = _verb(GainSpec)
+guard = _verb(GuardSpec)
+inside = _verb(InsideSpec)
 scale = _verb(ScaleSpec)

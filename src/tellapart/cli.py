@@ -12,8 +12,11 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
 from tellapart.specimens.commands import Build, Check, List
+from tellapart.studies import run_study
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
@@ -57,6 +60,8 @@ Verb = (
     | Annotated[GainSpec, subcommand("gain")]
     | Annotated[FormSpec, subcommand("form")]
     | Annotated[ScaleSpec, subcommand("scale")]
+    | Annotated[InsideSpec, subcommand("inside")]
+    | Annotated[GuardSpec, subcommand("guard")]
     | Annotated[ViewSpec, subcommand("view")]
     | Annotated[SpecimensSpec, subcommand("specimens")]
 )
@@ -118,18 +123,8 @@ def _one_line(box: str) -> str:
 
 def _dispatch(verb: object) -> int:
     match verb:
-        case GainSpec():
-            from tellapart.studies.gain.study import run_gain
-
-            run_gain(verb)
-        case FormSpec():
-            from tellapart.studies.form.study import run_form
-
-            run_form(verb)
-        case ScaleSpec():
-            from tellapart.studies.scale.study import run_scale
-
-            run_scale(verb)
+        case GainSpec() | FormSpec() | ScaleSpec() | InsideSpec() | GuardSpec():
+            run_study(verb)
         case DemoSpec():
             from tellapart.specimens.demo import run_demo
 

@@ -13,7 +13,7 @@ from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.sae_feature import SaeFeature
 from tellapart.errors import UserMistake
-from tellapart.inside.first_order import mean_slopes
+from tellapart.internals.first_order import mean_slopes
 
 TASK = letters()
 FIT, REPORT = ask_for(split(TASK, 0, 8), 4), ask_for(split(TASK, 8, 16), 16, seed=1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import UserMistake
-from tellapart.inside.networks import Network
+from tellapart.internals.networks import Network
 from tellapart.report.sections.inside import section
 from tellapart.studies.inside.measure import measure
 from tellapart.studies.inside.spec import InsideSpec

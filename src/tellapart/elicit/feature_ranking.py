@@ -18,7 +18,7 @@ from tellapart.errors import UserMistake
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tellapart.inside.sae import Sae
+    from tellapart.internals.sae import Sae
     from tellapart.models.local import LocalModel
     from tellapart.models.states import Part
 
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
 
 def evidence_of(model: "LocalModel", ask: Ask) -> Evidence:
     """Return what can be had on the fit split. Raises UserMistake where it is nothing."""
-    from tellapart.inside.first_order import mean_slopes
+    from tellapart.internals.first_order import mean_slopes
 
     own = own_answers(Pair(model), ask)
     worked, bits = worked_parts(model, ask)

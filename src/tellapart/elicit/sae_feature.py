@@ -26,8 +26,8 @@ from tellapart.errors import UserMistake
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tellapart.inside.sae import Sae
-    from tellapart.inside.sae_training import Recipe
+    from tellapart.internals.sae import Sae
+    from tellapart.internals.sae_training import Recipe
     from tellapart.models.local import LocalModel
     from tellapart.models.states import Part
 
@@ -87,8 +87,8 @@ class SaeFeature(Elicitor):
         self, model: "LocalModel", ask: Ask, evidence: Evidence, layers: int
     ) -> "Iterator[tuple[Sae, Tensor]]":
         """Yield each autoencoder with the model's states [state, width] at its layer."""
-        from tellapart.inside.sae_public import open_sae
-        from tellapart.inside.sae_training import train_sae
+        from tellapart.internals.sae_public import open_sae
+        from tellapart.internals.sae_training import train_sae
 
         parts = read_parts(model, ask, evidence)
         for reference in self.saes:
@@ -123,7 +123,7 @@ def states_after(model: "LocalModel", parts: "Sequence[Part]", layer: int) -> "T
 def recipe_for(states: "Tensor", ask: Ask) -> "Recipe":
     """Return a recipe by the model's width: twice as many features as it is wide, an eighth of the width active (32 at
     most)."""
-    from tellapart.inside.sae_training import Recipe
+    from tellapart.internals.sae_training import Recipe
 
     width = states.shape[1]
     features, k = min(2 * width, MOST_FEATURES), max(1, min(32, width // 8))
@@ -138,8 +138,8 @@ def sites_of(
 
     Raises UserMistake where the autoencoder explains nothing of the model's states: it is another model's.
     """
-    from tellapart.inside.sae import live_features
-    from tellapart.inside.sae_training import sight
+    from tellapart.internals.sae import live_features
+    from tellapart.internals.sae_training import sight
 
     told = sight(sae, states)
     if not told.explained_variance > 0:

@@ -1,1 +1,34 @@
+"""The studies: a folder each, with its spec, what it asks or reads, its analysis and its verdict.
 
+To add one: a folder here with spec.py and study.py (`run_NAME(spec, quiet)`), its place in SPECS, and its sections of
+the report in report/sections.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from tellapart.studies.form.spec import FormSpec
+from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.inside.spec import InsideSpec
+from tellapart.studies.scale.spec import ScaleSpec
+
+if TYPE_CHECKING:
+    from tellapart.studies.outcome import Run
+
+Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec
+SPECS: dict[type[Spec], str] = {
+    GainSpec: "gain",
+    FormSpec: "form",
+    ScaleSpec: "scale",
+    InsideSpec: "inside",
+    GuardSpec: "guard",
+}
+
+
+def run_study(spec: Spec, quiet: bool = False) -> "Run":
+    """Run the study that `spec` belongs to; only its own code is imported."""
+    name = SPECS[type(spec)]
+    study = importlib.import_module(f"tellapart.studies.{name}.study")
+    done: Run = getattr(study, f"run_{name}")(spec, quiet)
+    return done

@@ -57,6 +57,16 @@ _TEMPLATE = template("""
 {% endfor %}</tr>
 {% endfor %}{% endfor %}</tbody></table></div></details>
 {% endif %}
+{% if envelope %}
+<details class="data"><summary>The best share for at most so many bits, each way chosen on other items</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="Best share by bits"><table>
+<thead><tr><th scope="col">From</th><th scope="col">Best way</th>
+<th scope="col" class="number">Recovered</th></tr></thead>
+<tbody>{% for step in envelope %}
+<tr><td class="number">{{ step.bits | bits }}</td><th scope="row">{{ step.way }}</th>
+<td class="number">{{ step.share | percent }} <span class="interval">{{ between(step.low, step.high) }}</span></td></tr>
+{% endfor %}</tbody></table></div></details>
+{% endif %}
 """)
 
 
@@ -71,6 +81,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "picture": recovered(found),
         "rows": [_row(way, low, high) for way in found],
         "curves": [way for way in found if len(way.points) > 1],
+        "envelope": _envelope(finding),
         "reason": _reason(finding),
     }
     lead = (
@@ -78,6 +89,12 @@ def section(finding: Finding, number: int) -> Section | None:
         "High and left: it was there."
     )
     return Section("elicitors", "Recovered against bits supplied", lead, filled(_TEMPLATE, context))
+
+
+def _envelope(finding: Finding) -> list[dict[str, Any]]:
+    """Return the steps of the envelope, a missing figure as NaN."""
+    steps: list[dict[str, Any]] = list(finding.tables.get("surfacing") or ())
+    return [{name: math.nan if value is None else value for name, value in step.items()} for step in steps]
 
 
 def _row(way: Way, low: float, high: float) -> dict[str, Any]:

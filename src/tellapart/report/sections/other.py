@@ -10,7 +10,7 @@ from tellapart.studies.finding import Finding
 
 SHOWN_ELSEWHERE = {
     "ladder", "coverage", "elicitors", "routing", "divergence", "concentration", "items", "samples", "counts",
-    "arms", "pairs", "audit", "families", "steps", "reliability", "levels",
+    "surfacing", "arms", "pairs", "audit", "families", "steps", "reliability", "levels",
 }  # fmt: skip
 ROWS = 200
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.studies.finding import Finding
+from tellapart.studies.gain.calibrated import origin
 from tellapart.studies.gain.density import Density, density
 from tellapart.studies.gain.described import edl_estimates, edl_table
 from tellapart.studies.gain.directions import direction_table
@@ -16,6 +17,7 @@ from tellapart.studies.gain.items import per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare
 from tellapart.studies.gain.selection import selection_share
+from tellapart.studies.gain.surfacing import surface
 from tellapart.studies.gain.tables import counts_table, ladder, samples
 from tellapart.studies.gain.verdict import Evidence, Verdict, decide
 
@@ -78,9 +80,11 @@ def _finding(
     decided: tuple[Evidence, Verdict],
 ) -> Finding:
     evidence, verdict = decided
+    surfaced = surface(rows, recovered, scores, facts)
     estimates = {
         **scores.estimates,
         **recovered.estimates,
+        **surfaced.estimates,
         **seen.estimates,
         **edl_estimates(facts),
         "elicited_share": evidence.share,
@@ -89,6 +93,7 @@ def _finding(
         "ladder": ladder(scores, evidence.share, evidence.how),
         **scores.tables,
         **recovered.tables,
+        **surfaced.tables,
         **seen.tables,
     }
     for row in tables["items"]:
@@ -130,7 +135,7 @@ def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
     for name, about in facts.elicitors.items():
         if "missing" in about:
             told[name] = f"not tried: {about['missing']}"
-    return told
+    return {**told, "verdict calibrated on": origin()}
 
 
 def _caveats(scores: Scores, facts: Facts, counts: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +29,17 @@ def stored() -> Calibrated | None:
     return calibrated_from(json.loads(STORED.read_text())["verdict"]) if STORED.exists() else None
 
 
-def provenance() -> Mapping[str, Any]:
-    """Return where the stored model comes from; empty where there is none."""
-    return json.loads(STORED.read_text())["provenance"] if STORED.exists() else {}
+def origin() -> str:
+    """Return in words where the stored model comes from, and how it did on kinds of model left out of its fit."""
+    if not STORED.exists():
+        return "not calibrated: the chances are those of the share's interval"
+    known = json.loads(STORED.read_text())["provenance"]
+    held = known["leave_one_kind_out"]
+    decided = f"{100 * held['accuracy_decided']:.1f} % of the decided verdicts right"
+    return (
+        f"{held['n']} specimens of {len(known['kinds'])} kinds; judged with its kind left out: {decided}, "
+        f"{100 * held['cannot_tell_share']:.1f} % cannot tell"
+    )
 
 
 def rule_chances(share: float, error: float) -> dict[str, float]:

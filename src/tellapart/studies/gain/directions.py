@@ -19,7 +19,7 @@ def directions(folder: RunFolder, plan: "Plan") -> dict[str, Any]:
     if kept is not None:
         return kept
     from tellapart.elicit.elicitor import Ask
-    from tellapart.inside.two_by_two import two_by_two
+    from tellapart.internals.two_by_two import two_by_two
 
     samples, seed = plan.spec.elicited_samples, plan.spec.seed
     fit = Ask(plan.task, plan.fit, samples, seed + 1, plan.sampling)

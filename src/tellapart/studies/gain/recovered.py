@@ -16,7 +16,6 @@ from tellapart.elicit.elicitor import null_name
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.shares import recovered_share
-from tellapart.stats.surfacing import Ladder, surfacing_cost
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem, per_item
 from tellapart.studies.gain.scores import Scores, finite
@@ -50,18 +49,12 @@ class Way(NamedTuple):
     oracle: bool
 
 
-class Reference(NamedTuple):
-    """By way: the base's per-item means plus what the way raises the reference model by, and the bits it was told."""
-
-    raised: dict[str, NDArray[np.float64]]
-    bits: dict[str, float]
-    estimates: dict[str, Estimate]
-
-
 class Recovered(NamedTuple):
-    """What all ways brought back. `chosen` are the ways the two halves of the items were given to."""
+    """What all ways brought back; `honest` are those that may bear witness, `chosen` the ways the two halves of the
+    items were given to."""
 
     ways: tuple[Way, ...]
+    honest: tuple[Way, ...]
     elicited_share: Estimate
     chosen: tuple[str, ...]
     null_of_chosen: Estimate
@@ -76,7 +69,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
         for name, about in facts.elicitors.items()
         if "missing" not in about and (way := way_of(rows, scores, facts, name, about)) is not None
     )
-    honest = [way for way in ways if allowed(way, scores, facts.guess_floor)]
+    honest = tuple(way for way in ways if allowed(way, scores, facts.guess_floor))
     elicited, chosen, null = _cross_fitted(honest, scores)
     estimates: dict[str, Estimate] = {}
     for way in ways:
@@ -87,9 +80,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
             way.bits, math.nan, math.nan, len(way.means), "bits", "once, and over one answer to each item"
         )
     estimates["elicited_share"] = elicited
-    reference = _of_reference(rows, scores, facts)
-    estimates |= _surfacing(honest, reference, scores) | (reference.estimates if reference else {})
-    return Recovered(ways, elicited, chosen, null, estimates, _tables(ways, facts))
+    return Recovered(ways, honest, elicited, chosen, null, estimates, _tables(ways, facts))
 
 
 def allowed(way: Way, scores: Scores, floor: float | None) -> bool:
@@ -109,10 +100,10 @@ def way_of(
     rows: pd.DataFrame, scores: Scores, facts: Facts, name: str, about: Mapping[str, Any]
 ) -> Way | None:
     """Return what the way `name` recovered; None where an item has no answer under it."""
-    means = _aligned(rows, f"base/{name}", scores.base, facts)
+    means = aligned(rows, f"base/{name}", scores.base, facts)
     if means is None:
         return None
-    null_means = _aligned(rows, f"base/{null_name(name)}", scores.base, facts)
+    null_means = aligned(rows, f"base/{null_name(name)}", scores.base, facts)
     own = rows[rows["condition"] == f"base/{name}"]
     told = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
     share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
@@ -126,8 +117,8 @@ def way_of(
     return Way(name, means, null_means, share, null, bits, told, routed, bool(about.get("oracle")))
 
 
-def _aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
-    """Return the condition's mean score of each item of `base`; None where any item has no answer."""
+def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
+    """Return the condition's mean score of each item of `base`, (n,); None where any item has no answer."""
     side = per_item(rows, condition, facts.correct_at)
     if side is None or not np.isin(base.items, side.items).all():
         return None
@@ -140,7 +131,7 @@ def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _cross_fitted(ways: list[Way], scores: Scores) -> tuple[Estimate, tuple[str, ...], Estimate]:
+def _cross_fitted(ways: tuple[Way, ...], scores: Scores) -> tuple[Estimate, tuple[str, ...], Estimate]:
     """Return the share of the best honest way, chosen for each half of the items on the other half."""
     if not ways:
         reason = "no elicitor ran"
@@ -152,50 +143,6 @@ def _cross_fitted(ways: list[Way], scores: Scores) -> tuple[Estimate, tuple[str,
     nulls = [way.null_means if way.null_means is not None else scores.base.mean for way in (best[1], best[0])]
     null = recovered_share(scores.base.mean, np.where(half, *nulls), scores.tuned.mean, scores.clusters)
     return share, tuple(dict.fromkeys((best[1].name, best[0].name))), null
-
-
-def _surfacing(ways: list[Way], reference: Reference | None, scores: Scores) -> dict[str, Estimate]:
-    """Return the least bits for half and for 90 % of the gain, here and from the reference model, and their ratio."""
-    if not ways:
-        return {f"surfacing_bits_{name}": missing("bits", "no elicitor ran") for name in ("50%", "90%")}
-    ladder = _ladder(scores, [way.means for way in ways], [way.bits for way in ways])
-    other = None
-    if reference is not None and reference.raised:
-        other = _ladder(scores, list(reference.raised.values()), list(reference.bits.values()))
-    estimates: dict[str, Estimate] = {}
-    for name, share in (("50%", 0.5), ("90%", 0.9)):
-        cost = surfacing_cost(ladder, other, share)
-        estimates[f"surfacing_bits_{name}"] = cost.bits
-        if reference is not None:
-            estimates[f"reference_surfacing_bits_{name}"] = cost.reference
-            estimates[f"surfacing_ratio_{name}"] = cost.ratio
-    return estimates
-
-
-def _ladder(scores: Scores, means: list[NDArray[np.float64]], bits: list[float]) -> Ladder:
-    return Ladder(scores.base.mean, scores.tuned.mean, np.stack(means), np.array(bits), scores.clusters)
-
-
-def _of_reference(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Reference | None:
-    """Return what the same ways raise a model by that never met the skill; None where there is no such model."""
-    plain = _aligned(rows, "reference/plain", scores.base, facts)
-    if plain is None:
-        return None
-    found = {name: _aligned(rows, f"reference/{name}", scores.base, facts) for name in facts.reference}
-    raised = {name: scores.base.mean + means - plain for name, means in found.items() if means is not None}
-    estimates = {"reference_score": mean_score(plain)}
-    for name, means in raised.items():
-        share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
-        estimates[f"reference_share/{name}"] = share
-    bits = {name: _bits_told(rows, f"reference/{name}", facts.reference[name]) for name in raised}
-    return Reference(raised, bits, estimates)
-
-
-def _bits_told(rows: pd.DataFrame, condition: str, about: Mapping[str, Any]) -> float:
-    """Return the bits told once and over one answer to each item."""
-    own = rows[rows["condition"] == condition]
-    told = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
-    return float(about.get("bits_once", 0.0)) + float(told.mean()) * own["item"].nunique()
 
 
 def _tables(ways: tuple[Way, ...], facts: Facts) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
 if TYPE_CHECKING:
+    from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan, Purse
     from tellapart.studies.gain.bring_out import BroughtOut
 
@@ -87,11 +89,15 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         open_model(name, device=spec.device, dtype=spec.dtype, chat=spec.chat)
         for name in (base_name, tuned_name)
     )
+    reference = _reference(spec, base) if spec.reference else None
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     plan = Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
+    prints = {"base": base.fingerprint, "tuned": tuned.fingerprint, "task": task.fingerprint}
+    if reference is not None:
+        prints["reference"] = reference.fingerprint
     described_as = {
         **asked("gain", spec, FREE),
-        "fingerprints": {"base": base.fingerprint, "tuned": tuned.fingerprint, "task": task.fingerprint},
+        "fingerprints": prints,
         "items": {"fit": len(fit), "report": len(report)},
     }
     with open_run(out, described_as, {"provenance": provenance()}) as folder:
@@ -109,13 +115,20 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         )
         watch = watching(plain.rows, facts) if spec.plan == "adaptive" else None
         brought = bring_out(folder, plan, plain.purse, watch)
-        referred = _price_of_teaching(folder, plan, plain.purse, brought) if spec.reference else {}
+        referred = (
+            _price_of_teaching(folder, plan, plain.purse, brought, reference) if reference is not None else {}
+        )
+        pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
+        length, unmeasured = _extra(
+            spec.description_length, lambda: described(folder, plan, plain.rows["tuned"])
+        )
         facts = replace(
             facts,
             elicitors=brought.elicitors,
             reference=referred,
-            directions=directions(folder, plan) if spec.directions else {},
-            described=described(folder, plan, plain.rows["tuned"]) if spec.description_length else {},
+            directions=pointing,
+            described=length,
+            notes=(*facts.notes, *unpointed, *unmeasured),
             plan={
                 "plan": spec.plan,
                 "stopped": brought.stopped,
@@ -127,31 +140,42 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         return _finish(folder, facts)
 
 
-def _price_of_teaching(
-    folder: RunFolder, plan: "Plan", purse: "Purse", brought: "BroughtOut"
-) -> dict[str, dict[str, Any]]:
-    """Ask the reference model plainly and under the ways that the base was asked under."""
-    from tellapart.elicit.elicitor import Ask
+def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what an opt-in measurement found, or a caveat why not: what was asked so far is not lost for it."""
+    if not wanted:
+        return {}, ()
+    try:
+        return measure(), ()
+    except UserMistake as mistake:
+        return {}, (f"Not measured: {mistake}.",)
+
+
+def _reference(spec: GainSpec, base: "Model") -> "Model":
+    """Return the model that never met the skill."""
     from tellapart.models.fresh import reinitialised
     from tellapart.models.local import LocalModel
     from tellapart.models.open import open_model
+
+    if spec.reference != "fresh":
+        return open_model(str(spec.reference), device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    if not isinstance(base, LocalModel):
+        raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
+    return reinitialised(base, spec.seed)
+
+
+def _price_of_teaching(
+    folder: RunFolder, plan: "Plan", purse: "Purse", brought: "BroughtOut", model: "Model"
+) -> dict[str, dict[str, Any]]:
+    """Ask the reference model plainly and under the ways that the base was asked under."""
+    from tellapart.elicit.elicitor import Ask
     from tellapart.studies.gain.ask import ask_model
     from tellapart.studies.gain.bring_out import bring_out
 
-    spec, base = plan.spec, plan.pair.base
-    if spec.reference == "fresh":
-        if not isinstance(base, LocalModel):
-            raise UserMistake(
-                f"--reference fresh: the weights of {base.reference} are not at hand; name a model"
-            )
-        model = reinitialised(base, spec.seed)
-    else:
-        model = open_model(str(spec.reference), device=spec.device, dtype=spec.dtype, chat=spec.chat)
-    asked = tuple(
+    names = tuple(
         dict.fromkeys(str(told["elicitor"]) for told in brought.elicitors.values() if "missing" not in told)
     )
-    there = replace(plan, pair=plan.pair._replace(base=model), spec=replace(spec, elicitors=asked))
-    ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)
+    there = replace(plan, pair=plan.pair._replace(base=model), spec=replace(plan.spec, elicitors=names))
+    ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
     purse.pay(ask_model(folder, there, ("reference", model), ask))
     return bring_out(folder, there, purse, None, "reference").elicitors
 

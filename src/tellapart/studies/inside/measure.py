@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from tellapart.errors import UserMistake
-from tellapart.inside.features import (
+from tellapart.internals.features import (
     decodability,
     distinct_features,
     pca_dims,
@@ -15,9 +15,9 @@ from tellapart.inside.features import (
     spectrum,
     standardised,
 )
-from tellapart.inside.networks import Network, draw, grid_inputs, hidden_layers, to_rgb
-from tellapart.inside.sweeps import SIDE, Effects, effect_maps, effect_participation_ratio, sweeps
-from tellapart.inside.symmetry import WEAKEST, picture_mirror, symmetric_share, symmetric_variance
+from tellapart.internals.networks import Network, draw, grid_inputs, hidden_layers, to_rgb
+from tellapart.internals.sweeps import SIDE, Effects, effect_maps, effect_participation_ratio, sweeps
+from tellapart.internals.symmetry import WEAKEST, picture_mirror, symmetric_share, symmetric_variance
 from tellapart.report.png import data_uri
 from tellapart.stats.estimate import Estimate, missing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tellapart.inside.networks import Network, read_network
+from tellapart.internals.networks import Network, read_network
 from tellapart.report.text import shown
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import UserMistake
-from tellapart.inside.features import (
+from tellapart.internals.features import (
     decodability,
     distinct_features,
     participation_ratio,
@@ -16,9 +16,9 @@ from tellapart.inside.features import (
     spectrum,
     standardised,
 )
-from tellapart.inside.networks import Network, draw, grid_inputs, hidden_layers, read_network, to_rgb
-from tellapart.inside.sweeps import STEPS, effect_maps, effect_participation_ratio, sweeps
-from tellapart.inside.symmetry import picture_mirror, symmetric_share, symmetric_variance
+from tellapart.internals.networks import Network, draw, grid_inputs, hidden_layers, read_network, to_rgb
+from tellapart.internals.sweeps import STEPS, effect_maps, effect_participation_ratio, sweeps
+from tellapart.internals.symmetry import picture_mirror, symmetric_share, symmetric_variance
 from tellapart.report.png import encode_png, read_png
 
 # name: distinct features, PCA dimensions, symmetric share as published; effect-map ratio as docs/inside.md tells

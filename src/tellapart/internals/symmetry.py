@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tellapart.inside.features import SAME, standardised
+from tellapart.internals.features import SAME, standardised
 
 MIRRORS = {"left-right": (1,), "up-down": (0,), "half turn": (0, 1)}
 WEAKEST = 0.5

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tellapart.inside.features import participation_ratio
-from tellapart.inside.networks import ACTIVATIONS, Network, grid_inputs, hidden_layers, to_rgb
+from tellapart.internals.features import participation_ratio
+from tellapart.internals.networks import ACTIVATIONS, Network, grid_inputs, hidden_layers, to_rgb
 
 STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 SIDE = 16

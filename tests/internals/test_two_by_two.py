@@ -11,7 +11,7 @@ from planted_direction import letters, planted
 
 from tellapart.elicit.elicitor import Pair
 from tellapart.errors import UserMistake
-from tellapart.inside.two_by_two import lines, two_by_two
+from tellapart.internals.two_by_two import lines, two_by_two
 
 TASK = letters()
 FIT, REPORT = ask_for(split(TASK, 0, 8), 4), ask_for(split(TASK, 8, 16), 8, seed=1)
