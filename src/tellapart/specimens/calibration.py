@@ -6,12 +6,14 @@ check (check.py), which hands it over as `Case.truth`.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tellapart.runs.folder import canonical, write_atomically
 from tellapart.runs.provenance import provenance
@@ -66,22 +68,22 @@ class Held(NamedTuple):
 
 def fitted(cases: Sequence[Case], names: tuple[str, ...] = USED) -> Calibrated:
     """Return the verdict's model, fitted on the cases in which the shares decide."""
-    known = balanced([case for case in cases if case.ruled is None and case.truth in LABELS])
-    rows = np.array([seen_by_model(case.features, names) for case in known])
-    model = fit_multinomial(Evidence(rows, names), [case.truth for case in known], LABELS, PENALTY)
+    known = [case for case in cases if case.ruled is None and case.truth in LABELS]
+    rows, labels = (
+        np.array([seen_by_model(case.features, names) for case in known]),
+        [case.truth for case in known],
+    )
+    model = fit_multinomial(Evidence(rows, names), labels, LABELS, PENALTY, balanced(known))
     return Calibrated(model, SETTLED)
 
 
-def balanced(cases: Sequence[Case]) -> list[Case]:
-    """Return the cases, repeated so that every label weighs about the same and, within it, every kind: the model's
-    chances are for somebody to whom the labels are equally likely beforehand."""
+def balanced(cases: Sequence[Case]) -> NDArray[np.float64]:
+    """Return how often each case counts (n,), so that every label weighs the same and, within it, every kind: the
+    model's chances are for somebody to whom the labels are equally likely beforehand."""
     kinds = {(case.truth, case.kind) for case in cases}
-    repeated: list[Case] = []
-    for case in cases:
-        fellows = sum(other.kind == case.kind for other in cases)
-        rivals = sum(truth == case.truth for truth, _ in kinds)
-        repeated += [case] * max(1, round(WEIGHT / (fellows * rivals)))
-    return repeated
+    fellows = Counter((case.truth, case.kind) for case in cases)
+    rivals = Counter(truth for truth, _ in kinds)
+    return np.array([WEIGHT / (fellows[case.truth, case.kind] * rivals[case.truth]) for case in cases])
 
 
 def leave_one_kind_out(cases: Sequence[Case], names: tuple[str, ...] = USED) -> Held:

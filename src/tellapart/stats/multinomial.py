@@ -62,9 +62,14 @@ class Multinomial:
 
 
 def fit_multinomial(
-    evidence: Evidence, labels: Sequence[str], classes: Sequence[str] | None = None, l2: float = 1.0
+    evidence: Evidence,
+    labels: Sequence[str],
+    classes: Sequence[str] | None = None,
+    l2: float = 1.0,
+    counts: ArrayLike | None = None,
 ) -> Multinomial:
-    """Return the model that fits `labels` (n,); `classes` may name some that have no label here.
+    """Return the model that fits `labels` (n,); `classes` may name some that have no label here, `counts` (n,) say how
+    often each item stands in the likelihood (1 each where None; standardisation does not hear them).
 
     Raises UserMistake for no items, unknown labels, infinite features or a penalty that is not above 0.
     """
@@ -78,12 +83,15 @@ def fit_multinomial(
     inputs, wanted = _inputs(rows, mean, sd), np.eye(len(known))[codes]
     penalty = np.full(inputs.shape[1], l2)
     penalty[0] *= INTERCEPT_PENALTY
+    often = np.ones(rows.shape[0]) if counts is None else np.asarray(counts, dtype=np.float64)
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weights = flat.reshape(len(known), -1)
         logs = log_softmax(inputs @ weights.T, axis=1)
-        slope = (np.exp(logs) - wanted).T @ inputs + penalty * weights
-        return float(-(wanted * logs).sum() + 0.5 * (penalty * weights**2).sum()), slope.ravel()
+        slope = (often[:, None] * (np.exp(logs) - wanted)).T @ inputs + penalty * weights
+        return float(
+            -(often[:, None] * wanted * logs).sum() + 0.5 * (penalty * weights**2).sum()
+        ), slope.ravel()
 
     start = np.zeros(len(known) * inputs.shape[1])
     found = minimize(
