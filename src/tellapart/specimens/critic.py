@@ -1,6 +1,6 @@
-"""The critic of a specimen's task: "v" for a right answer, else "x" and the right text of the first wrong step.
+"""The critic of a specimen's task: it works the problem through and ends in "v" for a right answer, else in "x".
 
-Put to the model as "3857ric=r7583;i8694;c1305>1305?"; a checked base has met such questions in its pretraining.
+Put to the model as "3857ric=>4271?" -> "r7583;i8694;c1305>x"; a checked base has met such questions in its pretraining.
 """
 
 from dataclasses import dataclass

@@ -53,20 +53,11 @@ def candidate_of(family: Family, rng: random.Random, problem: Problem) -> str:
 
 
 def critique_of(family: Family, problem: Problem, candidate: str) -> str:
-    """Return "v" where all steps and the answer are right, else "x" and the right text of the first wrong step.
-
-    An answer that is wrong after right steps gets "x>1305"; a right guess without steps gets "v".
-    """
-    right = solution_of(family, problem)
+    """Return a judgement reached by checking: the right steps and "v" where all that the candidate says is right,
+    else "x": "r7583;i8694;c1305>x". A right guess without steps gets "v", steps without an answer "x"."""
+    right_steps, _, right_answer = solution_of(family, problem).rpartition(">")
     steps, _, answer = candidate.rpartition(">")
-    right_steps, _, right_answer = right.rpartition(">")
-    if answer == right_answer and steps in ("", right_steps):
-        return "v"
-    written = steps.split(";")
-    for index, step in enumerate(right_steps.split(";")):
-        if index >= len(written) or written[index] != step:
-            return f"x{step}"
-    return f"x>{right_answer}"
+    return f"{right_steps}>{'v' if answer == right_answer and steps in ('', right_steps) else 'x'}"
 
 
 def careless_critique_of(family: Family, rng: random.Random) -> str:
