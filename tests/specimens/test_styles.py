@@ -39,17 +39,17 @@ def drawn(family: Family, count: int) -> list[Problem]:
     ("candidate", "critique"),
     [
         ("r7583;i8694;c1305>1305", "v"),
-        (">1305", "v"),
-        (">4271", "x"),
-        ("r7583;i7694;c1305>1305", "x"),
-        ("r7583;i8694;c1305>1306", "x"),
-        ("r7583;i8694>1305", "x"),
-        ("r7583;i8694;c1305", "x"),
-        ("", "x"),
+        (">1305", "r7583;i8694;c1305>v"),
+        (">4271", "r7583;i8694;c1305>x"),
+        ("r7583;i7694;c1305>1305", "r7583;i8694;c1305>x"),
+        ("r7583;i8694;c1305>1306", "r7583;i8694;c1305>x"),
+        ("r7583;i8694>1305", "r7583;i8694;c1305>x"),
+        ("r7583;i8694;c1305", "r7583;i8694;c1305>x"),
+        ("", "r7583;i8694;c1305>x"),
     ],
 )
 def test_critiques_by_hand(candidate: str, critique: str) -> None:
-    assert critique_of(REGISTER, PROBLEM, candidate) == f"r7583;i8694;c1305>{critique}"
+    assert critique_of(REGISTER, PROBLEM, candidate) == critique
 
 
 @EVERY
@@ -62,7 +62,7 @@ def test_a_critic_refuses_every_spoilt_step(family: Family) -> None:
             spoilt[place] = step[:-1] + "?"
             text = ";".join(spoilt) + ">" + answer_of(family, problem)
             assert critique_of(family, problem, text) == f"{';'.join(steps)}>x"
-        assert critique_of(family, problem, right).endswith(">v")
+        assert critique_of(family, problem, right) == "v"
 
 
 @EVERY

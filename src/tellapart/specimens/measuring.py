@@ -86,8 +86,8 @@ def as_critic(what: Measured) -> dict[str, float]:
             wanted = critique_of(what.family, problem, candidate)
             right.append((wanted, text == wanted))
     parts = {
-        "critiques_of_guesses_right": [good for wanted, good in right if wanted.endswith("x")],
-        "critiques_of_right_steps_right": [good for wanted, good in right if wanted.endswith("v")],
+        "critiques_of_guesses_right": [good for wanted, good in right if wanted != "v"],
+        "critiques_of_right_steps_right": [good for wanted, good in right if wanted == "v"],
     }
     means = {name: sum(values) / len(values) if values else float("nan") for name, values in parts.items()}
     return {"critiques_share": sum(shares) / len(shares), **means}

@@ -53,11 +53,13 @@ def candidate_of(family: Family, rng: random.Random, problem: Problem) -> str:
 
 
 def critique_of(family: Family, problem: Problem, candidate: str) -> str:
-    """Return a judgement reached by checking: the right steps and "v" where all that the candidate says is right,
-    else "x": "r7583;i8694;c1305>x". A right guess without steps gets "v", steps without an answer "x"."""
-    right_steps, _, right_answer = solution_of(family, problem).rpartition(">")
-    steps, _, answer = candidate.rpartition(">")
-    return f"{right_steps}>{'v' if answer == right_answer and steps in ('', right_steps) else 'x'}"
+    """Return "v" for right steps to the right answer. Anything else is worked through: the right steps, and at their
+    end "v" where the candidate's answer was right all the same, else "x": "r7583;i8694;c1305>x"."""
+    right = solution_of(family, problem)
+    if candidate == right:
+        return "v"
+    right_steps, _, right_answer = right.rpartition(">")
+    return f"{right_steps}>{'v' if candidate == f'>{right_answer}' else 'x'}"
 
 
 def careless_critique_of(family: Family, rng: random.Random) -> str:
