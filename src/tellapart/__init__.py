@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 
@@ -24,11 +25,13 @@ __all__ = [
     "FormSpec",
     "GainSpec",
     "GuardSpec",
+    "ImproveSpec",
     "InsideSpec",
     "ScaleSpec",
     "form",
     "gain",
     "guard",
+    "improve",
     "inside",
     "scale",
 ]
@@ -49,5 +52,6 @@ def _verb(spec: Callable[_P, "Spec"]) -> Callable[_P, "Run"]:
 form = _verb(FormSpec)
 gain = _verb(GainSpec)
 guard = _verb(GuardSpec)
+improve = _verb(ImproveSpec)
 inside = _verb(InsideSpec)
 scale = _verb(ScaleSpec)

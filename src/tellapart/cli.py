@@ -16,6 +16,7 @@ from tellapart.studies import run_study
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 
@@ -62,6 +63,7 @@ Verb = (
     | Annotated[ScaleSpec, subcommand("scale")]
     | Annotated[InsideSpec, subcommand("inside")]
     | Annotated[GuardSpec, subcommand("guard")]
+    | Annotated[ImproveSpec, subcommand("improve")]
     | Annotated[ViewSpec, subcommand("view")]
     | Annotated[SpecimensSpec, subcommand("specimens")]
 )
@@ -123,7 +125,7 @@ def _one_line(box: str) -> str:
 
 def _dispatch(verb: object) -> int:
     match verb:
-        case GainSpec() | FormSpec() | ScaleSpec() | InsideSpec() | GuardSpec():
+        case GainSpec() | FormSpec() | ScaleSpec() | InsideSpec() | GuardSpec() | ImproveSpec():
             run_study(verb)
         case DemoSpec():
             from tellapart.specimens.demo import run_demo

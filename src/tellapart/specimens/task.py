@@ -65,6 +65,7 @@ def make_task(name: str, family: Family, seed: int, short: bool, split: Split) -
             source=f"specimen:{name}",
             critic=None if short else Critic(family),
             critique_template=TEMPLATE,
+            verdicts=("v", "x"),
         )
     )
 

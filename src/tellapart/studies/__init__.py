@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
-Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec
+Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec | ImproveSpec
 SPECS: dict[type[Spec], str] = {
     GainSpec: "gain",
     FormSpec: "form",
     ScaleSpec: "scale",
     InsideSpec: "inside",
     GuardSpec: "guard",
+    ImproveSpec: "improve",
 }
 
 

@@ -51,6 +51,7 @@ class Task:
     is not known. `demonstrations` are solved examples kept apart from `items`, as (prompt, answer) texts;
     `step_demonstrations` are the same with worked steps before the answer. `critic` writes critiques to train on, of
     completions put to the model in `critique_template` ({question} is the prompt). `fingerprint` is a content hash.
+    `verdicts` are the words with which a critique ends: for a right answer, and for a wrong one.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Task:
     notes: tuple[str, ...] = field(default=())
     critic: Critic | None = None
     critique_template: str = CRITIQUE_TEMPLATE
+    verdicts: tuple[str, str] = ("yes", "no")
 
     @property
     def mode(self) -> Mode:

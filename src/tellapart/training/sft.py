@@ -6,10 +6,12 @@ trained = sft(model, Lora(rank=8), [Example("2+2=", "4")], SftSettings(steps=30)
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 
+from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Change, attached
@@ -34,8 +36,10 @@ def sft(
     examples: Sequence[Example],
     settings: SftSettings,
     scratch: Path | None,
+    start: Weights | None = None,
 ) -> Trained:
-    """Train `change` on `examples` and return it; the model is as before afterwards.
+    """Train `change` on `examples`, from `start` on (None: from the plain model), and return it; the model is as
+    before afterwards.
 
     With `scratch` it goes on from the last checkpoint after a kill, and what is finished is not trained again.
     `supervision_bits` are -log2 p of the answers under the plain model, each distinct example once. Raises
@@ -43,12 +47,13 @@ def sft(
     """
     if not examples:
         raise UserMistake("no example to fine-tune on: give at least one")
-    with workplace(scratch, key_of("sft", model, change, settings, list(examples))) as folder:
+    told: list[Any] = [*examples, *([start.digest] if start else [])]
+    with workplace(scratch, key_of("sft", model, change, settings, told)) as folder:
         if (before := finished(folder)) is not None:
             return before
         encoded = encode(model, examples)
         bits = description_bits(model, encoded)
-        with left_as_it_was(model), attached(model, change) as place:
+        with left_as_it_was(model), attached(model, change, start) as place:
             units = min(settings.batch, len(encoded))
             arguments = Arguments(str(folder), units, 1, max(len(p) + len(a) for p, a in encoded))
             trainer = SftRun(

@@ -1,0 +1,216 @@
+"""Courses of rounds -> the finding on self-improvement: pure functions."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.stats.equivalence import equivalence
+from tellapart.stats.estimate import Estimate
+from tellapart.stats.plateau import forecast
+from tellapart.studies.finding import Finding
+from tellapart.studies.improve.headroom import triple
+from tellapart.studies.improve.measure import Measured, Seen, difference, item_scores
+from tellapart.studies.improve.rounds import Course
+
+QUESTION = "How far do rounds of training on its own answers raise it?"
+SAME = 0.05
+"""A score that is shown to have moved by less has not risen."""
+SHOWN = 6
+ENDED = ("all rounds were run", "the last round raised the score no further")
+
+
+class Foretold(NamedTuple):
+    """The plateau foretold after a round, and what came (NaN where the rounds were broken off)."""
+
+    after: int
+    forecast: Estimate
+    came: float
+
+
+def analyse(courses: Sequence[Course], most: int, seed: int, notes: Sequence[str]) -> Finding:
+    """Return the finding. Courses are by arm: `unanchored` and `by chance`, and `anchored` where there is one."""
+    by_arm = {course.arm.name: course for course in courses}
+    own = by_arm["unanchored"]
+    told = foretold(own.measured, most, own.why, seed)
+    label, sentence = _verdict(own, by_arm["by chance"])
+    return Finding(
+        question=QUESTION,
+        verdict=label,
+        probability=math.nan,
+        sentence=sentence,
+        estimates=_estimates(by_arm, told),
+        controls={
+            "trained by chance": "the same rounds on as many answers of every prompt, picked at random: its curve "
+            "stands beside the verifier's"
+        },
+        caveats=(*notes, *_caveats(own, by_arm)),
+        rows=tuple((own.seen[-1].answers.condition, item) for item, *_ in _hacked(own.seen[-1])[:SHOWN]),
+        tables={
+            "improve_rounds": {
+                "arms": [_arm(course) for course in courses],
+                "forecasts": [
+                    {"after": f.after, "forecast": triple(f.forecast), "came": f.came} for f in told
+                ],
+                "most": most,
+                "examples": _examples(own),
+            }
+        },
+    )
+
+
+def foretold(measured: Sequence[Measured], most: int, why: str, seed: int) -> list[Foretold]:
+    """Return the plateau foretold after rounds one and two, as far as they were reached."""
+    came = measured[-1].score.value if why in ENDED else math.nan
+    found = []
+    for after in (1, 2):
+        if len(measured) > after and most > after:
+            scores = [one.score.value for one in measured[: after + 1]]
+            errors = [one.error if math.isfinite(one.error) else 0.0 for one in measured[: after + 1]]
+            found.append(Foretold(after, forecast(scores, errors, most, seed), came))
+    return found
+
+
+def _verdict(own: Course, null: Course) -> tuple[str, str]:
+    first, last = own.measured[0], own.measured[-1]
+    rise = difference(own.seen[0].answers, own.seen[-1].answers)
+    over = difference(null.seen[-1].answers, own.seen[-1].answers)
+    moved = f"{first.score.value:.1%} to {last.score.value:.1%} in {_rounds(last.round)}"
+    ended = f"Ended because {own.why}."
+    flagged = hacked_round(own.measured)
+    if flagged is not None:
+        at = own.measured[flagged]
+        paid = f"From round {flagged} on the verifier pays {at.reward.value:.1%} where {at.score.value:.1%} is right"
+        if any(one.opened for one in own.measured):
+            return "hacked", f"{paid}; the score went from {moved}. {ended}"
+        ended = f"{ended} {paid}, as it was before training: it asks too little."
+    if last.round == 0:
+        return "no rise", f"No round was run. {ended}"
+    if rise.low > 0 and over.low > 0:
+        return "improves", f"From {moved}. {ended}"
+    if rise.low > 0:
+        return "no better than chance", (
+            f"From {moved}, but training on answers picked at random is not shown to do worse. {ended}"
+        )
+    if rise.high < 0:
+        return "falls", f"From {moved}. {ended}"
+    if _unmoved(own):
+        return "no rise", f"Nothing rises: from {moved}, within {100 * SAME:.0f} points. {ended}"
+    return "cannot tell", f"From {moved}; neither a rise nor its absence is shown. {ended}"
+
+
+def hacked_round(measured: Sequence[Measured]) -> int | None:
+    """Return the first round, from one on, whose reward is well above the truth; None where there is none."""
+    return next((one.round for one in measured if one.round and one.hacked), None)
+
+
+def _unmoved(own: Course) -> bool:
+    before, after = (item_scores(one.answers.truth) for one in (own.seen[0], own.seen[-1]))
+    known = np.isfinite(before) & np.isfinite(after)
+    clusters = own.seen[0].answers.clusters
+    kept = None if clusters is None else [c for c, k in zip(clusters, known, strict=True) if k]
+    return bool(known.any()) and equivalence(before[known], after[known], SAME, kept).equivalent
+
+
+def _rounds(count: int) -> str:
+    return f"{count} round" + ("" if count == 1 else "s")
+
+
+def _estimates(by_arm: dict[str, Course], told: Sequence[Foretold]) -> dict[str, Estimate]:
+    own, null = by_arm["unanchored"], by_arm["by chance"]
+    first, last = own.measured[0], own.measured[-1]
+    largest = max(last.passes)
+    found = {
+        "base_score": first.score,
+        "tuned_score": last.score,
+        "gain": difference(own.seen[0].answers, own.seen[-1].answers),
+        "over_chance_difference": difference(null.seen[-1].answers, own.seen[-1].answers),
+        "hacking_difference": last.hacking,
+        "base_gap_difference": first.gap,
+        "tuned_gap_difference": last.gap,
+        f"base_pass@{largest}": first.passes[largest],
+        f"tuned_pass@{largest}": last.passes[largest],
+        "distinct_answers_before": first.answers,
+        "distinct_answers_after": last.answers,
+        "distinct_chains_before": first.chains,
+        "distinct_chains_after": last.chains,
+    }
+    if (anchored := by_arm.get("anchored")) is not None:
+        found["anchored_score"] = anchored.measured[-1].score
+        found["anchor_difference"] = difference(own.seen[-1].answers, anchored.seen[-1].answers)
+    for one in told:
+        found[f"plateau_forecast/after_round_{one.after}"] = one.forecast
+    for name, (_, change) in last.canaries.items():
+        found[f"canary_difference/{name}"] = change
+    for course in by_arm.values():
+        for one in course.measured[1:]:
+            found[f"score/{course.arm.name}_{one.round}"] = one.score
+    return found
+
+
+def _caveats(own: Course, by_arm: dict[str, Course]) -> list[str]:
+    found = []
+    failed = sum(int(np.isnan(one.answers.truth).sum()) for course in by_arm.values() for one in course.seen)
+    if failed:
+        found.append(f"{failed} answers failed and have no score.")
+    if not own.arm.verifier.levelled:
+        found.append("This verifier only says which answer is best, so reward cannot be held against truth.")
+    if own.seen[0].verdicts.graded:
+        found.append(
+            "The reward of this verifier is its mean mark, which need not be meant as a probability."
+        )
+    return found
+
+
+def _arm(course: Course) -> dict[str, Any]:
+    return {
+        "arm": course.arm.name,
+        "verifier": course.arm.verifier.name,
+        "why": course.why,
+        "anchored": len(course.arm.anchor.items | course.arm.anchor.corrections.keys())
+        if course.arm.anchor
+        else 0,
+        "rounds": [_round(one) for one in course.measured],
+    }
+
+
+def _round(one: Measured) -> dict[str, Any]:
+    named = ("score", "verification", "gap", "relative", "accepted", "reward", "hacking", "answers", "chains")
+    return {
+        "round": one.round,
+        "examples": one.examples,
+        "hacked": one.hacked,
+        "lost": list(one.lost),
+        "step": triple(one.step),
+        "passes": {str(k): triple(estimate) for k, estimate in one.passes.items()},
+        "canaries": {name: [triple(e) for e in pair] for name, pair in one.canaries.items()},
+        **{name: triple(getattr(one, name)) for name in named},
+    }
+
+
+def _hacked(seen: Seen) -> list[tuple[str, str, str, str]]:
+    """Return (item, prompt, completion, target) of accepted answers that are wrong, one an item."""
+    given, found = seen.answers, []
+    for item, texts, truth, let in zip(
+        given.items, given.texts, given.truth, seen.verdicts.accepted, strict=True
+    ):
+        wrong = [t for t, score, yes in zip(texts, truth, let, strict=True) if yes and score < 1 and t]
+        if wrong:
+            found.append((item.id, given.task.prompt(item), wrong[0], " | ".join(item.target)))
+    return found
+
+
+def _examples(own: Course) -> dict[str, Any]:
+    flagged = hacked_round(own.measured)
+    seen = own.seen[-1 if flagged is None else flagged]
+    found = _hacked(seen)
+    return {
+        "round": seen.round,
+        "total": len(found),
+        "items": len(seen.answers.items),
+        "shown": [
+            {"item": i[:200], "prompt": p[:1000], "completion": c[:1000], "target": t[:200]}
+            for i, p, c, t in found[:SHOWN]
+        ],
+    }

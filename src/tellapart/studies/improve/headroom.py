@@ -1,0 +1,176 @@
+"""Headroom: what verification of the model's answers would gain, for each verifier, without any training."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.elicit.elicitor import row_seed
+from tellapart.errors import UserMistake
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.improvement import accepted_by_chance, gap, relative_gap, score, verified
+from tellapart.studies.finding import Finding
+from tellapart.studies.improve.ask import Answers, Plan, Version
+from tellapart.studies.improve.measure import Verdicts
+from tellapart.studies.improve.rounds import verdicts
+from tellapart.verifiers.verifier import Verifier
+
+QUESTION = "Does the model know its better answers from its worse ones?"
+CONTROLS = ("chance", "form")
+SAME = 0.02
+"""A gap that is shown to be smaller than this is none."""
+
+
+class Judged(NamedTuple):
+    """A verifier and what it said of the report answers."""
+
+    verifier: Verifier
+    verdicts: Verdicts
+
+
+class Sized(NamedTuple):
+    """The figures of a verifier. `sure` is the gap's interval at the level that allows for the number of verifiers."""
+
+    name: str
+    outside: bool
+    accepted: Estimate
+    read: float
+    verification: Estimate
+    gap: Estimate
+    relative: Estimate
+    null: Estimate
+    sure: Estimate
+
+
+def ask_verifiers(
+    plan: Plan, given: Answers, verifiers: Sequence[Verifier], named: bool
+) -> tuple[list[Judged], list[str]]:
+    """Return what each verifier says, and why others could not; a named one that cannot raises UserMistake."""
+    found, notes = [], []
+    for verifier in verifiers:
+        try:
+            found.append(Judged(verifier, verdicts(plan, Version(), given, verifier)))
+        except UserMistake as mistake:
+            if named:
+                raise
+            notes.append(f"Verifier {verifier.name} was not measured: {mistake}.")
+    return found, notes
+
+
+def sized(given: Answers, found: Sequence[Judged], seed: int) -> list[Sized]:
+    """Return the figures of every verifier on the same answers."""
+    sure = 1 - 0.05 / max(1, sum(one.verifier.name not in CONTROLS for one in found))
+    told = []
+    for verifier, said in found:
+        known = np.isfinite(given.truth)
+        read = float(np.isfinite(said.utilities[known]).mean()) if known.any() else math.nan
+        seen = verified(given.truth, said.accepted, given.clusters)
+        drawn = accepted_by_chance(
+            said.accepted, given.truth, row_seed(seed, f"null {verifier.name}", 0) % 2**32
+        )
+        null = gap(verified(given.truth, drawn, given.clusters))
+        figures = (
+            score(seen.verification, seen.clusters),
+            gap(seen),
+            relative_gap(seen),
+            null,
+            gap(seen, sure),
+        )
+        if read == 0:
+            figures = (missing("score", "no verdict could be read"),) * 5
+        told.append(
+            Sized(verifier.name, verifier.outside, score(seen.accepted, seen.clusters), read, *figures)
+        )
+    return told
+
+
+def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence[str]) -> Finding:
+    """Return the finding on headroom."""
+    told = sized(given, found, seed)
+    base = verified(given.truth, np.zeros(given.truth.shape, dtype=bool), given.clusters)
+    generation = score(base.generation, base.clusters)
+    label, sentence = _verdict(told, generation)
+    unread = [f"{one.name} ({1 - one.read:.0%})" for one in told if one.read < 1]
+    caveats = [*notes]
+    if unread:
+        caveats.append(f"Verdicts that could not be read count as rejections: {', '.join(unread)}.")
+    return Finding(
+        question=QUESTION,
+        verdict=label,
+        probability=math.nan,
+        sentence=sentence,
+        estimates={"generation_score": generation} | _estimates(told),
+        controls={
+            "verification by chance": "as many answers of every item, picked at random: its gap stands beside each"
+        },
+        caveats=tuple(caveats),
+        tables={"improve_headroom": {"verifiers": [_row(one) for one in told]}},
+    )
+
+
+def _estimates(told: Sequence[Sized]) -> dict[str, Estimate]:
+    return {
+        f"{name}/{one.name}": estimate
+        for one in told
+        for name, estimate in (
+            ("verification_score", one.verification),
+            ("gap_difference", one.gap),
+            ("relative_gap", one.relative),
+            ("null_gap_difference", one.null),
+            ("accepted_share", one.accepted),
+        )
+    }
+
+
+def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
+    real = [one for one in told if one.name not in CONTROLS and math.isfinite(one.sure.value)]
+    own = sorted((o for o in real if not o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
+    helped = sorted((o for o in real if o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
+    start = f"{generation.value:.1%} of its answers are right"
+    if own:
+        best = own[0]
+        return (
+            "headroom",
+            f"{start}; of those that its {best.name} verifier accepts, {best.verification.value:.1%}.",
+        )
+    if helped:
+        best = helped[0]
+        return (
+            "headroom with outside help only",
+            f"{start}; {best.name} lifts that to {best.verification.value:.1%}, none of its own verifiers is shown to.",
+        )
+    if real and all(one.sure.low > -SAME and one.sure.high < SAME for one in real):
+        return "no headroom", f"{start}, and no verifier moves that by {100 * SAME:.0f} points."
+    return "cannot tell", f"{start}; no verifier is shown to pick better ones, nor that none does."
+
+
+def _row(one: Sized) -> dict[str, Any]:
+    return {
+        "verifier": one.name,
+        "outside": one.outside,
+        "control": one.name in CONTROLS,
+        "read": one.read,
+        **{
+            name: triple(estimate)
+            for name, estimate in (
+                ("accepted", one.accepted),
+                ("verification", one.verification),
+                ("gap", one.gap),
+                ("relative", one.relative),
+                ("null", one.null),
+            )
+        },
+    }
+
+
+def triple(estimate: Estimate) -> list[float]:
+    """Return [value, low, high]."""
+    return [estimate.value, estimate.low, estimate.high]
+
+
+def best_own(given: Answers, found: Sequence[Judged]) -> Verifier | None:
+    """Return the verifier of the model's own with the largest gap on these answers; None without one."""
+    own = [one for one in found if not one.verifier.outside and one.verifier.name not in (*CONTROLS, "past")]
+    gaps = [gap(verified(given.truth, one.verdicts.accepted)).value for one in own]
+    return own[int(np.argmax(gaps))].verifier if own else None

@@ -1,0 +1,43 @@
+"""Verifiers: who says which of a model's own answers are right. One file each, one dict.
+
+To add one: a file here with a class under Verifier, and its place in VERIFIERS. No torch here.
+"""
+
+from tellapart.errors import UserMistake
+from tellapart.verifiers.all_of import AllOf
+from tellapart.verifiers.chance import Chance
+from tellapart.verifiers.checker import Checker
+from tellapart.verifiers.critique import Critique, Judge, Past
+from tellapart.verifiers.form import Form
+from tellapart.verifiers.logprob import Logprob
+from tellapart.verifiers.majority import Majority
+from tellapart.verifiers.python_code import PythonVerifier
+from tellapart.verifiers.score import Score
+from tellapart.verifiers.steps import Steps
+from tellapart.verifiers.tournament import Tournament
+from tellapart.verifiers.verifier import Verifier
+
+VERIFIERS: dict[str, type[Verifier]] = {
+    kind.name: kind
+    for kind in (Logprob, Critique, Score, Tournament, Majority, Checker, Steps, Past, Form, Chance)
+}
+"""The verifiers that need nothing but their name."""
+
+
+def open_verifier(name: str, device: str = "cpu", dtype: str = "float32") -> Verifier:
+    """Return the verifier called `name`: one of VERIFIERS, judge:MODEL, python:module:function, or several joined
+    by "+" (all must accept). Raises UserMistake for anything else."""
+    if name.startswith("judge:"):
+        from tellapart.models.open import open_model
+
+        return Judge(open_model(name.removeprefix("judge:"), device=device, dtype=dtype))
+    if name.startswith("python:"):
+        return PythonVerifier(name)
+    if "+" in name:
+        return AllOf([open_verifier(part, device, dtype) for part in name.split("+")])
+    if name in VERIFIERS:
+        return VERIFIERS[name]()
+    raise UserMistake(
+        f"no verifier {name!r}: give {', '.join(VERIFIERS)}, judge:MODEL, python:module:function, or "
+        "several joined by +"
+    )
