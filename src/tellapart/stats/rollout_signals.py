@@ -26,6 +26,7 @@ SIGNALS: Mapping[str, str] = {
     "repeats_within": "chance that two unrewarded answers to one prompt are equal",
     "repeats_across": "chance that unrewarded answers to two prompts are equal",
     "skipped": "share of answers whose steps are missing",
+    "thin": "share of answers with fewer than half of the steps that the model's own earlier chains had",
     "lucky": "share of rewarded answers whose steps are wrong or missing",
     "length": "mean length of an answer",
     "entropy": "mean negative log-probability of a token (nats): the entropy where sampled at temperature 1",
@@ -46,6 +47,8 @@ class Rollouts:
     steps: Sequence[str] | None = None
     length: Sequence[float] | Floats | None = None
     entropy: Sequence[float] | Floats | None = None
+    thin: float = NAN
+    """The share that `chains.Chains` told of the step: it alone needs the steps before."""
 
 
 def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
@@ -55,7 +58,7 @@ def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
     """
     n = len(rollouts.score)
     for name, column in vars(rollouts).items():
-        if column is not None and len(column) != n:
+        if column is not None and not isinstance(column, float) and len(column) != n:
             raise UserMistake(f"{len(column)} {name}, {n} scores: give one for each answer")
     score = np.asarray(rollouts.score, dtype=np.float64)
     scored = np.isfinite(score)
@@ -72,6 +75,7 @@ def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
         "repeats_within": within,
         "repeats_across": across,
         "skipped": skipped,
+        "thin": rollouts.thin,
         "lucky": lucky,
         "length": _mean(rollouts.length),
         "entropy": _mean(rollouts.entropy),

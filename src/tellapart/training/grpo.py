@@ -5,7 +5,7 @@ trained = grpo(model, Lora(rank=8), Practice(task, items, TRUE), GrpoSettings(st
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from datasets import Dataset
@@ -39,25 +39,44 @@ class Practice(NamedTuple):
     reward: Reward
 
 
+class Watcher(Protocol):
+    """Something that watches a run, and may change what is paid or end it. `name` tells all that it does."""
+
+    name: str
+
+    def begin(self, trainer: GrpoRun) -> None:
+        """Take hold of a trainer that is ready to run: wrap its rewards, add a callback."""
+
+
 def grpo(
-    model: LocalModel, change: Change, practice: Practice, settings: GrpoSettings, scratch: Path | None
+    model: LocalModel,
+    change: Change,
+    practice: Practice,
+    settings: GrpoSettings,
+    scratch: Path | None,
+    watcher: Watcher | None = None,
 ) -> Trained:
     """Train `change` for a reward and return it; the model is as before afterwards.
 
     With `scratch` it goes on from its last checkpoint after a kill, and what is finished is not trained again. The
     log holds, a step: loss, reward, reward_std, entropy, groups, kept_groups (0 < c < G), reward_bits. Raises
-    UserMistake for no items, a group below 2, or a prompt that the model cannot answer.
+    UserMistake for no items, a group below 2, or a prompt that the model cannot answer. `watcher` sees every
+    step (studies/guard/live.py).
     """
     if not practice.items:
         raise UserMistake(f"no item of {practice.task.name} to practise on: give at least one")
     if settings.group < 2:
         raise UserMistake(f"group {settings.group} asked: advantages need at least 2 answers to a question")
     told = (practice.task.fingerprint, [item.id for item in practice.items], practice.reward.name)
+    if watcher is not None:
+        told = (*told, watcher.name)
     with workplace(scratch, key_of("grpo", model, change, settings, told)) as folder:
         if (before := finished(folder)) is not None:
             return before
         with left_as_it_was(model), attached(model, change) as place:
             trainer = prepare(model, change, practice, settings, place, folder)
+            if watcher is not None:
+                watcher.begin(trainer)
             log = run_trainer(trainer, place, folder, settings)
             outside = sum(entry["reward_bits"] for entry in log) if practice.reward.outside else 0.0
             trained = Trained(place.weights(), tuple(log), len(log), outside, place.count)

@@ -1,16 +1,20 @@
-"""When a signal has moved too far from how the run began.
+"""When a signal has moved too far from how the run began, or stands where no healthy run stood.
 
-The first quarter of the steps (at least LEAST) is the run's own baseline. An alarm needs two steps in a row beyond the
-baseline's mean by the margin AND by its prediction limit (Student's t, one-sided 0.5 %, for one further step). The
-margins are set by hand, not calibrated on recorded healthy runs. Signals of difficulty never alarm: they are noticed.
+The first steps are the run's own baseline. An alarm needs two steps in a row beyond the baseline's mean by the margin
+AND by its prediction limit (Student's t, one-sided 0.5 %, for one further step); or two in a row beyond a level, which
+only lucky reward has unless the limits are calibrated on healthy runs. Signals of difficulty never alarm: they are
+noticed.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from tellapart.errors import UserMistake
 
 LEAST = 6
 TAIL = 0.005
@@ -18,13 +22,14 @@ LUCKY = 0.5
 
 
 class Rule(NamedTuple):
-    """Which way is bad (+1 up, -1 down), the least change, whether it is a share of the baseline, and whether it is
-    harm (alarm) or only difficulty (notice)."""
+    """Which way is bad (+1 up, -1 down), the least change, whether it is a share of the baseline, whether it is
+    harm (alarm) or only difficulty (notice), and the level that is harm at any time (NaN: none)."""
 
     direction: int
     margin: float
     relative: bool
     harm: bool
+    level: float = math.nan
 
 
 RULES: Mapping[str, Rule] = {
@@ -34,10 +39,34 @@ RULES: Mapping[str, Rule] = {
     "repeats_within": Rule(1, 0.1, False, True),
     "repeats_across": Rule(1, 0.05, False, True),
     "skipped": Rule(1, 0.1, False, True),
-    "lucky": Rule(1, 0.1, False, True),
+    "thin": Rule(1, 0.1, False, True),
+    "lucky": Rule(1, 0.1, False, True, LUCKY),
     "length": Rule(-1, 0.25, True, True),
     "entropy": Rule(-1, 0.5, True, True),
 }
+LEVELLED = ("repeats_within", "repeats_across", "skipped", "thin", "lucky")
+"""Shares of which a level can be told; length and entropy are only compared with how the run began."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The rule of each signal, how many steps are the baseline (None: a quarter, at least LEAST), and where the rules
+    come from, in words."""
+
+    rules: Mapping[str, Rule]
+    begin: int | None = None
+    source: str = "alarm margins are set by hand, not calibrated on recorded healthy runs"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the limits as a JSON object; `limits_from` reads it."""
+        rules = {
+            name: {k: None if v != v else v for k, v in rule._asdict().items()}
+            for name, rule in self.rules.items()
+        }
+        return {**asdict(self), "rules": rules}
+
+
+BY_HAND = Limits(RULES)
 
 
 class Alarm(NamedTuple):
@@ -51,36 +80,101 @@ class Alarm(NamedTuple):
     harm: bool
 
 
-def baseline_steps(count: int) -> int:
+def limits_from(told: Mapping[str, Any]) -> Limits:
+    """Return the limits that `Limits.as_json` told of. Raises UserMistake where they are none."""
+    try:
+        rules = {
+            name: Rule(
+                int(one["direction"]), float(one["margin"]), bool(one["relative"]), bool(one["harm"]),
+                math.nan if one["level"] is None else float(one["level"]),
+            )
+            for name, one in told["rules"].items()
+        }  # fmt: skip
+        return Limits(rules, None if told["begin"] is None else int(told["begin"]), str(told["source"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserMistake("these are no limits of guard: calibrate them anew") from None
+
+
+def baseline_steps(count: int, limits: Limits = BY_HAND) -> int:
     """Return how many of `count` steps are the baseline."""
-    return max(LEAST, math.ceil(count / 4))
+    return limits.begin or max(LEAST, math.ceil(count / 4))
 
 
-def find_alarms(steps: Sequence[int], signals: Mapping[str, Sequence[float]]) -> list[Alarm]:
-    """Return each signal's first alarm or notice, by step. `signals` are those of rollout_signals, one value a step.
-
-    `lucky` also alarms by its level: where most of the reward is without valid steps for two steps in a row.
-    """
+def find_alarms(
+    steps: Sequence[int], signals: Mapping[str, Sequence[float]], limits: Limits = BY_HAND
+) -> list[Alarm]:
+    """Return each signal's first alarm or notice, by step. `signals` are those of rollout_signals, one value a step."""
     found = [
         alarm
-        for name, rule in RULES.items()
-        if name in signals and (alarm := _first(name, rule, steps, signals[name]))
+        for name, rule in limits.rules.items()
+        if name in signals and (alarm := _first(name, rule, steps, signals[name], limits))
     ]
     return sorted(found, key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal))
 
 
-def _first(name: str, rule: Rule, steps: Sequence[int], given: Sequence[float]) -> Alarm | None:
+def calibrate(runs: Sequence[Mapping[str, Sequence[float]]], begin: int = LEAST) -> Limits:
+    """Return limits that none of these healthy runs crosses: of each signal of harm the margin and the level.
+
+    Each is the larger of the greatest that a healthy run reached for two steps in a row, and the mean of these over
+    runs plus three standard deviations. The hand-set level of lucky reward is never raised. Raises UserMistake for
+    fewer than 3 runs.
+    """
+    if len(runs) < 3:
+        raise UserMistake(f"{len(runs)} healthy runs given: limits need 3 or more, and 19 to be sure of 5 %")
+    rules = {
+        name: _calibrated(name, rule, [run[name] for run in runs if name in run], begin)
+        if rule.harm
+        else rule
+        for name, rule in RULES.items()
+    }
+    return Limits(rules, begin, f"limits calibrated on {len(runs)} healthy runs")
+
+
+def _calibrated(name: str, rule: Rule, runs: Sequence[Sequence[float]], begin: int) -> Rule:
+    drifts, levels = [], []
+    for run in runs:
+        values = np.asarray(run, dtype=np.float64)
+        held = values[:begin][np.isfinite(values[:begin])]
+        if held.size >= LEAST:
+            scale = abs(held.mean()) if rule.relative else 1.0
+            drifts.append(_held_for_two(rule.direction * (values[begin:] - held.mean()) / (scale or 1.0)))
+        levels.append(_held_for_two(values))
+    margin, level = _beyond_all(drifts), _beyond_all(levels) if name in LEVELLED else math.nan
+    if name == "lucky":
+        level = min(LUCKY, level) if level == level else LUCKY
+    elif not level < 1:
+        level = math.nan
+    return rule._replace(margin=rule.margin if margin != margin else max(margin, 0.0), level=level)
+
+
+def _held_for_two(values: np.ndarray) -> float:
+    """Return the greatest value reached for two steps in a row, NaN where there are none."""
+    pairs = np.minimum(values[1:], values[:-1])
+    known = pairs[np.isfinite(pairs)]
+    return float(known.max()) if known.size else math.nan
+
+
+def _beyond_all(extremes: Sequence[float]) -> float:
+    known = np.asarray([value for value in extremes if math.isfinite(value)])
+    if known.size < 3:
+        return math.nan
+    return float(max(known.max(), known.mean() + 3 * known.std(ddof=1)))
+
+
+def _first(
+    name: str, rule: Rule, steps: Sequence[int], given: Sequence[float], limits: Limits
+) -> Alarm | None:
     values = np.asarray(given, dtype=np.float64)
-    begun = baseline_steps(values.size)
+    begun = baseline_steps(values.size, limits)
     held = values[:begun][np.isfinite(values[:begun])]
     ways = []
-    if held.size >= LEAST:
+    if held.size >= LEAST and values.size > begun:
         mean = float(held.mean())
         noise = float(stats.t.isf(TAIL, held.size - 1) * held.std(ddof=1) * math.sqrt(1 + 1 / held.size))
         limit = mean + rule.direction * max(rule.margin * (abs(mean) if rule.relative else 1.0), noise)
         ways.append((begun, mean, limit))
-    if name == "lucky":
-        ways.append((0, LUCKY, LUCKY))
+    if math.isfinite(rule.level):
+        ways.append((0, rule.level, rule.level))
     alarms = [_crossed(name, rule, steps, values, way) for way in ways]
     return min((alarm for alarm in alarms if alarm), key=lambda alarm: alarm.step, default=None)
 

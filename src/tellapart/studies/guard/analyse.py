@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from tellapart.stats.advantages import binary_advantages
+from tellapart.stats.chains import Chains
 from tellapart.stats.difficulty import fitted_prior, learnable_share, spread_ranks
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
-from tellapart.stats.rollout_signals import SIGNALS, Rollouts, step_signals
+from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.finding import Finding
-from tellapart.studies.guard.alarms import Alarm, baseline_steps, find_alarms
+from tellapart.studies.guard.alarms import BY_HAND, Alarm, Limits, baseline_steps, find_alarms
+from tellapart.studies.guard.canaries import MARGIN, asked_in, lost, over_steps
 from tellapart.studies.guard.decide import DECISIONS, Decided
 from tellapart.studies.guard.problems import Problems
+from tellapart.studies.guard.seen import seen_in, signals_of
 from tellapart.studies.guard.training_log import TrainingLog
 
 BEFORE = "Will RL on these problems harm?"
@@ -63,31 +66,41 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
     )  # fmt: skip
 
 
-def during(log: TrainingLog, success: float) -> Finding:
-    """Return the finding on a run's rollouts."""
-    by_step = [(int(step), rows) for step, rows in log.frame.groupby("step", sort=True)]  # pyright: ignore
-    told = [_signals(rows, success) for _, rows in by_step]
-    steps = [step for step, _ in by_step]
-    signals = {name: [one[name] for one in told] for name in SIGNALS}
-    alarms = find_alarms(steps, signals)
-    label, sentence = _said(len(steps), alarms)
+def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: float = MARGIN) -> Finding:
+    """Return the finding on a run's rollouts; `margin` is what a canary may lose."""
+    steps, signals = signals_over(log, success)
+    asked = asked_in(log.canaries)
+    alarms = sorted(
+        [*find_alarms(steps, signals, limits), *lost(asked, margin)],
+        key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal),
+    )
+    label, sentence = _said(len(steps), alarms, limits)
+    signals = {**signals, **over_steps(asked, steps)}
     return Finding(
         question=DURING,
         verdict=label,
         probability=math.nan,
         sentence=sentence,
         estimates={f"last_{name}": _last(values, name) for name, values in signals.items()},
-        caveats=(*log.notes, "alarm margins are set by hand, not calibrated on recorded healthy runs"),
+        caveats=(*log.notes, limits.source),
         tables={
             "guard_signals": {
                 "steps": steps,
-                "baseline": baseline_steps(len(steps)),
+                "baseline": baseline_steps(len(steps), limits),
                 "signals": signals,
                 "alarms": [alarm._asdict() for alarm in alarms],
                 "behind": [one for alarm in alarms for one in _behind(log.frame, alarm, success)],
             }
         },
     )
+
+
+def signals_over(log: TrainingLog, success: float) -> tuple[list[int], dict[str, list[float]]]:
+    """Return the steps of a run, and each signal over them."""
+    by_step = [(int(step), rows) for step, rows in log.frame.groupby("step", sort=True)]  # pyright: ignore
+    chains = Chains()
+    told = [signals_of(seen_in(rows), success, chains) for _, rows in by_step]
+    return [step for step, _ in by_step], {name: [one[name] for one in told] for name in SIGNALS}
 
 
 def _learnable(frame: pd.DataFrame, group: int) -> Estimate:
@@ -143,14 +156,6 @@ def _advantages(group: int) -> list[dict[str, float]]:
     ]
 
 
-def _signals(rows: pd.DataFrame, success: float) -> dict[str, float]:
-    rollouts = Rollouts(
-        rows["score"].to_numpy(), rows["item"].to_numpy(), rows["answer"].tolist(), rows["steps"].tolist(),
-        rows["length"].to_numpy(), rows["entropy"].to_numpy(),
-    )  # fmt: skip
-    return step_signals(rollouts, success)
-
-
 def _last(values: Sequence[float], name: str) -> Estimate:
     """Return the mean of a signal over the last quarter of the steps; no interval, for steps hang together."""
     tail = np.asarray(values[-max(1, len(values) // 4) :], dtype=np.float64)
@@ -163,7 +168,7 @@ def _last(values: Sequence[float], name: str) -> Estimate:
     )
 
 
-def _said(count: int, alarms: Sequence[Alarm]) -> tuple[str, str]:
+def _said(count: int, alarms: Sequence[Alarm], limits: Limits) -> tuple[str, str]:
     harm = [alarm for alarm in alarms if alarm.harm]
     noticed = [alarm.signal for alarm in alarms if not alarm.harm]
     beside = f" Noticed, as signs of difficulty: {', '.join(map(_plain, noticed))}." if noticed else ""
@@ -172,7 +177,7 @@ def _said(count: int, alarms: Sequence[Alarm]) -> tuple[str, str]:
             f"{_plain(a.signal)} {a.value:.3g} at step {a.step} (began at {a.baseline:.3g})" for a in harm
         )
         return "alarm", f"{told}.{beside}"
-    if count < baseline_steps(count) + 2:
+    if count < baseline_steps(count, limits) + 2:
         return "too few steps", f"{count} steps: a baseline and two steps after it are needed.{beside}"
     return "no alarm", f"No signal of harm left its limits in {count} steps.{beside}"
 

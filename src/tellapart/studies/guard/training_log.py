@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,24 +15,29 @@ from tellapart.errors import UserMistake
 from tellapart.logs import open_instruct, trl, verl
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.source import Source, open_source, records, split
-from tellapart.logs.value import text, whole
+from tellapart.logs.value import number, text, whole
 
 READERS = (trl.READER, verl.READER, open_instruct.READER)
 SUFFIXES = {".parquet", ".jsonl"}
 _MARKED = re.compile(r"\\boxed\{([^{}]*)\}|####\s*([^\n]+)|answer is:?\s*([^\n]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
+UNTOLD = ("answers of several training steps", "scored by 'score'; also in the log")
 STEPS = ("valid", "invalid", "absent", "")
+OWN = ("step", "steps", "tokens", "entropy", "answer", "canary")
+"""Columns that a log of TRL or verl may have beside its tool's own; the live guard writes them all."""
 
 
 @dataclass(frozen=True)
 class TrainingLog:
     """`frame` has one row an answer: step, item (of the whole log), question, completion, score, answer, steps,
-    length (tokens, or words where the log has none), entropy (nats a token), target."""
+    length (tokens, or words where the log has none), entropy (nats a token), target. `canaries` has the same columns
+    and `canary`: answers to tasks of abilities held before, which are not trained on."""
 
     frame: pd.DataFrame
     tool: str
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    canaries: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def find_log(reference: str) -> list[Source]:
@@ -63,7 +69,7 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
         assert reader is not None
         log = reader.read(source)
         tools.add(log.tool)
-        notes += [note for note in log.notes if not note.startswith("answers of several training steps")]
+        notes += [note for note in log.notes if not note.startswith(UNTOLD)]
         frames.append(_rollouts(log, source))
     if len(tools) > 1:
         raise UserMistake(
@@ -76,7 +82,14 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
         frame["length"] = words.where(frame["completion"] != "")
     else:
         frame["length"] = frame["tokens"]
-    return TrainingLog(frame, tools.pop(), tuple(s.reference for s in sources), tuple(dict.fromkeys(notes)))
+    asked = frame["canary"] != ""
+    trained = frame[~asked].reset_index(drop=True)
+    if trained.empty:
+        raise UserMistake(f"{sources[0].path}: holds answers to canary tasks only, none that was trained on")
+    return TrainingLog(
+        trained, tools.pop(), tuple(s.reference for s in sources), tuple(dict.fromkeys(notes)),
+        frame[asked].reset_index(drop=True),
+    )  # fmt: skip
 
 
 def final_answer(completion: str) -> str:
@@ -102,46 +115,61 @@ def _reader(source: Source):
 
 def _rollouts(log: Recorded, source: Source) -> pd.DataFrame:
     frame = log.frame
-    tokens = frame["tokens"].to_numpy(dtype=float)
+    own = _own_columns(log, source)
+    tokens = _numbers(own.get("tokens"), frame["tokens"].to_numpy(dtype=float))
     with np.errstate(invalid="ignore", divide="ignore"):
         entropy = np.where(tokens > 0, -frame["logprob"].to_numpy(dtype=float) / tokens, math.nan)
-    step, checked = _step_columns(log, source)
+    answers = own.get("answer") or [final_answer(completion) for completion in frame["completion"]]
     return pd.DataFrame(
         {
-            "step": step,
+            "step": _steps_of(log, source, own),
             "item": np.where(frame["question"] != "", frame["question"], frame["item"]),
             "question": frame["question"],
             "completion": frame["completion"],
             "score": frame["score"],
-            "answer": [final_answer(completion) for completion in frame["completion"]],
-            "steps": checked,
+            "answer": [text(answer) for answer in answers],
+            "steps": _checked(own.get("steps"), len(frame), str(source.path)),
             "tokens": tokens,
-            "entropy": entropy,
+            "entropy": _numbers(own.get("entropy"), entropy),
             "target": frame["target"],
+            "canary": [text(name) for name in own.get("canary", [""] * len(frame))],
         }
     )
 
 
-def _step_columns(log: Recorded, source: Source) -> tuple[list[int], list[str]]:
-    """Return the training step of each row, and what the log's own column `steps` says of its reasoning."""
-    n, where = len(log.frame), str(source.path)
-    if log.tool == open_instruct.TOOL:
-        return [int(item.partition("/")[0]) for item in log.frame["item"]], [""] * n
+def _own_columns(log: Recorded, source: Source) -> dict[str, list[Any]]:
+    """Return the columns of OWN that a log of TRL or verl has beside its tool's own."""
+    wanted = [name for name in OWN if source.has(name)]
+    if log.tool == open_instruct.TOOL or not wanted:
+        return {}
     if log.tool == trl.TOOL:
-        wanted = [name for name in ("step", "steps") if source.has(name)]
-        columns = pq.read_table(source.path, columns=wanted).to_pydict()
-    else:
-        lines = [record for _, record in records(source, [])]
-        columns = {name: [line.get(name) for line in lines] for name in ("step", "steps") if source.has(name)}
-    if "step" in columns:
-        step = [whole(value, f"{where}: step") for value in columns["step"]]
-    else:
-        step = [_named_step(source.path)] * n
-    said = [text(value) for value in columns.get("steps", [""] * n)]
-    odd = next((value for value in said if value not in STEPS), None)
+        return pq.read_table(source.path, columns=wanted).to_pydict()
+    lines = [record for _, record in records(source, [])]
+    return {name: [line.get(name) for line in lines] for name in wanted}
+
+
+def _steps_of(log: Recorded, source: Source, own: Mapping[str, list[Any]]) -> list[int]:
+    """Return the training step of each row."""
+    if log.tool == open_instruct.TOOL:
+        return [int(item.partition("/")[0]) for item in log.frame["item"]]
+    if "step" in own:
+        return [whole(value, f"{source.path}: step") for value in own["step"]]
+    return [_named_step(source.path)] * len(log.frame)
+
+
+def _checked(said: Sequence[Any] | None, count: int, where: str) -> list[str]:
+    """Return what the log's own column `steps` says of its reasoning."""
+    steps = [""] * count if said is None else [text(value) for value in said]
+    odd = next((value for value in steps if value not in STEPS), None)
     if odd is not None:
         raise UserMistake(f"{where}: steps {odd[:40]!r}; give valid, invalid, absent, or nothing")
-    return step, said
+    return steps
+
+
+def _numbers(said: Sequence[Any] | None, otherwise: np.ndarray) -> np.ndarray:
+    if said is None:
+        return otherwise
+    return np.asarray([math.nan if v is None else number(v, "tokens or entropy") for v in said], dtype=float)
 
 
 def _named_step(path: Path) -> int:

@@ -1,0 +1,193 @@
+"""The guard on a live run of TRL's GRPOTrainer, or of this project's own GRPO.
+
+    guard = Guard(Watch(act="hold", check=steps_are_valid, canaries=(task,), folder=Path("guard")))
+    trainer = GRPOTrainer(model, reward_funcs=guarded_reward(reward, guard), callbacks=[GuardCallback(guard)], ...)
+
+    watch(trainer, guard)                                         # the same for a trainer that is made already
+    grpo(model, change, practice, settings, scratch, Watched(guard))     # and for training/grpo.py
+
+A group that is to earn nothing is paid 0 for every answer, so its advantages are 0: its problems are answered, and
+teach nothing. Where several processes train together each sees the answers of all, so all decide alike (not tested).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from transformers import TrainerCallback
+from trl.trainer.grpo_trainer import GRPOTrainer
+
+from tellapart.errors import UserMistake
+from tellapart.models.local import LocalModel
+from tellapart.models.model import Request, Sampling
+from tellapart.studies.guard.seen import Seen
+from tellapart.studies.guard.training_log import final_answer
+from tellapart.studies.guard.watching import Guard, write_step
+from tellapart.tasks.item import Item, StepCheck, Task
+from tellapart.training.trainers import GrpoRun
+
+Pay = Callable[..., list[float]]
+
+
+def guarded_reward(reward: Pay, guard: Guard) -> Pay:
+    """Return TRL's reward function `reward` with its answers shown to `guard`, and 0 paid where it says so.
+
+    Called once a step with all its answers, as GRPOTrainer does. With several reward functions guard the one that
+    says what is right, first, and give the others to `barred_reward`.
+    """
+    watch = guard.watch
+
+    def pay(prompts: list[Any], completions: list[Any], **told: Any) -> list[float]:
+        paid = reward(prompts=prompts, completions=completions, **told)
+        items, texts = [_text(one) for one in prompts], [_text(one) for one in completions]
+        ids = told.get("completion_ids")
+        tokens = [float(len(one)) for one in ids] if ids else [float(len(one.split())) for one in texts]
+        steps = [watch.check(*pair) if watch.check else "" for pair in zip(items, texts, strict=True)]
+        answers = [(watch.answer or final_answer)(one) for one in texts]
+        scores = [math.nan if one is None else float(one) for one in paid]
+        state = told.get("trainer_state")
+        step = (guard.steps[-1] + 1 if guard.steps else 0) if state is None else int(state.global_step)
+        own = list(zip(items, texts, scores, answers, steps, tokens, strict=True))
+        everywhere: list[tuple[Any, ...]] = gather_object(own)
+        barred = guard.take(step, Seen(*(list(column) for column in zip(*everywhere, strict=True))))
+        first = _rank() * len(own)
+        guard.barred = barred[first : first + len(own)]
+        return _unpaid(paid, guard)
+
+    pay.__name__ = getattr(reward, "__name__", "reward")
+    return pay
+
+
+def barred_reward(reward: Pay, guard: Guard) -> Pay:
+    """Return a further reward function that pays 0 where the guarded one, called before it, did."""
+
+    def pay(**told: Any) -> list[float]:
+        return _unpaid(reward(**told), guard)
+
+    pay.__name__ = getattr(reward, "__name__", "reward")
+    return pay
+
+
+class GuardCallback(TrainerCallback):
+    """Asks the canaries, hears the entropy, tells alarms in the trainer's log, and stops or changes the advantages.
+
+    `trainer` is needed for act "plain" alone.
+    """
+
+    def __init__(self, guard: Guard, trainer: GRPOTrainer | None = None) -> None:
+        if guard.watch.act == "plain" and trainer is None:
+            raise UserMistake("act plain changes the trainer's advantages: use watch(trainer, guard)")
+        self.guard, self.trainer = guard, trainer
+        guard.writes = _rank() == 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Take in what a run that is gone on with saw, and ask the canaries for the first time."""
+        self.guard.replay(int(state.global_step))
+        self._ask(int(state.global_step), told)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Ask the canaries where it is time, and act on an alarm."""
+        if state.global_step % self.guard.watch.every == 0:
+            self._ask(int(state.global_step), told)
+        if self.guard.alarm is None:
+            return
+        if self.guard.watch.act == "stop":
+            control.should_training_stop = True
+        if self.guard.watch.act == "plain" and self.trainer is not None:
+            self.trainer.scale_rewards = "none"
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **told: Any
+    ) -> None:
+        """Hear the entropy of the step, and add the guard's signals to the trainer's log."""
+        if logs is None or "loss" not in logs:
+            return
+        self.guard.flush(float(logs.get("entropy", math.nan)))
+        logs["guard/alarms"] = float(sum(alarm.harm for alarm in self.guard.alarms))
+        logs["guard/masked_groups"] = float(self.guard.masked[-1]) if self.guard.masked else 0.0
+
+    def on_save(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Write what waits: a checkpoint goes on from it."""
+        self.guard.flush()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Write what waits, and ask the canaries for the last time."""
+        self.guard.flush()
+        self._ask(int(state.global_step), told)
+
+    def _ask(self, step: int, told: dict[str, Any]) -> None:
+        watch = self.guard.watch
+        for task in watch.canaries:
+            if step in self.guard.asked.get(task.name, {}):
+                continue
+            seen = ask_canary(told["model"], told["processing_class"], task, task.items[: watch.asked])
+            self.guard.see_canary(task.name, step, dict(zip(seen.items, seen.scores, strict=True)))
+            if watch.folder is not None and self.guard.writes:
+                write_step(watch.folder, step, seen, canary=task.name)
+
+
+def watch(trainer: GRPOTrainer, guard: Guard) -> None:
+    """Guard a trainer that is made already: its first reward function says what is right."""
+    first, *others = trainer.reward_funcs
+    if isinstance(first, torch.nn.Module) or any(isinstance(one, torch.nn.Module) for one in others):
+        raise UserMistake("a reward model pays here: the guard needs reward functions")
+    trainer.reward_funcs = [guarded_reward(first, guard), *(barred_reward(one, guard) for one in others)]
+    trainer.add_callback(GuardCallback(guard, trainer))
+
+
+class Watched:
+    """The guard as training/grpo.py takes it."""
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        told = guard.watch
+        self.name = f"guard {told.act} {told.limits.as_json()} {told.success} {told.every} {told.asked}"
+
+    def begin(self, trainer: GrpoRun) -> None:
+        """Guard the trainer."""
+        watch(trainer, self.guard)
+
+
+def checker_of(task: Task, items: Sequence[Item] | None = None) -> Callable[[str, str], StepCheck] | None:
+    """Return the task's step checker as one of (prompt, completion), None where it has none."""
+    check = task.steps
+    if check is None:
+        return None
+    by_prompt = {task.prompt(item): item for item in (task.items if items is None else items)}
+    return lambda prompt, completion: check(by_prompt[prompt], completion)
+
+
+def ask_canary(module: Any, tokenizer: Any, task: Task, items: Sequence[Item]) -> Seen:
+    """Return the greedy answers of a model that is being trained; it is as it was afterwards."""
+    mode = module.training
+    model = LocalModel(module, tokenizer, "canary", fingerprint="canary")
+    sampling = Sampling(temperature=0.0, max_tokens=task.max_tokens, stop=task.stop)
+    requests = [Request(task.prompt(item), 0, sampling) for item in items]
+    answers = [answer.completion for answer in sorted(model.generate(requests))]
+    module.train(mode)
+    texts = [answer.text for answer in answers]
+    return Seen(
+        [item.id for item in items],
+        texts,
+        [task.score(item, text) for item, text in zip(items, texts, strict=True)],
+        [task.scorer.answer(item, text) or "" for item, text in zip(items, texts, strict=True)],
+        [task.steps(item, text) if task.steps else "" for item, text in zip(items, texts, strict=True)],
+        [float(len(answer.tokens)) for answer in answers],
+    )
+
+
+def _unpaid(paid: Sequence[Any], guard: Guard) -> list[Any]:
+    return [0.0 if barred else one for one, barred in zip(paid, guard.barred, strict=True)]
+
+
+def _text(said: Any) -> str:
+    """Return a prompt or completion as text; a conversation is its messages' contents, a line each."""
+    if isinstance(said, str):
+        return said
+    return "\n".join(str(message.get("content") or "") for message in said)
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
