@@ -1,8 +1,8 @@
 """What verification of a model's own answers gains: the generation-verification gap (Song et al. 2024).
 
-arXiv 2412.02674. f[w](y|x) ~ f(y|x) w(u(x, y)): the answers of an item that a verifier accepts, each as likely as it was
-written. The gap is J(f[w]) - J(f), the relative gap E_x[(E_f[w] u - E_f u) / (1 - E_f u)], per prompt and not the ratio of means. An
-item of which nothing is accepted keeps its answers as they are.
+arXiv 2412.02674. f[w](y|x) ~ f(y|x) w(u(x, y)): the answers of an item that a verifier accepts, each as likely as it
+was written. The gap is J(f[w]) - J(f), the relative gap E_x[(E_f[w] u - E_f u) / (1 - E_f u)]: per prompt, not the
+ratio of means. An item of which nothing is accepted keeps its answers as they are.
 
     gap(verified(truth, accepted))
 """
@@ -35,10 +35,11 @@ class Verified(NamedTuple):
 def verified(truth: Truth, accepted: ArrayLike, clusters: Sequence[str] | None = None) -> Verified:
     """Return each item's scores before and after verification; items without any known answer are left out."""
     known = np.isfinite(truth)
-    let = np.asarray(accepted, dtype=bool) & known
+    let = np.asarray(accepted, dtype=bool)
     if let.shape != truth.shape:
         raise UserMistake(f"accepted has shape {let.shape}, truth {truth.shape}: give one verdict an answer")
-    there = known.any(axis=1)
+    let = let & known
+    there = np.asarray(known.any(axis=1), dtype=bool).reshape(-1)
     known, let, values = known[there], let[there], np.nan_to_num(truth[there])
     counts, chosen = known.sum(axis=1), let.sum(axis=1)
     generation = values.sum(axis=1) / counts

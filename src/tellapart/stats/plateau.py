@@ -21,9 +21,9 @@ ROUGHNESS = 0.02
 """Standard deviation with which a round's score leaves the curve."""
 PRIOR = (1.0, 2.0)
 DRAWS = 4000
-LEVELS = np.linspace(0.005, 0.995, 100)
+LEVELS = np.linspace(0.005, 0.995, 67)
 RATES = np.linspace(0.0, 0.95, 39)
-STARTS = np.linspace(-3, 3, 13)
+STARTS = np.linspace(-2.5, 2.5, 7)
 CONFIDENCE = 0.9
 
 

@@ -10,6 +10,7 @@ from tellapart.verifiers.checker import Checker
 from tellapart.verifiers.critique import Critique, Judge, Past
 from tellapart.verifiers.form import Form
 from tellapart.verifiers.logprob import Logprob
+from tellapart.verifiers.longest import Longest
 from tellapart.verifiers.majority import Majority
 from tellapart.verifiers.python_code import PythonVerifier
 from tellapart.verifiers.score import Score
@@ -19,7 +20,7 @@ from tellapart.verifiers.verifier import Verifier
 
 VERIFIERS: dict[str, type[Verifier]] = {
     kind.name: kind
-    for kind in (Logprob, Critique, Score, Tournament, Majority, Checker, Steps, Past, Form, Chance)
+    for kind in (Logprob, Critique, Score, Tournament, Majority, Checker, Steps, Past, Form, Longest, Chance)
 }
 """The verifiers that need nothing but their name."""
 

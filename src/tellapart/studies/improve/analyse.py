@@ -93,10 +93,10 @@ def _verdict(own: Course, null: Course) -> tuple[str, str]:
         return "no better than chance", (
             f"From {moved}, but training on answers picked at random is not shown to do worse. {ended}"
         )
-    if rise.high < 0:
-        return "falls", f"From {moved}. {ended}"
     if _unmoved(own):
         return "no rise", f"Nothing rises: from {moved}, within {100 * SAME:.0f} points. {ended}"
+    if rise.high < 0:
+        return "falls", f"Nothing rises: from {moved}. {ended}"
     return "cannot tell", f"From {moved}; neither a rise nor its absence is shown. {ended}"
 
 

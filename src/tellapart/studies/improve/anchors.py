@@ -15,8 +15,7 @@ from tellapart.tasks.item import Item, Task
 from tellapart.tasks.split import by_hash
 from tellapart.verifiers.verifier import Verifier
 
-
-AUDIT = 0.05
+AUDIT = 0.01
 
 
 class Anchor(NamedTuple):
@@ -31,7 +30,7 @@ def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     """Return whether a verifier is to be believed on the other prompts, by the anchored ones, [items, samples] each.
 
     It is where most of what it accepts is right, or where right answers are shown to be commoner among the accepted
-    than among the rejected (Fisher's exact test, one-sided, 5 %; answers are taken as independent).
+    than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
     """
     known = np.isfinite(truth)
     right, let = (np.nan_to_num(truth) >= 1)[known], accepted[known]

@@ -10,6 +10,7 @@ from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.improvement import accepted_by_chance, gap, relative_gap, score, verified
+from tellapart.stats.paired import paired_difference
 from tellapart.studies.finding import Finding
 from tellapart.studies.improve.ask import Answers, Plan, Version
 from tellapart.studies.improve.measure import Verdicts
@@ -17,7 +18,7 @@ from tellapart.studies.improve.rounds import verdicts
 from tellapart.verifiers.verifier import Verifier
 
 QUESTION = "Does the model know its better answers from its worse ones?"
-CONTROLS = ("chance", "form")
+CONTROLS = ("chance", "form", "longest")
 SAME = 0.02
 """A gap that is shown to be smaller than this is none."""
 
@@ -95,6 +96,10 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
     caveats = [*notes]
     if unread:
         caveats.append(f"Verdicts that could not be read count as rejections: {', '.join(unread)}.")
+    if longest := _no_better_than_length(given, found, told):
+        caveats.append(
+            f"Picking the longest answer does as well as {', '.join(longest)}: these may go by form alone."
+        )
     return Finding(
         question=QUESTION,
         verdict=label,
@@ -107,6 +112,22 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
         caveats=tuple(caveats),
         tables={"improve_headroom": {"verifiers": [_row(one) for one in told]}},
     )
+
+
+def _no_better_than_length(given: Answers, found: Sequence[Judged], told: Sequence[Sized]) -> list[str]:
+    """Return the model's own verifiers with a gap that is not shown to be above that of picking the longest answer."""
+    scores = {
+        one.verifier.name: verified(given.truth, one.verdicts.accepted, given.clusters) for one in found
+    }
+    longest = scores.get("longest")
+    if longest is None:
+        return []
+    own = [one.name for one in told if not one.outside and one.name not in CONTROLS and one.sure.low > 0]
+    return [
+        name
+        for name in own
+        if paired_difference(longest.verification, scores[name].verification, longest.clusters).low <= 0
+    ]
 
 
 def _estimates(told: Sequence[Sized]) -> dict[str, Estimate]:

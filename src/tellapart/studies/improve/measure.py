@@ -172,7 +172,7 @@ def _growth(first: Seen, seen: Seen) -> Estimate:
 def _passes(truth: NDArray[np.float64], clusters: Sequence[str] | None) -> dict[int, Estimate]:
     """Return pass@k at 1, 2, 4 ... up to the samples; an answer is right from full score on."""
     known = np.isfinite(truth)
-    there: NDArray[np.bool_] = known.any(axis=1)
+    there = np.asarray(known.any(axis=1)).reshape(-1)
     counts = Counts(known[there].sum(axis=1), (np.nan_to_num(truth[there]) >= 1).sum(axis=1))
     ks = [1 << power for power in range(truth.shape[1].bit_length()) if 1 << power <= truth.shape[1]]
     kept = None if clusters is None else [c for c, here in zip(clusters, there, strict=True) if here]

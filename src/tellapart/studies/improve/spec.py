@@ -15,7 +15,7 @@ class ImproveSpec:
     """Can MODEL improve itself on a task: does it know its better answers, and how far do rounds of training raise it?
 
     Verifiers: logprob, critique, score, tournament, majority (the model's own); checker, steps, past, judge:MODEL,
-    python:module:function (help from outside); chance, form (controls); a+b accepts what both accept.
+    python:module:function (help from outside); chance, form, longest (controls); a+b accepts what both accept.
     """
 
     model: Annotated[Positional[str], arg(metavar="MODEL")] = ""

@@ -7,6 +7,7 @@ from tellapart.studies.improve.measure import Measured
 LEAST = 0.01
 """A round that raises the score by less, and cannot have raised it by MOST, is the last."""
 MOST = 0.05
+FELL = 0.02
 
 
 def reason_to_stop(rounds: Sequence[Measured], most: int) -> str:
@@ -18,7 +19,7 @@ def reason_to_stop(rounds: Sequence[Measured], most: int) -> str:
         return f"an ability held before was lost: {', '.join(last.lost)}"
     if last.round >= 2 and last.opened and rounds[-2].opened:
         return "training had opened a gap between reward and truth for two rounds"
-    if last.step.high < 0 and last.step.value < -LEAST:
+    if last.step.high < 0 and last.step.value < -FELL:
         return "the score fell"
     if last.round >= 2 and last.step.value < LEAST and last.step.high < MOST:
         return "the last round raised the score no further"

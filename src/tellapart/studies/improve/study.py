@@ -33,7 +33,7 @@ from tellapart.verifiers.verifier import Verifier
 
 FREE = ("out", "json", "budget", "device")
 """Fields of the spec that may differ when a run is gone on with."""
-USUAL = ("logprob", "critique", "score", "tournament", "majority", "checker", "steps")
+USUAL = ("logprob", "critique", "score", "tournament", "majority", "checker", "steps", "longest")
 TRAIN_SHARE = 0.5
 
 

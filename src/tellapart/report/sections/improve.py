@@ -1,0 +1,61 @@
+"""Headroom of `improve`: what each verifier would gain, beside verification by chance."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tellapart.report.figures import triples
+from tellapart.report.sections.section import Section
+from tellapart.report.template import filled, template
+from tellapart.report.text import between, percent, points
+from tellapart.studies.finding import Finding
+
+_TEMPLATE = template("""
+<div class="scroll" tabindex="0" role="region" aria-label="Verifiers"><table>
+<thead><tr><th scope="col">Verifier</th><th scope="col">Is</th><th scope="col" class="number">Accepts</th>
+<th scope="col" class="number">Right of these</th><th scope="col" class="number">Gap</th>
+<th scope="col" class="number">By chance</th><th scope="col" class="number">Relative gap</th></tr></thead><tbody>
+{% for v in verifiers %}<tr><th scope="row">{{ v.name }}
+{% if v.unread %}<small>{{ v.unread }} unread</small>{% endif %}</th>
+<td>{{ v.kind }}</td>{% for value, interval in v.cells %}<td class="number">{{ value }}
+<span class="interval">{{ interval }}</span></td>{% endfor %}</tr>{% endfor %}</tbody></table></div>
+<p class="hint">Right of these: an item of which nothing is accepted keeps its answers as they are. Gap: by how much
+that is above the score without a verifier. By chance: the same for as many answers of each item, picked at random.
+Relative gap: the share of what is missing to 100 % that the verifier gains, item by item.</p>
+""")
+
+
+def section(finding: Finding, number: int) -> Section | None:
+    """Return the table of verifiers, where the finding is on headroom."""
+    table = finding.tables.get("improve_headroom")
+    if not table:
+        return None
+    lead = (
+        "Answers of the model as it is, none of them trained on: what would be gained if only those counted that a "
+        "verifier accepts."
+    )
+    rows = [_row(row) for row in table["verifiers"]]
+    return Section("headroom", "Headroom by verifier", lead, filled(_TEMPLATE, {"verifiers": rows}))
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    columns = (
+        ("accepted", percent),
+        ("verification", percent),
+        ("gap", points),
+        ("null", points),
+        ("relative", percent),
+    )
+    read = row["read"]
+    return {
+        "name": row["verifier"],
+        "kind": "control" if row["control"] else "help from outside" if row["outside"] else "the model's own",
+        "unread": percent(1 - read) if read is not None and read < 1 else "",
+        "cells": [cell(row[name], write) for name, write in columns],
+    }
+
+
+def cell(values: Sequence[Any], write: Any = percent) -> tuple[str, str]:
+    """Return a value and its interval in words."""
+    value, low, high = triples([values])[0]
+    return write(value), between(low, high, write) if math.isfinite(low) else ""
