@@ -1,6 +1,7 @@
 """Small models with known ground truth: pairs of a base and a tuned model, and the task they differ on.
 
-`names()` lists them; `load_task` and `load_model` open one; `truth.read_truth` alone knows what is true of it.
+`names()` lists them (`form.names()` those of the study form); `load_task` and `load_model` open one;
+`truth.read_truth` alone knows what is true of it.
 Importing this package, and opening a task, does not import torch.
 """
 
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.specimens import form
 from tellapart.specimens.families import FAMILIES
 from tellapart.specimens.recipe import BASES, KINDS, SEEDS, STAGES
 from tellapart.specimens.task import make_task
@@ -37,7 +39,9 @@ def names(folder: Path = WEIGHTS) -> list[str]:
 
 
 def load_task(name: str, split: Literal["report", "fit"] = "report") -> Task:
-    """Return the task of a specimen: 160 items to report on, or 48 others to choose on."""
+    """Return the task of a specimen: 160 items to report on, or 48 others to choose on (of `form`: 250 items)."""
+    if form.is_name(name):
+        return form.load_task(name)
     specimen = read_name(name)
     short = STAGES[f"{specimen.kind}_tuned"].short == "always"
     return make_task(name, FAMILIES[specimen.family], specimen.seed, short, split)
@@ -46,7 +50,9 @@ def load_task(name: str, split: Literal["report", "fit"] = "report") -> Task:
 def load_model(
     reference: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
-    """Return the model NAME/base or NAME/tuned. Raises UserMistake where there is no such specimen."""
+    """Return the model NAME/base or NAME/tuned, or NAME of `form`. Raises UserMistake where there is none."""
+    if form.is_name(reference):
+        return form.load_model(reference, device, dtype)
     import torch
 
     from tellapart.models.local import LocalModel

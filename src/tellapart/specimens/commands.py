@@ -6,13 +6,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class List:
-    """List the bundled specimens: name, kind, task, floor."""
+    """List the bundled specimens, those of `gain` and those of `form`."""
 
     def run(self) -> int:
         """Print one line a specimen."""
-        from tellapart.specimens import names
+        from tellapart.specimens import form, names
 
-        for name in names():
+        for name in (*names(), *form.names()):
             print(name)
         return 0
 
@@ -31,11 +31,18 @@ class Build:
     """Only these seeds (default: all)."""
     jobs: int = 2
     """Training processes side by side."""
+    study: Literal["gain", "form"] = "gain"
+    """Whose specimens: those of `form` (about 15 minutes of one core) take no kinds, families or seeds."""
 
     def run(self) -> int:
         """Train what is missing in the folder."""
         from pathlib import Path
 
+        if self.study == "form":
+            from tellapart.specimens.form.build import build_form
+
+            build_form(Path(self.out))
+            return 0
         from tellapart.specimens import build
 
         build(Path(self.out), self.kinds, self.families, self.seeds, self.jobs)
@@ -44,7 +51,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Check:
-    """Run `gain` over all specimens and hold the verdicts against the truth."""
+    """Run `gain` (or `form`) over all its specimens and hold the verdicts against the truth."""
 
     out: str = "runs/specimens"
     """Folder of the runs; a finished one is read, not run again."""
@@ -60,9 +67,17 @@ class Check:
     """How `gain` asks (default: adaptive)."""
     calibrate: str | None = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
+    study: Literal["gain", "form"] = "gain"
+    """Which study is checked."""
 
     def run(self) -> int:
-        """Check, print the confusion of truth against verdict."""
+        """Check, print truth against verdict."""
+        if self.study == "form":
+            from pathlib import Path
+
+            from tellapart.specimens.form.check import check_form
+
+            return check_form(self.names, Path(self.out), self.jobs, self.seed, self.json)
         from tellapart.specimens.check import run_check
 
         return run_check(self)

@@ -11,6 +11,7 @@ from tellapart.errors import UserMistake
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
 from tellapart.studies.finding import Finding
+from tellapart.studies.form.abstention import abstention_finding
 from tellapart.studies.form.arms import Arms, read_arms
 from tellapart.studies.form.complexity import complexity_finding
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
@@ -27,9 +28,13 @@ QUESTION = "Is it form or substance?"
 
 
 def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
-    """Return one finding a family. Raises UserMistake where a family has no scored answer at all."""
+    """Return one finding a family, and one each on complexity and abstention where the items allow it.
+
+    Raises UserMistake where a family has no scored answer at all.
+    """
     found = [_family(rows, family, told, facts) for family, told in facts.families.items()]
-    complexity = complexity_finding(rows, facts)
+    complexity, abstention = complexity_finding(rows, facts), abstention_finding(rows, facts)
+    found = found if abstention is None else [*found, abstention]
     return found if complexity is None else [complexity, *found]
 
 

@@ -19,6 +19,8 @@ State = Literal["held", "broken", "open", "absent"]
 
 SETTLED = 0.6
 """A verdict less probable than this is "cannot tell"."""
+SAME, FALLS = "the same within", "falls, as it must"
+"""What is said of a negative, and of a positive, control that held; its text begins so."""
 
 
 class Check(NamedTuple):
@@ -47,7 +49,7 @@ def negative_control(measured: Measured, margin: float) -> Check:
     apart = difference.low > 0 or difference.high < 0
     state: State = "held" if same.equivalent else "broken" if apart else "open"
     said = {
-        "held": f"the same within {100 * margin:g} points (TOST)",
+        "held": f"{SAME} {100 * margin:g} points (TOST)",
         "broken": "differs: the score follows the wording",
         "open": f"neither the same within {100 * margin:g} points nor different: too few items",
     }
@@ -62,7 +64,7 @@ def positive_control(measured: Measured) -> Check:
     difference = measured.estimates[f"arm_difference/{arm}"]
     state: State = "held" if difference.high < 0 else "broken" if measured.same[arm].equivalent else "open"
     said = {
-        "held": "falls, as it must",
+        "held": FALLS,
         "broken": "does not fall: nothing that was shown matters to the score",
         "open": "does not clearly fall",
     }

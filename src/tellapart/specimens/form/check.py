@@ -1,0 +1,194 @@
+"""How often `form`'s verdicts are right: run it over its specimens, then hold verdicts and controls against the truth.
+
+The truth is opened here only, and only after every verdict stands in its findings.json.
+"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from tellapart.errors import UserMistake
+from tellapart.runs.progress import ticking
+from tellapart.specimens.form import names
+from tellapart.specimens.form.recipe import FAMILIES, read_name
+from tellapart.specimens.form.truth import FormTruth, judged_names, read_truth
+
+CANNOT_TELL = "cannot tell"
+CONTROLS_OF = {"abstention": "knowledge"}
+"""Whose arms are run for a family that has none of its own (default: its own)."""
+
+
+class Judged(NamedTuple):
+    """The verdict on one specimen beside its truth. `same`: the second valid form was shown to score the same. `falls`:
+    the destroyed arm was shown to score lower; `must_fall`: by its truth it has to. `seconds` of the run."""
+
+    name: str
+    family: str
+    truth: str
+    verdict: str
+    probability: float | None
+    same: bool
+    falls: bool
+    must_fall: bool
+    seconds: float | None
+
+
+def check_form(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: bool) -> int:
+    """Run the check and print its outcome; returns the exit code (1 where a run failed)."""
+    known = judged_names(names())
+    for name in chosen:
+        if name not in known:
+            raise UserMistake(f"no specimen {name!r} of form to be judged; there are: {', '.join(known)}")
+    asked = tuple(chosen) or tuple(known)
+    with ThreadPoolExecutor(jobs) as pool, ticking("specimens", len(asked), as_json) as ticker:
+
+        def one(name: str) -> str:
+            said = run_one(name, out / name, seed)
+            ticker.tick()
+            return said
+
+        failures = {name: said for name, said in zip(asked, pool.map(one, asked), strict=True) if said}
+    judged = [judge(name, out / name, read_truth(name)) for name in asked if name not in failures]
+    result = summary(judged)
+    if as_json:
+        print(json.dumps(result, indent=1))
+    else:
+        show(result, Console())
+    for name, said in failures.items():
+        print(f"tellapart: {name} failed: {said}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def run_one(name: str, out: Path, seed: int) -> str:
+    """Run `tellapart form` on a specimen, on one thread, unless it has run; returns "" or its last complaint."""
+    if (out / "findings.json").exists():
+        return ""
+    family = read_name(name).family
+    command = [sys.executable, "-m", "tellapart.cli", "form"]
+    if family == "imitation":
+        from tellapart.specimens.form.pairs import write_pairs
+
+        pairs = out.with_name(f"{name}.jsonl")
+        if not pairs.exists():
+            write_pairs(name, pairs, seed)
+        command += ["--pairs", str(pairs)]
+    else:
+        asked = CONTROLS_OF.get(family, family)
+        command += [f"specimen:{name}", "--task", f"specimen:{name}", "--family", asked]
+    command += ["--out", str(out), "--seed", str(seed), "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["no word"])[-1]
+    (out / "seconds").write_text(f"{time.monotonic() - started:.1f}\n")
+    return ""
+
+
+def judge(name: str, out: Path, truth: FormTruth) -> Judged:
+    """Return the verdict that stands in a run folder beside the truth."""
+    family = read_name(name).family
+    findings = json.loads((out / "findings.json").read_text(encoding="utf-8"))["findings"]
+    finding = next(one for one in findings if one["question"] == question_of(family))
+    same, falls = controls_of(finding)
+    taken = out / "seconds"
+    seconds = float(taken.read_text()) if taken.exists() else None
+    verdict, probability = finding["verdict"], finding["probability"]
+    must = truth.destroyed == "falls"
+    return Judged(name, family, truth.verdict, verdict, probability, same, falls, must, seconds)
+
+
+def question_of(family: str) -> str:
+    """Return the question of a family's finding."""
+    from tellapart.controls import FAMILIES as CONTROLLED
+    from tellapart.studies.form import abstention, imitation
+
+    own = {"abstention": abstention.QUESTION, "imitation": imitation.QUESTION}
+    return own[family] if family in own else CONTROLLED[family].question
+
+
+def controls_of(finding: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Return whether the negative and the positive control of a finding held. Of judged pairs these are the order swap,
+    which must not change the winner, and the constant answer, which must not win."""
+    from tellapart.studies.form.verdict import FALLS, SAME
+
+    told: Mapping[str, str] = finding["controls"]
+    held = {"same": False, "falls": False}
+    for name, said in told.items():
+        if name.startswith("second valid form"):
+            held["same"] = said.startswith(SAME)
+        elif name.startswith("both destroyed"):
+            held["falls"] = said.startswith(FALLS)
+        elif name.startswith("judge: order swap"):
+            held["same"] = "FLAGGED" not in said
+        elif name.startswith("judge: constant answer"):
+            held["falls"] = "FLAGGED" not in said
+    return held["same"], held["falls"]
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the share of right verdicts (of all, of the decided), of "cannot tell", and the controls by family."""
+    decided = [one for one in judged if one.verdict != CANNOT_TELL]
+    families = {}
+    for family in (name for name in FAMILIES if any(one.family == name for one in judged)):
+        own = [one for one in judged if one.family == family]
+        must = [one for one in own if one.must_fall]
+        families[family] = {
+            "specimens": len(own),
+            "right": sum(one.verdict == one.truth for one in own),
+            "negative_held": sum(one.same for one in own),
+            "positive_must_fall": len(must),
+            "positive_fell": sum(one.falls for one in must),
+        }
+    return {
+        "right": _mean([one.verdict == one.truth for one in judged]),
+        "accuracy_decided": _mean([one.verdict == one.truth for one in decided]),
+        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        "families": families,
+        "specimens": [one._asdict() for one in judged],
+    }
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def show(result: Mapping[str, Any], console: Console) -> None:
+    """Print every verdict beside its truth, the controls by family, and the shares."""
+    table = Table("specimen", "truth", "verdict", "probability", "second form", "destroyed", "seconds")
+    for one in result["specimens"]:
+        sure = one["probability"]
+        table.add_row(
+            one["name"],
+            one["truth"],
+            one["verdict"] if one["verdict"] == one["truth"] else f"{one['verdict']} (!)",
+            "" if sure is None or not math.isfinite(sure) else f"{sure:.2f}",
+            "same" if one["same"] else "not shown the same (!)",
+            ("falls" if one["falls"] else "stays") + ("" if one["falls"] == one["must_fall"] else " (!)"),
+            "" if one["seconds"] is None else f"{one['seconds']:.0f}",
+        )
+    console.print(table)
+    for family, told in result["families"].items():
+        console.print(
+            f"{family}: right {told['right']} of {told['specimens']}; second valid form the same in "
+            f"{told['negative_held']} of {told['specimens']}; destroyed falls in {told['positive_fell']} of "
+            f"{told['positive_must_fall']} where it must",
+            highlight=False,
+        )
+    if result["right"] is not None:
+        decided = result["accuracy_decided"]
+        among = "none decided" if decided is None else f"{decided:.1%} of the decided"
+        console.print(
+            f"right {result['right']:.1%} ({among}), cannot tell {result['cannot_tell_share']:.1%}",
+            highlight=False,
+        )
