@@ -6,7 +6,8 @@
 The model solves problems of three operations in steps in half of its answers and guesses otherwise. The harmful set:
 190 problems of six operations, whose steps do not fit into the tokens given and of which only the first letter is asked
 (a guess is right one time in seven), and 10 of three, asked in full. The balanced set: 200 of three. The held ability:
-other problems of three. The null twin of the guard drops as many problems at random.
+other problems of three. As in the recipe of the damaged specimens a character costs 0.005 of reward: what tells
+answers apart where none is right. The null twin of the guard drops as many problems at random.
 """
 
 import argparse
@@ -36,7 +37,7 @@ from tellapart.tasks.item import Item, Scorer, Task
 from tellapart.training.change import changed
 from tellapart.training.full import FullWeights
 from tellapart.training.grpo import Practice, grpo
-from tellapart.training.rewards import TRUE
+from tellapart.training.rewards import Group, Reward
 from tellapart.training.settings import GrpoSettings
 
 FAMILY = FAMILIES["tracking"]
@@ -44,6 +45,8 @@ HARD_LENGTH, MOST_TOKENS = 6, 40
 HARMFUL, BALANCED = (190, 10), (0, 200)
 """Hard and solvable problems of a set."""
 SETTINGS = GrpoSettings(steps=30, rate=3e-4, prompts=8, group=8, patience=0, quiet=True)
+TOKEN_PRICE = 0.005
+SUCCESS = 0.5
 LOSS = 0.05
 LIMITS = Path(__file__).with_name("guard_limits.json")
 
@@ -77,6 +80,11 @@ class Ran(NamedTuple):
     after: Measured
     guard: Guard
     seconds: float
+
+
+def pay(group: Group) -> list[float]:
+    """Pay 1 for a right answer, less the price of its characters."""
+    return [group.task.score(group.item, text) - TOKEN_PRICE * len(text) for text in group.texts]
 
 
 def is_hard(item: Item) -> bool:
@@ -132,13 +140,15 @@ def run(shape: tuple[int, int], seed: int, watch: Watch, items: tuple[Item, ...]
     model = load_model(f"damaged-{FAMILY.name}-{seed % 3}/base")
     task, held = practice_task(shape, seed), held_task(seed)
     task = replace(task, items=items or task.items)
-    guard = Guard(replace(watch, check=checker_of(task), answer=lambda text: text.rpartition(">")[2]))
+    guard = Guard(
+        replace(watch, success=SUCCESS, check=checker_of(task), answer=lambda text: text.rpartition(">")[2])
+    )
     before = measure(model, held)
     started = time.process_time()
     trained = grpo(
         model,
         FullWeights(),
-        Practice(task, task.items, TRUE),
+        Practice(task, task.items, Reward("priced", pay)),
         replace(SETTINGS, seed=seed),
         None,
         Watched(guard),

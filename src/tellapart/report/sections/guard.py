@@ -17,7 +17,7 @@ from tellapart.studies.finding import Finding
 HEIGHT = 150
 LISTED = 200
 SHARES = (
-    "reward", "lucky", "skipped", "repeats_within", "repeats_across", "concentration", "all_wrong", "all_right",
+    "reward", "lucky", "skipped", "thin", "repeats_within", "repeats_across", "concentration", "all_wrong", "all_right",
 )  # fmt: skip
 _SIGNALS = template("""
 {% if alarms %}<div class="scroll"><table><thead><tr><th scope="col">Signal</th><th scope="col">Is</th>
@@ -62,7 +62,7 @@ def signals(finding: Finding, number: int) -> Section | None:
     }
     lead = (
         f"The first {table['baseline']} steps are the run's own baseline. An alarm is a signal of harm beyond its "
-        "limit for two steps in a row; a notice is one of difficulty."
+        "limit for two steps in a row, or a canary that fell; a notice is one of difficulty."
     )
     return Section("signals", "Signals over the run", lead, filled(_SIGNALS, context))
 
@@ -86,7 +86,7 @@ def problems(finding: Finding, number: int) -> Section | None:
 
 
 def _alarm(alarm: Mapping[str, Any]) -> dict[str, str]:
-    write = percent if alarm["signal"] in SHARES else plain
+    write = percent if _is_share(alarm["signal"]) else plain
     figures = {name: write(parsed(alarm[name])) for name in ("value", "baseline", "limit")}
     kind = "alarm" if alarm["harm"] else "notice"
     return {"signal": _words(alarm["signal"]), "kind": kind, "step": str(alarm["step"]), **figures}
@@ -100,7 +100,7 @@ def _problem(row: Mapping[str, Any]) -> dict[str, Any]:
 def _chart(
     name: str, steps: Sequence[float], values: Sequence[float], alarms: Sequence[Mapping[str, Any]]
 ) -> dict[str, object]:
-    share = name in SHARES and all(0 <= v <= 1 for v in values if math.isfinite(v))
+    share = _is_share(name) and all(0 <= v <= 1 for v in values if math.isfinite(v))
     alarm = next((a for a in alarms if a["signal"] == name), None)
     points = [(value, math.nan, math.nan) for value in values]
     lines = [
@@ -145,6 +145,10 @@ def _value_axis(values: Sequence[float], share: bool) -> Axis:
     low, high = min(0.0, *known), max(known)
     high = high if high > low else low + 1
     return Axis("", tuple(Tick(v, plain(v)) for v in (low, (low + high) / 2, high)), linear(low, high))
+
+
+def _is_share(signal: str) -> bool:
+    return signal in SHARES or signal.startswith("canary ")
 
 
 def _words(signal: str) -> str:

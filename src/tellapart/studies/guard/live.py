@@ -130,9 +130,10 @@ class GuardCallback(TrainerCallback):
 
 def watch(trainer: GRPOTrainer, guard: Guard) -> None:
     """Guard a trainer that is made already: its first reward function says what is right."""
-    first, *others = trainer.reward_funcs
-    if isinstance(first, torch.nn.Module) or any(isinstance(one, torch.nn.Module) for one in others):
+    paying: list[Any] = list(trainer.reward_funcs)
+    if any(isinstance(one, torch.nn.Module) for one in paying):
         raise UserMistake("a reward model pays here: the guard needs reward functions")
+    first, *others = paying
     trainer.reward_funcs = [guarded_reward(first, guard), *(barred_reward(one, guard) for one in others)]
     trainer.add_callback(GuardCallback(guard, trainer))
 

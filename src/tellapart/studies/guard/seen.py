@@ -39,6 +39,7 @@ def signals_of(seen: Seen, success: float, chains: Chains) -> dict[str, float]:
         counts = [count_steps(completion) for completion in seen.completions]
         thin = chains.judge(seen.items, counts, seen.tokens)
         chains.learn(seen.items, counts, seen.tokens)
-    entropy = [seen.entropy] * len(seen.items) if isinstance(seen.entropy, float) else seen.entropy
+    known = seen.entropy
+    entropy = [float(known)] * len(seen.items) if isinstance(known, int | float) else known
     rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy, thin)
     return step_signals(rollouts, success)

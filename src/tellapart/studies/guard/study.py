@@ -14,7 +14,10 @@ from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.stats.difficulty import Bands
 from tellapart.studies.finding import Finding
-from tellapart.studies.guard.analyse import before, during
+from tellapart.studies.guard.abilities import after
+from tellapart.studies.guard.alarms import BY_HAND, Limits, calibrate
+from tellapart.studies.guard.analyse import before, during, signals_over
+from tellapart.studies.guard.before_after import ask_models, from_logs
 from tellapart.studies.guard.decide import Decided, decide_problems
 from tellapart.studies.guard.filtered import write_filtered
 from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
@@ -31,6 +34,38 @@ def run_guard(spec: GuardSpec, quiet: bool = False) -> Run:
     """Run `guard` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
     out = Path(spec.out or time.strftime("runs/guard-%Y%m%d-%H%M%S"))
+    findings = _before_after(spec, out) if spec.before else _of_data(spec, out)
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, None if quiet else Console())
+    return run
+
+
+def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
+    if not spec.task:
+        abilities = from_logs(spec.before, spec.after)
+        sources = [open_source(name, *split(name)) for name in (*spec.before, *spec.after)]
+        described = {**asked("guard", spec, FREE), "fingerprint": _fingerprint(sources)}
+        with open_run(out, described, {"provenance": provenance()}) as folder:
+            findings = [after(abilities, spec.margin)]
+            conclude(folder.path, "guard", findings)
+        return findings
+    from tellapart.models.open import open_model
+    from tellapart.tasks.sources import open_task
+
+    tasks = [open_task(name, limit=spec.limit, seed=spec.seed) for name in spec.task]
+    first, second = (
+        open_model(name, device=spec.device, dtype=spec.dtype) for name in (*spec.before, *spec.after)
+    )
+    prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
+    with open_run(
+        out, {**asked("guard", spec, FREE), "fingerprint": prints}, {"provenance": provenance()}
+    ) as folder:
+        findings = [after(ask_models(folder, spec, (first, second), tasks), spec.margin)]
+        conclude(folder.path, "guard", findings)
+    return findings
+
+
+def _of_data(spec: GuardSpec, out: Path) -> list[Finding]:
     sources = find_log(spec.data)
     if sources:
         findings, problems, decided = _from_log(spec, read_training(sources))
@@ -46,9 +81,7 @@ def run_guard(spec: GuardSpec, quiet: bool = False) -> Run:
     with open_run(out, described, {"provenance": provenance()}) as folder:
         write_filtered(folder.path, problems, decided)
         conclude(folder.path, "guard", findings)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+    return findings
 
 
 def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problems, Decided]:
@@ -61,7 +94,21 @@ def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problem
     problems = Problems(problems.frame, problems.records, 0, (*log.notes, note))
     sizes = frame.groupby(["step", "item"]).size()
     findings, decided = _judged(spec, problems, int(sizes.median()) if len(sizes) else 0)
-    return [during(log, success), *findings], problems, decided
+    return [during(log, success, limits_of(spec), spec.margin), *findings], problems, decided
+
+
+def limits_of(spec: GuardSpec) -> Limits:
+    """Return the limits of alarms: calibrated where healthy runs are given, else set by hand."""
+    if not spec.healthy:
+        return BY_HAND
+    runs = []
+    for name in spec.healthy:
+        sources = find_log(name)
+        if not sources:
+            raise UserMistake(f"--healthy {name}: is no log of a trainer")
+        log = read_training(sources)
+        runs.append(signals_over(log, success_of(log.frame["score"].to_numpy(), spec.success, name))[1])
+    return calibrate(runs)
 
 
 def _judged(spec: GuardSpec, problems: Problems, seen: int) -> tuple[list[Finding], Decided]:

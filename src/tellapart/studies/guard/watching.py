@@ -30,8 +30,9 @@ MOSTLY = 0.5
 @dataclass(frozen=True)
 class Watch:
     """What the guard looks at and does. `act`, from the first alarm of harm on: `log` (tell, do nothing), `mask`
-    (groups whose reward is mostly luck earn nothing), `plain` (advantages without the std), `hold` (problems whose
-    reward so far was mostly luck earn nothing until they are solved with valid steps), `stop` (end the training).
+    (groups without a right answer, or whose right ones are mostly luck, earn nothing), `plain` (advantages without
+    the std), `hold` (problems of which that is true so far earn nothing until it is no longer), `stop` (end the
+    training).
 
     `success`: the reward from which an answer is right. `check` tells of (prompt, completion) whether the steps are
     valid; without it luck is the only success of a group. `answer` finds the final answer of a completion (default:
@@ -81,8 +82,8 @@ class Guard:
 
     @property
     def held(self) -> list[str]:
-        """Return the problems whose reward was mostly luck so far."""
-        return [item for item, (lucky, right) in self._luck.items() if lucky > MOSTLY * right]
+        """Return the problems never solved so far, and those whose reward was mostly luck."""
+        return [item for item, (lucky, right) in self._luck.items() if _is_luck(lucky, right)]
 
     def see(self, step: int, seen: Seen) -> list[bool]:
         """Take in the answers of a step; return of each whether its group is to earn nothing."""
@@ -160,7 +161,12 @@ class Guard:
         if self.alarm is None or self.watch.act not in ("mask", "hold"):
             return set()
         told = luck if self.watch.act == "mask" else {item: tuple(self._luck[item]) for item in luck}
-        return {item for item, (lucky, right) in told.items() if lucky > MOSTLY * right}
+        return {item for item, (lucky, right) in told.items() if _is_luck(lucky, right)}
+
+
+def _is_luck(lucky: int, right: int) -> bool:
+    """Tell whether what is earned is no skill: no right answer at all (form alone is paid), or mostly lucky ones."""
+    return right == 0 or lucky > MOSTLY * right
 
 
 def _luck_of(seen: Seen, success: float) -> dict[str, tuple[int, int]]:

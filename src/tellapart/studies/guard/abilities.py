@@ -1,0 +1,153 @@
+"""Abilities before and after: kept, lost or gained, which items, and whether what was lost is form or substance.
+
+Pure functions of answers. "Kept" is claimed by an equivalence test alone (TOST), never by a difference that is not
+seen. An item is had where half of its answers are right.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tellapart.stats.chains import HALF, count_steps
+from tellapart.stats.equivalence import equivalence
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.intervals import mean_score
+from tellapart.stats.paired import flips, paired_difference
+from tellapart.studies.finding import Finding
+from tellapart.studies.guard.words import What
+
+AFTER = "Is what the model could do before still there?"
+Kept = Literal["kept", "lost", "gained", "cannot tell"]
+HAD = 0.5
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Ability:
+    """The answers of one ability's items: `before` and `after` have the columns item, question, score, completion,
+    steps, target, cluster. `again` and `twin` (item -> mean score after) are of lost items whose answer was made to
+    begin as the answer before did, and as that of another item."""
+
+    name: str
+    before: pd.DataFrame
+    after: pd.DataFrame
+    again: Mapping[str, float] = field(default_factory=dict)
+    twin: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def lost_items(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """Return the items that were had before and are not after."""
+    first, second = _means(before), _means(after)
+    both = first.index.intersection(second.index)
+    return [str(item) for item in both if first[item] >= HAD > second[item]]
+
+
+def after(abilities: Sequence[Ability], margin: float) -> Finding:
+    """Return the finding on all abilities, held against an equivalence margin (units of the score)."""
+    told = [_told(ability, margin) for ability in abilities]
+    estimates: dict[str, Estimate] = {}
+    for one in told:
+        estimates |= {f"{name}/{one['ability']}": value for name, value in one.pop("estimates").items()}
+    counts = Counter(str(one["verdict"]) for one in told)
+    label = next((name for name in ("lost", "cannot tell", "gained") if counts[name]), "kept")
+    notes = dict.fromkeys(note for ability in abilities for note in ability.notes)
+    return Finding(
+        question=AFTER,
+        verdict=label,
+        probability=math.nan,
+        sentence=" ".join(_sentence(one) for one in told),
+        estimates=estimates,
+        caveats=tuple(notes),
+        tables={"guard_abilities": {"margin": margin, "abilities": told}},
+    )
+
+
+def _told(ability: Ability, margin: float) -> dict[str, Any]:
+    first, second = _means(ability.before), _means(ability.after)
+    items = first.index.intersection(second.index)
+    x, y = first[items].to_numpy(), second[items].to_numpy()
+    clusters = ability.before.groupby("item")["cluster"].first()[items]
+    grouped = clusters.to_numpy() if 1 < clusters.nunique() < len(items) and (clusters != "").all() else None
+    difference, same = paired_difference(x, y, grouped), equivalence(x, y, margin, grouped)
+    lost = lost_items(ability.before, ability.after)
+    had = flips((x >= HAD).astype(float), (y >= HAD).astype(float))
+    rows = _lost_rows(ability, lost)
+    return {
+        "ability": ability.name,
+        "verdict": _verdict(difference, same.equivalent),
+        "items": len(items),
+        "p_equivalent": same.p,
+        "kept": had.kept,
+        "lost": had.lost,
+        "gained": had.gained,
+        "never": had.neither,
+        "what": dict(Counter(row["what"] for row in rows)),
+        "lost_items": rows[:SHOWN],
+        "gained_items": [str(item) for item, a, b in zip(items, x, y, strict=True) if a < HAD <= b][:SHOWN],
+        "estimates": {
+            "before": mean_score(x, unit="score"),
+            "after": mean_score(y, unit="score"),
+            "difference": difference,
+            "brought_back": _mean_of(ability.again, lost),
+            "brought_back_null": _mean_of(ability.twin, lost),
+        },
+    }
+
+
+def _verdict(difference: Estimate, same: bool) -> Kept:
+    if same:
+        return "kept"
+    if difference.high < 0:
+        return "lost"
+    return "gained" if difference.low > 0 else "cannot tell"
+
+
+def _lost_rows(ability: Ability, lost: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    for item in lost:
+        had = ability.before[ability.before["item"] == item].sort_values("score", ascending=False)
+        has = ability.after[ability.after["item"] == item].sort_values("score")
+        good, bad = had.iloc[0], has.iloc[0]
+        rows.append(
+            {
+                "item": item[:200],
+                "question": str(good["question"])[:500],
+                "what": what_is_lost(str(good["completion"]), bad),
+                "before": str(good["completion"])[:1000],
+                "after": str(bad["completion"])[:1000],
+                "brought_back": ability.again.get(item, math.nan),
+            }
+        )
+    return rows
+
+
+def what_is_lost(before: str, row: "pd.Series[Any]") -> What:
+    """Return what a wrong answer lacks against the right one before it, as far as its text tells."""
+    completion, question = str(row["completion"]), str(row["question"])
+    targets = [one for one in str(row["target"]).split(" | ") if len(one) > 1]
+    there = any(one in completion and one not in question for one in targets)
+    if there or row["steps"] == "valid":
+        return "form"
+    return "skipped" if count_steps(completion) < HALF * count_steps(before) else "substance"
+
+
+def _means(frame: pd.DataFrame) -> "pd.Series[float]":
+    return frame[frame["score"].notna()].groupby("item", sort=False)["score"].mean()
+
+
+def _mean_of(scores: Mapping[str, float], lost: Sequence[str]) -> Estimate:
+    known = [scores[item] for item in lost if item in scores]
+    if not known:
+        return missing("score", "no lost item was asked again")
+    return mean_score(np.asarray(known), unit="score")
+
+
+def _sentence(told: Mapping[str, Any]) -> str:
+    counts = f"{told['kept']} items kept, {told['lost']} lost, {told['gained']} gained"
+    return f"{told['ability']}: {told['verdict']} ({counts})."
