@@ -16,6 +16,7 @@ from tellapart.tasks.split import by_hash
 from tellapart.verifiers.verifier import Verifier
 
 AUDIT = 0.01
+NEARLY_ALL = 0.9
 
 
 class Anchor(NamedTuple):
@@ -29,14 +30,14 @@ class Anchor(NamedTuple):
 def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     """Return whether a verifier is to be believed on the other prompts, by the anchored ones, [items, samples] each.
 
-    It is where most of what it accepts is right, or where right answers are shown to be commoner among the accepted
+    It is where nearly all of what it accepts is right, or where right answers are shown to be commoner among the accepted
     than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
     """
     known = np.isfinite(truth)
     right, let = (np.nan_to_num(truth) >= 1)[known], accepted[known]
     table = [[int((right & let).sum()), int((~right & let).sum())],
              [int((right & ~let).sum()), int((~right & ~let).sum())]]  # fmt: skip
-    if table[0][0] > table[0][1]:
+    if table[0][0] > NEARLY_ALL * sum(table[0]):
         return True
     return bool(stats.fisher_exact(table, alternative="greater").pvalue < AUDIT)  # pyright: ignore
 

@@ -18,6 +18,8 @@ from tellapart.verifiers.verifier import Verifier
 
 NOTHING = "no answer was accepted: there was nothing to train on"
 SPENT = "the budget of tokens was spent"
+CHECKPOINTS = 4
+"""Checkpoints within a round."""
 
 
 class Arm(NamedTuple):
@@ -120,6 +122,7 @@ def _trained(plan: Plan, version: Version, arm: Arm, chosen: list[Example]) -> W
         steps=plan.spec.steps,
         rate=plan.spec.rate,
         seed=row_seed(plan.spec.seed, "training", turn) % 2**31,
+        save_every=max(1, plan.spec.steps // CHECKPOINTS),
         quiet=plan.quiet,
         title=f"training, {arm.name}, round {turn}",
     )
