@@ -29,6 +29,18 @@ ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda x: np.maximum(x, 0),
 }
 
+SLOPES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "cache": np.ones_like,
+    "identity": np.ones_like,
+    "sigmoid": lambda x: (1 - np.tanh(x / 2) ** 2) / 2,
+    "gaussian": lambda x: -4 * x * np.exp(-(x**2)),
+    "sin": np.cos,
+    "cos": lambda x: -np.sin(x),
+    "tanh": lambda x: 1 - np.tanh(x) ** 2,
+    "relu": lambda x: (x > 0).astype(x.dtype),
+}
+"""The derivative of each activation."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -45,18 +57,31 @@ class Network:
 
     def activate(self, sums: np.ndarray) -> np.ndarray:
         """Return the hidden layer's activations of its weighted sums (points, width)."""
-        out, at = np.empty_like(sums), 0
-        for name, units in self.activations:
-            out[:, at : at + units] = ACTIVATIONS[name](sums[:, at : at + units])
-            at += units
-        return out
+        return _by_unit(self, sums, ACTIVATIONS)
+
+
+def slope(network: Network, sums: np.ndarray) -> np.ndarray:
+    """Return the derivative of a hidden layer's activations at its weighted sums (points, width)."""
+    return _by_unit(network, sums, SLOPES)
+
+
+def _by_unit(
+    network: Network, sums: np.ndarray, functions: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+) -> np.ndarray:
+    out, at = np.empty_like(sums), 0
+    for name, units in network.activations:
+        out[:, at : at + units] = functions[name](sums[:, at : at + units])
+        at += units
+    return out
 
 
 def read_network(path: Path) -> Network:
     """Return the network of PATH.npz with PATH.arch beside it. UserMistake names what is wrong with them."""
     path = path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
     if not path.is_file():
-        raise UserMistake(f"{path} is not there: give a network's .npz, with its .arch beside it")
+        raise UserMistake(
+            f"{path} is not there: give a network's .npz, with its .arch beside it; for a language model add --concepts"
+        )
     layers, activations = _read_arch(path.with_suffix(".arch"))
     try:
         with np.load(path, allow_pickle=False) as stored:

@@ -37,7 +37,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "strips": [
             {"weight": str(one["weight"]), "strip": _checked(one["strip"])} for one in table["strips"]
         ],
-        "spectrum": _spectrum([float(share) for share in table["spectrum"]]),
+        "spectrum": spectrum_chart([float(share) for share in table["spectrum"]]),
     }
     lead = (
         "What the network's units and weights do. No picture here enters the verdict; the figures above do."
@@ -52,7 +52,8 @@ def _checked(value: object) -> str:
     return value
 
 
-def _spectrum(shares: list[float]) -> Markup | str:
+def spectrum_chart(shares: list[float]) -> Markup | str:
+    """Return the variance explained over principal directions, from their shares of variance; "" for fewer than two."""
     if len(shares) < 2:
         return ""
     explained = [sum(shares[: index + 1]) for index in range(len(shares))]

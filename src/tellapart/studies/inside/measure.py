@@ -18,6 +18,8 @@ from tellapart.internals.features import (
 from tellapart.internals.networks import Network, draw, grid_inputs, hidden_layers, to_rgb
 from tellapart.internals.sweeps import SIDE, Effects, effect_maps, effect_participation_ratio, sweeps
 from tellapart.internals.symmetry import WEAKEST, picture_mirror, symmetric_share, symmetric_variance
+from tellapart.internals.tangent import SIDE as TANGENT_SIDE
+from tellapart.internals.tangent import kernel_participation_ratio, network_kernel
 from tellapart.report.png import data_uri
 from tellapart.stats.estimate import Estimate, missing
 
@@ -27,7 +29,7 @@ NOISE, DRAWS = 0.01, 20
 """Standard deviation of the weight noise as a share of each weight, and how often it is drawn."""
 SHOWN, STRIPS, MAP_SIDE = 24, 6, 48
 CONCEPTS = ("across", "down", "from the middle")
-SURVIVES = ("pca_dims_99%_raw", "symmetric_variance", "linear_decodability")
+SURVIVES = ("pca_dims_99%_raw", "tangent_participation_ratio", "symmetric_variance", "linear_decodability")
 """Estimates that an orthogonal change of the hidden basis leaves as they are."""
 
 
@@ -38,7 +40,7 @@ class Measured:
     name: str
     picture: np.ndarray
     estimates: dict[str, Estimate]
-    turned: dict[str, float]
+    turned: dict[str, Estimate]
     pictures: dict[str, Any]
 
 
@@ -54,12 +56,12 @@ def measure(network: Network, seed: int) -> Measured:
     if float(np.ptp(picture, axis=(0, 1)).max()) < 1e-6:
         raise UserMistake(f"{network.name} draws one constant colour: there is nothing inside to compare")
     features = np.concatenate(layers, axis=1)
-    turned_layers = rotated(layers, seed)
     kept = features[:, distinct_features(features, inputs).kept]
     effects = effect_maps(network)
     estimates = {**_feature_estimates(features, inputs, picture), **_sweep_estimate(effects)}
-    estimates |= _surviving(layers, inputs, picture) | {"noise_error_1%": _noise_error(network, seed)}
-    turned = {name: one.value for name, one in _surviving(turned_layers, inputs, picture).items()}
+    estimates |= _surviving(layers, inputs, picture) | _tangent(network, None)
+    estimates["noise_error_1%"] = _noise_error(network, seed)
+    turned = _surviving(rotated(layers, seed), inputs, picture) | _tangent(network, seed)
     return Measured(network.name, picture, estimates, turned, _pictures(network, picture, kept, effects))
 
 
@@ -106,6 +108,18 @@ def _surviving(layers: list[np.ndarray], inputs: np.ndarray, picture: np.ndarray
         "linear_decodability": _exact(float(np.mean(read)), len(read), "R2", "least squares from the last hidden "
                                       "layer, in sample, mean over " + ", ".join(CONCEPTS)),
     }  # fmt: skip
+
+
+def _tangent(network: Network, turned: int | None) -> dict[str, Estimate]:
+    """Return the participation ratio of the tangent kernel; `turned` is the seed of a rotation of each hidden layer."""
+    layers = hidden_layers(network, grid_inputs(TANGENT_SIDE))
+    other = None if turned is None else rotated(layers, turned)
+    value = kernel_participation_ratio(network_kernel(network, TANGENT_SIDE, other))
+    n = 3 * TANGENT_SIDE**2
+    if not np.isfinite(value):
+        return {"tangent_participation_ratio": missing("directions", "no weight changes the picture", n)}
+    told = f"gradients of the colours over all weights, {TANGENT_SIDE} x {TANGENT_SIDE} points"
+    return {"tangent_participation_ratio": _exact(value, n, "directions", told)}
 
 
 def _noise_error(network: Network, seed: int) -> Estimate:

@@ -10,14 +10,26 @@ from tellapart.errors import UserMistake
 
 @dataclass(frozen=True)
 class InsideSpec:
-    """Is the inside of a network organised or fractured, where the scores of two networks cannot tell?
+    """Is the inside of a model organised or fractured, where the scores of two models cannot tell?
 
-    NETWORK [NETWORK]: .npz files of weights (layer_0 ...) with an .arch file beside each; a second one is compared
-    with the first. A network alone gets its figures and no verdict.
+    MODEL [MODEL]: language models, with --concepts; or image networks, .npz files of weights (layer_0 ...) with an .arch
+    file beside each. A second one is compared with the first; one alone gets its figures and no verdict.
     """
 
-    networks: Annotated[Positional[tuple[str, ...]], arg(metavar="NETWORK")] = ()
-    """One network, or two that draw the same picture."""
+    networks: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")] = ()
+    """One model, or two that do the same."""
+    concepts: str | None = None
+    """Language models: JSONL of contrastive prompts (docs/inside.md), or specimen:register, specimen:tracking."""
+    layer: int | None = None
+    """Language models: the layer after which concepts are read and steered (default: chosen on half of the pairs)."""
+    tuning: int = 20
+    """Language models: steps of fine-tuning one concept away, to see what becomes of the others (0: none)."""
+    device: str = "cpu"
+    """Language models: cpu, cuda, cuda:1 ..."""
+    dtype: str = "float32"
+    """Language models: float32, bfloat16 or float16."""
+    chat: bool = False
+    """Language models: put prompts through the tokenizer's chat template."""
     out: str | None = None
     """Run folder (default: runs/inside-TIME). The same command on the same folder makes the same run again."""
     seed: int = 0
@@ -31,8 +43,12 @@ class InsideSpec:
             raise UserMistake(f"networks {self.networks!r}: give a tuple of one or two paths")
         if not 1 <= len(self.networks) <= 2:
             raise UserMistake(
-                f"inside was given {len(self.networks)} networks: give one .npz, or two; see tellapart inside --help"
+                f"inside was given {len(self.networks)} models: give one, or two; see tellapart inside --help"
             )
         if self.seed < 0:
             raise UserMistake(f"--seed {self.seed}: give 0 or more")
+        if self.tuning < 0:
+            raise UserMistake(f"--tuning {self.tuning}: give 0 steps (none) or more")
+        if self.concepts is not None and any(name.endswith(".npz") for name in self.networks):
+            raise UserMistake("--concepts is for language models: leave it out for .npz networks")
         return self

@@ -15,12 +15,16 @@ from tellapart.runs.provenance import provenance
 from tellapart.studies.finding import Finding
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
 from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.inside.verdict import decide, turned_vote
+from tellapart.studies.inside.tables import evidence_of, votes_table
+from tellapart.studies.inside.verdict import Same, Side, decide
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
-FREE = ("out", "json", "networks")
+FREE = ("out", "json", "networks", "concepts", "layer", "tuning", "device", "dtype", "chat")
+EQUAL = 1e-3
+"""Mean squared difference (colours 0..1) up to which two pictures count as the same."""
 _BESIDE = (
-    "The rule is not calibrated: its thresholds were set with four networks in view, so no probability.",
+    "No probability: the rule for image networks was set with four networks in view.",
+    "Without concepts the verdict rests on how many dimensions there are, which goes with organisation.",
     "Distinct features, their dimensions, shared symmetry and weight sweeps depend on the hidden basis.",
     "The participation ratio of effect maps grows with the grid: compare networks on the same grid only.",
 )
@@ -29,6 +33,21 @@ _BESIDE = (
 def run_inside(spec: InsideSpec, quiet: bool = False) -> Run:
     """Run `inside` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
+    console = None if quiet else Console()
+    run = _run_networks(spec) if spec.concepts is None else _run_language(spec, quiet)
+    tell(run, spec.json, console)
+    if console is not None and not spec.json:
+        _print_figures(list(run.findings), console)
+    return run
+
+
+def _run_language(spec: InsideSpec, quiet: bool) -> Run:
+    from tellapart.studies.inside.language import run_language
+
+    return run_language(spec, quiet)
+
+
+def _run_networks(spec: InsideSpec) -> Run:
     out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
     networks = [read_network(Path(name)) for name in spec.networks]
     described = {
@@ -39,11 +58,7 @@ def run_inside(spec: InsideSpec, quiet: bool = False) -> Run:
     with open_run(out, described, {"provenance": provenance()}) as folder:
         findings = analyse([measure(network, spec.seed) for network in networks])
         conclude(folder.path, "inside", findings)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, console := None if quiet else Console())
-    if console is not None and not spec.json:
-        _print_figures(findings, console)
-    return run
+    return Run(out, tuple(findings))
 
 
 def analyse(measured: list[Measured]) -> list[Finding]:
@@ -53,32 +68,44 @@ def analyse(measured: list[Measured]) -> list[Finding]:
 
 
 def _finding(one: Measured, other: Measured | None) -> Finding:
-    verdict = decide(one, other)
+    beside = None if other is None else Side(other.name, other.estimates)
+    same = Same(None, "") if other is None else same_picture(one, other)
+    verdict = decide(Side(one.name, one.estimates), beside, same)
     return Finding(
         question=f"Is {one.name} organised or fractured inside?",
         verdict=verdict.label,
         probability=math.nan,
         sentence=verdict.sentence,
         estimates=one.estimates,
-        controls={"rotation of each hidden basis": _rotation(one, other)},
+        controls={"rotation of each hidden basis": _rotation(one, other, same)},
         caveats=_BESIDE,
-        evidence=tuple((name, one.estimates[name].value, math.nan) for name in verdict.votes),
-        tables={"inside": {"name": one.name, "votes": verdict.votes, **one.pictures}},
+        evidence=evidence_of(verdict, one.estimates),
+        tables={"inside": {"name": one.name, "votes": votes_table(verdict), **one.pictures}},
     )
 
 
-def _rotation(one: Measured, other: Measured | None) -> str:
+def same_picture(one: Measured, other: Measured) -> Same:
+    """Return whether two pictures are the same, by their mean squared difference."""
+    apart = float(((one.picture - other.picture) ** 2).mean())
+    if apart > EQUAL:
+        return Same(False, f"The pictures differ by {apart:.2g} (mean squared), more than {EQUAL:g}")
+    return Same(
+        True,
+        f"The pictures, which differ by {apart:.1g} (mean squared), do not tell {one.name} from {other.name}",
+    )
+
+
+def _rotation(one: Measured, other: Measured | None, same: Same) -> str:
     moved = [
         name
         for name in SURVIVES
-        if not math.isclose(one.estimates[name].value, one.turned[name], abs_tol=1e-6)
+        if not math.isclose(one.estimates[name].value, one.turned[name].value, abs_tol=1e-6)
     ]
     told = f"changed: {', '.join(moved)}" if moved else f"unchanged, as they must be: {', '.join(SURVIVES)}"
     if other is None:
         return told
-    said = {1.0: "fractured", -1.0: "organised", 0.0: "neither"}
-    before, after = (said.get(vote, "not known") for vote in turned_vote(one, other))
-    return f"{told}; pca_dims_99%_raw alone says {before} before and {after} after it"
+    again = decide(Side(one.name, one.turned), Side(other.name, other.turned), same)
+    return f"{told}; the verdict from them alone, after the rotation: {again.label}"
 
 
 def _fingerprint(network: Network) -> str:
@@ -92,8 +119,12 @@ def _print_figures(findings: list[Finding], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("inside")
     for finding in findings:
-        table.add_column(str(finding.tables["inside"]["name"]), justify="right", overflow="fold")
-    for name in findings[0].estimates:
-        figures = (shown(name, finding.estimates[name]) for finding in findings)
-        table.add_row(name, *(figure.value for figure in figures))
+        table.add_column(
+            str((finding.tables.get("inside") or finding.tables["concepts"])["name"]),
+            justify="right",
+            overflow="fold",
+        )
+    for name in dict.fromkeys(name for finding in findings for name in finding.estimates):
+        known = (finding.estimates.get(name) for finding in findings)
+        table.add_row(name, *("–" if one is None else shown(name, one).value for one in known))
     console.print(table)

@@ -1,84 +1,165 @@
-"""The verdict of `inside`: two networks that draw the same picture, compared point by point.
+"""The verdict of `inside`: two models that score the same, compared point by point.
 
-Four measures of organisation vote. The rule and its thresholds were set with the four networks of Kumar et al. (2025)
-in view and are not calibrated: so a verdict has no probability.
+It rests on measures that no rotation of a hidden basis changes. Where concepts and contexts were given, that is the
+reuse of a concept's direction over contexts: organised means one routine for all, fractured means several. Without, it is
+how many dimensions activations and outputs have, which goes with organisation in the networks of Kumar et al. (2025)
+but is not the same thing. Measures that depend on the basis are told beside it and decide only where fewer than two of
+the others are known. How often the rule is right on twins of known kind: docs/inside.md.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from tellapart.studies.inside.measure import Measured
+from tellapart.stats.equivalence import equivalence
+from tellapart.stats.estimate import Estimate
 
 Label = Literal["organised", "fractured", "no difference", "cannot tell"]
-EQUAL = 1e-3
-"""Mean squared difference (colours 0..1) up to which two pictures count as the same."""
 RATIO, ALIKE = 1.5, 1.2
-"""One network has more of something from RATIO times on; the two have the same up to ALIKE times."""
-SHARE, SHARE_ALIKE = 0.2, 0.1
-"""The same for shares, as differences."""
-COUNTS = ("distinct_features", "pca_dims_99%", "effect_participation_ratio")
-NEEDED = 3
+"""One side has more of something from RATIO times on; the two have the same up to ALIKE times."""
+SHARE = 0.2
+"""The least difference of shares and cosines that counts. More: at least that, and its 95 % interval is off 0. The
+same: its 90 % interval lies within (two one-sided tests)."""
+NINETY = 0.84
+"""A 90 % interval over a 95 % one."""
+MARGIN = 0.05
+"""Scores are equal where the 90 % interval of their paired difference lies within this."""
+FEWEST, FEWEST_BOUND = 2, 3
+"""Measures that must agree: of those that survive a rotation, and where basis-bound ones are counted in."""
+
+
+class Measure(NamedTuple):
+    """`more` is +1 where more means fractured, -1 where it means organised; `ratio` compares by times, else by
+    differences; `survives` a rotation of the hidden basis."""
+
+    more: int
+    ratio: bool
+    survives: bool
+
+
+MEASURES: Mapping[str, Measure] = {
+    "direction_reuse": Measure(-1, False, True),
+    "pca_dims_99%_raw": Measure(1, True, True),
+    "tangent_participation_ratio": Measure(1, True, True),
+    "symmetric_variance": Measure(-1, False, True),
+    "distinct_features": Measure(1, True, False),
+    "pca_dims_99%": Measure(1, True, False),
+    "effect_participation_ratio": Measure(1, True, False),
+    "shared_symmetry": Measure(-1, False, False),
+}
+DECIDES = "direction_reuse"
+"""Decides alone where it is known: it asks for organisation itself, the others for what goes with it."""
+
+
+class Side(NamedTuple):
+    """One of the two that are compared."""
+
+    name: str
+    estimates: Mapping[str, Estimate]
+
+
+class Same(NamedTuple):
+    """Whether the two do the same outside (None: not known), and that in words, beside the scores."""
+
+    same: bool | None
+    told: str
+
+
+class Vote(NamedTuple):
+    """`value` is +1 for fractured, -1 for organised, 0 for neither, NaN not known; `alike` as far as can be told."""
+
+    value: float
+    alike: bool
+    survives: bool
 
 
 class Verdict(NamedTuple):
-    """A label, a sentence, and each measure's vote: +1 for fractured, -1 for organised, 0 neither, NaN not known."""
+    """A label, a sentence, every measure's vote by name, and the names of those that the verdict rests on."""
 
     label: Label
     sentence: str
-    votes: dict[str, float]
+    votes: dict[str, Vote]
+    rests_on: tuple[str, ...]
 
 
-def picture_error(one: Measured, other: Measured) -> float:
-    """Return the mean squared difference of the two pictures."""
-    return float(((one.picture - other.picture) ** 2).mean())
-
-
-def decide(one: Measured, other: Measured | None) -> Verdict:
+def decide(one: Side, other: Side | None, same: Same) -> Verdict:
     """Return the verdict on `one` beside `other`."""
     if other is None:
-        return Verdict("cannot tell", "Organised or fractured is told beside a second network with the same "
-                       "picture: give one.", {})  # fmt: skip
-    apart = picture_error(one, other)
-    votes = {name: _vote(one.estimates[name].value, other.estimates[name].value) for name in COUNTS}
-    symmetry = other.estimates["shared_symmetry"].value - one.estimates["shared_symmetry"].value
-    votes["shared_symmetry"] = math.nan if math.isnan(symmetry) else float(np.sign(symmetry)) * (
-        abs(symmetry) >= SHARE)  # fmt: skip
-    if apart > EQUAL:
-        return Verdict("cannot tell", f"The pictures differ by {apart:.2g} (mean squared), more than {EQUAL:g}: they "
-                       "are not two ways to draw the same.", votes)  # fmt: skip
-    known = [vote for vote in votes.values() if not math.isnan(vote)]
-    same = f"The pictures, which differ by {apart:.1g} (mean squared), do not tell {one.name} from {other.name}; "
-    against, favour = sum(vote > 0 for vote in known), sum(vote < 0 for vote in known)
-    if against >= NEEDED and not favour:
-        return Verdict("fractured", f"{same}{against} of {len(known)} measures of the inside say it is fractured "
-                       "beside it.", votes)  # fmt: skip
-    if favour >= NEEDED and not against:
-        return Verdict("organised", f"{same}{favour} of {len(known)} measures of the inside say it is organised "
-                       "beside it.", votes)  # fmt: skip
-    if len(known) >= NEEDED and _alike(one, other):
-        return Verdict("no difference", f"{same}nor does any measure of the inside.", votes)
-    return Verdict("cannot tell", f"{same}the measures of the inside disagree ({against} for fractured, {favour} "
-                   f"for organised, of {len(known)} known).", votes)  # fmt: skip
+        told = "Organised or fractured is told beside a second model that scores the same: give one."
+        return Verdict("cannot tell", told, {}, ())
+    votes = votes_of(one, other)
+    if not same.same:
+        return Verdict("cannot tell", f"{same.told}: they are not two ways to do the same.", votes, ())
+    rests = _rest(votes)
+    known = [votes[name] for name in rests]
+    least = 1 if rests and _head(rests[0]) == DECIDES else FEWEST
+    if not all(vote.survives for vote in known):
+        least = FEWEST_BOUND
+    against, favour = sum(vote.value > 0 for vote in known), sum(vote.value < 0 for vote in known)
+    names = f"{', '.join(rests)} ({'none of them depends' if all(v.survives for v in known) else 'some depend'} on the hidden basis)"  # noqa: E501
+    if len(known) < least:
+        told = f"{same.told}; too little is known of the inside ({len(known)} measures)."
+        return Verdict("cannot tell", told, votes, rests)
+    if against >= least and not favour:
+        return Verdict("fractured", f"{same.told}; inside, {one.name} is fractured beside {other.name} by "
+                       f"{against} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
+    if favour >= least and not against:
+        return Verdict("organised", f"{same.told}; inside, {one.name} is organised beside {other.name} by "
+                       f"{favour} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
+    if all(vote.alike for vote in known):
+        return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
+    return Verdict("cannot tell", f"{same.told}; the measures of the inside do not settle it ({against} for fractured, "
+                   f"{favour} for organised, of {len(known)}: {', '.join(rests)}).", votes, rests)  # fmt: skip
 
 
-def turned_vote(one: Measured, other: Measured) -> tuple[float, float]:
-    """Return the vote of the dimensions that survive a rotation, in the given basis and after one."""
-    name = "pca_dims_99%_raw"
-    plain = _vote(one.estimates[name].value, other.estimates[name].value)
-    return plain, _vote(one.turned[name], other.turned[name])
+def votes_of(one: Side, other: Side) -> dict[str, Vote]:
+    """Return each measure's vote, where both sides have it."""
+    both = [name for name in one.estimates if name in other.estimates and _head(name) in MEASURES]
+    return {
+        name: _vote(MEASURES[_head(name)], one.estimates[name], other.estimates[name])
+        for name in sorted(both, key=lambda name: list(MEASURES).index(_head(name)))
+    }
 
 
-def _vote(value: float, beside: float) -> float:
-    if not (value > 0 and beside > 0):
-        return math.nan
-    ratio = value / beside
-    return 1.0 if ratio >= RATIO else -1.0 if ratio <= 1 / RATIO else 0.0
+def _head(name: str) -> str:
+    return name.partition("/")[0]
 
 
-def _alike(one: Measured, other: Measured) -> bool:
-    pairs = [(one.estimates[name].value, other.estimates[name].value) for name in COUNTS]
-    ratios = (a / b for a, b in pairs if a > 0 and b > 0)
-    shares = abs(one.estimates["shared_symmetry"].value - other.estimates["shared_symmetry"].value)
-    return all(1 / ALIKE <= ratio <= ALIKE for ratio in ratios) and not shares > SHARE_ALIKE
+def _rest(votes: Mapping[str, Vote]) -> tuple[str, ...]:
+    """Return the known measures that a verdict rests on: reuse; else what survives a rotation; else all."""
+    known = [name for name, vote in votes.items() if not math.isnan(vote.value)]
+    deciding = [name for name in known if _head(name) == DECIDES]
+    surviving = [name for name in known if votes[name].survives]
+    return tuple(deciding or (surviving if len(surviving) >= FEWEST else known))
+
+
+def _vote(measure: Measure, one: Estimate, other: Estimate) -> Vote:
+    a, b = one.value, other.value
+    if not (math.isfinite(a) and math.isfinite(b)) or (measure.ratio and not (a > 0 and b > 0)):
+        return Vote(math.nan, False, measure.survives)
+    if measure.ratio:
+        more = 1 if a / b >= RATIO else -1 if a / b <= 1 / RATIO else 0
+        return Vote(float(more * measure.more), 1 / ALIKE <= a / b <= ALIKE, measure.survives)
+    reach = math.hypot(_reach(one), _reach(other))
+    if math.isnan(reach):
+        return Vote(math.nan, False, measure.survives)
+    apart = abs(a - b)
+    more = (1 if a > b else -1) if apart >= SHARE and apart > reach else 0
+    return Vote(float(more * measure.more), apart + NINETY * reach < SHARE, measure.survives)
+
+
+def _reach(estimate: Estimate) -> float:
+    return (estimate.high - estimate.low) / 2
+
+
+def same_scores(names: tuple[str, str], one: list[float], other: list[float]) -> Same:
+    """Return whether two models' scores (0..1) of the same points are equal within MARGIN."""
+    if len(one) != len(other) or len(one) < 2:
+        return Same(None, f"{names[0]} and {names[1]} were not scored on the same points")
+    tested = equivalence(one, other, MARGIN)
+    first, second = sum(one) / len(one), sum(other) / len(other)
+    told = f"scores {first:.3f} ({names[0]}) and {second:.3f} ({names[1]}) over {len(one)} points"
+    if not tested.equivalent:
+        return Same(False, f"The {told} are not equal within {MARGIN:g} (90 % interval of the difference "
+                    f"{tested.low90:+.3f} to {tested.high90:+.3f})")  # fmt: skip
+    return Same(True, f"The {told}, equal within {MARGIN:g}, do not tell them apart")

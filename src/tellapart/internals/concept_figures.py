@@ -1,0 +1,200 @@
+"""The figures of one language model's concepts, and the tables that a report draws of them.
+
+figures = measure_concepts(model, read_concepts("pairs.jsonl"), Asked(seed=0))
+figures.estimates["direction_reuse/plural"]       # an Estimate
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.internals.concepts import ConceptPair, names
+from tellapart.internals.directions import METHODS
+from tellapart.internals.entanglement import cross_estimates, matrix_of
+from tellapart.internals.features import held_out_decodability, rotated, spectrum
+from tellapart.internals.language import Bench, Effects, both_halves, choose_layer, chosen, effects
+from tellapart.internals.model_robustness import noise_estimates, tuning_estimates
+from tellapart.internals.reuse import chance_reuse, reliability, reuse, reuse_estimate
+from tellapart.models.hooks import layers_of
+from tellapart.models.local import LocalModel
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.intervals import mean, mean_score
+
+GAP = "gaps"
+
+
+class Asked(NamedTuple):
+    """`layer` None chooses it on the fit half; `tuning` steps of fine-tuning (0: none)."""
+
+    seed: int = 0
+    layer: int | None = None
+    tuning: int = 20
+
+
+@dataclass(frozen=True)
+class ConceptFigures:
+    """`scores` are 1 where a prompt makes the right answer likelier, one a prompt of the report half with answers;
+    `turned` are estimates after a random rotation of the states."""
+
+    name: str
+    layer: int
+    estimates: Mapping[str, Estimate]
+    turned: Mapping[str, Estimate]
+    scores: list[float]
+    tables: Mapping[str, Any]
+
+
+class Points(NamedTuple):
+    """States of a concept's prompts (points, width), their side (1 positive) and their context."""
+
+    states: np.ndarray
+    side: np.ndarray
+    contexts: np.ndarray
+
+
+def measure_concepts(
+    model: LocalModel,
+    pairs: Sequence[ConceptPair],
+    asked: Asked,
+    tick: Callable[[str], None] = lambda _: None,
+) -> ConceptFigures:
+    """Return all figures; `tick` is told what begins. Raises UserMistake where a prompt does not fit the model."""
+    tick("states")
+    fit, report = both_halves(model, pairs)
+    answered = [name for name in names(pairs) if fit.pairs[chosen(fit, name)[0]].answered]
+    tick("layer")
+    count = len(layers_of(model.module))
+    layer = choose_layer(model, fit, answered) if asked.layer is None else asked.layer
+    bench = Bench(model, fit, report, layer)
+    scores, estimates, shown = _scores(bench, answered)
+    tick("steering")
+    found = effects(bench, shown, asked.seed)
+    geometry, turned = _geometry(bench, names(pairs), answered, shown, asked.seed)
+    estimates |= geometry | _effects(found, answered, shown) | cross_estimates(found, shown, asked.seed)
+    tick("noise")
+    estimates |= noise_estimates(bench, shown, asked.seed)
+    tick("fine-tuning")
+    estimates |= tuning_estimates(bench, shown, asked.tuning, asked.seed)
+    tables = _tables(bench, found, names(pairs), shown) | {"layer": layer, "layers": count}
+    return ConceptFigures(model.reference, layer, estimates, turned, scores, tables)
+
+
+def _scores(bench: Bench, answered: Sequence[str]) -> tuple[list[float], dict[str, Estimate], list[str]]:
+    """Return the scores of all prompts, estimates, and the concepts whose gap is above 0 beyond doubt."""
+    every: list[float] = []
+    estimates: dict[str, Estimate] = {}
+    shown = []
+    for concept in answered:
+        plain = bench.plain(chosen(bench.report, concept))
+        right = np.concatenate([plain[0] > 0, plain[1] < 0]).astype(float)
+        every += right.tolist()
+        estimates[f"concept_score/{concept}"] = mean_score(right)
+        gap = mean(plain[0] - plain[1], unit="nats")
+        estimates[f"gap/{concept}"] = gap
+        if gap.low > 0:
+            shown.append(concept)
+    if every:
+        estimates = {"concept_score": mean_score(every), **estimates}
+    return every, estimates, shown
+
+
+def points_of(bench: Bench, concept: str) -> Points:
+    """Return a concept's prompts of the report half at the bench's layer."""
+    at = chosen(bench.report, concept)
+    states = bench.report.states[at][:, :, bench.layer]
+    contexts = np.array([bench.report.pairs[index].context for index in at])
+    side = np.repeat([1, 0], len(at))
+    return Points(np.concatenate([states[:, 0], states[:, 1]]), side, np.tile(contexts, 2))
+
+
+def _geometry(
+    bench: Bench, concepts: Sequence[str], answered: Sequence[str], shown: Sequence[str], seed: int
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Return decodability and reuse of each concept, and both after a rotation of the states."""
+    plain: dict[str, Estimate] = {}
+    turned: dict[str, Estimate] = {}
+    for concept in concepts:
+        points = points_of(bench, concept)
+        whole = points._replace(states=rotated([points.states], seed)[0])
+        for told, into in ((points, plain), (whole, turned)):
+            into[f"linear_decodability/{concept}"] = held_out_decodability(told.states, told.side, seed)
+            into[f"direction_reuse/{concept}"] = (
+                missing(
+                    "cosine", "the model does not show the concept: its gap is not above 0", len(told.states)
+                )
+                if concept in answered and concept not in shown
+                else reuse_estimate(told.states, told.side, told.contexts, seed)
+            )
+    return plain, turned
+
+
+def _effects(found: Effects, answered: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:
+    """Return the effects of steering and interchange, in shares of each concept's own gap."""
+    estimates: dict[str, Estimate] = {}
+    kinds = {
+        "steering_effect": found.own,
+        "null_steering_effect": found.null,
+        "interchange_direction": found.direct,
+        "null_interchange_direction": found.direct_null,
+        "interchange_state": found.full,
+    }
+    for concept in answered:
+        for kind, values in kinds.items():
+            estimates[f"{kind}/{concept}"] = (
+                mean(values[concept].mean(axis=0), unit=GAP)
+                if concept in shown
+                else missing(GAP, "no gap to share out: the model does not show the concept")
+            )
+        if concept in shown:
+            estimates[f"steering_transfer/{concept}"] = _transfer(found, concept)
+            for method in METHODS:
+                estimates[f"steering_by/{method}/{concept}"] = mean(
+                    found.methods[concept, method].mean(axis=0), unit=GAP
+                )
+    return estimates
+
+
+def _transfer(found: Effects, concept: str) -> Estimate:
+    """Return the effect of directions fitted in other contexts, mean over pairs of contexts, t over contexts applied."""
+    mine = {key[1:]: float(value.mean()) for key, value in found.transfer.items() if key[0] == concept}
+    contexts = list(dict.fromkeys(fitted for fitted, _ in mine))
+    if len(contexts) < 2:
+        return missing(GAP, "one context")
+    return mean(
+        [
+            float(np.mean([mine[fitted, applied] for fitted in contexts if fitted != applied]))
+            for applied in contexts
+        ],
+        unit=GAP,
+    )
+
+
+def _tables(bench: Bench, found: Effects, concepts: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
+    """Return what a report draws: the entanglement matrix, and each concept's cosines, transfer and spectrum."""
+    drawn = []
+    for concept in concepts:
+        points = points_of(bench, concept)
+        at = chosen(bench.report, concept)
+        agree = reuse(points.states, points.side, points.contexts)
+        states = bench.report.states[at][:, :, bench.layer]
+        contexts = [] if agree is None else list(agree.contexts)
+        drawn.append({
+            "concept": concept,
+            "contexts": contexts,
+            "cosines": [] if agree is None else agree.cosines.tolist(),
+            "effective": float("nan") if agree is None else agree.effective,
+            "reliability": reliability(points.states, points.side, points.contexts, 0),
+            "chance": chance_reuse(points.states, points.side, points.contexts, 0),
+            "transfer": [[float(found.transfer[concept, a, b].mean()) for b in contexts] for a in contexts]
+            if concept in shown
+            else [],
+            "spectrum": spectrum(states[:, 0] - states[:, 1])[:20].tolist(),
+        })  # fmt: skip
+    return {
+        "concepts": drawn,
+        "shown": list(shown),
+        "matrix": matrix_of(found.cross, shown).tolist(),
+        "null_matrix": matrix_of(found.cross_null, shown).tolist(),
+    }

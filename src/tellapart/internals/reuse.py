@@ -1,0 +1,117 @@
+"""Is one direction reused for a concept in every context, or has each context its own?
+
+A concept's direction in a context is what its classes' mean activations are, each from the mean of these means (two
+classes: the difference of means). Cosines between contexts do not depend on the hidden basis. Few noisy points pull
+them towards 0: `reliability`, the same cosine between two halves of one context, says how far.
+
+Linear decodability does not see the difference: one readout over all units can read a concept from as many separate
+copies as there are contexts.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from tellapart.stats.estimate import Estimate, missing
+
+GROUPS = 10
+"""Groups that the jackknife leaves out in turn."""
+
+
+class Reuse(NamedTuple):
+    """`cosines` (contexts, contexts) of the concept's directions, 1 on the diagonal; `mean` over pairs; `effective` is
+    how many equal directions are as spread (participation ratio): 1 (one for all) to the number of contexts."""
+
+    contexts: tuple[str, ...]
+    cosines: np.ndarray
+    mean: float
+    effective: float
+
+
+def direction(states: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return a concept's direction (classes * width), length 1, from states (points, width) and classes (points); NaN
+    where the classes' means are all equal."""
+    means = np.stack([states[classes == kind].mean(axis=0) for kind in np.unique(classes)])
+    vector = (means - means.mean(axis=0)).ravel()
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 0 else np.full_like(vector, np.nan)
+
+
+def reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray) -> Reuse | None:
+    """Return how one concept's directions agree over contexts. None with fewer than two contexts that hold two points
+    of every class, or where the classes' means are equal in one. `states` (points, width), the others (points)."""
+    kinds, contexts = np.unique(classes), np.asarray(contexts).astype(str)
+    whole = [name for name in np.unique(contexts) if _holds(classes[contexts == name], kinds)]
+    if len(whole) < 2 or len(kinds) < 2:
+        return None
+    found = np.stack([direction(states[contexts == name], classes[contexts == name]) for name in whole])
+    if not np.isfinite(found).all():
+        return None
+    cosines = found @ found.T
+    pairs = [cosines[i, j] for i, j in combinations(range(len(whole)), 2)]
+    return Reuse(
+        tuple(map(str, whole)), cosines, float(np.mean(pairs)), len(whole) ** 2 / float((cosines**2).sum())
+    )
+
+
+def _holds(classes: np.ndarray, kinds: np.ndarray) -> bool:
+    return all(int((classes == kind).sum()) >= 2 for kind in kinds)
+
+
+def reuse_estimate(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
+    """Return the mean cosine over pairs of contexts with a 95 % t interval of the grouped jackknife over points."""
+    contexts = np.asarray(contexts).astype(str)
+    found = reuse(states, classes, contexts)
+    if found is None:
+        told = "too few points: fewer than two contexts hold two of every class, or their means are equal"
+        return missing("cosine", told, len(states))
+    group = _groups(classes, contexts, seed)
+    left = [reuse(states[group != g], classes[group != g], contexts[group != g]) for g in range(GROUPS)]
+    values = np.array([float("nan") if one is None else one.mean for one in left])
+    error = float(np.sqrt((GROUPS - 1) / GROUPS * ((values - values.mean()) ** 2).sum()))
+    reach = float(stats.t.ppf(0.975, GROUPS - 1)) * error
+    told = f"cosine of the concept's directions, mean over pairs of {len(found.contexts)} contexts, grouped jackknife"
+    return Estimate(found.mean, found.mean - reach, found.mean + reach, len(states), "cosine", told)
+
+
+def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:
+    """Return a group for each point, as even as can be within each class and context."""
+    random = np.random.default_rng(seed)
+    group, start = np.empty(len(classes), int), 0
+    for name in np.unique(contexts):
+        for kind in np.unique(classes):
+            cell = random.permutation(np.flatnonzero((classes == kind) & (contexts == name)))
+            group[cell] = (np.arange(len(cell)) + start) % GROUPS
+            start += len(cell)
+    return group
+
+
+def chance_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:
+    """Return the mean plain cosine with the classes shuffled within each context: the null twin."""
+    random = np.random.default_rng(seed)
+    names = [name for name in np.unique(contexts) if _holds(classes[contexts == name], np.unique(classes))]
+    vectors = [
+        direction(states[contexts == name], random.permutation(classes[contexts == name])) for name in names
+    ]
+    pairs = [float(one @ other) for one, other in combinations(vectors, 2)]
+    return float(np.mean(pairs)) if pairs else float("nan")
+
+
+def reliability(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:
+    """Return the mean cosine between the directions of two halves of a context's points: what `reuse` would be if all
+    contexts had one direction and no more points than half. NaN where no context holds two points of every class."""
+    contexts = np.asarray(contexts).astype(str)
+    half = _groups(classes, contexts, seed) % 2
+    found = []
+    for name in np.unique(contexts):
+        at = contexts == name
+        if _holds(classes[at], np.unique(classes)) and all(
+            len(np.unique(classes[at & (half == side)])) == len(np.unique(classes)) for side in (0, 1)
+        ):
+            one, other = (
+                direction(states[at & (half == side)], classes[at & (half == side)]) for side in (0, 1)
+            )
+            found.append(float(one @ other))
+    return float(np.mean(found)) if found else float("nan")

@@ -1,0 +1,101 @@
+"""Concepts inside a language model: the entanglement matrix, and over contexts their directions and what these move."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tellapart.report.document import number as parsed
+from tellapart.report.sections.inside import spectrum_chart
+from tellapart.report.sections.section import Section
+from tellapart.report.template import filled, template
+from tellapart.studies.finding import Finding
+
+LEVELS = (0.15, 0.4, 0.65, 0.9)
+"""From these values on a cell is tinted more deeply."""
+_GRIDS = template("""
+{% for grid in grids %}
+<h3>{{ grid.title }}</h3>
+{% if grid.hint %}<p class="hint">{{ grid.hint }}</p>{% endif %}
+<div class="scroll" tabindex="0" role="region" aria-label="{{ grid.title }}"><table>
+<thead><tr><th scope="col">{{ grid.corner }}</th>{% for name in grid.columns %}<th scope="col" class="number">{{ name }}
+</th>{% endfor %}</tr></thead>
+<tbody>{% for row in grid.rows %}<tr><th scope="row">{{ row.name }}</th>
+{% for cell in row.cells %}<td class="number {{ cell.tint }}">{{ cell.text }}</td>{% endfor %}</tr>{% endfor %}</tbody>
+</table></div>
+{% endfor %}
+{% for chart in charts %}<h3>{{ chart.title }}</h3><figure class="chart">{{ chart.drawing }}</figure>{% endfor %}
+""")
+
+
+def entanglement(finding: Finding, number: int) -> Section | None:
+    """Return the cross-effect matrix beside that of random directions, where two concepts or more were steered."""
+    table = finding.tables.get("concepts")
+    if not isinstance(table, Mapping) or len(table["shown"]) < 2:
+        return None
+    names = [str(name) for name in table["shown"]]
+    grids = [
+        _grid("Steered along its direction", "Steered \\ read", names, table["matrix"], True),
+        _grid(
+            "Steered along random directions as long", "Steered \\ read", names, table["null_matrix"], True
+        ),
+    ]
+    lead = (
+        "How far steering one concept moves the answers of each, in shares of that concept's own gap. Off the diagonal is "
+        "what steering does besides."
+    )
+    return Section("entanglement", "Entanglement", lead, filled(_GRIDS, {"grids": grids, "charts": []}))
+
+
+def contexts(finding: Finding, number: int) -> Section | None:
+    """Return each concept's directions over contexts: cosines, what they move elsewhere, and the spectrum."""
+    table = finding.tables.get("concepts")
+    if not isinstance(table, Mapping):
+        return None
+    grids, charts = [], []
+    for one in table["concepts"]:
+        name, names = str(one["concept"]), [str(context) for context in one["contexts"]]
+        if names:
+            grids.append(_grid(f"{name}: cosines of its directions", "Context", names, one["cosines"], False) | {
+                "hint": _hint(one)})  # fmt: skip
+        if names and one["transfer"]:
+            grids.append(_grid(f"{name}: steered by another context's direction", "Fitted \\ applied", names,
+                               one["transfer"], True) | {"hint": "In shares of the gap."})  # fmt: skip
+        drawn = spectrum_chart([parsed(share) for share in one["spectrum"]])
+        if drawn:
+            charts.append({"title": f"{name}: spectrum of the differences of its pairs", "drawing": drawn})
+    lead = (
+        f"After layer {table['layer']} of 0 to {int(table['layers']) - 1}, at the prompt's last token. One direction for "
+        "all contexts has cosines near 1; one for each has cosines near 0."
+    )
+    return Section(
+        "contexts", "One direction or several", lead, filled(_GRIDS, {"grids": grids, "charts": charts})
+    )
+
+
+def _hint(one: Mapping[str, Any]) -> str:
+    told = [("equal directions", one["effective"]), ("two halves of one context", one["reliability"]),
+            ("shuffled sides", one["chance"])]  # fmt: skip
+    known = [f"{name} {parsed(value):.2f}" for name, value in told if value is not None]
+    return f"As spread as that many {'; cosine of '.join(known)}." if known else ""
+
+
+def _grid(
+    title: str, corner: str, names: Sequence[str], values: Sequence[Sequence[float | None]], warm: bool
+) -> dict[str, Any]:
+    rows = [
+        {
+            "name": name,
+            "cells": [_cell(value, warm and row != column) for column, value in enumerate(line)],
+        }
+        for row, (name, line) in enumerate(zip(names, values, strict=True))
+    ]
+    return {"title": title, "corner": corner, "columns": list(names), "rows": rows, "hint": ""}
+
+
+def _cell(value: float | None, warm: bool) -> dict[str, str]:
+    number = math.nan if value is None else parsed(value)
+    if math.isnan(number):
+        return {"text": "–", "tint": ""}
+    level = sum(abs(number) >= bound for bound in LEVELS)
+    tint = f"{'t' if warm else 'b'}{level}" if level else ""
+    return {"text": f"{number:.2f}".replace("-", "−"), "tint": tint}

@@ -1,0 +1,180 @@
+"""`tellapart inside MODEL [MODEL] --concepts FILE`: language models, concepts given as pairs of contrastive prompts."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tellapart.elicit.steered import local_model
+from tellapart.errors import UserMistake
+from tellapart.internals.concept_figures import Asked, ConceptFigures, measure_concepts
+from tellapart.internals.concepts import ConceptPair, read_concepts
+from tellapart.models.hooks import layers_of
+from tellapart.models.local import LocalModel
+from tellapart.models.open import open_model
+from tellapart.runs.folder import RunFolder, digest, open_run
+from tellapart.runs.progress import ticking
+from tellapart.runs.provenance import provenance
+from tellapart.stats.estimate import Estimate
+from tellapart.studies.finding import Finding, without_nan
+from tellapart.studies.inside.spec import InsideSpec
+from tellapart.studies.inside.tables import evidence_of, votes_table
+from tellapart.studies.inside.verdict import Same, Side, decide, same_scores
+from tellapart.studies.outcome import Run, asked, conclude
+
+STAGES = 5
+_BESIDE = (
+    "No probability: how often the rule is right is known for small trained networks, not for language models.",
+    "Reuse is of the directions at one layer and one place, the last token of the prompt.",
+    "After a few prompts a context cosines are pulled to 0; the report shows how far (two halves of one context).",
+)
+FREE = ("out", "json", "networks", "device")
+
+
+def run_language(spec: InsideSpec, quiet: bool = False) -> Run:
+    """Measure the models that are not in the folder yet, compare, write findings and report."""
+    assert spec.concepts is not None
+    out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
+    pairs = read_concepts(spec.concepts)
+    models = [_opened(reference, spec) for reference in spec.networks]
+    described = {
+        **asked("inside", spec, FREE),
+        "model": ", ".join(spec.networks),
+        "fingerprints": [model.fingerprint for model in models],
+        "concepts_hash": digest([asdict(pair) for pair in pairs]),
+    }
+    with open_run(out, described, {"provenance": provenance()}) as folder:
+        measured = [_measured(folder, at, model, pairs, spec, quiet) for at, model in enumerate(models)]
+        findings = compare_models(measured)
+        conclude(folder.path, "inside", findings)
+    return Run(out, tuple(findings))
+
+
+def _opened(reference: str, spec: InsideSpec) -> LocalModel:
+    model = local_model(open_model(reference, spec.device, spec.dtype, spec.chat), "inside")
+    count = len(layers_of(model.module))
+    if spec.layer is not None and not 0 <= spec.layer < count:
+        raise UserMistake(f"--layer {spec.layer}: {reference} has {count}, choose 0-{count - 1}")
+    return model
+
+
+def _measured(
+    folder: RunFolder,
+    at: int,
+    model: LocalModel,
+    pairs: tuple[ConceptPair, ...],
+    spec: InsideSpec,
+    quiet: bool,
+) -> ConceptFigures:
+    """Return a model's figures, from the folder where a run before has left them."""
+    name = f"model-{at}"
+    stored = folder.read_artifact(name)
+    if stored is None:
+        with ticking(f"inside {model.reference}", STAGES, quiet or spec.json) as ticker:
+            found = measure_concepts(
+                model, pairs, Asked(spec.seed, spec.layer, spec.tuning), lambda _: ticker.tick()
+            )
+        folder.write_artifact(name, _as_json(found))
+        stored = folder.read_artifact(name)
+    assert stored is not None
+    return _from_json(stored)
+
+
+def _as_json(found: ConceptFigures) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "layer": found.layer,
+        "estimates": {name: one.as_json() for name, one in found.estimates.items()},
+        "turned": {name: one.as_json() for name, one in found.turned.items()},
+        "scores": found.scores,
+        "tables": without_nan(dict(found.tables)),
+    }
+
+
+def _from_json(value: Mapping[str, Any]) -> ConceptFigures:
+    def estimates(told: Mapping[str, Any]) -> dict[str, Estimate]:
+        return {
+            name: Estimate(
+                *(math.nan if fields[key] is None else float(fields[key]) for key in ("value", "low", "high")),
+                int(fields["n"]), str(fields["unit"]), str(fields["method"]),
+            )
+            for name, fields in told.items()
+        }  # fmt: skip
+
+    return ConceptFigures(
+        value["name"], value["layer"], estimates(value["estimates"]), estimates(value["turned"]), value["scores"],
+        value["tables"],
+    )  # fmt: skip
+
+
+def compare_models(measured: list[ConceptFigures]) -> list[Finding]:
+    """Return a finding for each model, beside the other where there are two."""
+    others = [measured[1], measured[0]] if len(measured) == 2 else [None]
+    return [_finding(one, other) for one, other in zip(measured, others, strict=True)]
+
+
+def _finding(one: ConceptFigures, other: ConceptFigures | None) -> Finding:
+    same = Same(None, "") if other is None else _same(one, other)
+    beside = None if other is None else Side(other.name, other.estimates)
+    verdict = decide(Side(one.name, one.estimates), beside, same)
+    return Finding(
+        question=f"Are the concepts of {one.name} organised or fractured?",
+        verdict=verdict.label,
+        probability=math.nan,
+        sentence=verdict.sentence if other is not None else _alone(one),
+        estimates=one.estimates,
+        controls={
+            "rotation of the states": _rotation(one, other, same),
+            "random directions of equal norm": _null(one),
+        },
+        caveats=_BESIDE,
+        evidence=evidence_of(verdict, one.estimates),
+        tables={"concepts": {"name": one.name, "votes": votes_table(verdict), **one.tables}},
+    )
+
+
+def _same(one: ConceptFigures, other: ConceptFigures) -> Same:
+    if not one.scores:
+        return Same(None, "The concepts have no answers, so neither model has a score")
+    return same_scores((one.name, other.name), one.scores, other.scores)
+
+
+def _alone(one: ConceptFigures) -> str:
+    found = {name: value for name, value in one.estimates.items() if name.startswith("direction_reuse/")}
+    told = "; ".join(
+        f"{name.partition('/')[2]} {'not known' if math.isnan(value.value) else f'{value.value:.2f}'}"
+        for name, value in found.items()
+    )
+    return (
+        f"How far contexts share a direction (1 one for all, 0 each its own), at layer {one.layer}: {told}. Organised "
+        "or fractured is told beside a second model that scores the same: give one."
+    )
+
+
+def _rotation(one: ConceptFigures, other: ConceptFigures | None, same: Same) -> str:
+    moved = [
+        name
+        for name, turned in one.turned.items()
+        if not (
+            math.isclose(one.estimates[name].value, turned.value, abs_tol=1e-6)
+            or (math.isnan(one.estimates[name].value) and math.isnan(turned.value))
+        )
+    ]
+    told = f"changed: {', '.join(moved)}" if moved else "reuse and decodability unchanged, as they must be"
+    if other is None:
+        return told
+    again = decide(Side(one.name, one.turned), Side(other.name, other.turned), same)
+    return f"{told}; the verdict after it: {again.label}"
+
+
+def _null(one: ConceptFigures) -> str:
+    rows = [name.partition("/")[2] for name in one.estimates if name.startswith("null_steering_effect/")]
+    told = [
+        f"{name}: {one.estimates[f'steering_effect/{name}'].value:.2f} against "
+        f"{one.estimates[f'null_steering_effect/{name}'].value:.2f} gaps"
+        for name in rows
+        if math.isfinite(one.estimates[f"steering_effect/{name}"].value)
+    ]
+    return "; ".join(told) or "nothing was steered: no concept is shown"
