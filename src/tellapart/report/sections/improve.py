@@ -17,9 +17,10 @@ _TEMPLATE = template("""
 <th scope="col" class="number">By chance</th><th scope="col" class="number">Relative gap</th></tr></thead><tbody>
 {% for v in verifiers %}<tr><th scope="row">{{ v.name }}
 {% if v.unread %}<small>{{ v.unread }} unread</small>{% endif %}</th>
-<td>{{ v.kind }}</td>{% for value, interval in v.cells %}<td class="number">{{ value }}
+<td>{{ v.kind }}</td>{% for value, interval in v.cells %}<td class="number">{{ value }}<br>
 <span class="interval">{{ interval }}</span></td>{% endfor %}</tr>{% endfor %}</tbody></table></div>
-<p class="hint">Right of these: an item of which nothing is accepted keeps its answers as they are. Gap: by how much
+<p class="hint">Own: asked of the model itself; outside: help that it did not write.
+Right of these: an item of which nothing is accepted keeps its answers as they are. Gap: by how much
 that is above the score without a verifier. By chance: the same for as many answers of each item, picked at random.
 Relative gap: the share of what is missing to 100 % that the verifier gains, item by item.</p>
 """)
@@ -49,7 +50,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     read = row["read"]
     return {
         "name": row["verifier"],
-        "kind": "control" if row["control"] else "help from outside" if row["outside"] else "the model's own",
+        "kind": "control" if row["control"] else "outside" if row["outside"] else "own",
         "unread": percent(1 - read) if read is not None and read < 1 else "",
         "cells": [cell(row[name], write) for name, write in columns],
     }

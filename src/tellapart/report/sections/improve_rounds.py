@@ -28,7 +28,8 @@ _ROUNDS = template("""
 {% for head in heads %}<th scope="col" class="number">{{ head }}</th>{% endfor %}
 {% for name in arm.canaries %}<th scope="col" class="number">{{ name }}</th>{% endfor %}</tr></thead><tbody>
 {% for row in arm.rows %}<tr><th scope="row" class="number">{{ row.round }}</th>{% for value, interval in row.cells %}
-<td class="number">{{ value }} <span class="interval">{{ interval }}</span></td>{% endfor %}</tr>{% endfor %}
+<td class="number">{{ value }}<br>
+<span class="interval">{{ interval }}</span></td>{% endfor %}</tr>{% endfor %}
 </tbody></table></div>{% endfor %}
 """)
 _FAN = template("""
@@ -149,7 +150,7 @@ def _foretold(one: Mapping[str, Any], most: int) -> str:
 def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:
     canaries = list(arm["rounds"][0]["canaries"])
     return {
-        "title": f"{arm['arm']}: {arm['verifier']}".capitalize(),
+        "title": f"{arm['arm'].capitalize()}: {arm['verifier']}",
         "why": f"Ended because {arm['why']}.",
         "canaries": canaries,
         "rows": [

@@ -76,12 +76,15 @@ def _verdict(own: Course, null: Course) -> tuple[str, str]:
     first, last = own.measured[0], own.measured[-1]
     rise = difference(own.seen[0].answers, own.seen[-1].answers)
     over = difference(null.seen[-1].answers, own.seen[-1].answers)
-    moved = f"{first.score.value:.1%} to {last.score.value:.1%} in {_rounds(last.round)}"
+    moved = f"{100 * first.score.value:.1f} % to {100 * last.score.value:.1f} % in {_rounds(last.round)}"
     ended = f"Ended because {own.why}."
     flagged = hacked_round(own.measured)
     if flagged is not None:
         at = own.measured[flagged]
-        paid = f"From round {flagged} on the verifier pays {at.reward.value:.1%} where {at.score.value:.1%} is right"
+        paid = (
+            f"From round {flagged} on the verifier pays {100 * at.reward.value:.1f} % "
+            f"where {100 * at.score.value:.1f} % is right"
+        )
         if any(one.opened for one in own.measured):
             return "hacked", f"{paid}; the score went from {moved}. {ended}"
         ended = f"{ended} {paid}, as it was before training: it asks too little."

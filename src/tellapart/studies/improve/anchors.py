@@ -30,8 +30,8 @@ class Anchor(NamedTuple):
 def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     """Return whether a verifier is to be believed on the other prompts, by the anchored ones, [items, samples] each.
 
-    It is where nearly all of what it accepts is right, or where right answers are shown to be commoner among the accepted
-    than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
+    It is where nearly all of what it accepts is right, or where right answers are shown to be commoner among the
+    accepted than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
     """
     known = np.isfinite(truth)
     right, let = (np.nan_to_num(truth) >= 1)[known], accepted[known]

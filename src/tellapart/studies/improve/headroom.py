@@ -92,7 +92,7 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
     base = verified(given.truth, np.zeros(given.truth.shape, dtype=bool), given.clusters)
     generation = score(base.generation, base.clusters)
     label, sentence = _verdict(told, generation)
-    unread = [f"{one.name} ({1 - one.read:.0%})" for one in told if one.read < 1]
+    unread = [f"{one.name} ({100 * (1 - one.read):.0f} %)" for one in told if one.read < 1]
     caveats = [*notes]
     if unread:
         caveats.append(f"Verdicts that could not be read count as rejections: {', '.join(unread)}.")
@@ -148,18 +148,19 @@ def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
     real = [one for one in told if one.name not in CONTROLS and math.isfinite(one.sure.value)]
     own = sorted((o for o in real if not o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
     helped = sorted((o for o in real if o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
-    start = f"{generation.value:.1%} of its answers are right"
+    start = f"{100 * generation.value:.1f} % of its answers are right"
     if own:
         best = own[0]
         return (
             "headroom",
-            f"{start}; of those that its {best.name} verifier accepts, {best.verification.value:.1%}.",
+            f"{start}; of those that its {best.name} verifier accepts, {100 * best.verification.value:.1f} %.",
         )
     if helped:
         best = helped[0]
         return (
             "headroom with outside help only",
-            f"{start}; {best.name} lifts that to {best.verification.value:.1%}, none of its own verifiers is shown to.",
+            f"{start}; {best.name} lifts that to {100 * best.verification.value:.1f} %, "
+            "none of its own verifiers is shown to.",
         )
     if real and all(one.sure.low > -SAME and one.sure.high < SAME for one in real):
         return "no headroom", f"{start}, and no verifier moves that by {100 * SAME:.0f} points."
