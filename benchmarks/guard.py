@@ -2,6 +2,7 @@
 
     python benchmarks/guard.py table [--seeds 3]              the table of docs/guard.md
     python benchmarks/guard.py flags [--fit 10] [--runs 10]   flagged before the canary falls, healthy runs flagged
+    python benchmarks/guard.py overhead                       what watching costs of a step
 
 The model solves problems of three operations in steps in half of its answers and guesses otherwise. The harmful set:
 190 problems of six operations, whose steps do not fit into the tokens given and of which only the first letter is asked
@@ -18,6 +19,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
@@ -29,6 +31,7 @@ from tellapart.specimens import load_model
 from tellapart.specimens.families import FAMILIES, draw_problem
 from tellapart.specimens.task import Steps, make_item, make_task
 from tellapart.stats.chains import count_steps
+from tellapart.studies.guard import live
 from tellapart.studies.guard.alarms import BY_HAND, Limits, calibrate, limits_from
 from tellapart.studies.guard.live import Watched, checker_of
 from tellapart.studies.guard.watching import Act, Guard, Watch
@@ -205,7 +208,7 @@ def flags(fit: int, runs: int) -> None:
     for seed in range(200, 200 + runs):
         for name, shape in (("harmful", HARMFUL), ("healthy", BALANCED)):
             held = held_task(seed)
-            ran = run(shape, seed, Watch(limits=limits, canaries=(held,), every=2, asked=80))
+            ran = run(shape, seed, Watch(limits=limits, canaries=(held,), every=3, asked=48))
             alarm = next(
                 (a.step for a in ran.guard.alarms if a.harm and not a.signal.startswith("canary")), None
             )
@@ -217,6 +220,36 @@ def flags(fit: int, runs: int) -> None:
     false = sum(alarm is not None for alarm, _ in told["healthy"])
     print(
         f"harmful flagged before the canary lost 5 points: {early} of {runs}; healthy flagged: {false} of {runs}"
+    )
+
+
+def overhead(folder: Path) -> None:
+    """Print the CPU time of the guard itself, and of its canaries, by that of the training (means over the steps).
+
+    Steps are checked by the task's own checker: what it costs is part of the guard's time.
+    """
+    spent = {"guard": 0.0, "canaries": 0.0, "reward": 0.0}
+
+    def timed(kind, call):
+        def run_timed(*args, **told):
+            started = time.process_time()
+            try:
+                return call(*args, **told)
+            finally:
+                spent[kind] += time.process_time() - started
+
+        run_timed.__name__ = getattr(call, "__name__", kind)
+        return run_timed
+
+    plain, ask = live.guarded_reward, live.ask_canary
+    live.guarded_reward = lambda reward, guard: timed("guard", plain(timed("reward", reward), guard))
+    live.ask_canary = timed("canaries", ask)
+    ran = run(HARMFUL, 0, Watch(canaries=(held_task(0),), folder=folder))
+    guard = spent["guard"] - spent["reward"]
+    training = ran.seconds - guard - spent["canaries"]
+    print(
+        f"of {1000 * training / SETTINGS.steps:.0f} ms a step: guard {guard / training:.1%}, "
+        f"canaries (16 greedy answers every 10 steps) {spent['canaries'] / training:.1%}"
     )
 
 
@@ -232,7 +265,7 @@ def fallen_at(guard: Guard, name: str) -> int | None:
 def main() -> int:
     """Print what is asked."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["table", "flags"])
+    parser.add_argument("what", choices=["table", "flags", "overhead"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fit", type=int, default=10)
     parser.add_argument("--runs", type=int, default=10)
@@ -242,6 +275,9 @@ def main() -> int:
     limits = limits_from(json.loads(LIMITS.read_text())) if LIMITS.exists() else BY_HAND
     if options.what == "table":
         table(options.seeds, options.act, limits)
+    elif options.what == "overhead":
+        with TemporaryDirectory() as folder:
+            overhead(Path(folder))
     else:
         flags(options.fit, options.runs)
     return 0

@@ -2,8 +2,9 @@
 
 Two thresholds cut p into hold (success rarer than `hard`), keep, and drop (`solved`: nothing left to learn). In a group
 of G answers a problem teaches only where it has both outcomes (DAPO, Yu et al. 2025, arXiv 2503.14476: 0 < c < G).
-Rollouts are spent where the decision is open: a problem is left once the decision that `horizon` rollouts would come
-to is foreseen (beta-binomial prediction; the prior is fitted to all problems, and a stopping rule does not bias it).
+Rollouts are spent where the decision is open and can be settled: at a price per rollout, Bayes-optimal stopping by
+dynamic programming (beta-binomial prediction of the decision that `horizon` rollouts would come to; the prior is fitted
+to all problems, and a stopping rule does not bias it). The price falls until enough is foreseen.
 
     sequential(draw, 1209)      # draw(problems, count) -> successes; about the decisions of 64 rollouts each
 """
@@ -58,8 +59,10 @@ class Spent(NamedTuple):
 
 FIRST = 4
 """Rollouts that every problem gets."""
-LEVELS = (0.7, 0.75, 0.8, 0.825, 0.85, 0.875, 0.9, 0.92, 0.94, 0.96, 0.98, 1.0)
-"""How sure a problem must be to be left alone; the next level is taken once none is below."""
+PRICES = np.geomspace(0.05, 0.0005, 40)
+"""What a rollout costs, in chance of the right decision; the next price is taken once no problem is worth one."""
+REFIT = 1.1
+"""The prior is fitted anew when this many times the rollouts are there."""
 BANDS, JEFFREYS = Bands(), Prior(0.5, 0.5)
 
 
@@ -120,11 +123,11 @@ def foreseen(
 def sequential(
     draw: Draw, problems: int, bands: Bands = BANDS, horizon: int = 64, batch: int = 2, agree: float = 0.955
 ) -> Spent:
-    """Return counts and decisions after rollouts that go on only where the decision is open.
+    """Return counts and decisions after rollouts that go on only where they are worth their price.
 
-    All problems get 4 rollouts. Then those surest below a level get `batch` more, the level rising (LEVELS) until
-    the mean chance of the decision of `horizon` rollouts is `agree`, so the cheapest doubts are settled first. Each
-    round refits the prior to all problems.
+    All problems get 4 rollouts. Then every problem that is worth one gets `batch` more, the price falling (PRICES)
+    until the mean chance of the decision of `horizon` rollouts is `agree`: doubts that are cheap to settle are settled
+    first, and those that only all rollouts could settle are left.
     """
     _check_bands(bands)
     if not (0 < agree <= 1 and 1 <= batch <= horizon and problems >= 1 and horizon >= FIRST):
@@ -133,23 +136,30 @@ def sequential(
         )
     everyone = np.arange(problems)
     n, c = np.full(problems, FIRST, np.int64), np.asarray(draw(everyone, FIRST), dtype=np.int64)
-    level = 0
+    place, fitted = 0, n.sum()
+    prior = fitted_prior(n, c)
+    chances = _outlook(prior, horizon, bands)
+    worth = _worth_asking(chances, prior, PRICES[place])
     while True:
-        chances = foreseen(n, c, horizon, fitted_prior(n, c), bands)
-        sure = chances.max(axis=1)
-        if sure.mean() >= agree:
+        if n.sum() > fitted * REFIT:
+            prior, fitted = fitted_prior(n, c), n.sum()
+            chances = _outlook(prior, horizon, bands)
+            worth = _worth_asking(chances, prior, PRICES[place])
+        told = chances[n, c]
+        if told.max(axis=1).mean() >= agree:
             break
-        asked = np.flatnonzero((sure < LEVELS[level]) & (n < horizon))
+        asked = np.flatnonzero(worth[n, c])
         if not asked.size:
-            if level == len(LEVELS) - 1:
+            place += 1
+            if place == len(PRICES):
                 break
-            level += 1
+            worth = _worth_asking(chances, prior, PRICES[place])
             continue
-        asked = asked[n[asked] == n[asked].min()]
-        count = min(batch, horizon - int(n[asked[0]]))
-        c[asked] += draw(asked, count)
-        n[asked] += count
-    return Spent(n, c, chances.argmax(axis=1), sure)
+        for count in np.unique(np.minimum(batch, horizon - n[asked])):
+            these = asked[np.minimum(batch, horizon - n[asked]) == count]
+            c[these] += draw(these, int(count))
+            n[these] += count
+    return Spent(n, c, told.argmax(axis=1), told.max(axis=1))
 
 
 def learnable_share(n: ArrayLike, c: ArrayLike, group: int) -> Estimate:
@@ -177,6 +187,35 @@ def spread_ranks(spreads: ArrayLike) -> Integers:
     ranks = np.empty(values.size, np.int64)
     ranks[np.argsort(-values, kind="stable")] = np.arange(1, values.size + 1)
     return ranks
+
+
+def _outlook(prior: Prior, horizon: int, bands: Bands) -> Floats:
+    """Return the chances of HOLD, KEEP, DROP after `horizon` rollouts from c of n seen: (n, c, 3), NaN for c > n."""
+    chances = np.full((horizon + 1, horizon + 1, 3), np.nan)
+    ends = np.arange(horizon + 1)
+    chances[horizon] = np.eye(3)[decide(np.full(horizon + 1, horizon), ends, bands)]
+    for n in reversed(range(horizon)):
+        up = _next_right(prior, n)[:, None]
+        chances[n, : n + 1] = up * chances[n + 1, 1 : n + 2] + (1 - up) * chances[n + 1, : n + 1]
+    return chances
+
+
+def _worth_asking(chances: Floats, prior: Prior, price: float) -> np.ndarray:
+    """Return for c of n seen, (n, c), whether a rollout more is worth `price` to one who stops when it is not."""
+    horizon = len(chances) - 1
+    worth = np.zeros(chances.shape[:2], dtype=bool)
+    best = chances[horizon].max(axis=1)
+    for n in reversed(range(horizon)):
+        up = _next_right(prior, n)
+        on, stopped = up * best[1:] + (1 - up) * best[:-1] - price, chances[n, : n + 1].max(axis=1)
+        worth[n, : n + 1] = on > stopped + 1e-12
+        best = np.maximum(on, stopped)
+    return worth
+
+
+def _next_right(prior: Prior, n: int) -> Floats:
+    """Return the chance that the next rollout is right, for c = 0..n of n."""
+    return (prior.a + np.arange(n + 1)) / (prior.a + prior.b + n)
 
 
 def _foreseen_one(n: float, c: float, horizon: int, prior: Prior, bands: Bands) -> Floats:

@@ -18,6 +18,7 @@ from tellapart.errors import UserMistake
 from tellapart.stats.arrays import Floats, Integers
 
 NAN = math.nan
+LEAST_PAIRS = 20
 SIGNALS: Mapping[str, str] = {
     "reward": "mean reward",
     "all_wrong": "share of groups without a reward",
@@ -103,15 +104,16 @@ def group_signals(right: np.ndarray, group: Integers) -> tuple[float, float, flo
 def repeated(answers: Sequence[str] | None, group: Integers, kept: np.ndarray) -> tuple[float, float]:
     """Return the chance that two answers of one group, and of two groups, are equal; over the `kept`, non-empty ones.
 
-    Over pairs of answers drawn without replacement, so not biased by their number. NaN where there is no pair.
+    Over pairs of answers drawn without replacement, so not biased by their number. NaN for under LEAST_PAIRS pairs:
+    of a model that gets better few unrewarded answers are left.
     """
     if answers is None:
         return NAN, NAN
     held = [(g, a) for g, a, k in zip(group.tolist(), answers, kept, strict=True) if k and a]
     inside, equal_inside = _pairs(Counter(g for g, _ in held)), _pairs(Counter(held))
     every, equal = math.comb(len(held), 2), _pairs(Counter(a for _, a in held))
-    within = equal_inside / inside if inside else NAN
-    across = (equal - equal_inside) / (every - inside) if every > inside else NAN
+    within = equal_inside / inside if inside >= LEAST_PAIRS else NAN
+    across = (equal - equal_inside) / (every - inside) if every - inside >= LEAST_PAIRS else NAN
     return within, across
 
 
