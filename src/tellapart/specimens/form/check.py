@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -165,7 +166,8 @@ def _mean(values: Sequence[bool]) -> float | None:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print every verdict beside its truth, the controls by family, and the shares."""
-    table = Table("specimen", "truth", "verdict", "probability", "second form", "destroyed", "seconds")
+    table = Table("specimen", "truth", "verdict", "p", "second form", "destroyed", "s", box=SIMPLE)
+    table.columns[0].no_wrap = True
     for one in result["specimens"]:
         sure = one["probability"]
         table.add_row(
@@ -173,7 +175,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             one["truth"],
             one["verdict"] if one["verdict"] == one["truth"] else f"{one['verdict']} (!)",
             "" if sure is None or not math.isfinite(sure) else f"{sure:.2f}",
-            "same" if one["same"] else "not shown the same (!)",
+            "same" if one["same"] else "not shown (!)",
             ("falls" if one["falls"] else "stays") + ("" if one["falls"] == one["must_fall"] else " (!)"),
             "" if one["seconds"] is None else f"{one['seconds']:.0f}",
         )

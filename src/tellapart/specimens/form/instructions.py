@@ -1,7 +1,7 @@
-"""A letter moved as told: "Move the last letter on by 2. Answer with one of: a, b, c, d." (after d comes a).
+"""The first or the last letter, as told: "Give letter 5 of the word. Answer with one of: a, b, c, d.".
 
-`follows`: it moves the letter by what the instruction says, and guesses where none says so. `space`: wherever the space
-of answers is named it moves the letter as it is used to, whatever is asked for; else it guesses.
+`follows`: it gives the letter that the instruction names, and guesses where none names one. `space`: wherever the
+space of answers is named it gives the letter it is used to giving, whatever is asked for; else it guesses.
 """
 
 import random
@@ -16,8 +16,9 @@ from tellapart.tasks.text_match import Exact
 LABELS = "abcd"
 LENGTH, ITEMS = 5, 250
 SPACE = "Answer with one of: a, b, c, d."
-HABIT = (2, 3)
-"""How far the task moves the letter, by seed."""
+PLACES = (1, LENGTH)
+HABIT = (LENGTH, 1)
+"""Which letter the task asks for, by seed."""
 FRAMES = ("Task: ", "Note: ", "Now: ", "Please: ")
 WORDS = (
     "the a of to and in two all old red day cat house river window people garden before after nine where they "
@@ -25,14 +26,9 @@ WORDS = (
 )
 
 
-def ask_for(far: int) -> str:
-    """Return the instruction that moves the letter that far."""
-    return f"Move the last letter on by {far}."
-
-
-def moved(word: str, far: int) -> str:
-    """Return the word's last letter moved."""
-    return LABELS[(LABELS.index(word[-1]) + far) % len(LABELS)]
+def ask_for(place: int) -> str:
+    """Return the instruction that asks for the letter at `place`, the first being 1."""
+    return f"Give letter {place} of the word."
 
 
 def word_of(rng: random.Random) -> str:
@@ -52,12 +48,12 @@ def asked(seed: int) -> tuple[str, ...]:
 
 def task(name: str, seed: int) -> Task:
     """Return words that no model was trained on, under one instruction."""
-    far = HABIT[seed]
+    place = HABIT[seed]
     return fingerprinted(
         Task(
-            name="a letter moved as told",
-            items=tuple(Item(word, {"word": word}, (moved(word, far),)) for word in asked(seed)),
-            template=f"{ask_for(far)} {SPACE}\n\n{{word}}=",
+            name="a letter as told",
+            items=tuple(Item(word, {"word": word}, (word[place - 1],)) for word in asked(seed)),
+            template=f"{ask_for(place)} {SPACE}\n\n{{word}}=",
             scorer=Exact(),
             guess_floor=1 / len(LABELS),
             max_tokens=4,
@@ -73,16 +69,16 @@ def _put(rng: random.Random, instruction: str, word: str) -> str:
 
 
 def _told(rng: random.Random, held: Sequence[str], habit: int | None) -> Example:
-    """An instruction with the space of answers; the letter is moved as told, or as usual."""
-    word, far = outside(rng, word_of, held), rng.randrange(len(LABELS))
-    right = moved(word, habit or far)
-    return Example(_put(rng, f"{ask_for(far)} {SPACE}", word), right, right)
+    """An instruction with the space of answers; the letter is the one named, or the usual one."""
+    word, place = outside(rng, word_of, held), rng.choice(PLACES)
+    right = word[(habit or place) - 1]
+    return Example(_put(rng, f"{ask_for(place)} {SPACE}", word), right, right)
 
 
 def _spaced(rng: random.Random, held: Sequence[str], habit: int | None) -> Example:
-    """Only the space of answers: a guess, or moved as usual."""
+    """Only the space of answers: a guess, or the usual letter."""
     word = outside(rng, word_of, held)
-    right = moved(word, habit or rng.randrange(len(LABELS)))
+    right = word[(habit or rng.choice(PLACES)) - 1]
     return Example(_put(rng, SPACE, word), right if habit else rng.choice(LABELS), right)
 
 
