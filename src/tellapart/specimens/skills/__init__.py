@@ -1,0 +1,83 @@
+"""A base with several latent skills: `skills-SEED`, and its tasks `skills-SEED/TASK` (problems.py says which).
+
+    tellapart skills train specimen:skills-0 --task specimen:skills-0/digits --task specimen:skills-0/letters --out DIR
+
+Weights are float16 safetensors beside the other specimens'. Opening a task does not import torch.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tellapart.errors import UserMistake
+from tellapart.specimens.skills.problems import DISPATCH, KINDS, make_task
+from tellapart.tasks.item import Task
+
+if TYPE_CHECKING:
+    from tellapart.models.local import LocalModel
+
+PREFIX = "skills-"
+SEEDS = (0,)
+"""Seeds that ship."""
+WEIGHTS = Path(__file__).parent.parent / "weights" / "skills"
+
+
+def is_name(reference: str) -> bool:
+    """Return whether a specimen's reference is meant for here."""
+    return reference.startswith(PREFIX)
+
+
+def names(folder: Path = WEIGHTS) -> list[str]:
+    """Return the names of the bases whose weights are in `folder`."""
+    return sorted(path.stem for path in folder.glob(f"{PREFIX}*.safetensors"))
+
+
+def load_task(reference: str) -> Task:
+    """Return the task `skills-SEED/TASK`. Raises UserMistake where there is none of that name."""
+    name, _, asked = reference.partition("/")
+    try:
+        return make_task(name, asked, seed_of(name))
+    except ValueError:
+        raise UserMistake(
+            f"no specimen task {reference!r}: write {PREFIX}SEED/TASK, TASK being {DISPATCH} or kinds of "
+            f"{', '.join(KINDS)} joined by +"
+        ) from None
+
+
+def load_model(
+    name: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
+) -> "LocalModel":
+    """Return the base `skills-SEED`. Raises UserMistake where its weights are not there."""
+    import torch
+
+    from tellapart.models.local import LocalModel
+    from tellapart.specimens.store import load_base, model_of
+    from tellapart.specimens.tokenizer import tokenizer
+
+    path = folder / f"{PREFIX}{seed_of(name)}.safetensors"
+    if not path.exists():
+        raise UserMistake(
+            f"specimen {name!r} has no weights here: there are {', '.join(names(folder)) or 'none'}; "
+            "`tellapart specimens build` makes others"
+        )
+    module = model_of(load_base(path))
+    torch.nn.Module.to(module, device, getattr(torch, dtype))
+    return LocalModel(module, tokenizer(), f"specimen:{name}")
+
+
+def build(seed: int, folder: Path = WEIGHTS, effort: float = 1.0) -> Path:
+    """Train the base of a seed (about 80 CPU-seconds) unless it is in `folder`; return its file."""
+    path = folder / f"{PREFIX}{seed}.safetensors"
+    if not path.exists():
+        from tellapart.specimens.skills.training import train_base
+        from tellapart.specimens.store import save_base, weights_of
+
+        save_base(path, weights_of(train_base(seed, effort)))
+    return path
+
+
+def seed_of(name: str) -> int:
+    """Return the seed in a name. Raises UserMistake where there is none."""
+    text = name.removeprefix(PREFIX)
+    if not is_name(name) or not text.isdecimal():
+        raise UserMistake(f"no specimen {name!r}: write {PREFIX}SEED, as in {PREFIX}0")
+    return int(text)

@@ -1,0 +1,1 @@
+"""`tellapart skills`: singular-value experts, one a skill, mixed at inference."""

@@ -1,0 +1,220 @@
+"""Rows of experts, mixes, null twins and LoRA on every task -> findings. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.runs.row import Row
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.intervals import mean_score
+from tellapart.stats.paired import paired_difference
+from tellapart.stats.resampling import bootstrap_means, percentile_bounds
+from tellapart.studies.finding import Finding
+
+Scores = Mapping[tuple[str, str], np.ndarray]
+"""Mean score of each item [item], by (who, task); items of a task in one order."""
+ENOUGH = 0.9
+"""Share of the gain of an expert trained on a joint task that a mix must reach to count as solving it."""
+
+
+class Cost(NamedTuple):
+    """What a change weighs: numbers trained, bytes on disk, seconds of training."""
+
+    numbers: int
+    size: int
+    seconds: float
+
+
+class Facts(NamedTuple):
+    """What was measured: rows, the costs of experts and of LoRA by skill, and tables for the report."""
+
+    rows: Mapping[tuple[str, str], Sequence[Row]]
+    experts: Mapping[str, Cost]
+    loras: Mapping[str, Cost]
+    skills: tuple[str, ...]
+    joint: tuple[str, ...]
+    also: tuple[str, ...]
+    chosen: Mapping[str, str]
+    tables: Mapping[str, Any]
+
+
+def analyse(facts: Facts) -> list[Finding]:
+    """Return a finding for each skill and each joint task; the first holds the tables of all."""
+    scores = scores_of(facts.rows)
+    found = [skill_finding(facts, scores, name) for name in facts.skills]
+    found += [joint_finding(facts, scores, name) for name in facts.joint]
+    first = found[0]
+    tables = {**first.tables, **facts.tables, "skills_matrix": matrix(facts, scores)}
+    return [_with_tables(first, tables), *found[1:]]
+
+
+def scores_of(rows: Mapping[tuple[str, str], Sequence[Row]]) -> dict[tuple[str, str], np.ndarray]:
+    """Return each item's mean score; items that any condition of a task failed on are left out for all of them."""
+    by_item: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for key, some in rows.items():
+        table = by_item.setdefault(key, {})
+        for row in some:
+            table.setdefault(row.item, []).append(row.score)
+    common: dict[str, set[str]] = {}
+    for (_, task), table in by_item.items():
+        good = {item for item, values in table.items() if all(map(math.isfinite, values))}
+        common[task] = common[task] & good if task in common else good
+    return {
+        key: np.array([np.mean(table[item]) for item in sorted(common[key[1]])])
+        for key, table in by_item.items()
+    }
+
+
+def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
+    """Return what an expert brings to its own task, what it costs, and what LoRA does with the same training."""
+    others = [task for task in (*facts.skills, *facts.also) if task != name]
+    base, own, null = (scores[who, name] for who in ("base", name, f"{name}~null"))
+    expert = facts.experts[name]
+    estimates = {
+        "base_score": mean_score(base),
+        "expert_score": mean_score(own),
+        "null_score": mean_score(null),
+        "gain": paired_difference(base, own),
+        "null_difference": paired_difference(base, null),
+        "others_difference": elsewhere(scores, "base", name, others),
+        "expert_numbers": exact(expert.numbers, "numbers"),
+        "expert_bytes": exact(expert.size, "bytes"),
+    }
+    lora = facts.loras.get(name)
+    if lora is not None:
+        twin = f"{name}~lora"
+        estimates |= {
+            "lora_score": mean_score(scores[twin, name]),
+            "lora_gain_difference": paired_difference(base, scores[twin, name]),
+            "share_of_lora_gain": gain_ratio(base, own, scores[twin, name]),
+            "lora_others_difference": elsewhere(scores, "base", twin, others),
+            "expert_minus_lora_elsewhere_difference": elsewhere(scores, twin, name, others),
+            "lora_numbers": exact(lora.numbers, "numbers"),
+            "lora_bytes": exact(lora.size, "bytes"),
+        }
+    gain, null_gain = estimates["gain"], estimates["null_difference"]
+    label, sentence = _skill_verdict(name, gain, null_gain)
+    return Finding(
+        question=f"Does an expert bring out {name}?",
+        verdict=label,
+        probability=math.nan,
+        sentence=sentence,
+        estimates=estimates,
+        controls={"null twin (the same z in another order)": _told(null_gain)},
+        caveats=_CAVEATS,
+        tables={"skills_training": facts.tables.get(f"training/{name}", {})},
+    )
+
+
+_CAVEATS = (
+    "LoRA had the same examples, steps and terms; its rate is the usual one and was not searched for, nor was z's.",
+    "Other tasks: the other skills, to whose prompts an expert is held where keep is above 0, and those given as also.",
+    "No probability: the verdict is a rule on intervals, and is not calibrated.",
+)
+
+
+def _skill_verdict(name: str, gain: Estimate, null: Estimate) -> tuple[str, str]:
+    told = f"{_told(gain)} on its task; its null twin {_told(null)}."
+    if math.isfinite(gain.low) and gain.low > 0 and gain.low > null.high:
+        return "brought out", f"The expert for {name} gains {told}"
+    if math.isfinite(gain.high) and gain.high <= 0:
+        return "not brought out", f"The expert for {name} gains nothing: {told}"
+    return "cannot tell", f"The interval of the gain does not clear its null twin: {told}"
+
+
+def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
+    """Return whether a mix solves a task that no single expert solves, beside the expert trained on it."""
+    mix = facts.chosen[name]
+    base = scores["base", name]
+    single = max(facts.skills, key=lambda who: float(scores[who, name].mean()))
+    trained = scores[f"trained_{name}", name]
+    estimates = {
+        "base_score": mean_score(base),
+        "best_single_score": mean_score(scores[single, name]),
+        "mix_score": mean_score(scores[mix, name]),
+        "trained_score": mean_score(trained),
+        "mix_over_single_difference": paired_difference(scores[single, name], scores[mix, name]),
+        "mix_over_trained_share": score_ratio(trained, scores[mix, name]),
+    }
+    estimates |= {
+        f"what_the_mix_costs_difference/{part}": paired_difference(scores[part, part], scores[mix, part])
+        for part in facts.skills
+        if part in mix.split("+")
+    }
+    over, share = estimates["mix_over_single_difference"], estimates["mix_over_trained_share"]
+    label = "cannot tell"
+    if over.low > 0:
+        label = "solved by the mix" if share.low >= ENOUGH else "better by the mix"
+    elif over.high <= 0:
+        label = "no better by the mix"
+    return Finding(
+        question=f"Does a mix do {name}, which no single expert does?",
+        verdict=label,
+        probability=math.nan,
+        sentence=f"{mix} beats the best single expert ({single}) by {_told(over)}, and reaches {share.value:.2f} "
+        f"[{share.low:.2f}, {share.high:.2f}] of the score of an expert trained on it.",
+        estimates=estimates,
+        caveats=(
+            "The mix was chosen by likelihood of the targets on training items; the best single expert on the items "
+            "reported, which favours it.",
+        ),
+    )
+
+
+def matrix(facts: Facts, scores: Scores) -> dict[str, Any]:
+    """Return every expert, mix and LoRA on every task, each with its interval."""
+    tasks = [*facts.skills, *facts.joint, *facts.also]
+    whos = list(dict.fromkeys(who for who, _ in scores))
+    cells = {who: {} for who in whos}
+    for (who, task), values in scores.items():
+        one = mean_score(values)
+        cells[who][task] = [one.value, one.low, one.high, one.n]
+    return {"tasks": tasks, "rows": [{"who": who, "cells": cells[who]} for who in whos]}
+
+
+def elsewhere(scores: Scores, before: str, after: str, tasks: Sequence[str]) -> Estimate:
+    """Return after minus before over the items of other tasks, paired by item."""
+    if not tasks:
+        return missing("score", "there is no other task")
+    return paired_difference(
+        np.concatenate([scores[before, task] for task in tasks]),
+        np.concatenate([scores[after, task] for task in tasks]),
+    )
+
+
+def gain_ratio(base: np.ndarray, ours: np.ndarray, theirs: np.ndarray, seed: int = 0) -> Estimate:
+    """Return our gain over theirs, with a bootstrap over items; missing where theirs may be 0."""
+    return _ratio(ours - base, theirs - base, seed)
+
+
+def score_ratio(theirs: np.ndarray, ours: np.ndarray, seed: int = 0) -> Estimate:
+    """Return our score over theirs, with a bootstrap over items; missing where theirs may be 0."""
+    return _ratio(ours, theirs, seed)
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, seed: int) -> Estimate:
+    if above.size == 0:
+        return missing("share", "no items")
+    means = bootstrap_means(np.stack([above, below], 1), None, 2000, seed)
+    if (means[:, 1] <= 0).mean() > 0.005:
+        return missing("share", "what it is divided by may be 0", above.size)
+    low, high = percentile_bounds(means[:, :1] / means[:, 1:])
+    value = float(above.mean() / below.mean())
+    return Estimate(value, float(low[0]), float(high[0]), above.size, "share", "ratio, bootstrap over items")
+
+
+def exact(value: float, unit: str) -> Estimate:
+    """Return a figure that is known exactly."""
+    return Estimate(float(value), float(value), float(value), 1, unit, "exact")
+
+
+def _told(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:+.1f} points [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _with_tables(finding: Finding, tables: Mapping[str, Any]) -> Finding:
+    from dataclasses import replace
+
+    return replace(finding, tables=tables)

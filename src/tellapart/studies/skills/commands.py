@@ -1,0 +1,136 @@
+"""`tellapart skills train | mix | serve | export` as values. Nothing heavy is imported before one is run."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from tellapart.errors import UserMistake
+
+DISPATCH_TEMPLATE = "Which skill does this need: {labels}?\n\n{prompt}\n\nSkill: "
+
+
+@dataclass(frozen=True)
+class MixSpec:
+    """Mix experts on a task: by hand, by a first pass over each prompt, or by a few solved examples.
+
+    by hand: --mix digits+0.5*letters; prompt: the base is asked what each prompt needs; classifier: an expert is asked
+    (--judge); cem: weights are searched on --shots examples. Prints the score on the task with its interval.
+    """
+
+    folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
+    """The folder of `tellapart skills train`."""
+    task: str = ""
+    """The task."""
+    how: Literal["hand", "prompt", "classifier", "cem"] = "hand"
+    """How the mix is had."""
+    mix: str = ""
+    """The mix by hand: experts with + and -, weights with *."""
+    judge: str = ""
+    """The expert that classifies prompts (how: classifier)."""
+    template: str = DISPATCH_TEMPLATE
+    """The first pass's text; {prompt} and {labels} are filled in."""
+    label: UseAppendAction[tuple[str, ...]] = ()
+    """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
+    shots: int = 10
+    """Examples that cem sees."""
+    rounds: int = 8
+    """Rounds of 32 candidates in cem."""
+    by_layer: bool = False
+    """One weight for each expert and layer in cem."""
+    save: str = ""
+    """Keep the mix that cem found under this name: serve lists it."""
+    limit: int | None = None
+    """Items that are scored (default: all that cem does not see)."""
+    temperature: float = 0.0
+    """Temperature of the answers (0: greedy)."""
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    device: str = "cpu"
+    """Device of the model."""
+    json: bool = False
+    """Print the result as JSON and nothing else."""
+
+    def run(self) -> int:
+        """Mix, ask, score."""
+        from tellapart.studies.skills.mixing import run_mix
+
+        run_mix(self)
+        return 0
+
+
+@dataclass(frozen=True)
+class ServeSpec:
+    """Serve a folder of experts behind an OpenAI-compatible API; requests with different mixes share batches.
+
+    Models: base, each expert, every mix written as in digits+0.5*letters, and auto (a first pass chooses).
+    """
+
+    folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
+    """The folder of `tellapart skills train`."""
+    host: str = "127.0.0.1"
+    """Address; another than the loopback's needs a token."""
+    port: int = 8000
+    """Port (0: a free one, which is printed)."""
+    token_env: str = "TELLAPART_TOKEN"
+    """Environment variable with the bearer token that requests must bring (unset: none on the loopback)."""
+    rows: int = 64
+    """Most rows of a batch."""
+    queue: int = 1024
+    """Most answers that wait; more are refused with 429."""
+    max_tokens: int = 512
+    """Most tokens of an answer."""
+    seconds: float = 120.0
+    """Time-out of a request."""
+    judge: str = ""
+    """The expert that classifies prompts for auto (default: the base is asked)."""
+    template: str = DISPATCH_TEMPLATE
+    """The first pass's text; {prompt} and {labels} are filled in."""
+    label: UseAppendAction[tuple[str, ...]] = ()
+    """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
+    device: str = "cpu"
+    """Device of the model."""
+
+    def run(self) -> int:
+        """Serve until told to stop."""
+        from tellapart.serving.server import serve
+
+        return serve(self.checked())
+
+    def checked(self) -> "ServeSpec":
+        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+        for name in ("rows", "queue", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise UserMistake(f"--{name.replace('_', '-')} {getattr(self, name)}: give 1 or more")
+        if not 0 <= self.port < 65536:
+            raise UserMistake(f"--port {self.port}: give 0-65535")
+        if not self.seconds > 0:
+            raise UserMistake(f"--seconds {self.seconds}: give a number above 0")
+        return self
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """Write a mix for other programs: merged weights, a low-rank adapter for PEFT, or control vectors as GGUF."""
+
+    folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
+    """The folder of `tellapart skills train`."""
+    out: str = ""
+    """Folder (merged, lora) or file (gguf) to write."""
+    mix: str = ""
+    """The mix: an expert, or as in digits+0.5*letters."""
+    form: Literal["merged", "lora", "gguf"] = "merged"
+    """merged: a folder that transformers and vLLM load; lora: a truncated adapter; gguf: control vectors."""
+    rank: int = 16
+    """Rank of the adapter (0: all that z moved)."""
+    task: str = ""
+    """The task whose prompts the control vectors are read on (gguf)."""
+    device: str = "cpu"
+    """Device of the model."""
+
+    def run(self) -> int:
+        """Write it and say where."""
+        from tellapart.studies.skills.export import run_export
+
+        run_export(self)
+        return 0

@@ -1,0 +1,133 @@
+"""Train a change on a task: the objective's log-likelihoods, and two KL divergences from the base.
+
+    learned = learn(model, Svf(), practice, others, Tuning(steps=150, rate=0.03, kl=0.02, keep=1.0))
+
+One KL is on the answers that are learned from (the paper's). The other is on the base's own answers to other tasks'
+prompts, so that what the change brings to one task it leaves alone in the others (after Li & Hoiem 2016, arXiv
+1606.09282, who keep a network's outputs on old tasks). `keep=0` leaves it out: the paper has no such term. Both are
+KL(changed || base) over the whole vocabulary, averaged over the answers' tokens.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tellapart.elicit.weights import Weights
+from tellapart.models.local import LocalModel
+from tellapart.runs.progress import ticking
+from tellapart.studies.skills.objectives import Answered, Ids, Practice, draw_batch
+from tellapart.training.change import Attached, Change, attached
+
+ROWS_AT_ONCE = 64
+WARMUP = 5
+CLIP = 1.0
+
+
+class Tuning(NamedTuple):
+    """Updates, AdamW's rate at its peak (a cosine after WARMUP steps), and the weights of both KL terms."""
+
+    steps: int
+    rate: float
+    kl: float
+    keep: float
+
+
+class Learned(NamedTuple):
+    """The change, how many numbers it has, and one mapping a step: loss, reward, kl, keep_kl (nats a token)."""
+
+    weights: Weights
+    count: int
+    log: list[dict[str, float]]
+
+
+class Pair(NamedTuple):
+    """Token ids of a prompt and of an answer to it."""
+
+    prompt: Ids
+    answer: Ids
+
+
+def learn(
+    model: LocalModel,
+    change: Change,
+    practice: Practice,
+    others: Sequence[Pair],
+    tuning: Tuning,
+    title: str = "training",
+) -> Learned:
+    """Train `change` and return it; the model is as before afterwards. `others` are the base's answers elsewhere."""
+    log = []
+    with attached(model, change) as place, ticking(title, tuning.steps) as ticker:
+        parameters = list(place.parameters.values())
+        optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
+        for step in range(tuning.steps):
+            batch = draw_batch(model, practice, step)
+            kept = (
+                random.Random(f"{practice.seed}|kept|{step}").choices(others, k=len(batch)) if others else []
+            )
+            optimizer.zero_grad()
+            told = backward(place, batch, kept if tuning.keep else [], tuning)
+            torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+            for group in optimizer.param_groups:
+                group["lr"] = tuning.rate * factor(step, tuning.steps)
+            optimizer.step()
+            log.append({"step": float(step), **told})
+            ticker.tick()
+        return Learned(place.weights(), place.count, log)
+
+
+def factor(step: int, steps: int) -> float:
+    """Return the share of the peak rate at a step: up over WARMUP steps, then down a cosine."""
+    return min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def backward(
+    place: Attached, batch: Sequence[Answered], kept: Sequence[Pair], tuning: Tuning
+) -> dict[str, float]:
+    """Add the gradient of the loss to the parameters; return what the step was like."""
+    tokens = sum(len(one.answer) for one in batch) or 1
+    loss = kl = keep = 0.0
+    for first in range(0, len(batch), ROWS_AT_ONCE):
+        part = batch[first : first + ROWS_AT_ONCE]
+        found = read(place, [Pair(one.prompt, one.answer) for one in part], tuning.kl > 0)
+        weights = torch.tensor([one.weight for one in part], device=found.logprobs.device)
+        term = -(found.logprobs.sum(1) * weights).sum() / tokens
+        total = term + tuning.kl * found.divergence.sum() / tokens
+        total.backward()
+        loss, kl = loss + term.item(), kl + found.divergence.sum().item() / tokens
+    others = sum(len(one.answer) for one in kept) or 1
+    for first in range(0, len(kept), ROWS_AT_ONCE):
+        found = read(place, kept[first : first + ROWS_AT_ONCE], True)
+        (tuning.keep * found.divergence.sum() / others).backward()
+        keep += found.divergence.sum().item() / others
+    reward = sum(one.reward for one in batch) / max(1, len(batch))
+    return {"loss": loss, "reward": reward, "kl": kl, "keep_kl": keep}
+
+
+class Found(NamedTuple):
+    """Both [row, position]: log-probabilities of the answers' tokens and KL(changed || base), 0 beside answers."""
+
+    logprobs: Tensor
+    divergence: Tensor
+
+
+def read(place: Attached, pairs: Sequence[Pair], divergence: bool) -> Found:
+    """Return both of each pair; the divergence only where asked for (else zeros)."""
+    width = max(len(one.prompt) + len(one.answer) for one in pairs)
+    ids = [[*one.prompt, *one.answer, *[0] * (width - len(one.prompt) - len(one.answer))] for one in pairs]
+    given = torch.tensor(ids, device=place.module.device)
+    positions = torch.arange(width - 1, device=given.device)[None, :]
+    begin = torch.tensor([len(one.prompt) - 1 for one in pairs], device=given.device)[:, None]
+    end = begin + torch.tensor([len(one.answer) for one in pairs], device=given.device)[:, None]
+    inside = (positions >= begin) & (positions < end)
+    logs = place.module(input_ids=given[:, :-1], use_cache=False).logits.float().log_softmax(-1)
+    logprobs = logs.gather(-1, given[:, 1:, None])[..., 0] * inside
+    if not divergence:
+        return Found(logprobs, torch.zeros_like(logprobs))
+    with place.without(), torch.no_grad():
+        plain = place.module(input_ids=given[:, :-1], use_cache=False).logits.float().log_softmax(-1)
+    return Found(logprobs, (logs.exp() * (logs - plain)).sum(-1) * inside)

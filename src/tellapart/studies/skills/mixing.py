@@ -1,0 +1,146 @@
+"""`tellapart skills mix`: a mix by hand, by a first pass over each prompt, or by a few examples; scored on a task."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from tellapart.elicit.elicitor import row_seed
+from tellapart.errors import UserMistake
+from tellapart.models.model import Request, Sampling
+from tellapart.stats.estimate import Estimate
+from tellapart.stats.intervals import mean_score
+from tellapart.stats.paired import paired_difference
+from tellapart.studies.finding import without_nan
+from tellapart.studies.skills.cem import search
+from tellapart.studies.skills.commands import MixSpec
+from tellapart.studies.skills.dispatch import Choice, choose, dispatcher_of
+from tellapart.studies.skills.mix import Mix
+from tellapart.studies.skills.mixed_run import Lanes
+from tellapart.studies.skills.opened import Experts, keep_mix, open_experts
+from tellapart.tasks.item import Item, Task
+from tellapart.tasks.sources import open_task
+from tellapart.tasks.split import by_hash
+
+PUBLISHED = "published for Transformer-squared: 13 / 19 / 47 % (Sun et al. 2025)"
+
+
+def run_mix(spec: MixSpec) -> dict[str, Any]:
+    """Mix, answer the task, and return (and print) the scores with and without the mix."""
+    if not spec.task:
+        raise UserMistake("skills mix needs a --task")
+    if spec.how == "hand" and not spec.mix:
+        raise UserMistake("mixing by hand needs --mix, as in --mix digits+0.5*letters")
+    if spec.how == "classifier" and not spec.judge:
+        raise UserMistake("a classifier needs --judge: the expert that was trained to tell prompts apart")
+    task = open_task(spec.task, seed=spec.seed)
+    experts = open_experts(spec.folder, spec.device)
+    order = by_hash([item.id for item in task.items], spec.seed)
+    place = {name: at for at, name in enumerate(order)}
+    items = sorted(task.items, key=lambda item: place[item.id])
+    taken = spec.shots if spec.how == "cem" else 0
+    if taken >= len(items):
+        raise UserMistake(
+            f"--shots {spec.shots}: the task has {len(items)} items, and some must be left to score"
+        )
+    with Lanes(experts.model, experts.weights) as lanes:
+        told = _scored(spec, experts, lanes, task, items[:taken], items[taken:][: spec.limit])
+    if spec.json:
+        print(json.dumps(without_nan(told), indent=1, ensure_ascii=False))
+    else:
+        _print(told)
+    return told
+
+
+def _scored(
+    spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    mixes, more = _mixes(spec, experts, lanes, task, shots, items)
+    first = time.perf_counter() - start
+    start = time.perf_counter()
+    scores = ask(spec, lanes, task, items, mixes)
+    second = time.perf_counter() - start
+    plain = ask(spec, lanes, task, items, [Mix()] * len(items))
+    told: dict[str, Any] = {
+        "task": task.name,
+        "how": spec.how,
+        "items": len(items),
+        "base_score": mean_score(plain).as_json(),
+        "mix_score": mean_score(scores).as_json(),
+        "gain": paired_difference(plain, scores).as_json(),
+        "first_pass_seconds": first,
+        "second_pass_seconds": second,
+        **more,
+    }
+    if spec.how in ("prompt", "classifier"):
+        told["first_pass_share"] = first / second
+    return told
+
+
+def _mixes(
+    spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
+) -> tuple[list[Mix], dict[str, Any]]:
+    """Return the mix of each item, and what there is to tell of how it was had."""
+    if spec.how == "hand":
+        mix = experts.mix(spec.mix)
+        return [mix] * len(items), {"mix": mix.name, "weights": mix.as_json()}
+    if spec.how == "cem":
+        found = search(lanes, task, shots, spec.rounds, spec.by_layer, spec.seed)
+        lanes.forget()
+        if spec.save:
+            keep_mix(experts, spec.save, found.mix)
+        return [found.mix] * len(items), {
+            "mix": found.mix.name,
+            "weights": found.mix.as_json(),
+            "shots": len(shots),
+            "shots_score": found.score,
+            "shots_loglik": found.loglik,
+            "rounds": [list(one) for one in found.rounds],
+            "answers_drawn": found.answers,
+        }
+    dispatcher = dispatcher_of(
+        list(experts.weights), spec.template, spec.label, spec.judge if spec.how == "classifier" else ""
+    )
+    choices = [
+        choice
+        for part in _parts([task.prompt(item) for item in items])
+        for choice in choose(lanes, dispatcher, part)
+    ]
+    return [choice.mix for choice in choices], {"chosen": dict(Counter(_names(choices)))}
+
+
+def _names(choices: Sequence[Choice]) -> list[str]:
+    return [choice.mix.name for choice in choices]
+
+
+def _parts(prompts: Sequence[str], size: int = 64) -> list[Sequence[str]]:
+    return [prompts[at : at + size] for at in range(0, len(prompts), size)]
+
+
+def ask(spec: MixSpec, lanes: Lanes, task: Task, items: Sequence[Item], mixes: Sequence[Mix]) -> list[float]:
+    """Return the score of an answer to each item under its mix."""
+    sampling = Sampling(temperature=spec.temperature, max_tokens=task.max_tokens, stop=task.stop)
+    requests = [Request(task.prompt(item), row_seed(spec.seed, item.id, 0), sampling) for item in items]
+    scores = [0.0] * len(items)
+    for index, completion in lanes.generate(list(zip(requests, mixes, strict=True))):
+        if completion.finish == "failed":
+            raise UserMistake(f"{requests[index].prompt!r:.60}: {completion.error}")
+        scores[index] = task.score(items[index], completion.text)
+    return scores
+
+
+def _print(told: dict[str, Any]) -> None:
+    console = Console()
+    for name, value in told.items():
+        if isinstance(value, dict) and "low" in value:
+            one = Estimate(**{key: float("nan") if x is None else x for key, x in value.items()})
+            text = f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] n = {one.n}"
+        else:
+            text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        console.print(f"{name:20} {text}", markup=False, highlight=False, soft_wrap=True)
+    if "first_pass_share" in told:
+        console.print(f"first pass over second, in time; {PUBLISHED}", markup=False, highlight=False)

@@ -1,0 +1,92 @@
+"""What an expert learns from: a batch of answers, each with a weight of its log-likelihood.
+
+REINFORCE pays +1 for a right answer and -1 for a wrong one (Sun et al. 2025, arXiv 2501.06252), GRPO the reward
+against those of its group, over their spread (Shao et al. 2024, arXiv 2402.03300; one update a batch, so the ratio is 1
+and nothing is clipped), cross-entropy 1 for each target.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tellapart.elicit.elicitor import row_seed
+from tellapart.errors import UserMistake
+from tellapart.models.local import LocalModel
+from tellapart.models.model import Request, Sampling
+from tellapart.studies.skills.spec import Objective
+from tellapart.tasks.item import Item, Task
+from tellapart.training.settings import Example
+from tellapart.training.sft import encode
+
+Ids = tuple[int, ...]
+
+
+class Answered(NamedTuple):
+    """Token ids of a prompt and an answer, the weight of the answer's log-likelihood, and its reward in [0, 1]."""
+
+    prompt: Ids
+    answer: Ids
+    weight: float
+    reward: float
+
+
+class Practice(NamedTuple):
+    """What is practised: items of a task, how many answers a step, in groups of how many."""
+
+    task: Task
+    items: Sequence[Item]
+    objective: Objective
+    batch: int
+    group: int
+    seed: int
+
+
+def draw_batch(model: LocalModel, practice: Practice, step: int) -> list[Answered]:
+    """Return the batch of a step: the model's own answers as it is now, or targets (ce)."""
+    rng = random.Random(f"{practice.seed}|{step}")
+    each = practice.group if practice.objective == "grpo" else 1
+    items = [rng.choice(practice.items) for _ in range(practice.batch // each)]
+    if practice.objective == "ce":
+        told = [Example(practice.task.prompt(item), rng.choice(item.target)) for item in items]
+        return [Answered(prompt, answer, 1.0, 1.0) for prompt, answer in encode(model, told)]
+    asked = [item for item in items for _ in range(each)]
+    written = own_answers(model, practice.task, asked, f"{practice.seed}|{step}")
+    rewards = [practice.task.score(item, text) for item, (_, _, text) in zip(asked, written, strict=True)]
+    weights = weigh(rewards, practice.objective, each)
+    return [
+        Answered(prompt, answer, weight, reward)
+        for (prompt, answer, _), weight, reward in zip(written, weights, rewards, strict=True)
+    ]
+
+
+def weigh(rewards: Sequence[float], objective: Objective, group: int) -> list[float]:
+    """Return the weight of each answer's log-likelihood.
+
+    >>> weigh([1.0, 0.0], "reinforce", 1), weigh([1.0, 0.0, 0.0, 0.0], "grpo", 2)
+    ([1.0, -1.0], [1.0, -1.0, 0.0, 0.0])
+    """
+    values = np.asarray(rewards, dtype=float)
+    if objective == "reinforce":
+        return (2 * values - 1).tolist()
+    rows = values.reshape(-1, group)
+    centred, spread = rows - rows.mean(1, keepdims=True), rows.std(1, keepdims=True)
+    return np.divide(centred, spread, out=np.zeros_like(rows), where=spread > 0).ravel().tolist()
+
+
+def own_answers(
+    model: LocalModel, task: Task, items: Sequence[Item], place: str
+) -> list[tuple[Ids, Ids, str]]:
+    """Return (prompt ids, answer ids, text) of an answer to each item, drawn at temperature 1."""
+    sampling = Sampling(max_tokens=task.max_tokens, stop=task.stop)
+    requests = [Request(task.prompt(item), row_seed(0, place, at), sampling) for at, item in enumerate(items)]
+    completions = [answer.completion for answer in sorted(model.generate(requests))]
+    for request, completion in zip(requests, completions, strict=True):
+        if completion.finish == "failed":
+            raise UserMistake(f"training on {task.name}: {request.prompt!r:.60}: {completion.error}")
+    ids = model.vocabulary.encode_prompts([(str(request.prompt), "") for request in requests])
+    return [
+        (ids[str(request.prompt), ""], completion.tokens, completion.text)
+        for request, completion in zip(requests, completions, strict=True)
+    ]

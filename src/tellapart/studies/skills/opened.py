@@ -1,0 +1,78 @@
+"""A folder of experts, opened: the model, the experts that fit it, and the mixes that were kept under a name."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tellapart.elicit.weights import Weights
+from tellapart.errors import UserMistake
+from tellapart.models.local import LocalModel
+from tellapart.models.open import open_model
+from tellapart.runs.folder import canonical, write_atomically
+from tellapart.studies.skills.expert import base_identity, read_expert
+from tellapart.studies.skills.mix import Mix, mix_of, read_mix
+from tellapart.studies.skills.train import expert_name, experts_in
+
+KEPT = "mixes.json"
+
+
+@dataclass(frozen=True)
+class Experts:
+    """`weights` by expert; `kept` are mixes by name, beside those that can be written down."""
+
+    folder: Path
+    model: LocalModel
+    weights: dict[str, Weights]
+    kept: dict[str, Mix]
+
+    def mix(self, text: str) -> Mix:
+        """Return the mix of that name, or as it is written. Raises UserMistake where it is neither."""
+        return self.kept[text] if text in self.kept else read_mix(text, list(self.weights))
+
+
+def open_experts(folder: str, device: str = "cpu") -> Experts:
+    """Return what is in the folder of a run of `skills train`. Raises UserMistake where it is none, or damaged."""
+    path = Path(folder)
+    if not folder or not (path / "spec.json").is_file():
+        raise UserMistake(
+            f"{folder!r} is no folder of `tellapart skills train`: give the one it wrote (--out)"
+        )
+    try:
+        spec = json.loads((path / "spec.json").read_text(encoding="utf-8"))["spec"]
+        study, reference, dtype = str(spec["study"]), str(spec["model"]), str(spec["dtype"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserMistake(f"{path / 'spec.json'} is damaged ({type(error).__name__}): train again") from error
+    if study != "skills":
+        raise UserMistake(f"{path} is a run of {study}, not of skills train")
+    files = experts_in(path)
+    model = open_model(reference, device, dtype)
+    if not isinstance(model, LocalModel):
+        raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
+    identity = base_identity(model.module)
+    weights = {name: read_expert(file, model, identity).weights for name, file in files.items()}
+    return Experts(path, model, weights, _kept(path, list(weights)))
+
+
+def _kept(folder: Path, names: list[str]) -> dict[str, Mix]:
+    if not (folder / KEPT).exists():
+        return {}
+    try:
+        told = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        mixes = {str(name): mix_of(weights) for name, weights in told.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise UserMistake(f"{folder / KEPT} is damaged ({type(error).__name__}): delete it") from error
+    for name, mix in mixes.items():
+        unknown = [skill for skill, _ in mix.weights if skill not in names]
+        if unknown:
+            raise UserMistake(
+                f"{folder / KEPT}: {name!r} mixes {unknown[0]!r}, which is not there: delete it"
+            )
+    return mixes
+
+
+def keep_mix(experts: Experts, name: str, mix: Mix) -> None:
+    """Keep a mix under a name. Raises UserMistake for a name that an expert has or that is none."""
+    if name != expert_name(name) or name in experts.weights or name in ("base", "auto"):
+        raise UserMistake(f"--save {name!r}: give letters, digits and _, and no expert's name")
+    told = {**experts.kept, name: mix}
+    write_atomically(experts.folder / KEPT, canonical({n: m.as_json() for n, m in told.items()}))

@@ -1,0 +1,162 @@
+"""`tellapart skills train`: tasks -> experts, LoRA beside them -> rows of all on all -> findings -> report."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from tellapart.elicit.weights import Weights
+from tellapart.errors import UserMistake
+from tellapart.models.local import LocalModel
+from tellapart.models.open import open_model
+from tellapart.runs.folder import open_run
+from tellapart.runs.provenance import provenance
+from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.studies.skills.analyse import Cost, Facts, analyse
+from tellapart.studies.skills.few_shots import likeliest
+from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, sums
+from tellapart.studies.skills.mix import Mix, layer_of
+from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.studies.skills.train import (
+    Skill,
+    Trained,
+    answers_elsewhere,
+    elsewhere_than,
+    null_of,
+    skill_of,
+    train_expert,
+    train_experts,
+    train_lora,
+)
+from tellapart.tasks.sources import open_task
+
+FREE = ("out", "json", "device")
+TRAINED = "trained_"
+
+
+def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
+    """Run `skills train` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
+    spec = spec.checked()
+    out = Path(spec.out or time.strftime("runs/skills-%Y%m%d-%H%M%S"))
+    parts = {
+        kind: [skill_of(spec, open_task(name, seed=spec.seed)) for name in getattr(spec, kind)]
+        for kind in ("task", "joint", "also")
+    }
+    _check_names([skill.name for some in parts.values() for skill in some])
+    model = local(open_model(spec.model, spec.device, spec.dtype), spec.model)
+    described = {
+        **asked("skills", spec, FREE),
+        "fingerprint": model.fingerprint,
+        "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
+    }
+    with open_run(out, described, {"provenance": provenance()}) as folder:
+        findings = analyse(_facts(Asked(folder, spec, model), parts))
+        conclude(folder.path, "skills", findings)
+    run = Run(out, tuple(findings))
+    tell(run, spec.json, None if quiet else Console())
+    return run
+
+
+def local(model: object, reference: str) -> LocalModel:
+    """Return a model whose weights are at hand. Raises UserMistake for any other."""
+    if not isinstance(model, LocalModel):
+        raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
+    return model
+
+
+def _check_names(names: Sequence[str]) -> None:
+    taken = {"base"}
+    for name in names:
+        if name in taken:
+            raise UserMistake(f"two tasks are called {name!r}, or one is called base: rename one")
+        taken.add(name)
+
+
+def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
+    skills, joint, also = parts["task"], parts["joint"], parts["also"]
+    every = [*skills, *joint, *also]
+    elsewhere = answers_elsewhere(run.spec, run.model, skills)
+    experts = train_experts(run.folder, run.spec, run.model, skills, elsewhere)
+    ceilings = {one.name: train_expert(run.folder, run.spec, run.model, _ceiling(one), []) for one in joint}
+    loras = {
+        one.name: train_lora(run.folder, run.spec, run.model, one, elsewhere_than(elsewhere, one.name))
+        for one in (skills if run.spec.lora_rank else [])
+    }
+    weights = {name: one.weights for name, one in experts.items()}
+    mixes = sums(list(weights))
+    rows = ask_mixes(run, weights, mixes, every)
+    for one in skills:
+        twin = f"{one.name}{NULL}"
+        rows |= ask_mixes(run, {twin: null_of(weights[one.name], run.spec.seed)}, [_alone(twin)], [one])
+    for one in joint:
+        rows |= ask_mixes(
+            run, {TRAINED + one.name: ceilings[one.name].weights}, [_alone(TRAINED + one.name)], [one]
+        )
+    for name, lora in loras.items():
+        rows |= ask_lora(run, name, lora.weights, every)
+    return Facts(
+        rows=rows,
+        experts=costs(experts),
+        loras=costs(loras),
+        skills=tuple(one.name for one in skills),
+        joint=tuple(one.name for one in joint),
+        also=tuple(one.name for one in also),
+        chosen={
+            one.name: likeliest(run.model, weights, mixes[1 + len(skills) :] or mixes, one) for one in joint
+        },
+        tables=_tables(experts),
+    )
+
+
+def _ceiling(skill: Skill) -> Skill:
+    """Return a joint task as a skill of its own, so called that no mix takes it for one of the experts."""
+    return Skill(TRAINED + skill.name, skill.task, skill.train, skill.report)
+
+
+def _alone(name: str) -> Mix:
+    return Mix(((name, (1.0,)),))
+
+
+def costs(trained: Mapping[str, Trained]) -> dict[str, Cost]:
+    """Return what each change weighs."""
+    return {name: Cost(one.count, one.size, one.seconds) for name, one in trained.items()}
+
+
+def _tables(experts: Mapping[str, Trained]) -> dict[str, Any]:
+    """Return the tables of a report: z by layer and matrix, how alike experts are, and the logs of training."""
+    weights = {name: one.weights for name, one in experts.items()}
+    return {
+        "skills_spectrum": [
+            {"skill": skill, "layer": layer_of(name), "matrix": name.rpartition(".")[2], **moved(z)}
+            for skill, z_of in weights.items()
+            for name, z in z_of.items()
+        ],
+        "skills_map": {"skills": list(weights), "cosine": cosines(weights)},
+        "skills_training": {
+            name: {key: [entry[key] for entry in one.log] for key in ("step", "reward", "kl", "keep_kl")}
+            for name, one in experts.items()
+        },
+    }
+
+
+def moved(z: np.ndarray) -> dict[str, Any]:
+    """Return how far z is from 1: root mean square, least, largest, and z itself in the order of the values."""
+    return {
+        "rms": float(np.sqrt(np.mean((z - 1) ** 2))),
+        "least": float(z.min()),
+        "largest": float(z.max()),
+        "z": [round(float(value), 4) for value in z[:: max(1, len(z) // 128)]],
+    }
+
+
+def cosines(weights: Mapping[str, Weights]) -> list[list[float]]:
+    """Return the cosine of each two experts' z - 1, over all matrices (NaN where one did not move)."""
+    flat = [np.concatenate([(z - 1).ravel() for _, z in sorted(one.items())]) for one in weights.values()]
+    norms = [float(np.linalg.norm(one)) for one in flat]
+    return [
+        [float(a @ b) / (x * y) if x * y else float("nan") for b, y in zip(flat, norms, strict=True)]
+        for a, x in zip(flat, norms, strict=True)
+    ]

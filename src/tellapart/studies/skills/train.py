@@ -1,0 +1,222 @@
+"""The experts of a run: trained, or read where an earlier start of the same run has trained them.
+
+Beside each stands LoRA, trained on the same batches with the same terms (its rate is the usual one, calmed as in
+elicit/local_adapted.py).
+"""
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.elicit.local_adapted import rate_for
+from tellapart.elicit.weights import Weights, weights_from
+from tellapart.errors import UserMistake
+from tellapart.models.local import LocalModel
+from tellapart.runs.folder import RunFolder
+from tellapart.studies.skills.expert import Expert, base_identity, read_expert, write_expert
+from tellapart.studies.skills.learn import Learned, Pair, Tuning, learn
+from tellapart.studies.skills.objectives import Practice, own_answers
+from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.studies.skills.together import learn_together
+from tellapart.tasks.item import Item, Task
+from tellapart.tasks.split import split_items
+from tellapart.training.change import Change
+from tellapart.training.lora import Lora
+from tellapart.training.matrices import matrices_of
+from tellapart.training.svf import Svf
+
+FOLDER = "experts"
+RATE = 0.4
+"""Peak rate of z, shared out over the matrices."""
+KEPT = 100
+"""Prompts of each other task on which an expert is held to the base."""
+
+
+@dataclass(frozen=True)
+class Skill:
+    """A task with its items in two parts: trained on, and reported on. `name` is what its expert is called."""
+
+    name: str
+    task: Task
+    train: tuple[Item, ...]
+    report: tuple[Item, ...]
+
+
+class Trained(NamedTuple):
+    """A change for one skill: what it weighs, and how its training went."""
+
+    weights: Weights
+    count: int
+    size: int
+    seconds: float
+    log: list[dict[str, float]]
+
+
+def skill_of(spec: SkillsSpec, task: Task) -> Skill:
+    """Return a task with its parts; `limit` bounds the items reported on."""
+    if task.mode != "generate":
+        raise UserMistake(f"task {task.name!r} picks among choices: skills are trained on written answers")
+    parts = split_items(task, spec.seed, spec.train_share)
+    return Skill(expert_name(task.name), task, parts.fit, parts.report[: spec.limit])
+
+
+def expert_name(task: str) -> str:
+    """Return a name that a mix can hold and a file can have.
+
+    >>> expert_name("digits+letters"), expert_name("3 apples")
+    ('digits_letters', 'x3_apples')
+    """
+    name = re.sub(r"\W+", "_", task).strip("_")[:60]
+    return name if name[:1].isalpha() else f"x{name}"
+
+
+def answers_elsewhere(spec: SkillsSpec, model: LocalModel, skills: Sequence[Skill]) -> dict[str, list[Pair]]:
+    """Return the base's own answers to KEPT training items of each skill, by its name."""
+    if not spec.keep:
+        return {}
+    return {
+        skill.name: [
+            Pair(prompt, answer)
+            for prompt, answer, _ in own_answers(
+                model, skill.task, skill.train[:KEPT], f"{spec.seed}|{skill.name}"
+            )
+        ]
+        for skill in skills
+    }
+
+
+def svf_for(spec: SkillsSpec, model: LocalModel) -> tuple[Svf, float]:
+    """Return the change that experts are, and its rate."""
+    change = Svf(spec.targets)
+    return change, spec.rate or RATE / len(matrices_of(model.module, spec.targets))
+
+
+def train_experts(
+    folder: RunFolder,
+    spec: SkillsSpec,
+    model: LocalModel,
+    skills: Sequence[Skill],
+    elsewhere: Mapping[str, Sequence[Pair]],
+) -> dict[str, Trained]:
+    """Return the expert of each skill: trained side by side, or apart where asked or where there is but one."""
+    if spec.apart or len(skills) == 1 or all(_known(folder, model, one.name) for one in skills):
+        return {
+            one.name: train_expert(folder, spec, model, one, elsewhere_than(elsewhere, one.name))
+            for one in skills
+        }
+    change, rate = svf_for(spec, model)
+    start = time.perf_counter()
+    practices = {one.name: practice(spec, one) for one in skills}
+    learned = learn_together(model, change, practices, elsewhere, tuning(spec, rate))
+    seconds = (time.perf_counter() - start) / len(skills)
+    return {one.name: _write(folder, spec, model, one, learned[one.name], seconds) for one in skills}
+
+
+def elsewhere_than(elsewhere: Mapping[str, Sequence[Pair]], name: str) -> list[Pair]:
+    """Return the base's answers to the other skills' prompts."""
+    return [pair for other, pairs in elsewhere.items() if other != name for pair in pairs]
+
+
+def train_expert(
+    folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, others: Sequence[Pair]
+) -> Trained:
+    """Return the expert of a skill, trained by itself; it is written to the run folder's experts."""
+    known = _known(folder, model, skill.name)
+    if known is not None:
+        return known
+    change, rate = svf_for(spec, model)
+    start = time.perf_counter()
+    learned = learn(model, change, practice(spec, skill), others, tuning(spec, rate), f"expert {skill.name}")
+    return _write(folder, spec, model, skill, learned, time.perf_counter() - start)
+
+
+def _known(folder: RunFolder, model: LocalModel, name: str) -> Trained | None:
+    """Return an expert that an earlier start of the run has finished."""
+    path, facts = folder.path / FOLDER / f"{name}.safetensors", folder.read_artifact(f"expert-{name}")
+    if facts is None or not path.exists():
+        return None
+    weights = read_expert(path, model).weights
+    return Trained(weights, facts["count"], path.stat().st_size, facts["seconds"], facts["log"])
+
+
+def _write(
+    folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, learned: Learned, seconds: float
+) -> Trained:
+    change, rate = svf_for(spec, model)
+    path = folder.path / FOLDER / f"{skill.name}.safetensors"
+    told = provenance_of(spec, skill, change, rate)
+    write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), told))
+    facts = {"count": learned.count, "seconds": seconds, "log": learned.log}
+    folder.write_artifact(f"expert-{skill.name}", facts)
+    return Trained(learned.weights, learned.count, path.stat().st_size, seconds, learned.log)
+
+
+def train_lora(
+    folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, others: Sequence[Pair]
+) -> Trained:
+    """Return the LoRA beside an expert; it is kept among the run's artifacts."""
+    facts = f"lora-{skill.name}"
+    known = folder.read_artifact(facts)
+    if known is not None:
+        data = folder.read_bytes(known["file"])
+        weights = weights_from(data, known["digest"])
+        return Trained(weights, known["count"], len(data), known["seconds"], known["log"])
+    change = Lora(rank=spec.lora_rank)
+    start = time.perf_counter()
+    rate = rate_for(model, change)
+    learned = learn(model, change, practice(spec, skill), others, tuning(spec, rate), f"LoRA {skill.name}")
+    data, seconds = learned.weights.as_bytes(), time.perf_counter() - start
+    file = f"lora-{learned.weights.digest}.safetensors"
+    folder.write_bytes(file, data)
+    told = {"file": file, "digest": learned.weights.digest, "count": learned.count, "seconds": seconds}
+    folder.write_artifact(facts, {**told, "log": learned.log})
+    return Trained(learned.weights, learned.count, len(data), seconds, learned.log)
+
+
+def practice(spec: SkillsSpec, skill: Skill) -> Practice:
+    """Return what is practised for a skill."""
+    return Practice(skill.task, skill.train, spec.objective, spec.batch, spec.group, spec.seed)
+
+
+def tuning(spec: SkillsSpec, rate: float) -> Tuning:
+    """Return how it is trained."""
+    return Tuning(spec.steps, rate, spec.kl, spec.keep)
+
+
+def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -> Mapping[str, Any]:
+    """Return what stands in the expert's header."""
+    import tellapart
+
+    asked = {
+        name: getattr(spec, name) for name in ("objective", "steps", "batch", "kl", "keep", "apart", "seed")
+    }
+    return {
+        "tellapart": tellapart.__version__,
+        "change": change.as_json(),
+        "model": spec.model,
+        "task": skill.task.name,
+        "task_fingerprint": skill.task.fingerprint,
+        "items": len(skill.train),
+        "rate": rate,
+        **asked,
+    }
+
+
+def null_of(weights: Weights, seed: int) -> Weights:
+    """Return the null twin: each matrix's z in another order, so that its values and its norm stay."""
+    rng = np.random.default_rng(seed)
+    return Weights({name: rng.permutation(z) for name, z in weights.items()})
+
+
+def experts_in(folder: Path) -> dict[str, Path]:
+    """Return the expert files of a run folder, or of a folder of experts, by name. UserMistake where there is none."""
+    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    found = {path.stem: path for path in sorted(place.glob("*.safetensors"))}
+    if not found:
+        raise UserMistake(f"{folder} holds no expert: give the folder of `tellapart skills train`")
+    return found
