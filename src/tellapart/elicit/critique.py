@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tellapart.training.change import Change
 
 DRAWS = 4
-DEFAULTS = SftSettings(steps=40, save_every=20)
+DEFAULTS = SftSettings(steps=80, save_every=20)
 
 
 class Critiques(NamedTuple):
