@@ -15,6 +15,7 @@ from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
+from tellapart.studies.skills.spec import SkillsSpec
 
 if TYPE_CHECKING:
     from tellapart.studies import Spec
@@ -28,12 +29,14 @@ __all__ = [
     "ImproveSpec",
     "InsideSpec",
     "ScaleSpec",
+    "SkillsSpec",
     "form",
     "gain",
     "guard",
     "improve",
     "inside",
     "scale",
+    "skills",
 ]
 
 _P = ParamSpec("_P")
@@ -55,3 +58,4 @@ guard = _verb(GuardSpec)
 improve = _verb(ImproveSpec)
 inside = _verb(InsideSpec)
 scale = _verb(ScaleSpec)
+skills = _verb(SkillsSpec)

@@ -19,6 +19,8 @@ from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
+from tellapart.studies.skills.commands import ExportSpec, MixSpec, ServeSpec
+from tellapart.studies.skills.spec import SkillsSpec
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -56,6 +58,18 @@ class SpecimensSpec:
     )
 
 
+@dataclass(frozen=True)
+class SkillsVerb:
+    """Singular-value experts, one a skill: trained once, mixed at inference, served."""
+
+    action: (
+        Annotated[SkillsSpec, subcommand("train")]
+        | Annotated[MixSpec, subcommand("mix")]
+        | Annotated[ServeSpec, subcommand("serve")]
+        | Annotated[ExportSpec, subcommand("export")]
+    )
+
+
 Verb = (
     Annotated[DemoSpec, subcommand("demo")]
     | Annotated[GainSpec, subcommand("gain")]
@@ -64,6 +78,7 @@ Verb = (
     | Annotated[InsideSpec, subcommand("inside")]
     | Annotated[GuardSpec, subcommand("guard")]
     | Annotated[ImproveSpec, subcommand("improve")]
+    | Annotated[SkillsVerb, subcommand("skills")]
     | Annotated[ViewSpec, subcommand("view")]
     | Annotated[SpecimensSpec, subcommand("specimens")]
 )
@@ -137,6 +152,10 @@ def _dispatch(verb: object) -> int:
             from tellapart.report.view import serve
 
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
+        case SkillsVerb(action=SkillsSpec() as spec):
+            run_study(spec)
+        case SkillsVerb(action=MixSpec() | ServeSpec() | ExportSpec() as action):
+            return action.run()
         case SpecimensSpec(action=action):
             return action.run()
         case _:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import form
+from tellapart.specimens import form, skills
 from tellapart.specimens.families import FAMILIES
 from tellapart.specimens.recipe import BASES, KINDS, SEEDS, STAGES
 from tellapart.specimens.task import make_task
@@ -42,6 +42,8 @@ def load_task(name: str, split: Literal["report", "fit"] = "report") -> Task:
     """Return the task of a specimen: 160 items to report on, or 48 others to choose on (of `form`: 250 items)."""
     if form.is_name(name):
         return form.load_task(name)
+    if skills.is_name(name):
+        return skills.load_task(name)
     specimen = read_name(name)
     short = STAGES[f"{specimen.kind}_tuned"].short == "always"
     return make_task(name, FAMILIES[specimen.family], specimen.seed, short, split)
@@ -53,6 +55,8 @@ def load_model(
     """Return the model NAME/base or NAME/tuned, or NAME of `form`. Raises UserMistake where there is none."""
     if form.is_name(reference):
         return form.load_model(reference, device, dtype)
+    if skills.is_name(reference):
+        return skills.load_model(reference, device, dtype)
     import torch
 
     from tellapart.models.local import LocalModel

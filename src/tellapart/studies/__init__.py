@@ -13,11 +13,12 @@ from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
+from tellapart.studies.skills.spec import SkillsSpec
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
-Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec | ImproveSpec
+Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec | ImproveSpec | SkillsSpec
 SPECS: dict[type[Spec], str] = {
     GainSpec: "gain",
     FormSpec: "form",
@@ -25,6 +26,7 @@ SPECS: dict[type[Spec], str] = {
     InsideSpec: "inside",
     GuardSpec: "guard",
     ImproveSpec: "improve",
+    SkillsSpec: "skills",
 }
 
 

@@ -68,6 +68,10 @@ class Lanes:
         self._tables = {name: table[:1] for name, table in self._tables.items()}
         self._numbers = {Mix(): 0}
 
+    def knows(self, mix: Mix) -> bool:
+        """Return whether a mix has a lane."""
+        return mix in self._numbers
+
     def __len__(self) -> int:
         return len(self._numbers)
 

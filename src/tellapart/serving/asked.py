@@ -1,0 +1,210 @@
+"""A request's JSON body -> what is asked of the engine. Everything in it is hostile until it was read here."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tellapart.errors import UserMistake
+from tellapart.models.model import Request, Sampling
+from tellapart.models.vocabulary import Ids
+from tellapart.serving.failure import ApiError
+from tellapart.studies.skills.mix import Mix
+
+AUTO = "auto"
+MOST_PROMPTS, MOST_CHOICES, MOST_STOPS, MOST_TOP = 64, 16, 4, 5
+DEFAULT_TOKENS = 16
+NEUTRAL = {
+    "best_of": (None, 1),
+    "echo": (None, False),
+    "suffix": (None, ""),
+    "logit_bias": (None, {}),
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
+    "tools": (None, []),
+    "functions": (None, []),
+    "response_format": (None, {"type": "text"}),
+}
+"""Parameters that are not offered, with the values that ask for nothing."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Answers wanted: `requests` (each prompt `n` times, in order), `mix` (None: the first pass chooses).
+
+    `questions` are the texts that the first pass judges, one a request. `top` are the likeliest tokens to tell at each
+    position; None: no log-probabilities.
+    """
+
+    model: str
+    mix: Mix | None
+    requests: tuple[Request, ...]
+    questions: tuple[str, ...]
+    stream: bool
+    usage: bool
+    top: int | None
+    chat: bool
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reading a body needs to know: the mix of a model's name, the most tokens, the chat's prompt."""
+
+    mix: Callable[[str], Mix]
+    most_tokens: int
+    chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str | Ids]
+
+
+def parsed(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object in a body. Raises ApiError 400."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "the body is no JSON") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, f"the body is a JSON {type(value).__name__}, an object is needed")
+    return value
+
+
+def completion_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
+    """Return what a body of /v1/completions asks. Raises ApiError."""
+    prompts = _prompts(body.get("prompt"))
+    top = _whole(body, "logprobs", None, 0, MOST_TOP)
+    return _asked(body, reader, prompts, [p if isinstance(p, str) else "" for p in prompts], top, False)
+
+
+def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
+    """Return what a body of /v1/chat/completions asks. Raises ApiError."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ApiError(400, "messages must be a list of one message or more", "messages")
+    told = [_message(one, at) for at, one in enumerate(messages)]
+    top = None
+    if body.get("logprobs") not in (None, False):
+        top = _whole(body, "top_logprobs", 0, 0, MOST_TOP)
+    last = next((one["content"] for one in reversed(told) if one["role"] == "user"), told[-1]["content"])
+    return _asked(body, reader, [reader.chat_prompt(told)], [last], top, True)
+
+
+def _asked(
+    body: Mapping[str, Any],
+    reader: Reader,
+    prompts: Sequence[str | Ids],
+    questions: Sequence[str],
+    top: int | None,
+    chat: bool,
+) -> Asked:
+    for name, allowed in NEUTRAL.items():
+        if not any(body.get(name) == value for value in allowed):
+            raise ApiError(400, f"{name} is not offered here: leave it out", name, "unsupported_parameter")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise ApiError(400, "model must be a name; GET /v1/models lists them", "model")
+    mix = None if model == AUTO else _mix(reader, model)
+    if mix is None and not all(questions):
+        raise ApiError(400, "auto needs prompts as text", "prompt")
+    count, sampling = _whole(body, "n", 1, 1, MOST_CHOICES) or 1, _sampling(body, reader.most_tokens)
+    seed = _whole(body, "seed", 0, -(2**63), 2**63 - 1) or 0
+    requests = [
+        Request(prompt, seed_of(seed, index), sampling) for prompt in prompts for index in range(count)
+    ]
+    stream, options = body.get("stream") or False, body.get("stream_options") or {}
+    if not isinstance(stream, bool) or not isinstance(options, Mapping):
+        raise ApiError(400, "stream must be true or false, stream_options an object", "stream")
+    return Asked(
+        model,
+        mix,
+        tuple(requests),
+        tuple(question for question in questions for _ in range(count)),
+        stream,
+        options.get("include_usage") is True,
+        top,
+        chat,
+    )
+
+
+def seed_of(seed: int, choice: int) -> int:
+    """Return the seed of a choice: that of the request for the first, hashes of it for the others."""
+    if choice == 0:
+        return seed % (1 << 63)
+    hashed = hashlib.blake2b(f"{seed}|{choice}".encode(), digest_size=8).digest()
+    return int.from_bytes(hashed, "big") >> 1
+
+
+def _mix(reader: Reader, model: str) -> Mix:
+    try:
+        return reader.mix(model)
+    except UserMistake as mistake:
+        raise ApiError(404, str(mistake), "model", "model_not_found") from None
+
+
+def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
+    tokens = body.get("max_completion_tokens")
+    name = "max_tokens" if tokens is None else "max_completion_tokens"
+    wanted = _whole(body, name, min(DEFAULT_TOKENS, most), 1, most)
+    stop = body.get("stop")
+    stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
+    good = isinstance(stops, list) and len(stops) <= MOST_STOPS
+    if not good or not all(isinstance(one, str) and 0 < len(one) <= 1000 for one in stops):
+        raise ApiError(400, f"stop must be a text or up to {MOST_STOPS} texts, none of them empty", "stop")
+    return Sampling(
+        temperature=_number(body, "temperature", 1.0, 0.0, 2.0),
+        top_p=_number(body, "top_p", 1.0, 1e-6, 1.0),
+        top_k=_whole(body, "top_k", 0, 0, 1 << 20) or 0,
+        min_p=_number(body, "min_p", 0.0, 0.0, 0.999999),
+        max_tokens=wanted or 1,
+        stop=tuple(stops),
+    )
+
+
+def _prompts(given: Any) -> list[str | Ids]:
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, list) and given and all(_is_id(one) for one in given):
+        return [tuple(given)]
+    if isinstance(given, list) and 0 < len(given) <= MOST_PROMPTS:
+        if all(isinstance(one, str) for one in given):
+            return list(given)
+        if all(isinstance(one, list) and one and all(map(_is_id, one)) for one in given):
+            return [tuple(one) for one in given]
+    raise ApiError(400, f"prompt must be a text, token ids, or up to {MOST_PROMPTS} of either", "prompt")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31
+
+
+def _message(one: Any, at: int) -> dict[str, str]:
+    if isinstance(one, dict) and isinstance(one.get("role"), str):
+        content = one.get("content")
+        if isinstance(content, list) and all(
+            isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) for p in content
+        ):
+            content = "".join(part["text"] for part in content)
+        if isinstance(content, str):
+            return {"role": one["role"], "content": content}
+    raise ApiError(400, f"messages[{at}] must have a role and a content of text", "messages")
+
+
+def _number(body: Mapping[str, Any], name: str, usual: float, low: float, high: float) -> float:
+    value = body.get(name)
+    if value is None:
+        return usual
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ApiError(400, f"{name} must be a number", name)
+    if not low <= value <= high:
+        raise ApiError(400, f"{name} is {value:g}: it must be from {low:g} to {high:g}", name)
+    return float(value)
+
+
+def _whole(body: Mapping[str, Any], name: str, usual: int | None, low: int, high: int) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return usual
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ApiError(400, f"{name} must be a whole number", name)
+    if not low <= value <= high:
+        raise ApiError(400, f"{name} is {value}: it must be from {low} to {high}", name)
+    return value
