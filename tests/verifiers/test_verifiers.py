@@ -129,6 +129,19 @@ def test_and_accepts_what_both_accept_and_is_the_sharper_one():
     assert rights[2] >= max(rights[:2]) - 0.05
 
 
+class LikesA(Knowing):
+    """Knows which answer is right, and likes whatever is called A more than that."""
+
+    def _logprob(self, prompt, option):
+        return super()._logprob(prompt, option) + (5.0 if option == " A" else 0.0)
+
+
+def test_a_tournament_in_both_orders_is_not_swayed_by_the_place():
+    verifier = open_verifier("tournament")
+    told = [verifier.judge(_bench(model)[0]) for model in (Knowing(1.0), LikesA(1.0))]
+    assert np.array_equal(np.nan_to_num(told[0]), np.nan_to_num(told[1]))
+
+
 def test_majority_asks_for_two_votes_and_takes_the_first_of_equals():
     bench, _ = _bench(Knowing(1.0))
     answers = [["1", "2", "3"], ["5", "4", "4"], ["7", "8", "7"]]
