@@ -138,7 +138,13 @@ def measure(model: LocalModel, task: Task, count: int = 160) -> Measured:
     )
 
 
-def run(shape: tuple[int, int], seed: int, watch: Watch, items: tuple[Item, ...] | None = None) -> Ran:
+def run(
+    shape: tuple[int, int],
+    seed: int,
+    watch: Watch,
+    items: tuple[Item, ...] | None = None,
+    steps: int = SETTINGS.steps,
+) -> Ran:
     """Train a fresh specimen on a set and return what became of it. Seeds above 2 share the three models."""
     model = load_model(f"damaged-{FAMILY.name}-{seed % 3}/base")
     task, held = practice_task(shape, seed), held_task(seed)
@@ -152,7 +158,7 @@ def run(shape: tuple[int, int], seed: int, watch: Watch, items: tuple[Item, ...]
         model,
         FullWeights(),
         Practice(task, task.items, Reward("priced", pay)),
-        replace(SETTINGS, seed=seed),
+        replace(SETTINGS, seed=seed, steps=steps),
         None,
         Watched(guard),
     )
@@ -195,11 +201,11 @@ def show(name: str, ran: Ran) -> None:
     )
 
 
-def flags(fit: int, runs: int) -> None:
+def flags(fit: int, runs: int, steps: int) -> None:
     """Calibrate on `fit` healthy runs, then report on others: harmful runs flagged in time, healthy ones flagged."""
     signals = []
     for seed in range(fit):
-        ran = run(BALANCED, 100 + seed, Watch())
+        ran = run(BALANCED, 100 + seed, Watch(), steps=steps)
         signals.append(ran.guard.signals)
         show(f"fit {seed}", ran)
     limits = calibrate(signals)
@@ -208,7 +214,7 @@ def flags(fit: int, runs: int) -> None:
     for seed in range(200, 200 + runs):
         for name, shape in (("harmful", HARMFUL), ("healthy", BALANCED)):
             held = held_task(seed)
-            ran = run(shape, seed, Watch(limits=limits, canaries=(held,), every=3, asked=48))
+            ran = run(shape, seed, Watch(limits=limits, canaries=(held,), every=3, asked=48), steps=steps)
             alarm = next(
                 (a.step for a in ran.guard.alarms if a.harm and not a.signal.startswith("canary")), None
             )
@@ -244,12 +250,13 @@ def overhead(folder: Path) -> None:
     plain, ask = live.guarded_reward, live.ask_canary
     live.guarded_reward = lambda reward, guard: timed("guard", plain(timed("reward", reward), guard))
     live.ask_canary = timed("canaries", ask)
+    Guard.flush = timed("guard", Guard.flush)
     ran = run(HARMFUL, 0, Watch(canaries=(held_task(0),), folder=folder))
     guard = spent["guard"] - spent["reward"]
     training = ran.seconds - guard - spent["canaries"]
     print(
         f"of {1000 * training / SETTINGS.steps:.0f} ms a step: guard {guard / training:.1%}, "
-        f"canaries (16 greedy answers every 10 steps) {spent['canaries'] / training:.1%}"
+        f"canaries (16 greedy answers every 20 steps, at the start and at the end) {spent['canaries'] / training:.1%}"
     )
 
 
@@ -270,6 +277,7 @@ def main() -> int:
     parser.add_argument("--fit", type=int, default=10)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--act", default="hold")
+    parser.add_argument("--steps", type=int, default=SETTINGS.steps)
     options = parser.parse_args()
     torch.set_num_threads(1)
     limits = limits_from(json.loads(LIMITS.read_text())) if LIMITS.exists() else BY_HAND
@@ -279,7 +287,7 @@ def main() -> int:
         with TemporaryDirectory() as folder:
             overhead(Path(folder))
     else:
-        flags(options.fit, options.runs)
+        flags(options.fit, options.runs, options.steps)
     return 0
 
 

@@ -19,6 +19,8 @@ from tellapart.errors import UserMistake
 LEAST = 6
 TAIL = 0.005
 LUCKY = 0.5
+FALSE = 0.05
+"""How often a healthy run may alarm, all calibrated limits together."""
 
 
 class Rule(NamedTuple):
@@ -115,12 +117,13 @@ def find_alarms(
 def calibrate(runs: Sequence[Mapping[str, Sequence[float]]], begin: int = LEAST) -> Limits:
     """Return limits that none of these healthy runs crosses: of each signal of harm the margin and the level.
 
-    Each is the larger of the greatest that a healthy run reached for two steps in a row, and the mean of these over
-    runs plus three standard deviations. The hand-set level of lucky reward is never raised. Raises UserMistake for
-    fewer than 3 runs.
+    Each is the larger of the greatest that a healthy run reached for two steps in a row, and the prediction limit of
+    these for one more run (Student's t), at FALSE over the number of limits (Bonferroni): so that in all a healthy run
+    alarms at most that often. The hand-set level of lucky reward is never raised. Raises UserMistake for fewer than 3
+    runs.
     """
     if len(runs) < 3:
-        raise UserMistake(f"{len(runs)} healthy runs given: limits need 3 or more, and 19 to be sure of 5 %")
+        raise UserMistake(f"{len(runs)} healthy runs given: limits need 3 or more, and are wide below 10")
     rules = {
         name: _calibrated(name, rule, [run[name] for run in runs if name in run], begin)
         if rule.harm
@@ -158,7 +161,9 @@ def _beyond_all(extremes: Sequence[float]) -> float:
     known = np.asarray([value for value in extremes if math.isfinite(value)])
     if known.size < 3:
         return math.nan
-    return float(max(known.max(), known.mean() + 3 * known.std(ddof=1)))
+    count = sum(rule.harm for rule in RULES.values()) + len(LEVELLED)
+    wide = float(stats.t.isf(FALSE / count, known.size - 1)) * math.sqrt(1 + 1 / known.size)
+    return float(max(known.max(), known.mean() + wide * known.std(ddof=1)))
 
 
 def _first(

@@ -6,8 +6,9 @@
     watch(trainer, guard)                                         # the same for a trainer that is made already
     grpo(model, change, practice, settings, scratch, Watched(guard))     # and for training/grpo.py
 
-A group that is to earn nothing is paid 0 for every answer, so its advantages are 0: its problems are answered, and
-teach nothing. Where several processes train together each sees the answers of all, so all decide alike (not tested).
+TRL's log gets guard/alarms and guard/masked_groups, its completions a column `steps`. A group that is to earn nothing
+is paid 0 for every answer, so its advantages are 0: its problems are answered, and teach nothing. Where several
+processes train together each sees the answers of all, so all decide alike (not tested).
 """
 
 import math
@@ -54,6 +55,10 @@ def guarded_reward(reward: Pay, guard: Guard) -> Pay:
         barred = guard.take(step, Seen(*(list(column) for column in zip(*everywhere, strict=True))))
         first = _rank() * len(own)
         guard.barred = barred[first : first + len(own)]
+        if "log_metric" in told and "log_extra" in told:
+            told["log_metric"]("guard/alarms", float(sum(alarm.harm for alarm in guard.alarms)))
+            told["log_metric"]("guard/masked_groups", float(guard.masked[-1]))
+            told["log_extra"]("steps", steps)
         return _unpaid(paid, guard)
 
     pay.__name__ = getattr(reward, "__name__", "reward")
@@ -71,7 +76,7 @@ def barred_reward(reward: Pay, guard: Guard) -> Pay:
 
 
 class GuardCallback(TrainerCallback):
-    """Asks the canaries, hears the entropy, tells alarms in the trainer's log, and stops or changes the advantages.
+    """Asks the canaries, hears the entropy, and stops the training or changes its advantages.
 
     `trainer` is needed for act "plain" alone.
     """
@@ -101,12 +106,10 @@ class GuardCallback(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **told: Any
     ) -> None:
-        """Hear the entropy of the step, and add the guard's signals to the trainer's log."""
+        """Hear the entropy of the step."""
         if logs is None or "loss" not in logs:
             return
         self.guard.flush(float(logs.get("entropy", math.nan)))
-        logs["guard/alarms"] = float(sum(alarm.harm for alarm in self.guard.alarms))
-        logs["guard/masked_groups"] = float(self.guard.masked[-1]) if self.guard.masked else 0.0
 
     def on_save(self, args: Any, state: Any, control: Any, **told: Any) -> None:
         """Write what waits: a checkpoint goes on from it."""

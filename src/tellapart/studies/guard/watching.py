@@ -45,7 +45,7 @@ class Watch:
     check: Callable[[str, str], StepCheck] | None = None
     answer: Callable[[str], str] | None = None
     canaries: tuple[Task, ...] = ()
-    every: int = 10
+    every: int = 20
     asked: int = 16
     margin: float = MARGIN
     folder: Path | None = None
