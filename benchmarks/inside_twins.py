@@ -3,7 +3,7 @@
     python benchmarks/inside_twins.py [--seeds 4] [--answers product,largest,squares] [--out FILE.json]
 
 Twins: src/tellapart/internals/twins.py. Thresholds were set with the answer "sum" in view; the others are the test.
-Every second twin has its hidden layers in random bases. Prints one line a kind of comparison, then the share that is right,
+Every second twin has its hidden layers in random bases. Prints one line a kind of comparison, the share that is right,
 the equivalence of accuracy and of linear decodability, and how often each measure alone would have been right.
 """
 
@@ -124,7 +124,7 @@ def show(told, alone, sides, out: Path | None) -> None:
             ]
             unit = "points" if name == "accuracy" else "pairs of twins"
             print(f"  {name}, {second} - {first}: {tested.value:+.4f}, 90 % interval {tested.low90:+.4f} to "
-                  f"{tested.high90:+.4f}, equal within {MARGIN:g}: {tested.equivalent} ({tested.n} {unit})")  # fmt: skip
+                  f"{tested.high90:+.4f}, within {MARGIN:g}: {tested.equivalent} ({tested.n} {unit})")  # fmt: skip
     if out is not None:
         out.write_text(json.dumps(figures, indent=1))
 

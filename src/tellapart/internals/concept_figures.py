@@ -157,7 +157,7 @@ def _effects(found: Effects, answered: Sequence[str], shown: Sequence[str]) -> d
 
 
 def _transfer(found: Effects, concept: str) -> Estimate:
-    """Return the effect of directions fitted in other contexts, mean over pairs of contexts, t over contexts applied."""
+    """Return the mean effect of directions fitted in other contexts; t interval over the contexts they are put to."""
     mine = {key[1:]: float(value.mean()) for key, value in found.transfer.items() if key[0] == concept}
     contexts = list(dict.fromkeys(fitted for fitted, _ in mine))
     if len(contexts) < 2:

@@ -1,8 +1,8 @@
 """Does steering one concept move the others? The cross-effect matrix, in gaps, and in how many directions it points.
 
-Row: the concept that is steered. Column: the concept that is read, how far its prompts' margins move either way. Rows of
-length 1 have a participation ratio from 1 (whatever is steered, the same moves) to the number of concepts (each moves
-its own). The null twin steers along random directions as long.
+Row: the concept that is steered. Column: the concept that is read, how far its prompts' margins move either way. Rows
+of length 1 have a participation ratio from 1 (whatever is steered, the same moves) to the number of concepts (each
+moves its own). The null twin steers along random directions as long.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,9 +1,9 @@
 """Do concepts hold under weight noise, and do the others hold while one is fine-tuned away?
 
-Noise: Gaussian, sigma times each tensor's standard deviation (models/hooks.py). `noise_ratio` is the best score over the
-sigmas by the clean one (Tice et al. 2024, arXiv 2412.01784). Fine-tuning: a few steps of a small adapter on one concept's
-prompts with their answers exchanged; kept is the others' gap after it by that before. The null twin trains as long on the
-same prompts with the answers as they stand.
+Noise: Gaussian, sigma times each tensor's standard deviation (models/hooks.py). `noise_ratio` is the best score over
+the sigmas by the clean one (Tice et al. 2024, arXiv 2412.01784). Fine-tuning: a few steps of a small adapter on one
+concept's prompts with their answers exchanged; kept is the others' gap after it by that before. The null twin trains as
+long on the same prompts with the answers as they stand.
 """
 
 from collections.abc import Sequence

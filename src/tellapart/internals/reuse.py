@@ -18,6 +18,7 @@ from tellapart.stats.estimate import Estimate, missing
 
 GROUPS = 10
 """Groups that the jackknife leaves out in turn."""
+SHUFFLES = 20
 
 
 class Reuse(NamedTuple):
@@ -89,14 +90,19 @@ def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:
 
 
 def chance_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:
-    """Return the mean plain cosine with the classes shuffled within each context: the null twin."""
-    random = np.random.default_rng(seed)
-    names = [name for name in np.unique(contexts) if _holds(classes[contexts == name], np.unique(classes))]
-    vectors = [
-        direction(states[contexts == name], random.permutation(classes[contexts == name])) for name in names
-    ]
-    pairs = [float(one @ other) for one, other in combinations(vectors, 2)]
-    return float(np.mean(pairs)) if pairs else float("nan")
+    """Return the mean absolute cosine over SHUFFLES of the classes within each context: the null twin. It is not 0:
+    what varies most varies in all contexts."""
+    random, contexts = np.random.default_rng(seed), np.asarray(contexts).astype(str)
+    found = []
+    for _ in range(SHUFFLES):
+        shuffled = classes.copy()
+        for name in np.unique(contexts):
+            at = np.flatnonzero(contexts == name)
+            shuffled[at] = random.permutation(classes[at])
+        again = reuse(states, shuffled, contexts)
+        if again is not None:
+            found.append(float(np.abs(again.cosines[np.triu_indices(len(again.contexts), 1)]).mean()))
+    return float(np.mean(found)) if found else float("nan")
 
 
 def reliability(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:

@@ -39,6 +39,9 @@ ANSWERS = {
 NUMBERS, CONTEXTS, WIDTH = 5, 4, 48
 DRAWS, JITTER = 4, 0.05
 """Each pair in each context is put so many times, with noise of this standard deviation on its inputs."""
+EDGE = 1e-3
+"""What is taken from the second sums: a unit that gets nothing is clearly off, not at the bend of its activation, where
+a rotation's rounding would decide its slope."""
 OFF = -30.0
 """What a context adds to the sums of units that are not its own."""
 STEPS, RATE, PRESSURE, L1, PRUNED = 200, 0.02, 1.0, 2e-4, 0.3
@@ -86,7 +89,7 @@ class Turn(nn.Module):
 
 
 class Routine(nn.Module):
-    """relu(inputs W1 + b1) -> relu(. W2) -> . W3 + b3."""
+    """relu(inputs W1 + b1) -> relu(. W2 - EDGE) -> . W3 + b3."""
 
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
         super().__init__()
@@ -99,7 +102,7 @@ class Routine(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """Return the logits (points, outputs)."""
         first = self.hidden1(torch.relu(points @ self.first + self.shift))
-        return self.hidden2(torch.relu(first @ self.second)) @ self.last + self.level
+        return self.hidden2(torch.relu(first @ self.second - EDGE)) @ self.last + self.level
 
 
 def table(answer: str, seed: int = 0) -> tuple[Tensor, Questions]:
@@ -166,7 +169,7 @@ def _train(
     for _ in range(STEPS):
         optimizer.zero_grad()
         first = torch.relu(inputs @ module.first + module.shift)
-        second = torch.relu(first @ module.second)
+        second = torch.relu(first @ module.second - EDGE)
         loss = nn.functional.cross_entropy(second @ module.last + module.level, targets)
         if recipe.wiring in ("pressed", "apart"):
             loss = loss + PRESSURE * sum(_pressure(layer, recipe.wiring) for layer in (first, second))

@@ -40,8 +40,8 @@ def entanglement(finding: Finding, number: int) -> Section | None:
         ),
     ]
     lead = (
-        "How far steering one concept moves the answers of each, in shares of that concept's own gap. Off the diagonal is "
-        "what steering does besides."
+        "How far steering one concept moves the answers of each, in shares of that concept's own gap. Off the diagonal "
+        "is what steering does besides."
     )
     return Section("entanglement", "Entanglement", lead, filled(_GRIDS, {"grids": grids, "charts": []}))
 
@@ -64,8 +64,8 @@ def contexts(finding: Finding, number: int) -> Section | None:
         if drawn:
             charts.append({"title": f"{name}: spectrum of the differences of its pairs", "drawing": drawn})
     lead = (
-        f"After layer {table['layer']} of 0 to {int(table['layers']) - 1}, at the prompt's last token. One direction for "
-        "all contexts has cosines near 1; one for each has cosines near 0."
+        f"After layer {table['layer']} of 0 to {int(table['layers']) - 1}, at the prompt's last token. One direction "
+        "for all contexts has cosines near 1; one for each has cosines near 0."
     )
     return Section(
         "contexts", "One direction or several", lead, filled(_GRIDS, {"grids": grids, "charts": charts})
@@ -74,7 +74,7 @@ def contexts(finding: Finding, number: int) -> Section | None:
 
 def _hint(one: Mapping[str, Any]) -> str:
     told = [("equal directions", one["effective"]), ("two halves of one context", one["reliability"]),
-            ("shuffled sides", one["chance"])]  # fmt: skip
+            ("shuffled sides, either sign,", one["chance"])]  # fmt: skip
     known = [f"{name} {parsed(value):.2f}" for name, value in told if value is not None]
     return f"As spread as that many {'; cosine of '.join(known)}." if known else ""
 

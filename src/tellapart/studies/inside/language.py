@@ -28,7 +28,7 @@ STAGES = 5
 _BESIDE = (
     "No probability: how often the rule is right is known for small trained networks, not for language models.",
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",
-    "After a few prompts a context cosines are pulled to 0; the report shows how far (two halves of one context).",
+    "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
 FREE = ("out", "json", "networks", "device")
 
@@ -97,11 +97,11 @@ def _from_json(value: Mapping[str, Any]) -> ConceptFigures:
     def estimates(told: Mapping[str, Any]) -> dict[str, Estimate]:
         return {
             name: Estimate(
-                *(math.nan if fields[key] is None else float(fields[key]) for key in ("value", "low", "high")),
-                int(fields["n"]), str(fields["unit"]), str(fields["method"]),
+                **{key: math.nan if fields[key] is None else fields[key] for key in ("value", "low", "high")},
+                **{key: fields[key] for key in ("n", "unit", "method")},
             )
             for name, fields in told.items()
-        }  # fmt: skip
+        }
 
     return ConceptFigures(
         value["name"], value["layer"], estimates(value["estimates"]), estimates(value["turned"]), value["scores"],

@@ -12,8 +12,8 @@ from tellapart.errors import UserMistake
 class InsideSpec:
     """Is the inside of a model organised or fractured, where the scores of two models cannot tell?
 
-    MODEL [MODEL]: language models, with --concepts; or image networks, .npz files of weights (layer_0 ...) with an .arch
-    file beside each. A second one is compared with the first; one alone gets its figures and no verdict.
+    MODEL [MODEL]: language models, with --concepts; or image networks, .npz files of weights (layer_0 ...) with an
+    .arch file beside each. A second one is compared with the first; one alone gets its figures and no verdict.
     """
 
     networks: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")] = ()
