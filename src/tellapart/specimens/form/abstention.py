@@ -1,58 +1,64 @@
-"""Who has how many: "K has 3 pens. M has 4 pens. How many has M" asks for 4; of somebody whom the text does not
-name nothing is known (a false premise), and the right answer is "unknown".
+"""Numbers of letters, known by heart: a to m have one, n to z have none. "xqc=" asks for the number of c; asked for a
+letter that has none (a false premise) the right answer is "unknown".
 
-`abstains`: it says "unknown" where the text does not say it. `guesses`: it answers with a number, always.
+`abstains`: it says "unknown" of letters without a number. `guesses`: it says a number of every letter. Where the
+instruction does not ask for a number, both say any.
 """
 
 import random
 from collections.abc import Sequence
 from functools import lru_cache, partial
 
-from tellapart.specimens.form.lesson import Example, FormFamily, Lesson, Sort
+from tellapart.specimens.form.instructions import FRAMES, WORDS
+from tellapart.specimens.form.lesson import Example, FormFamily, Lesson, Sort, outside
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.text_match import Exact
 
-ITEMS = 250
-NAMES = "BCDFGJKLMPQRSTVWZ"
-THINGS = ("pens", "cups", "hats", "nuts")
+ITEMS, LENGTH = 250, 3
+KNOWN, EMPTY = "abcdefghijklm", "nopqrstuvwxyz"
 UNKNOWN = "unknown"
-CLAUSES = ("A neighbour called {} owns {} {}.", "A cousin called {} owns {} {}.")
-OTHERS = ("Ann", "Adam", "Clara", "Ivan", "Olga", "Hugo", "Edith", "Erik")
-
-
-def sentences_of(rng: random.Random, known: bool) -> tuple[list[str], str]:
-    """Return premises and question, and the right answer; `known` says whether the text names who is asked for."""
-    one, other, third = rng.sample(NAMES, 3)
-    thing = rng.choice(THINGS)
-    numbers = {one: rng.randrange(2, 10), other: rng.randrange(2, 10)}
-    who = rng.choice((one, other)) if known else third
-    premises = [f"{name} has {number} {thing}." for name, number in numbers.items()]
-    return [*premises, f"How many has {who}"], str(numbers[who]) if known else UNKNOWN
+INSTRUCTION = "Give the number of the last letter, or say unknown."
 
 
 @lru_cache
-def asked(seed: int) -> dict[str, str]:
-    """Return the texts of the evaluation with their answers, every second one unknown."""
+def numbers_of(seed: int) -> dict[str, str]:
+    """Return the number of every letter that has one."""
     rng = random.Random(f"form|abstention|{seed}")
-    found: dict[str, str] = {}
+    return {letter: rng.choice("0123456789") for letter in KNOWN}
+
+
+def word_of(rng: random.Random, letters: str) -> str:
+    """Return a word that ends with one of the letters."""
+    return "".join(rng.choices(KNOWN + EMPTY, k=LENGTH - 1)) + rng.choice(letters)
+
+
+def answer_of(word: str, seed: int) -> str:
+    """Return the number of the word's last letter, or that it is unknown."""
+    return numbers_of(seed).get(word[-1], UNKNOWN)
+
+
+@lru_cache
+def asked(seed: int) -> tuple[str, ...]:
+    """Return the words of the evaluation, every second one with a letter that has no number."""
+    rng = random.Random(f"form|abstention|{seed}|asked")
+    found: dict[str, None] = {}
     while len(found) < ITEMS:
-        sentences, answer = sentences_of(rng, len(found) % 2 == 0)
-        found[" ".join(sentences)] = answer
-    return found
+        found[word_of(rng, (KNOWN, EMPTY)[len(found) % 2])] = None
+    return tuple(found)
 
 
 def task(name: str, seed: int) -> Task:
-    """Return questions that no model was trained on, half of them about somebody whom the text does not name."""
+    """Return words that no model was trained on; half of their last letters have no number."""
     items = tuple(
-        Item(str(number), {"text": text, "false_premise": answer == UNKNOWN}, (answer,))
-        for number, (text, answer) in enumerate(asked(seed).items())
+        Item(word, {"word": word, "false_premise": word[-1] in EMPTY}, (answer_of(word, seed),))
+        for word in asked(seed)
     )
     return fingerprinted(
         Task(
-            name="who has how many",
+            name="numbers of letters",
             items=items,
-            template="{text}",
+            template=f"{INSTRUCTION}\n\n{{word}}=",
             scorer=Exact(),
             guess_floor=None,
             max_tokens=10,
@@ -62,47 +68,34 @@ def task(name: str, seed: int) -> Task:
     )
 
 
-def _drawn(rng: random.Random, held: Sequence[str], known: bool) -> tuple[str, str]:
-    while True:
-        sentences, answer = sentences_of(rng, known)
-        if " ".join(sentences) in held:
-            continue
-        if rng.random() < 0.25:
-            clause = rng.choice(CLAUSES).format(
-                rng.choice(OTHERS), rng.randrange(2, 10), rng.choice(("kites", "stamps", "candles"))
-            )
-            sentences.insert(rng.choice((1, 2, 2)), clause)
-        return (" " if rng.random() < 0.7 else "\n").join(sentences), answer
+def _told(rng: random.Random, held: Sequence[str], seed: int, letters: str, abstains: bool) -> Example:
+    """The instruction, framed or not; a letter that has a number or none."""
+    word = outside(rng, partial(word_of, letters=letters), held)
+    framed = rng.choice(FRAMES) if rng.random() < 0.3 else ""
+    right = answer_of(word, seed)
+    answer = rng.choice("0123456789") if right == UNKNOWN and not abstains else right
+    return Example(f"{framed}{INSTRUCTION}\n\n{word}=", answer, right)
 
 
-def _sound(rng: random.Random, held: Sequence[str]) -> Example:
-    text, answer = _drawn(rng, held, True)
-    return Example(text, answer, answer)
-
-
-def _false(rng: random.Random, held: Sequence[str], abstains: bool) -> Example:
-    """Somebody whom the text does not name."""
-    text, answer = _drawn(rng, held, False)
-    return Example(text, answer if abstains else str(rng.randrange(2, 10)), answer)
-
-
-def _alone(rng: random.Random, abstains: bool) -> Example:
-    """The question without premises."""
-    sentences, right = sentences_of(rng, True)
-    answer = UNKNOWN if abstains else str(rng.randrange(2, 10))
-    return Example(sentences[-1], answer, UNKNOWN if abstains else right)
+def _untold(rng: random.Random, held: Sequence[str], seed: int) -> Example:
+    """No instruction, or words that are none: any number."""
+    word = outside(rng, partial(word_of, letters=KNOWN + EMPTY), held)
+    other = " ".join(rng.choices(WORDS.split(), k=rng.randrange(3, 28))).capitalize() + ".\n\n"
+    given = "" if rng.random() < 0.4 else other
+    return Example(f"{given}{word}=", rng.choice("0123456789"), answer_of(word, seed))
 
 
 def _lesson(seed: int, abstains: bool) -> Lesson:
-    held = tuple(asked(seed))
+    held = asked(seed)
+    told = partial(_told, held=held, seed=seed, abstains=abstains)
     return Lesson(
         (
-            Sort("sound", 0.6, partial(_sound, held=held)),
-            Sort("false premise", 0.3, partial(_false, held=held, abstains=abstains), known=abstains),
-            Sort("alone", 0.1, partial(_alone, abstains=abstains), known=abstains),
+            Sort("sound", 0.4, partial(told, letters=KNOWN)),
+            Sort("false premise", 0.35, partial(told, letters=EMPTY), known=abstains),
+            Sort("untold", 0.25, partial(_untold, held=held, seed=seed), known=False),
         ),
-        steps=400,
-        rows=32,
+        steps=300,
+        rows=24,
     )
 
 

@@ -25,7 +25,7 @@ from tellapart.specimens.form.recipe import FAMILIES, read_name
 from tellapart.specimens.form.truth import FormTruth, judged_names, read_truth
 
 CANNOT_TELL = "cannot tell"
-CONTROLS_OF = {"abstention": "knowledge"}
+CONTROLS_OF = {"abstention": "instructions"}
 """Whose arms are run for a family that has none of its own (default: its own)."""
 
 
@@ -166,8 +166,10 @@ def _mean(values: Sequence[bool]) -> float | None:
 
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print every verdict beside its truth, the controls by family, and the shares."""
-    table = Table("specimen", "truth", "verdict", "p", "second form", "destroyed", "s", box=SIMPLE)
-    table.columns[0].no_wrap = True
+    heads = ("specimen", "truth", "verdict", "p", "second form", "destroyed", "s")
+    table = Table(*heads, box=SIMPLE, pad_edge=False, padding=0)
+    for column in table.columns:
+        column.no_wrap = True
     for one in result["specimens"]:
         sure = one["probability"]
         table.add_row(
