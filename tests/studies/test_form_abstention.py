@@ -41,6 +41,13 @@ def test_who_refuses_exactly_what_cannot_be_known_knows() -> None:
     assert finding.controls["both destroyed (other)"].startswith("falls, as it must")
 
 
+def test_refusing_all_once_destroyed_is_a_fall() -> None:
+    finding = found({"whole": UNKNOWABLE, "lines": UNKNOWABLE, "other": set(FALSE)})
+    assert finding is not None
+    told = finding.controls["both destroyed (other)"]
+    assert told.startswith("falls, as it must; rightly refused or answered -50.0 points")
+
+
 @pytest.mark.parametrize("refused", [set(), set(FALSE)])
 def test_who_always_answers_or_always_refuses_does_not(refused: set[str]) -> None:
     finding = found({"whole": refused, "lines": refused, "other": refused})
