@@ -180,7 +180,8 @@ def _message(one: Any, at: int) -> dict[str, str]:
     if isinstance(one, dict) and isinstance(one.get("role"), str):
         content = one.get("content")
         if isinstance(content, list) and all(
-            isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str) for p in content
+            isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str)
+            for p in content
         ):
             content = "".join(part["text"] for part in content)
         if isinstance(content, str):

@@ -26,6 +26,4 @@ class ApiError(Exception):
     def body(self) -> dict[str, Any]:
         """Return the JSON body."""
         kind = KINDS.get(self.status, "invalid_request_error")
-        return {
-            "error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}
-        }
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}

@@ -212,7 +212,13 @@ class Worker:
             ticket.tell(Told(error=refused[0].completion.error or "nothing to write"))
             return True
         ticket.index, self.next_index = self.next_index, self.next_index + 1
-        job = Job(ticket.index, jobs[0].prompt, jobs[0].seed, jobs[0].sampling, min(jobs[0].budget, self.size.answer))
+        job = Job(
+            ticket.index,
+            jobs[0].prompt,
+            jobs[0].seed,
+            jobs[0].sampling,
+            min(jobs[0].budget, self.size.answer),
+        )
         ticket.prompt = job.prompt
         self.tickets[ticket.index] = ticket
         self.run.submit(job, self.lanes.lane(mix))
@@ -259,6 +265,8 @@ def _top(finished: Finished, count: int) -> tuple[tuple[tuple[int, float], ...],
         return ()
     kept = [at for at in range(count) if f"top_{at}" in finished.columns]
     return tuple(
-        tuple((int(finished.columns[f"top_id_{at}"][i]), float(finished.columns[f"top_{at}"][i])) for at in kept)
+        tuple(
+            (int(finished.columns[f"top_id_{at}"][i]), float(finished.columns[f"top_{at}"][i])) for at in kept
+        )
         for i in range(len(finished.tokens))
     )

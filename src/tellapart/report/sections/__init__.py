@@ -28,6 +28,7 @@ from tellapart.report.sections import (
     routing,
     scale,
     scale_forecast,
+    skills,
     trust,
 )
 from tellapart.report.sections.section import Section, SectionMaker
@@ -54,6 +55,9 @@ SECTIONS: tuple[SectionMaker, ...] = (
     scale.mapped,
     scale.section,
     scale_forecast.section,
+    skills.matrix,
+    skills.spectrum,
+    skills.dispatch,
     elicitors.section,
     plan.section,
     coverage.section,

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from tellapart.errors import UserMistake
-
-DISPATCH_TEMPLATE = "Which skill does this need: {labels}?\n\n{prompt}\n\nSkill: "
+from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -93,9 +92,12 @@ class ServeSpec:
 
     def run(self) -> int:
         """Serve until told to stop."""
-        from tellapart.serving.server import serve
-
-        return serve(self.checked())
+        spec = self.checked()
+        try:
+            from tellapart.serving.server import serve
+        except ModuleNotFoundError as error:
+            raise UserMistake(f"serving needs {error.name}: pip install 'tellapart[serve]'") from error
+        return serve(spec)
 
     def checked(self) -> "ServeSpec":
         """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.studies.skills.commands import DISPATCH_TEMPLATE
 from tellapart.studies.skills.few_shots import row_likelihoods
 from tellapart.studies.skills.mix import Mix, read_mix
 from tellapart.studies.skills.mixed_run import Lanes
+from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 BASE = Mix()
 

@@ -8,6 +8,7 @@ weights in float32, so the dtype it is loaded in does not matter) and how the ex
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from tellapart.training.matrices import matrices_of, matrix
 
 FORMAT = "tellapart singular-value expert"
 VERSION = "1"
+FOLDER = "experts"
 LARGEST = 1 << 30
 """Bytes of a file that is read at all: 393,216 numbers for all MLP matrices of an 8B model are 1.6 MB."""
 
@@ -118,3 +120,22 @@ def _opened(path: Path) -> Expert:
     if not isinstance(told, dict):
         raise UserMistake(f"{path}: its provenance is no JSON object; train the expert again")
     return Expert(header.get("skill", path.stem), Weights(arrays), header.get("base", ""), told)
+
+
+def expert_name(task: str) -> str:
+    """Return a name that a mix can hold and a file can have.
+
+    >>> expert_name("digits+letters"), expert_name("3 apples")
+    ('digits_letters', 'x3_apples')
+    """
+    name = re.sub(r"\W+", "_", task).strip("_")[:60]
+    return name if name[:1].isalpha() else f"x{name}"
+
+
+def experts_in(folder: Path) -> dict[str, Path]:
+    """Return the expert files of a run folder, or of a folder of experts, by name. UserMistake where there is none."""
+    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
+    found = {path.stem: path for path in sorted(place.glob("*.safetensors"))}
+    if not found:
+        raise UserMistake(f"{folder} holds no expert: give the folder of `tellapart skills train`")
+    return found

@@ -11,34 +11,32 @@ import torch
 from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.studies.skills.encoding import Ids, encode
 from tellapart.studies.skills.mix import Mix
 from tellapart.studies.skills.mixed_run import Lanes
-from tellapart.studies.skills.train import Skill
 from tellapart.tasks.item import Item, Task
-from tellapart.training.settings import Example
-from tellapart.training.sft import encode
 
 SHOTS = 32
 ROWS_AT_ONCE = 256
 
 
 def likeliest(
-    model: LocalModel, experts: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill, shots: int = SHOTS
+    model: LocalModel,
+    experts: Mapping[str, Weights],
+    mixes: Sequence[Mix],
+    task: Task,
+    items: Sequence[Item],
 ) -> str:
-    """Return the name of the mix that makes the targets of a skill's first training items likeliest."""
+    """Return the name of the mix that makes the items' targets likeliest."""
     with Lanes(model, experts) as lanes:
-        found = log_likelihoods(lanes, mixes, skill.task, skill.train[:shots])
-    return mixes[int(found.argmax())].name
+        return mixes[int(log_likelihoods(lanes, mixes, task, items).argmax())].name
 
 
 def log_likelihoods(lanes: Lanes, mixes: Sequence[Mix], task: Task, items: Sequence[Item]) -> np.ndarray:
     """Return the mean over items of the log-likelihood (nats) of their first target, under each mix [mix]."""
-    told = encode(lanes.model, [Example(task.prompt(item), item.target[0]) for item in items])
+    told = encode(lanes.model, [(task.prompt(item), item.target[0]) for item in items])
     rows = [(lanes.lane(mix), prompt, answer) for mix in mixes for prompt, answer in told]
     return np.array(row_likelihoods(lanes, rows)).reshape(len(mixes), len(items)).mean(1)
-
-
-Ids = tuple[int, ...]
 
 
 @torch.inference_mode()

@@ -19,7 +19,8 @@ from torch import Tensor
 from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
-from tellapart.studies.skills.objectives import Answered, Ids, Practice, draw_batch
+from tellapart.studies.skills.encoding import Pair
+from tellapart.studies.skills.objectives import Answered, Practice, draw_batch
 from tellapart.training.change import Attached, Change, attached
 
 ROWS_AT_ONCE = 64
@@ -42,13 +43,6 @@ class Learned(NamedTuple):
     weights: Weights
     count: int
     log: list[dict[str, float]]
-
-
-class Pair(NamedTuple):
-    """Token ids of a prompt and of an answer to it."""
-
-    prompt: Ids
-    answer: Ids
 
 
 def learn(

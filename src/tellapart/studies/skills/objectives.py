@@ -1,8 +1,9 @@
 """What an expert learns from: a batch of answers, each with a weight of its log-likelihood.
 
-REINFORCE pays +1 for a right answer and -1 for a wrong one (Sun et al. 2025, arXiv 2501.06252), GRPO the reward
-against those of its group, over their spread (Shao et al. 2024, arXiv 2402.03300; one update a batch, so the ratio is 1
-and nothing is clipped), cross-entropy 1 for each target.
+REINFORCE pays +1 for a right answer and -1 for a wrong one (Sun et al. 2025, arXiv 2501.06252), less the batch's mean:
+the paper takes none off, and a base that is mostly wrong is then pushed away from all that it says. GRPO pays the
+reward against those of its group, over their spread (Shao et al. 2024, arXiv 2402.03300; one update a batch, so the
+ratio is 1 and nothing is clipped), cross-entropy 1 for each target.
 """
 
 import random
@@ -15,12 +16,9 @@ from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.studies.skills.encoding import Ids, encode
 from tellapart.studies.skills.spec import Objective
 from tellapart.tasks.item import Item, Task
-from tellapart.training.settings import Example
-from tellapart.training.sft import encode
-
-Ids = tuple[int, ...]
 
 
 class Answered(NamedTuple):
@@ -40,6 +38,7 @@ class Practice(NamedTuple):
     objective: Objective
     batch: int
     group: int
+    baseline: bool
     seed: int
 
 
@@ -49,28 +48,25 @@ def draw_batch(model: LocalModel, practice: Practice, step: int) -> list[Answere
     each = practice.group if practice.objective == "grpo" else 1
     items = [rng.choice(practice.items) for _ in range(practice.batch // each)]
     if practice.objective == "ce":
-        told = [Example(practice.task.prompt(item), rng.choice(item.target)) for item in items]
+        told = [(practice.task.prompt(item), rng.choice(item.target)) for item in items]
         return [Answered(prompt, answer, 1.0, 1.0) for prompt, answer in encode(model, told)]
     asked = [item for item in items for _ in range(each)]
     written = own_answers(model, practice.task, asked, f"{practice.seed}|{step}")
     rewards = [practice.task.score(item, text) for item, (_, _, text) in zip(asked, written, strict=True)]
-    weights = weigh(rewards, practice.objective, each)
+    weights = weigh(rewards, practice)
     return [
         Answered(prompt, answer, weight, reward)
         for (prompt, answer, _), weight, reward in zip(written, weights, rewards, strict=True)
     ]
 
 
-def weigh(rewards: Sequence[float], objective: Objective, group: int) -> list[float]:
-    """Return the weight of each answer's log-likelihood.
-
-    >>> weigh([1.0, 0.0], "reinforce", 1), weigh([1.0, 0.0, 0.0, 0.0], "grpo", 2)
-    ([1.0, -1.0], [1.0, -1.0, 0.0, 0.0])
-    """
+def weigh(rewards: Sequence[float], practice: Practice) -> list[float]:
+    """Return the weight of each answer's log-likelihood; groups stand beside each other (grpo)."""
     values = np.asarray(rewards, dtype=float)
-    if objective == "reinforce":
-        return (2 * values - 1).tolist()
-    rows = values.reshape(-1, group)
+    if practice.objective == "reinforce":
+        paid = 2 * values - 1
+        return (paid - paid.mean() if practice.baseline else paid).tolist()
+    rows = values.reshape(-1, practice.group)
     centred, spread = rows - rows.mean(1, keepdims=True), rows.std(1, keepdims=True)
     return np.divide(centred, spread, out=np.zeros_like(rows), where=spread > 0).ravel().tolist()
 

@@ -9,9 +9,8 @@ from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
 from tellapart.runs.folder import canonical, write_atomically
-from tellapart.studies.skills.expert import base_identity, read_expert
+from tellapart.studies.skills.expert import base_identity, expert_name, experts_in, read_expert
 from tellapart.studies.skills.mix import Mix, mix_of, read_mix
-from tellapart.studies.skills.train import expert_name, experts_in
 
 KEPT = "mixes.json"
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from tellapart.errors import UserMistake
+from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 Objective = Literal["reinforce", "grpo", "ce"]
 OBJECTIVES: tuple[Objective, ...] = ("reinforce", "grpo", "ce")
@@ -39,6 +40,8 @@ class SkillsSpec:
     """Updates for each expert."""
     batch: int = 64
     """Answers a step."""
+    no_baseline: bool = False
+    """reinforce as in the paper: the batch's mean reward stays (diverges where the base is mostly wrong)."""
     group: int = 8
     """Answers to a question in grpo."""
     rate: float | None = None
@@ -49,6 +52,12 @@ class SkillsSpec:
     """Weight of the KL divergence from the base on the other tasks' prompts (0: the paper, which has none)."""
     apart: bool = False
     """Train each expert by itself, as the paper does, not beside the others (see docs/skills.md)."""
+    judge: str = ""
+    """The expert (a task's name) that is to tell prompts apart in a first pass, beside the base itself."""
+    template: str = DISPATCH_TEMPLATE
+    """The first pass's text; {prompt} and {labels} are filled in."""
+    label: UseAppendAction[tuple[str, ...]] = ()
+    """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
     lora_rank: int = 16
     """Rank of the LoRA beside each expert (0: none)."""
     train_share: float = 0.5

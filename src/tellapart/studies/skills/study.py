@@ -16,11 +16,13 @@ from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.skills.analyse import Cost, Facts, analyse
-from tellapart.studies.skills.few_shots import likeliest
+from tellapart.studies.skills.few_shots import SHOTS, likeliest
+from tellapart.studies.skills.first_pass import first_passes
 from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, sums
 from tellapart.studies.skills.mix import Mix, layer_of
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.train import (
+    TRAINED,
     Skill,
     Trained,
     answers_elsewhere,
@@ -34,7 +36,6 @@ from tellapart.studies.skills.train import (
 from tellapart.tasks.sources import open_task
 
 FREE = ("out", "json", "device")
-TRAINED = "trained_"
 
 
 def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
@@ -104,11 +105,26 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
         skills=tuple(one.name for one in skills),
         joint=tuple(one.name for one in joint),
         also=tuple(one.name for one in also),
-        chosen={
-            one.name: likeliest(run.model, weights, mixes[1 + len(skills) :] or mixes, one) for one in joint
-        },
-        tables=_tables(experts),
+        chosen={one.name: _chosen(run, weights, mixes, one) for one in joint},
+        tables=_tables(experts) | {"skills_dispatch": _dispatch(run, weights, skills, also)},
     )
+
+
+def _dispatch(
+    run: Asked, weights: Mapping[str, Weights], skills: Sequence[Skill], also: Sequence[Skill]
+) -> list[dict[str, Any]]:
+    """Return the first passes, measured once: their seconds would differ at each start."""
+    known = run.folder.read_artifact("first-pass")
+    if known is None:
+        known = {"passes": first_passes(run, weights, skills, also)}
+        run.folder.write_artifact("first-pass", known)
+    return known["passes"]
+
+
+def _chosen(run: Asked, weights: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill) -> str:
+    """Return the sum of two experts that makes the targets of a joint task's training items likeliest."""
+    pairs = [mix for mix in mixes if len(mix.weights) > 1] or list(mixes)
+    return likeliest(run.model, weights, pairs, skill.task, skill.train[:SHOTS])
 
 
 def _ceiling(skill: Skill) -> Skill:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
-from tellapart.studies.skills.learn import CLIP, Learned, Pair, Tuning, factor, read
+from tellapart.studies.skills.encoding import Pair
+from tellapart.studies.skills.learn import CLIP, Learned, Tuning, factor, read
 from tellapart.studies.skills.objectives import Practice, draw_batch
 from tellapart.training.change import as_array, attached
 from tellapart.training.svf import AttachedSvf, Svf

@@ -4,7 +4,6 @@ Beside each stands LoRA, trained on the same batches with the same terms (its ra
 elicit/local_adapted.py).
 """
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellapart.elicit.local_adapted import rate_for
 from tellapart.elicit.weights import Weights, weights_from
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.runs.folder import RunFolder
-from tellapart.studies.skills.expert import Expert, base_identity, read_expert, write_expert
-from tellapart.studies.skills.learn import Learned, Pair, Tuning, learn
+from tellapart.studies.skills.encoding import Pair
+from tellapart.studies.skills.expert import (
+    FOLDER,
+    Expert,
+    base_identity,
+    expert_name,
+    read_expert,
+    write_expert,
+)
+from tellapart.studies.skills.learn import Learned, Tuning, learn
 from tellapart.studies.skills.objectives import Practice, own_answers
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.together import learn_together
@@ -30,7 +36,7 @@ from tellapart.training.lora import Lora
 from tellapart.training.matrices import matrices_of
 from tellapart.training.svf import Svf
 
-FOLDER = "experts"
+TRAINED, CEILINGS = "trained_", "ceilings"
 RATE = 0.4
 """Peak rate of z, shared out over the matrices."""
 KEPT = 100
@@ -63,16 +69,6 @@ def skill_of(spec: SkillsSpec, task: Task) -> Skill:
         raise UserMistake(f"task {task.name!r} picks among choices: skills are trained on written answers")
     parts = split_items(task, spec.seed, spec.train_share)
     return Skill(expert_name(task.name), task, parts.fit, parts.report[: spec.limit])
-
-
-def expert_name(task: str) -> str:
-    """Return a name that a mix can hold and a file can have.
-
-    >>> expert_name("digits+letters"), expert_name("3 apples")
-    ('digits_letters', 'x3_apples')
-    """
-    name = re.sub(r"\W+", "_", task).strip("_")[:60]
-    return name if name[:1].isalpha() else f"x{name}"
 
 
 def answers_elsewhere(spec: SkillsSpec, model: LocalModel, skills: Sequence[Skill]) -> dict[str, list[Pair]]:
@@ -117,6 +113,11 @@ def train_experts(
     return {one.name: _write(folder, spec, model, one, learned[one.name], seconds) for one in skills}
 
 
+def place_of(folder: RunFolder, name: str) -> Path:
+    """Return where an expert is kept; those trained on joint tasks, which only compare, are apart from the others."""
+    return folder.path / (CEILINGS if name.startswith(TRAINED) else FOLDER) / f"{name}.safetensors"
+
+
 def elsewhere_than(elsewhere: Mapping[str, Sequence[Pair]], name: str) -> list[Pair]:
     """Return the base's answers to the other skills' prompts."""
     return [pair for other, pairs in elsewhere.items() if other != name for pair in pairs]
@@ -137,7 +138,7 @@ def train_expert(
 
 def _known(folder: RunFolder, model: LocalModel, name: str) -> Trained | None:
     """Return an expert that an earlier start of the run has finished."""
-    path, facts = folder.path / FOLDER / f"{name}.safetensors", folder.read_artifact(f"expert-{name}")
+    path, facts = place_of(folder, name), folder.read_artifact(f"expert-{name}")
     if facts is None or not path.exists():
         return None
     weights = read_expert(path, model).weights
@@ -148,7 +149,7 @@ def _write(
     folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, learned: Learned, seconds: float
 ) -> Trained:
     change, rate = svf_for(spec, model)
-    path = folder.path / FOLDER / f"{skill.name}.safetensors"
+    path = place_of(folder, skill.name)
     told = provenance_of(spec, skill, change, rate)
     write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), told))
     facts = {"count": learned.count, "seconds": seconds, "log": learned.log}
@@ -168,6 +169,8 @@ def train_lora(
         return Trained(weights, known["count"], len(data), known["seconds"], known["log"])
     change = Lora(rank=spec.lora_rank)
     start = time.perf_counter()
+    from tellapart.elicit.local_adapted import rate_for
+
     rate = rate_for(model, change)
     learned = learn(model, change, practice(spec, skill), others, tuning(spec, rate), f"LoRA {skill.name}")
     data, seconds = learned.weights.as_bytes(), time.perf_counter() - start
@@ -180,7 +183,9 @@ def train_lora(
 
 def practice(spec: SkillsSpec, skill: Skill) -> Practice:
     """Return what is practised for a skill."""
-    return Practice(skill.task, skill.train, spec.objective, spec.batch, spec.group, spec.seed)
+    return Practice(
+        skill.task, skill.train, spec.objective, spec.batch, spec.group, not spec.no_baseline, spec.seed
+    )
 
 
 def tuning(spec: SkillsSpec, rate: float) -> Tuning:
@@ -193,7 +198,8 @@ def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -
     import tellapart
 
     asked = {
-        name: getattr(spec, name) for name in ("objective", "steps", "batch", "kl", "keep", "apart", "seed")
+        name: getattr(spec, name)
+        for name in ("objective", "steps", "batch", "kl", "keep", "apart", "no_baseline", "seed")
     }
     return {
         "tellapart": tellapart.__version__,
@@ -211,12 +217,3 @@ def null_of(weights: Weights, seed: int) -> Weights:
     """Return the null twin: each matrix's z in another order, so that its values and its norm stay."""
     rng = np.random.default_rng(seed)
     return Weights({name: rng.permutation(z) for name, z in weights.items()})
-
-
-def experts_in(folder: Path) -> dict[str, Path]:
-    """Return the expert files of a run folder, or of a folder of experts, by name. UserMistake where there is none."""
-    place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    found = {path.stem: path for path in sorted(place.glob("*.safetensors"))}
-    if not found:
-        raise UserMistake(f"{folder} holds no expert: give the folder of `tellapart skills train`")
-    return found

@@ -1,0 +1,330 @@
+"""The API: /v1/completions, /v1/chat/completions, /v1/models, /health, /metrics.
+
+Handlers read a body, hand tickets to the worker, and wait for what it tells. A client that goes away, or waits longer
+than allowed, has its answers taken out of the batch.
+"""
+
+import asyncio
+import hmac
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tellapart.models.vocabulary import Ids
+from tellapart.serving import payload
+from tellapart.serving.asked import AUTO, Asked, Reader, chat_asked, completion_asked, parsed
+from tellapart.serving.failure import ApiError
+from tellapart.serving.metrics import Metrics
+from tellapart.serving.worker import Ticket, Told, Worker
+from tellapart.studies.skills.dispatch import Choice
+from tellapart.studies.skills.opened import Experts
+
+LARGEST_BODY = 1 << 20
+PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/models", "/health", "/metrics")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The token that requests must bring ("": none), answers that may wait, tokens of an answer, seconds."""
+
+    token: str
+    queue: int
+    max_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every handler needs."""
+
+    experts: Experts
+    worker: Worker
+    limits: Limits
+    metrics: Metrics
+    reader: Reader
+
+
+def make_app(experts: Experts, worker: Worker, limits: Limits) -> FastAPI:
+    """Return the application; the worker starts and stops with it."""
+    reader = Reader(experts.mix, limits.max_tokens, lambda messages: chat_prompt(experts, messages))
+    desk = Desk(experts, worker, limits, Metrics(worker), reader)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        worker.start()
+        yield
+        await asyncio.to_thread(worker.stop)
+
+    app = FastAPI(
+        title="tellapart skills", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    _errors(app, desk)
+    _pages(app, desk)
+
+    @app.post("/v1/completions")
+    async def completions(request: HttpRequest) -> Response:
+        return await _answer(desk, request, completion_asked)
+
+    @app.post("/v1/chat/completions")
+    async def chat(request: HttpRequest) -> Response:
+        return await _answer(desk, request, chat_asked)
+
+    return app
+
+
+def chat_prompt(experts: Experts, messages: Sequence[Mapping[str, Any]]) -> str | Ids:
+    """Return messages as the model's chat template puts them; joined by newlines where it has none."""
+    tokenizer = experts.model.tokenizer
+    if not tokenizer.chat_template:
+        return "\n".join(message["content"] for message in messages)
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
+        )
+    except Exception as error:  # a template may refuse roles or their order, with whatever it likes
+        raise ApiError(
+            400, f"the chat template refuses these messages: {str(error)[:200]}", "messages"
+        ) from None
+    assert isinstance(text, str)
+    return tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _errors(app: FastAPI, desk: Desk) -> None:
+    app.add_middleware(Guard, desk=desk)
+
+    @app.exception_handler(ApiError)
+    async def told(_request: HttpRequest, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        return _refused(error)
+
+    @app.exception_handler(HTTPException)
+    async def other(_request: HttpRequest, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _refused(ApiError(error.status_code, str(error.detail)))
+
+
+@final
+class Guard:
+    """Around the application: who may ask, and what is counted."""
+
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
+        self.app, self.desk = app, desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 0
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            _check_client(HttpRequest(scope), self.desk.limits)
+            await self.app(scope, receive, counted)
+        except ApiError as error:
+            await _refused(error)(scope, receive, counted)
+        finally:
+            path = scope["path"] if scope["path"] in PATHS else "other"
+            self.desk.metrics.requests.labels(path, str(status)).inc()
+            self.desk.metrics.seconds.observe(time.perf_counter() - start)
+
+
+def _refused(error: ApiError) -> Response:
+    headers = {"Retry-After": "1"} if error.status in (429, 503) else {}
+    return JSONResponse(error.body(), error.status, headers)
+
+
+def _check_client(request: HttpRequest, limits: Limits) -> None:
+    """Raise ApiError where the token is wrong; without one, where the request was not sent to the loopback's name."""
+    if request.url.path == "/health":
+        return
+    if not limits.token:
+        if (request.url.hostname or "") not in LOOPBACK:
+            raise ApiError(403, "without a token only the loopback address is served")
+        return
+    given = request.headers.get("authorization", "")
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {limits.token}".encode()):
+        raise ApiError(401, "bring the server's token: Authorization: Bearer ...", None, "invalid_api_key")
+
+
+def _pages(app: FastAPI, desk: Desk) -> None:
+    @app.get("/health")
+    async def health() -> Response:
+        told = desk.worker.watch()
+        state = {
+            "status": "ok" if desk.worker.alive else "failed",
+            "rows": told.rows,
+            "waiting": told.waiting,
+        }
+        return JSONResponse(state, 200 if desk.worker.alive else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    @app.get("/v1/models")
+    async def models() -> Response:
+        names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "tellapart"} for name in names]
+        return JSONResponse({"object": "list", "data": data})
+
+    @app.get("/v1/models/{name}")
+    async def model(name: str) -> Response:
+        if name not in ("base", AUTO, *desk.experts.weights, *desk.experts.kept):
+            raise ApiError(
+                404, f"no model {name[:80]!r}; GET /v1/models lists them", "model", "model_not_found"
+            )
+        return JSONResponse({"id": name, "object": "model", "created": 0, "owned_by": "tellapart"})
+
+
+async def _body(request: HttpRequest) -> dict[str, Any]:
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BODY:
+            raise ApiError(413, f"the body is larger than {LARGEST_BODY} bytes")
+    return parsed(raw)
+
+
+async def _answer(
+    desk: Desk, request: HttpRequest, read: Callable[[Mapping[str, Any], Reader], Asked]
+) -> Response:
+    asked = read(await _body(request), desk.reader)
+    await asyncio.to_thread(_check_lengths, desk, asked)
+    if desk.worker.watch().waiting + len(asked.requests) > desk.limits.queue:
+        raise ApiError(429, "too many answers are waiting: try again later", None, "queue_full")
+    kind = "auto" if asked.mix is None else {0: "base", 1: "expert"}.get(len(asked.mix.weights), "mix")
+    desk.metrics.mixes.labels(kind).inc(len(asked.requests))
+    letter = "chatcmpl" if asked.chat else "cmpl"
+    head = payload.Head(f"{letter}-{uuid.uuid4().hex}", int(time.time()), asked, desk.experts.model)
+    sheet = Sheet(desk, asked)
+    if asked.stream:
+        return StreamingResponse(_stream(sheet, head), media_type="text/event-stream")
+    return JSONResponse(await _whole(sheet, head, request))
+
+
+def _check_lengths(desk: Desk, asked: Asked) -> None:
+    """Raise ApiError where a prompt, or the question about it, is longer than the context."""
+    model = desk.experts.model
+    texts = [request.prompt for request in asked.requests]
+    if asked.mix is None:
+        texts += [desk.worker.dispatcher.question(question) + " " * 64 for question in asked.questions]
+    known = model.vocabulary.encode_prompts([(text, "") for text in texts if isinstance(text, str)])
+    for text in texts:
+        ids = known[text, ""] if isinstance(text, str) else text
+        if not 0 < len(ids) <= model.asked.context:
+            told = f"a prompt of {len(ids)} tokens: the model reads 1-{model.asked.context}"
+            raise ApiError(400, told, "prompt", "context_length_exceeded")
+        if max(ids) >= model.asked.size:
+            raise ApiError(400, f"a token id above {model.asked.size - 1}", "prompt")
+
+
+class Sheet:
+    """The tickets of one request, and what they have been told, in the loop of the request."""
+
+    def __init__(self, desk: Desk, asked: Asked) -> None:
+        self.desk = desk
+        self.heard: asyncio.Queue[tuple[int, Told]] = asyncio.Queue()
+        self.chosen: list[Choice | None] = [None] * len(asked.requests)
+        self.ends: list[Told | None] = [None] * len(asked.requests)
+        loop = asyncio.get_running_loop()
+
+        def tell(index: int) -> Callable[[Told], None]:
+            def put(told: Told) -> None:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(self.heard.put_nowait, (index, told))
+
+            return put
+
+        self.tickets = [
+            Ticket(request, asked.mix, question, asked.stream, asked.top or 0, tell(index))
+            for index, (request, question) in enumerate(zip(asked.requests, asked.questions, strict=True))
+        ]
+        for ticket in self.tickets:
+            desk.worker.submit(ticket)
+
+    async def events(self) -> AsyncIterator[tuple[int, Told]]:
+        """Yield what is told until all have ended. Raises ApiError for a failure or where it takes too long."""
+        deadline = asyncio.get_running_loop().time() + self.desk.limits.seconds
+        while any(end is None for end in self.ends):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    index, told = await self.heard.get()
+            except TimeoutError:
+                raise ApiError(
+                    408, f"no answer within {self.desk.limits.seconds:g} s", None, "timeout"
+                ) from None
+            if told.error:
+                status = 503 if "shutting down" in told.error else 500 if "engine" in told.error else 400
+                raise ApiError(status, told.error)
+            if told.chosen is not None:
+                self.chosen[index] = told.chosen
+            if told.completion is not None:
+                self.ends[index] = told
+            yield index, told
+
+    def close(self) -> None:
+        """Take what has not ended out of the batch."""
+        for ticket, end in zip(self.tickets, self.ends, strict=True):
+            if end is None:
+                self.desk.worker.cancel(ticket)
+
+
+async def _whole(sheet: Sheet, head: payload.Head, request: HttpRequest) -> dict[str, Any]:
+    async def gather() -> None:
+        async for _ in sheet.events():
+            pass
+
+    answers, left = asyncio.create_task(gather()), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait({answers, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not answers.done():
+            raise ApiError(408, "the client went away", None, "cancelled")
+        answers.result()
+    finally:
+        for task in (answers, left):
+            task.cancel()
+        sheet.close()
+    return payload.whole(head, [end for end in sheet.ends if end is not None], sheet.chosen)
+
+
+async def _gone(request: HttpRequest) -> None:
+    """Return once the client has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _stream(sheet: Sheet, head: payload.Head) -> AsyncIterator[str]:
+    sent = [""] * len(sheet.tickets)
+    try:
+        async for index, told in sheet.events():
+            if told.chosen is not None:
+                continue
+            new = told.text[len(sent[index]) :] if told.text.startswith(sent[index]) else ""
+            end = told if told.completion is not None else None
+            if new or end:
+                first = sent[index] == "" and not (end and sent[index])
+                reason = {"choices": payload.reasons(head.asked, sheet.chosen)} if first or end else None
+                yield payload.part(head, index, new, end, reason)
+                sent[index] = told.text if told.text.startswith(sent[index]) else sent[index]
+        if head.asked.usage:
+            yield payload.last(head, [end.completion for end in sheet.ends if end and end.completion])
+        yield payload.DONE
+    except ApiError as error:
+        yield payload.event(error.body())
+    finally:
+        sheet.close()

@@ -1,0 +1,79 @@
+"""`tellapart skills serve`: open the experts, bind an address, serve until SIGTERM or SIGINT."""
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from tellapart.errors import UserMistake
+from tellapart.serving.app import Limits, make_app
+from tellapart.serving.worker import Worker
+from tellapart.studies.skills.commands import ServeSpec
+from tellapart.studies.skills.dispatch import dispatcher_of
+from tellapart.studies.skills.mixed_run import Lanes, Size
+from tellapart.studies.skills.opened import open_experts
+
+GRACE_SECONDS = 10
+BACKLOG = 2048
+
+
+def serve(spec: ServeSpec) -> int:
+    """Serve until told to stop; return the exit code. Raises UserMistake before anything is opened to others."""
+    token = os.environ.get(spec.token_env, "")
+    if not token and not is_loopback(spec.host):
+        raise UserMistake(
+            f"--host {spec.host} is not the loopback address: set {spec.token_env} to a token that requests must bring"
+        )
+    experts = open_experts(spec.folder, spec.device)
+    dispatcher = dispatcher_of(list(experts.weights), spec.template, spec.label, spec.judge)
+    longest = min(spec.max_tokens, experts.model.asked.context)
+    listening = bound(spec.host, spec.port)
+    with listening, Lanes(experts.model, experts.weights) as lanes:
+        worker = Worker(lanes, dispatcher, Size(spec.rows, longest))
+        app = make_app(experts, worker, Limits(token, spec.queue, longest, spec.seconds))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+            backlog=BACKLOG,
+            lifespan="on",
+        )
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(
+            f"serving {', '.join(experts.weights)} on http://{shown}:{port}/v1", file=sys.stderr, flush=True
+        )
+        previous = signal.signal(signal.SIGTERM, lambda *_: None)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine's loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address. Raises UserMistake where it is taken or is none."""
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(kind, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as error:
+        raise UserMistake(
+            f"{host}:{port} cannot be served on ({error}): choose another --host or --port"
+        ) from None
+    return listening
