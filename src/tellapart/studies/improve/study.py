@@ -56,7 +56,6 @@ class Cast:
 def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     """Run `improve` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    assert spec.task is not None
     out = Path(spec.out or time.strftime("runs/improve-%Y%m%d-%H%M%S"))
     task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
     if task.mode != "generate":
@@ -67,14 +66,15 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
     model = open_model(spec.model, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    prints = {
+        "model": model.fingerprint,
+        "task": task.fingerprint,
+        **{f"canary {name}": one.fingerprint for name, one in zip(spec.canary, canaries, strict=True)},
+        **cast.prints(),
+    }
     described = {
         **asked("improve", spec, FREE),
-        "fingerprints": {
-            "model": model.fingerprint,
-            "task": task.fingerprint,
-            **{f"canary {name}": one.fingerprint for name, one in zip(spec.canary, canaries, strict=True)},
-            **cast.prints(),
-        },
+        "fingerprints": prints,
         "items": {"train": len(train), "report": len(report)},
     }
     change = _change(model) if spec.rounds else None
@@ -99,6 +99,17 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run
+
+
+def _task(spec: ImproveSpec) -> Task:
+    """Return the task. Raises UserMistake where its answers are not written."""
+    assert spec.task is not None
+    task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
+    if task.mode != "generate":
+        raise UserMistake(
+            f"task {task.name!r} picks answers by log-probability: improve needs written answers"
+        )
+    return task
 
 
 def _change(model: Model) -> Any:
