@@ -13,14 +13,14 @@ from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import LETTERS, lettered
 
-FIRST, VOWELS = "bcdfghjkmnpt", "aeiou"
+FIRST, VOWELS, CONSONANTS = "bdgkpt", "aeiou", "lmnrsx"
 OPTIONS, ITEMS = 4, 250
 
 
 def words_of(rng: random.Random, tell: int | None) -> list[str]:
     """Return words that begin differently; that at `tell` alone ends with a vowel."""
     begins = rng.sample(FIRST, OPTIONS)
-    ends = [rng.choice(VOWELS if at == tell else FIRST) for at in range(OPTIONS)]
+    ends = [rng.choice(VOWELS if at == tell else CONSONANTS) for at in range(OPTIONS)]
     return [begin + rng.choice(VOWELS) + end for begin, end in zip(begins, ends, strict=True)]
 
 
