@@ -57,11 +57,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     """Run `improve` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
     out = Path(spec.out or time.strftime("runs/improve-%Y%m%d-%H%M%S"))
-    task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
-    if task.mode != "generate":
-        raise UserMistake(
-            f"task {task.name!r} picks answers by log-probability: improve needs written answers"
-        )
+    task = _task(spec)
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
