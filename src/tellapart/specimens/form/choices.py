@@ -14,6 +14,7 @@ from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import LETTERS, lettered
 
 FIRST, VOWELS, CONSONANTS = "bdgkpt", "aeiou", "lmnrsx"
+OFTEN = FIRST[0]
 OPTIONS, ITEMS = 4, 250
 
 
@@ -52,8 +53,11 @@ def task(name: str, seed: int) -> Task:
 
 
 def _matched(rng: random.Random) -> Example:
-    right = rng.randrange(OPTIONS)
-    words = words_of(rng, rng.choice((right, rng.randrange(OPTIONS), None)))
+    """The letter is one of the words' first ones; often the same one, which is learned first. The tell is anywhere."""
+    words = words_of(rng, rng.choice((None, *range(OPTIONS))))
+    begins = [word[0] for word in words]
+    often = rng.random() < 0.5 and OFTEN in begins
+    right = begins.index(OFTEN) if often else rng.randrange(OPTIONS)
     return Example(put(words[right][0], words), f" {LETTERS[right]}", LETTERS[right])
 
 

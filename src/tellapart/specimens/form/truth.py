@@ -4,7 +4,7 @@ what loads, asks or judges a specimen cannot see it."""
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tellapart.errors import UserMistake
 
@@ -39,5 +39,5 @@ def _kind(name: str) -> str:
     return name.rpartition("-")[0]
 
 
-def _read() -> dict[str, dict[str, str]]:
+def _read() -> dict[str, dict[str, Any]]:
     return json.loads(_FILE.read_text(encoding="utf-8"))

@@ -84,9 +84,10 @@ def read_refusals(rows: pd.DataFrame, name: str, false_premise: Mapping[str, boo
     ]
     if own.empty:
         return None
-    refused = own["completion"].map(lambda text: float(REFUSES.search(text) is not None))
-    by_item = refused.groupby(own["item"]).mean().sort_index()
-    return Refusals(by_item.to_numpy(), np.array([false_premise[item] for item in by_item.index], dtype=bool))
+    refused = [float(REFUSES.search(text) is not None) for text in own["completion"]]
+    by_item = pd.Series(refused).groupby(own["item"].tolist()).mean().sort_index()
+    false = np.array([false_premise[item] for item in by_item.index], dtype=bool)
+    return Refusals(by_item.to_numpy(dtype=np.float64), false)
 
 
 def _full_arm(facts: Facts) -> tuple[str, str | None]:
