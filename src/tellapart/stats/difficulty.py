@@ -191,7 +191,7 @@ def spread_ranks(spreads: ArrayLike) -> Integers:
 
 def _outlook(prior: Prior, horizon: int, bands: Bands) -> Floats:
     """Return the chances of HOLD, KEEP, DROP after `horizon` rollouts from c of n seen: (n, c, 3), NaN for c > n."""
-    chances = np.full((horizon + 1, horizon + 1, 3), np.nan)
+    chances: Floats = np.full((horizon + 1, horizon + 1, 3), np.nan, dtype=np.float64)
     ends = np.arange(horizon + 1)
     chances[horizon] = np.eye(3)[decide(np.full(horizon + 1, horizon), ends, bands)]
     for n in reversed(range(horizon)):
@@ -215,7 +215,7 @@ def _worth_asking(chances: Floats, prior: Prior, price: float) -> np.ndarray:
 
 def _next_right(prior: Prior, n: int) -> Floats:
     """Return the chance that the next rollout is right, for c = 0..n of n."""
-    return (prior.a + np.arange(n + 1)) / (prior.a + prior.b + n)
+    return (prior.a + np.arange(n + 1, dtype=np.float64)) / (prior.a + prior.b + n)
 
 
 def _foreseen_one(n: float, c: float, horizon: int, prior: Prior, bands: Bands) -> Floats:

@@ -12,6 +12,7 @@ from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
 from tellapart.report.template import filled, template
 from tellapart.report.text import between, percent, plain
+from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.finding import Finding
 
 HEIGHT = 150
@@ -26,8 +27,9 @@ _SIGNALS = template("""
 {% for a in alarms %}<tr><th scope="row">{{ a.signal }}</th><td>{{ a.kind }}</td><td class="number">{{ a.step }}</td>
 <td class="number">{{ a.value }}</td><td class="number">{{ a.baseline }}</td><td class="number">{{ a.limit }}</td></tr>
 {% endfor %}</tbody></table></div>{% endif %}
-{% for chart in charts %}<figure class="chart"><figcaption><h3>{{ chart.title }}</h3>{% if chart.alarm %}
-<p>{{ chart.alarm }}</p>{% endif %}</figcaption>{{ chart.drawing }}</figure>{% endfor %}
+{% for chart in charts %}<figure class="chart"><figcaption><h3>{{ chart.title }}</h3>
+<p>{{ chart.meaning }}{% if chart.alarm %}{{ " " }}<strong>{{ chart.alarm }}.</strong>{% endif %}</p></figcaption>
+{{ chart.drawing }}</figure>{% endfor %}
 {% if silent %}<p class="hint">The log does not tell: {{ silent }}.</p>{% endif %}
 {% if behind %}<h3>Answers behind the alarms</h3>
 {% for one in behind %}<details><summary>{{ one.signal }}, step {{ one.step }}: {{ one.why }}</summary>
@@ -52,6 +54,8 @@ def signals(finding: Finding, number: int) -> Section | None:
     steps = [float(step) for step in table["steps"]]
     known = {name: [parsed(v) for v in values] for name, values in table["signals"].items()}
     told = [name for name, values in known.items() if sum(map(math.isfinite, values)) > 1]
+    alarmed = [alarm["signal"] for alarm in table["alarms"]]
+    told.sort(key=lambda name: alarmed.index(name) if name in alarmed else len(alarmed))
     context: dict[str, object] = {
         "alarms": [_alarm(alarm) for alarm in table["alarms"]],
         "charts": [_chart(name, steps, known[name], table["alarms"]) for name in told]
@@ -88,6 +92,8 @@ def problems(finding: Finding, number: int) -> Section | None:
 def _alarm(alarm: Mapping[str, Any]) -> dict[str, str]:
     write = percent if _is_share(alarm["signal"]) else plain
     figures = {name: write(parsed(alarm[name])) for name in ("value", "baseline", "limit")}
+    if alarm["baseline"] == alarm["limit"]:
+        figures["baseline"] = "any step"
     kind = "alarm" if alarm["harm"] else "notice"
     return {"signal": _words(alarm["signal"]), "kind": kind, "step": str(alarm["step"]), **figures}
 
@@ -100,6 +106,9 @@ def _problem(row: Mapping[str, Any]) -> dict[str, Any]:
 def _chart(
     name: str, steps: Sequence[float], values: Sequence[float], alarms: Sequence[Mapping[str, Any]]
 ) -> dict[str, object]:
+    if name.startswith("canary "):  # asked now and then: a line from one asking to the next
+        known = [at for at, value in enumerate(values) if math.isfinite(value)]
+        steps, values = [steps[at] for at in known], [values[at] for at in known]
     share = _is_share(name) and all(0 <= v <= 1 for v in values if math.isfinite(v))
     alarm = next((a for a in alarms if a["signal"] == name), None)
     points = [(value, math.nan, math.nan) for value in values]
@@ -115,7 +124,8 @@ def _chart(
     area = Area(_step_axis(steps), _value_axis([p[0] for line in lines for p in line.points], share), HEIGHT)
     drawing: Markup = curves(area, f"{_words(name)} over steps", lines, lambda step: f"step {step:.0f}")
     said = f"{'Alarm' if alarm['harm'] else 'Notice'} at step {alarm['step']}" if alarm else ""
-    return {"title": _words(name), "alarm": said, "drawing": drawing}
+    meaning = SIGNALS.get(name, "score on a task of an ability held before, which is not trained on")
+    return {"title": _words(name), "meaning": f"{meaning}.", "alarm": said, "drawing": drawing}
 
 
 class _Plain(Curve):

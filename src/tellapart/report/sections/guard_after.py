@@ -21,7 +21,8 @@ _TEMPLATE = template("""
 <td class="number">{{ a.kept }}</td><td class="number">{{ a.lost }}</td><td class="number">{{ a.gained }}</td></tr>
 {% endfor %}</tbody></table></div>
 {% for a in abilities %}{% if a.rows %}<h3>{{ a.ability }}: items that were lost</h3>
-<p>{{ a.what }}</p>{% if a.again %}<p>{{ a.again }}</p>{% endif %}
+<p>{% if a.lost_is %}What was lost is: {{ a.lost_is }}. {% endif %}{{ a.what }}.</p>
+{% if a.again %}<p>{{ a.again }}</p>{% endif %}
 {% for one in a.rows %}<details><summary>{{ one.item }}: {{ one.what }}</summary><p>{{ one.question }}</p>
 <p class="hint">before</p><pre>{{ one.before }}</pre><p class="hint">after</p><pre>{{ one.after }}</pre></details>
 {% endfor %}{% if a.more %}<p class="hint">The first {{ a.rows | length }} of {{ a.lost }}; all are in
@@ -50,7 +51,7 @@ def _ability(told: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> dict
     }
     shown = {name: _shown(one) for name, one in figures.items()}
     rows = [{**row, "what": WHAT[row["what"]]} for row in told["lost_items"][:LISTED]]
-    what = "; ".join(f"{count} {WHAT[name]}" for name, count in sorted(told["what"].items()))
+    what = "; ".join(f"{count}: {WHAT[name]}" for name, count in sorted(told["what"].items()))
     again = (
         f"Made to begin as the answer before did (one token), it gets {shown['brought_back']} of them right; with "
         f"the first token of another item's answer {shown['brought_back_null']}."

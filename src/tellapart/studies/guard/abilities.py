@@ -78,6 +78,7 @@ def _told(ability: Ability, margin: float) -> dict[str, Any]:
     lost = lost_items(ability.before, ability.after)
     had = flips((x >= HAD).astype(float), (y >= HAD).astype(float))
     rows = _lost_rows(ability, lost)
+    what, back = Counter(str(row["what"]) for row in rows), _mean_of(ability.again, lost)
     return {
         "ability": ability.name,
         "verdict": _verdict(difference, same.equivalent),
@@ -87,14 +88,15 @@ def _told(ability: Ability, margin: float) -> dict[str, Any]:
         "lost": had.lost,
         "gained": had.gained,
         "never": had.neither,
-        "what": dict(Counter(row["what"] for row in rows)),
+        "what": dict(what),
+        "lost_is": lost_is(what, back) if lost else "",
         "lost_items": rows[:SHOWN],
         "gained_items": [str(item) for item, a, b in zip(items, x, y, strict=True) if a < HAD <= b][:SHOWN],
         "estimates": {
             "before": mean_score(x, unit="score"),
             "after": mean_score(y, unit="score"),
             "difference": difference,
-            "brought_back": _mean_of(ability.again, lost),
+            "brought_back": back,
             "brought_back_null": _mean_of(ability.twin, lost),
         },
     }
@@ -106,6 +108,20 @@ def _verdict(difference: Estimate, same: bool) -> Kept:
     if difference.high < 0:
         return "lost"
     return "gained" if difference.low > 0 else "cannot tell"
+
+
+def lost_is(what: Mapping[str, int], back: Estimate) -> str:
+    """Return whether what was lost is form (it is there, and not shown or not read), substance, or not to be told.
+
+    Form: most lost items still hold the right answer, or come right once the answer begins as before. Substance: less
+    than half come right so (95 % bounds), or, where none was asked again, most are worked through and wrong.
+    """
+    total = sum(what.values())
+    if what.get("form", 0) > HAD * total or back.low > HAD:
+        return "form"
+    if back.high < HAD or (math.isnan(back.value) and what.get("substance", 0) > HAD * total):
+        return "substance"
+    return "cannot tell"
 
 
 def _lost_rows(ability: Ability, lost: Sequence[str]) -> list[dict[str, Any]]:
@@ -150,4 +166,5 @@ def _mean_of(scores: Mapping[str, float], lost: Sequence[str]) -> Estimate:
 
 def _sentence(told: Mapping[str, Any]) -> str:
     counts = f"{told['kept']} items kept, {told['lost']} lost, {told['gained']} gained"
-    return f"{told['ability']}: {told['verdict']} ({counts})."
+    what = f", what was lost is {told['lost_is']}" if told["lost_is"] in ("form", "substance") else ""
+    return f"{told['ability']}: {told['verdict']} ({counts}{what})."

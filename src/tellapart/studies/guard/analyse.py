@@ -16,6 +16,7 @@ from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.finding import Finding
 from tellapart.studies.guard.alarms import BY_HAND, Alarm, Limits, baseline_steps, find_alarms
+from tellapart.studies.guard.behind import behind
 from tellapart.studies.guard.canaries import MARGIN, asked_in, lost, over_steps
 from tellapart.studies.guard.decide import DECISIONS, Decided
 from tellapart.studies.guard.problems import Problems
@@ -26,7 +27,6 @@ BEFORE = "Will RL on these problems harm?"
 DURING = "Is the run harming?"
 SHOWN = 2000
 """Problems that findings.json lists; all are in kept.jsonl, held.jsonl and dropped.jsonl."""
-BEHIND = 5
 
 
 def before(problems: Problems, decided: Decided, group: int) -> Finding:
@@ -89,7 +89,7 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
                 "baseline": baseline_steps(len(steps), limits),
                 "signals": signals,
                 "alarms": [alarm._asdict() for alarm in alarms],
-                "behind": [one for alarm in alarms for one in _behind(log.frame, alarm, success)],
+                "behind": [one for alarm in alarms for one in behind(log, alarm, success)],
             }
         },
     )
@@ -173,37 +173,18 @@ def _said(count: int, alarms: Sequence[Alarm], limits: Limits) -> tuple[str, str
     noticed = [alarm.signal for alarm in alarms if not alarm.harm]
     beside = f" Noticed, as signs of difficulty: {', '.join(map(_plain, noticed))}." if noticed else ""
     if harm:
-        told = "; ".join(
-            f"{_plain(a.signal)} {a.value:.3g} at step {a.step} (began at {a.baseline:.3g})" for a in harm
-        )
+        told = "; ".join(f"{_plain(a.signal)} {a.value:.3g} at step {a.step} ({_against(a)})" for a in harm)
         return "alarm", f"{told}.{beside}"
     if count < baseline_steps(count, limits) + 2:
         return "too few steps", f"{count} steps: a baseline and two steps after it are needed.{beside}"
     return "no alarm", f"No signal of harm left its limits in {count} steps.{beside}"
 
 
+def _against(alarm: Alarm) -> str:
+    if alarm.baseline == alarm.limit:
+        return f"limit {alarm.limit:.3g} at any step"
+    return f"began at {alarm.baseline:.3g}"
+
+
 def _plain(signal: str) -> str:
     return signal.replace("_", " ")
-
-
-def _behind(frame: pd.DataFrame, alarm: Alarm, success: float) -> list[dict[str, Any]]:
-    """Return answers behind an alarm: rewarded without valid steps, else lone successes; its step and two before."""
-    steps = sorted(step for step in frame["step"].unique() if step <= alarm.step)[-3:]
-    near = frame[frame["step"].isin(steps)]
-    right = near[near["score"] >= success]
-    lucky = right[right["steps"].isin(["invalid", "absent"])]
-    lone = right[~right.duplicated(["step", "item"], keep=False)]
-    chosen, why = (
-        (lucky, "rewarded without valid steps") if len(lucky) else (lone, "the one success of its group")
-    )
-    columns = zip(*(chosen.head(BEHIND)[name] for name in ("step", "item", "completion")), strict=True)
-    return [
-        {
-            "signal": alarm.signal,
-            "step": int(step),
-            "item": item[:200],
-            "why": why,
-            "completion": completion[:1000],
-        }
-        for step, item, completion in columns
-    ]

@@ -21,7 +21,8 @@ READERS = (trl.READER, verl.READER, open_instruct.READER)
 SUFFIXES = {".parquet", ".jsonl"}
 _MARKED = re.compile(r"\\boxed\{([^{}]*)\}|####\s*([^\n]+)|answer is:?\s*([^\n]+)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-UNTOLD = ("answers of several training steps", "scored by 'score'; also in the log")
+UNTOLD = ("answers of several training steps", "scored by 'score'; also in the log", "scores lie between")
+"""Notes of the readers that say nothing of a training log: rewards may be negative, steps are told apart."""
 STEPS = ("valid", "invalid", "absent", "")
 OWN = ("step", "steps", "tokens", "entropy", "answer", "canary")
 """Columns that a log of TRL or verl may have beside its tool's own; the live guard writes them all."""
