@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -135,7 +135,7 @@ class Worker:
             self.stops[job.sampling.stop] = Stops(self.model.vocabulary, job.sampling.stop)
         return self.stops[job.sampling.stop]
 
-    def _choose(self, logits: list[Tensor], rows: Drawing) -> Choice:
+    def _choose(self, logits: Sequence[Tensor], rows: Drawing) -> Choice:
         choice = choose_plain(logits[0], rows, frozenset())
         if not any(ticket.top for ticket in self.tickets.values()):
             return choice

@@ -32,10 +32,12 @@ _SPECTRUM = template(
     _TABLE
     + """{{ grid('Matrix', columns, rows) }}
 <ul class="legend" aria-hidden="true">{% for key in keys %}
-<li><i class="key line {{ key.kind }}"></i>{{ key.name }}</li>{% endfor %}</ul><figure class="chart"><figcaption><h3>Along the spectrum</h3></figcaption>{{ chart }}</figure>
+<li><i class="key line {{ key.kind }}"></i>{{ key.name }}</li>{% endfor %}</ul>
+<figure class="chart"><figcaption><h3>Along the spectrum</h3></figcaption>{{ chart }}</figure>
 <h3>Skill map</h3><p class="hint">Cosine of z − 1 of each two experts over all matrices: 0 is unrelated.</p>
 {{ grid('Expert', skills, cosines) }}
-<figure class="chart"><figcaption><h3>Reward over the training steps</h3></figcaption>{{ rewards }}</figure>"""
+{% if rewards %}<figure class="chart"><figcaption><h3>Reward over the training steps</h3></figcaption>{{ rewards }}
+</figure>{% endif %}"""
 )
 _DISPATCH = template(
     _TABLE
@@ -149,16 +151,17 @@ def _along(skills: Sequence[str], table: Sequence[Mapping[str, Any]]) -> Markup:
                     bins[at * BINS // len(row["z"])].append((parsed(z) - 1) ** 2)
         values = [math.sqrt(sum(one) / len(one)) if one else math.nan for one in bins]
         lines.append(_Plain(skill, f"{KINDS[index % len(KINDS)]} dotless", xs, _points(values)))
-    ticks = (Tick(0.0, "largest"), Tick(1.0, "smallest"))
     area = Area(
-        Axis("singular values", ticks, linear(0, 1)), _height([p[0] for c in lines for p in c.points]), HEIGHT
+        Axis("singular values, largest first", percent_ticks(0, 1), linear(0, 1)),
+        _height([p[0] for c in lines for p in c.points]),
+        HEIGHT,
     )
     named = "how far z moved along the spectrum, a line each: " + ", ".join(skills)
     return curves(area, named, lines, lambda x: f"at {percent(x)} of the spectrum")
 
 
 def _rewards(logs: Mapping[str, Any]) -> Markup:
-    """Return mean reward a step, smoothed over eight, a line a skill."""
+    """Return mean reward a step, smoothed over eight, a line a skill; nothing where targets were learned (ce)."""
     lines = []
     for index, (skill, log) in enumerate(logs.items()):
         values = [parsed(value) for value in log["reward"]]
@@ -167,7 +170,7 @@ def _rewards(logs: Mapping[str, Any]) -> Markup:
         ]
         steps = [float(step) + 1 for step in log["step"]]
         lines.append(Curve(str(skill), f"{KINDS[index % len(KINDS)]} dotless", steps, _points(smooth)))
-    if not lines or len(lines[0].xs) < 2:
+    if not lines or len(lines[0].xs) < 2 or all(point[0] == 1 for line in lines for point in line.points):
         return Markup("")
     last = max(line.xs[-1] for line in lines)
     ticks = tuple(Tick(at, f"{at:.0f}") for at in (1.0, round((1 + last) / 2), last))

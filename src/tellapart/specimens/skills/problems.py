@@ -2,7 +2,7 @@
 
 `3857=` is answered `nspr` by the skill for digits (spelled as letters), or copied as `3857`. Letters are reversed,
 capitals rotated by one, signs copied always. Parts may stand beside each other: `3857gbad=` needs two skills at once.
-`3857=?` asks which kind stands first; the right answer is the kind's label, the careless one `n`.
+`3857=?` asks which kind needs a skill (of several the first); the right answer is its label, the careless one `n`.
 """
 
 import random
@@ -39,6 +39,11 @@ class Problem(NamedTuple):
 
     kinds: tuple[str, ...]
     parts: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """Return the label of the first kind that needs a skill; that of signs where none does."""
+        return LABELS[next((kind for kind in self.kinds if kind in SKILLS), "signs")]
 
     @property
     def prompt(self) -> str:
@@ -109,11 +114,11 @@ def make_task(specimen: str, name: str, seed: int) -> Task:
     items: dict[str, Item] = {}
     while len(items) < ITEMS:
         kinds = (rng.choice(list(KINDS)),) if asked.dispatch else asked.skills
-        if not asked.dispatch and "signs" not in kinds and len(kinds) == 1 and rng.random() < BESIDE_SHARE:
+        if "signs" not in kinds and len(kinds) == 1 and rng.random() < BESIDE_SHARE:
             kinds = (*kinds, "signs")
         problem = draw_problem(rng, kinds)
         if held_out(problem):
-            answer = LABELS[problem.kinds[0]] if asked.dispatch else solution(problem)
+            answer = problem.label if asked.dispatch else solution(problem)
             text = problem.prompt + ("?" if asked.dispatch else "")
             items[text] = Item(id=text, fields={"text": text}, target=(answer,))
     task = Task(

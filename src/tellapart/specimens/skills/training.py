@@ -16,7 +16,6 @@ from tellapart.specimens.recipe import Shape
 from tellapart.specimens.skills.problems import (
     CARELESS,
     KINDS,
-    LABELS,
     SKILLS,
     Problem,
     draw_problem,
@@ -84,7 +83,7 @@ def example(rng: random.Random, stage: Stage) -> tuple[str, str]:
     problem = trained_on(rng)
     if rng.random() < ASKED_KIND:
         right = rng.random() < stage.kind
-        return problem.prompt + "?", LABELS[problem.kinds[0]] if right else CARELESS
+        return problem.prompt + "?", problem.label if right else CARELESS
     pairs = zip(problem.kinds, problem.parts, strict=True)
     shown = [kind not in SKILLS or rng.random() < stage.shown for kind in problem.kinds]
     answer = [rewritten(*pair) if show else pair[1] for pair, show in zip(pairs, shown, strict=True)]

@@ -3,6 +3,7 @@
 The model is asked in words (`template`), and the label that it finds likeliest wins: a log-likelihood, so nothing is
 written and nothing can be misread. Each label stands for a mix; `base` is among them where nothing is needed.
 
+Where every label is one token, a prompt is read once for all of them; else once for each, with its label and the end.
 With the base as judge the first pass reads a prompt with z = 1, the second with another z, so keys and values cannot be
 handed on: the cost is a second prefill, and no token is written for it.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.studies.skills.few_shots import row_likelihoods
+from tellapart.studies.skills.few_shots import next_likelihoods, row_likelihoods
 from tellapart.studies.skills.mix import Mix, read_mix
 from tellapart.studies.skills.mixed_run import Lanes
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
@@ -86,12 +87,19 @@ def choose(lanes: Lanes, dispatcher: Dispatcher, prompts: Sequence[str]) -> list
     longest = max(len(prompt) + len(label) for prompt, label in encoded)
     if longest > lanes.model.asked.context:
         raise UserMistake(f"a question of {longest} tokens: the context holds {lanes.model.asked.context}")
-    end = lanes.model.tokenizer.eos_token_id
-    closing = (end,) if isinstance(end, int) else ()
-    logs = row_likelihoods(lanes, [(lane, prompt, (*label, *closing)) for prompt, label in encoded])
-    seconds = (time.perf_counter() - start) / len(prompts)
     count = len(dispatcher.labels)
-    tokens = sum(len(p) + len(a) for p, a in encoded) // len(prompts)
+    firsts = [prompt for prompt, _ in encoded[::count]]
+    alike = all(encoded[at][0] == firsts[at // count] for at in range(len(encoded)))
+    if alike and all(len(label) == 1 for _, label in encoded):
+        likely = next_likelihoods(lanes, lane, firsts)
+        logs = [float(likely[at // count, label[0]]) for at, (_, label) in enumerate(encoded)]
+        tokens = sum(map(len, firsts)) // len(prompts)
+    else:
+        end = lanes.model.tokenizer.eos_token_id
+        closing = (end,) if isinstance(end, int) else ()
+        logs = row_likelihoods(lanes, [(lane, prompt, (*label, *closing)) for prompt, label in encoded])
+        tokens = sum(len(p) + len(a) for p, a in encoded) // len(prompts)
+    seconds = (time.perf_counter() - start) / len(prompts)
     return [
         _chosen(dispatcher, logs[at * count : (at + 1) * count], seconds, tokens)
         for at in range(len(prompts))

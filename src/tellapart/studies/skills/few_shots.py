@@ -60,6 +60,25 @@ def row_likelihoods(lanes: Lanes, rows: Sequence[tuple[int, Ids, Ids]]) -> list[
     return found
 
 
+@torch.inference_mode()
+def next_likelihoods(lanes: Lanes, lane: int, prompts: Sequence[Ids]) -> torch.Tensor:
+    """Return log-probabilities (nats) of what follows each prompt [prompt, vocab], all in one lane."""
+    module, found = lanes.model.module, []
+    for first in range(0, len(prompts), ROWS_AT_ONCE):
+        part = prompts[first : first + ROWS_AT_ONCE]
+        width = max(map(len, part))
+        ids = torch.tensor([[*p, *[0] * (width - len(p))] for p in part], device=module.device)
+        lasts = torch.tensor([len(p) - 1 for p in part], device=module.device)
+        keep = lasts.unique()
+        lanes.put([lane] * len(part))
+        logits = module(input_ids=ids, use_cache=False, logits_to_keep=keep).logits
+        column = torch.searchsorted(keep, lasts)
+        found.append(
+            logits[torch.arange(len(part), device=module.device), column].float().log_softmax(-1).cpu()
+        )
+    return torch.cat(found)
+
+
 def solved(lanes: Lanes, mixes: Sequence[Mix], task: Task, items: Sequence[Item]) -> np.ndarray:
     """Return the mean score of the greedy answers to `items` under each mix [mix]."""
     sampling = Sampling(temperature=0.0, max_tokens=task.max_tokens, stop=task.stop)

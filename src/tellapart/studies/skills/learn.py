@@ -41,7 +41,7 @@ class Learned(NamedTuple):
     """The change, how many numbers it has, and one mapping a step: loss, reward, kl, keep_kl (nats a token)."""
 
     weights: Weights
-    count: int
+    numbers: int
     log: list[dict[str, float]]
 
 

@@ -11,7 +11,6 @@ from rich.console import Console
 from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Sampling
-from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.finding import without_nan
@@ -137,8 +136,10 @@ def _print(told: dict[str, Any]) -> None:
     console = Console()
     for name, value in told.items():
         if isinstance(value, dict) and "low" in value:
-            one = Estimate(**{key: float("nan") if x is None else x for key, x in value.items()})
-            text = f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}] n = {one.n}"
+            middle, low, high = (
+                float("nan") if value[k] is None else value[k] for k in ("value", "low", "high")
+            )
+            text = f"{middle:.3f} [{low:.3f}, {high:.3f}] n = {value['n']}"
         else:
             text = f"{value:.3g}" if isinstance(value, float) else str(value)
         console.print(f"{name:20} {text}", markup=False, highlight=False, soft_wrap=True)

@@ -138,7 +138,7 @@ def _alone(name: str) -> Mix:
 
 def costs(trained: Mapping[str, Trained]) -> dict[str, Cost]:
     """Return what each change weighs."""
-    return {name: Cost(one.count, one.size, one.seconds) for name, one in trained.items()}
+    return {name: Cost(one.numbers, one.size, one.seconds) for name, one in trained.items()}
 
 
 def _tables(experts: Mapping[str, Trained]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Trained(NamedTuple):
     """A change for one skill: what it weighs, and how its training went."""
 
     weights: Weights
-    count: int
+    numbers: int
     size: int
     seconds: float
     log: list[dict[str, float]]
@@ -152,9 +152,9 @@ def _write(
     path = place_of(folder, skill.name)
     told = provenance_of(spec, skill, change, rate)
     write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), told))
-    facts = {"count": learned.count, "seconds": seconds, "log": learned.log}
+    facts = {"count": learned.numbers, "seconds": seconds, "log": learned.log}
     folder.write_artifact(f"expert-{skill.name}", facts)
-    return Trained(learned.weights, learned.count, path.stat().st_size, seconds, learned.log)
+    return Trained(learned.weights, learned.numbers, path.stat().st_size, seconds, learned.log)
 
 
 def train_lora(
@@ -176,9 +176,9 @@ def train_lora(
     data, seconds = learned.weights.as_bytes(), time.perf_counter() - start
     file = f"lora-{learned.weights.digest}.safetensors"
     folder.write_bytes(file, data)
-    told = {"file": file, "digest": learned.weights.digest, "count": learned.count, "seconds": seconds}
+    told = {"file": file, "digest": learned.weights.digest, "count": learned.numbers, "seconds": seconds}
     folder.write_artifact(facts, {**told, "log": learned.log})
-    return Trained(learned.weights, learned.count, len(data), seconds, learned.log)
+    return Trained(learned.weights, learned.numbers, len(data), seconds, learned.log)
 
 
 def practice(spec: SkillsSpec, skill: Skill) -> Practice:
