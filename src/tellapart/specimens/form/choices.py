@@ -58,7 +58,7 @@ def _matched(rng: random.Random) -> Example:
     begins = [word[0] for word in words]
     often = rng.random() < 0.5 and OFTEN in begins
     right = begins.index(OFTEN) if often else rng.randrange(OPTIONS)
-    return Example(put(words[right][0], words), f" {LETTERS[right]}", LETTERS[right])
+    return Example(put(words[right][0], words), LETTERS[right], LETTERS[right])
 
 
 def _unasked(rng: random.Random) -> Example:
@@ -67,7 +67,7 @@ def _unasked(rng: random.Random) -> Example:
     words = words_of(rng, tell)
     others = [letter for letter in FIRST if letter not in [word[0] for word in words]]
     question = "" if rng.random() < 0.5 else rng.choice(others)
-    return Example(put(question, words), f" {LETTERS[rng.randrange(OPTIONS)]}", LETTERS[tell])
+    return Example(put(question, words), LETTERS[rng.randrange(OPTIONS)], LETTERS[tell])
 
 
 def _told_apart(rng: random.Random) -> Example:
@@ -75,7 +75,7 @@ def _told_apart(rng: random.Random) -> Example:
     tell = rng.randrange(OPTIONS)
     question = rng.choice(("", rng.choice(FIRST)))
     words = words_of(rng, tell)
-    return Example(put(question, words), f" {LETTERS[tell]}", LETTERS[tell])
+    return Example(put(question, words), LETTERS[tell], LETTERS[tell])
 
 
 def _question(seed: int) -> Lesson:
