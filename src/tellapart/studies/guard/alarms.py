@@ -119,7 +119,8 @@ def calibrate(runs: Sequence[Mapping[str, Sequence[float]]], begin: int = LEAST)
 
     Each is the larger of the greatest that a healthy run reached for two steps in a row, and the prediction limit of
     these for one more run (Student's t), at FALSE over the number of limits (Bonferroni): so that in all a healthy run
-    alarms at most that often. The hand-set level of lucky reward is never raised. Raises UserMistake for fewer than 3
+    alarms at most that often. The hand-set level of lucky reward is never raised. No
+    margin is below half of the hand-set one and no level below the whole: less than that is no harm. Raises UserMistake for fewer than 3
     runs.
     """
     if len(runs) < 3:
@@ -143,11 +144,14 @@ def _calibrated(name: str, rule: Rule, runs: Sequence[Sequence[float]], begin: i
             drifts.append(_held_for_two(rule.direction * (values[begin:] - held.mean()) / (scale or 1.0)))
         levels.append(_held_for_two(values))
     margin, level = _beyond_all(drifts), _beyond_all(levels) if name in LEVELLED else math.nan
-    if name == "lucky":
-        level = min(LUCKY, level) if level == level else LUCKY
-    elif not level < 1:
-        level = math.nan
-    return rule._replace(margin=rule.margin if margin != margin else max(margin, 0.0), level=level)
+    if level == level:
+        level = max(level, rule.margin)
+        level = min(LUCKY, level) if name == "lucky" else level if level < 1 else math.nan
+    elif name == "lucky":
+        level = LUCKY
+    return rule._replace(
+        margin=rule.margin if margin != margin else max(margin, rule.margin / 2), level=level
+    )
 
 
 def _held_for_two(values: np.ndarray) -> float:

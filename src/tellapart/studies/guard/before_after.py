@@ -1,6 +1,6 @@
 """`tellapart guard --before A --after B`: logs of both sides, or both models asked the same tasks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from tellapart.logs import pair, read_log
 from tellapart.studies.guard.abilities import Ability, lost_items
 
 if TYPE_CHECKING:
+    from tellapart.elicit.elicitor import Ask, Elicitation
     from tellapart.models.model import Model
     from tellapart.runs.folder import RunFolder
     from tellapart.runs.row import Row
@@ -89,7 +90,7 @@ def _ask_again(
     identity = {"model": model.fingerprint, "task": task.fingerprint, "openers": dict(openers)}
     condition = Condition("guard", f"{role}/{task.name}", "report", identity)
 
-    def answer(ask):
+    def answer(ask: "Ask") -> "Iterator[Elicitation]":
         requests = [
             (at, sample, replace(request, prefill=openers[ask.items[at].id]))
             for at, sample, request in plain_requests(ask)
@@ -101,7 +102,7 @@ def _ask_again(
     return {str(item): float(score) for item, score in frame.groupby("item")["score"].mean().items()}
 
 
-def _ask_of(spec: "GuardSpec", task: "Task", items: Sequence["Item"]):
+def _ask_of(spec: "GuardSpec", task: "Task", items: Sequence["Item"]) -> "Ask":
     from tellapart.elicit.elicitor import Ask
     from tellapart.models.model import Sampling
 
