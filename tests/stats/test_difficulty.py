@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from tellapart.errors import UserMistake
+from tellapart.stats import difficulty
 from tellapart.stats.advantages import binary_advantages, grpo_advantages
 from tellapart.stats.difficulty import (
     DROP,
     HOLD,
     KEEP,
+    Bands,
     Prior,
     decide,
     fitted_prior,
@@ -120,3 +122,26 @@ def test_advantages_at_c_of_g():
         assert told[-1] == pytest.approx(closed.failure)
     assert not grpo_advantages([0] * 16).any()
     assert not grpo_advantages([1] * 16).any()
+
+
+def test_rollouts_are_asked_for_as_exhaustive_planning_would():
+    """Over every course of 6 rollouts: the best plan's value is compared without tables."""
+    prior, bands, horizon, price = Prior(0.7, 1.3), Bands(0.3, 0.8), 6, 0.02
+
+    def chances(n, c):
+        return foreseen([n], [c], horizon, prior, bands)[0]
+
+    def best(n, c):
+        stop = chances(n, c).max()
+        if n == horizon:
+            return stop, False
+        up = (prior.a + c) / (prior.a + prior.b + n)
+        on = up * best(n + 1, c + 1)[0] + (1 - up) * best(n + 1, c)[0] - price
+        return max(stop, on), on > stop + 1e-12
+
+    outlook = difficulty._outlook(prior, horizon, bands)
+    worth = difficulty._worth_asking(outlook, prior, price)
+    states = [(n, c) for n in range(horizon + 1) for c in range(n + 1)]
+    assert [outlook[n, c] for n, c in states] == [pytest.approx(chances(n, c)) for n, c in states]
+    assert [bool(worth[n, c]) for n, c in states] == [best(n, c)[1] for n, c in states]
+    assert 0 < sum(best(n, c)[1] for n, c in states) < len(states) - horizon - 1

@@ -119,9 +119,8 @@ def calibrate(runs: Sequence[Mapping[str, Sequence[float]]], begin: int = LEAST)
 
     Each is the larger of the greatest that a healthy run reached for two steps in a row, and the prediction limit of
     these for one more run (Student's t), at FALSE over the number of limits (Bonferroni): so that in all a healthy run
-    alarms at most that often. The hand-set level of lucky reward is never raised. No
-    margin is below half of the hand-set one and no level below the whole: less than that is no harm. Raises UserMistake for fewer than 3
-    runs.
+    alarms at most that often. The hand-set level of lucky reward is never raised. No margin is below half of the
+    hand-set one and no level below the whole: less than that is no harm. Raises UserMistake for fewer than 3 runs.
     """
     if len(runs) < 3:
         raise UserMistake(f"{len(runs)} healthy runs given: limits need 3 or more, and are wide below 10")
