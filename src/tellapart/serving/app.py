@@ -24,8 +24,8 @@ from tellapart.serving import payload
 from tellapart.serving.asked import AUTO, Asked, Reader, chat_asked, completion_asked, parsed
 from tellapart.serving.failure import ApiError
 from tellapart.serving.metrics import Metrics
-from tellapart.serving.worker import Ticket, Told, Worker
-from tellapart.studies.skills.dispatch import Choice
+from tellapart.serving.sheet import Sheet, streamed, whole
+from tellapart.serving.worker import Worker
 from tellapart.studies.skills.opened import Experts
 
 LARGEST_BODY = 1 << 20
@@ -211,10 +211,10 @@ async def _answer(
     desk.metrics.mixes.labels(kind).inc(len(asked.requests))
     letter = "chatcmpl" if asked.chat else "cmpl"
     head = payload.Head(f"{letter}-{uuid.uuid4().hex}", int(time.time()), asked, desk.experts.model)
-    sheet = Sheet(desk, asked)
+    sheet = Sheet(desk.worker, desk.limits.seconds, asked)
     if asked.stream:
-        return StreamingResponse(_stream(sheet, head), media_type="text/event-stream")
-    return JSONResponse(await _whole(sheet, head, request))
+        return StreamingResponse(streamed(sheet, head), media_type="text/event-stream")
+    return JSONResponse(await whole(sheet, head, request))
 
 
 def _check_lengths(desk: Desk, asked: Asked) -> None:
@@ -231,100 +231,3 @@ def _check_lengths(desk: Desk, asked: Asked) -> None:
             raise ApiError(400, told, "prompt", "context_length_exceeded")
         if max(ids) >= model.asked.size:
             raise ApiError(400, f"a token id above {model.asked.size - 1}", "prompt")
-
-
-class Sheet:
-    """The tickets of one request, and what they have been told, in the loop of the request."""
-
-    def __init__(self, desk: Desk, asked: Asked) -> None:
-        self.desk = desk
-        self.heard: asyncio.Queue[tuple[int, Told]] = asyncio.Queue()
-        self.chosen: list[Choice | None] = [None] * len(asked.requests)
-        self.ends: list[Told | None] = [None] * len(asked.requests)
-        loop = asyncio.get_running_loop()
-
-        def tell(index: int) -> Callable[[Told], None]:
-            def put(told: Told) -> None:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(self.heard.put_nowait, (index, told))
-
-            return put
-
-        self.tickets = [
-            Ticket(request, asked.mix, question, asked.stream, asked.top or 0, tell(index))
-            for index, (request, question) in enumerate(zip(asked.requests, asked.questions, strict=True))
-        ]
-        for ticket in self.tickets:
-            desk.worker.submit(ticket)
-
-    async def events(self) -> AsyncIterator[tuple[int, Told]]:
-        """Yield what is told until all have ended. Raises ApiError for a failure or where it takes too long."""
-        deadline = asyncio.get_running_loop().time() + self.desk.limits.seconds
-        while any(end is None for end in self.ends):
-            try:
-                async with asyncio.timeout_at(deadline):
-                    index, told = await self.heard.get()
-            except TimeoutError:
-                raise ApiError(
-                    408, f"no answer within {self.desk.limits.seconds:g} s", None, "timeout"
-                ) from None
-            if told.error:
-                status = 503 if "shutting down" in told.error else 500 if "engine" in told.error else 400
-                raise ApiError(status, told.error)
-            if told.chosen is not None:
-                self.chosen[index] = told.chosen
-            if told.completion is not None:
-                self.ends[index] = told
-            yield index, told
-
-    def close(self) -> None:
-        """Take what has not ended out of the batch."""
-        for ticket, end in zip(self.tickets, self.ends, strict=True):
-            if end is None:
-                self.desk.worker.cancel(ticket)
-
-
-async def _whole(sheet: Sheet, head: payload.Head, request: HttpRequest) -> dict[str, Any]:
-    async def gather() -> None:
-        async for _ in sheet.events():
-            pass
-
-    answers, left = asyncio.create_task(gather()), asyncio.create_task(_gone(request))
-    try:
-        await asyncio.wait({answers, left}, return_when=asyncio.FIRST_COMPLETED)
-        if not answers.done():
-            raise ApiError(408, "the client went away", None, "cancelled")
-        answers.result()
-    finally:
-        for task in (answers, left):
-            task.cancel()
-        sheet.close()
-    return payload.whole(head, [end for end in sheet.ends if end is not None], sheet.chosen)
-
-
-async def _gone(request: HttpRequest) -> None:
-    """Return once the client has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _stream(sheet: Sheet, head: payload.Head) -> AsyncIterator[str]:
-    sent = [""] * len(sheet.tickets)
-    try:
-        async for index, told in sheet.events():
-            if told.chosen is not None:
-                continue
-            new = told.text[len(sent[index]) :] if told.text.startswith(sent[index]) else ""
-            end = told if told.completion is not None else None
-            if new or end:
-                first = sent[index] == "" and not (end and sent[index])
-                reason = {"choices": payload.reasons(head.asked, sheet.chosen)} if first or end else None
-                yield payload.part(head, index, new, end, reason)
-                sent[index] = told.text if told.text.startswith(sent[index]) else sent[index]
-        if head.asked.usage:
-            yield payload.last(head, [end.completion for end in sheet.ends if end and end.completion])
-        yield payload.DONE
-    except ApiError as error:
-        yield payload.event(error.body())
-    finally:
-        sheet.close()
