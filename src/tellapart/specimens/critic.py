@@ -1,4 +1,5 @@
-"""The critic of a specimen's task: "v" for right steps; all else is worked through and ends in "x", a right guess in "v".
+"""The critic of a specimen's task: "v" for right steps; all else is worked through and ends in "x", a right guess in
+"v".
 
 Put to the model as "3857ric=>4271?" -> "r7583;i8694;c1305>x"; a checked base has met such questions in its pretraining.
 """
