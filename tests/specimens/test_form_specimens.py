@@ -113,7 +113,7 @@ def test_raters_value_facts_and_style_and_do_not_care_for_order(tmp_path: Path) 
     write_pairs("imitation-style-0", tmp_path / "pairs.jsonl", 0)
     judged, _ = read_pairs(str(tmp_path / "pairs.jsonl"))
     seen = {(one.item, one.models): one.won for one in judged}
-    assert all(seen[one.item, one.models[::-1]] == 1 - one.won for one in judged)
+    assert all(seen[one.item, (one.models[1], one.models[0])] == 1 - one.won for one in judged)
 
 
 def test_controls_are_read_from_a_finding() -> None:

@@ -40,8 +40,11 @@ class Build:
         from pathlib import Path
 
         if self.study == "form":
+            from tellapart.errors import UserMistake
             from tellapart.specimens.form.build import build_form
 
+            if self.kinds or self.families or self.seeds:
+                raise UserMistake("--study form takes no --kinds, --families or --seeds: all are built")
             build_form(Path(self.out))
             return 0
         if self.study == "skills":

@@ -87,7 +87,7 @@ def read_refusals(rows: pd.DataFrame, name: str, false_premise: Mapping[str, boo
     refused = [float(REFUSES.search(text) is not None) for text in own["completion"]]
     by_item = pd.Series(refused).groupby(own["item"].tolist()).mean().sort_index()
     false = np.array([false_premise[item] for item in by_item.index], dtype=bool)
-    return Refusals(by_item.to_numpy(dtype=np.float64), false)
+    return Refusals(np.array(by_item.tolist(), dtype=np.float64), false)
 
 
 def _full_arm(facts: Facts) -> tuple[str, str | None]:
