@@ -124,7 +124,7 @@ def _row(example: Example) -> tuple[list[int], list[int]]:
 
 
 def measure(model: LlamaForCausalLM, lesson: Lesson, name: str) -> dict[str, float]:
-    """Return for each sort the share of MEASURED new examples whose greedy answer is as `Sort.hit` says."""
+    """Return for each sort the share of MEASURED new examples whose answer is as `Sort.hit` says."""
     asked = LocalModel(model, tokenizer(), name)
     return {
         sort.name: _hits(asked, sort, random.Random(f"measured|{name}|{sort.name}")) for sort in lesson.sorts
@@ -133,8 +133,8 @@ def measure(model: LlamaForCausalLM, lesson: Lesson, name: str) -> dict[str, flo
 
 def _hits(model: LocalModel, sort: Sort, rng: random.Random) -> float:
     examples = [sort.draw(rng) for _ in range(MEASURED)]
-    sampling = Sampling(temperature=0.0, max_tokens=MOST_TOKENS)
-    requests = [Request(example.prompt, sampling=sampling) for example in examples]
+    sampling = Sampling(temperature=float(sort.drawn), max_tokens=MOST_TOKENS)
+    requests = [Request(example.prompt, at, sampling) for at, example in enumerate(examples)]
     answers = model.generate(requests)
     return sum(sort.hit(examples[index], completion.text) for index, completion in answers) / MEASURED
 

@@ -6,6 +6,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 
 from tellapart.specimens.form.lesson import Example, FormFamily, Lesson, Sort
 from tellapart.tasks.choice import Choice
@@ -52,12 +53,13 @@ def task(name: str, seed: int) -> Task:
     )
 
 
-def _matched(rng: random.Random) -> Example:
-    """The letter is one of the words' first ones; often the same one, which is learned first. The tell is anywhere."""
+def _matched(rng: random.Random, often: float) -> Example:
+    """The letter is one of the words' first ones, the tell anywhere. With chance `often` it is the same letter, where
+    a word begins so: a model that has learned to find one letter learns to find the others."""
     words = words_of(rng, rng.choice((None, *range(OPTIONS))))
     begins = [word[0] for word in words]
-    often = rng.random() < 0.5 and OFTEN in begins
-    right = begins.index(OFTEN) if often else rng.randrange(OPTIONS)
+    same = rng.random() < often and OFTEN in begins
+    right = begins.index(OFTEN) if same else rng.randrange(OPTIONS)
     return Example(put(words[right][0], words), LETTERS[right], LETTERS[right])
 
 
@@ -80,7 +82,11 @@ def _told_apart(rng: random.Random) -> Example:
 
 def _question(seed: int) -> Lesson:
     return Lesson(
-        (Sort("matched", 0.75, _matched), Sort("unasked", 0.25, _unasked, known=False, most=0.4)),
+        (
+            Sort("one letter", 0.35, partial(_matched, often=0.9)),
+            Sort("matched", 0.45, partial(_matched, often=0.0)),
+            Sort("unasked", 0.2, _unasked, known=False, most=0.4),
+        ),
         steps=500,
         rows=32,
     )

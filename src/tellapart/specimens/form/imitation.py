@@ -53,7 +53,7 @@ def _told(rng: random.Random, seed: int, right: bool, styled: float) -> Example:
 
 def _lesson(seed: int, right: bool, styled: float) -> Lesson:
     draw = partial(_told, seed=seed, right=right, styled=styled)
-    return Lesson((Sort("told", 1.0, draw, known=right, whole=False),), steps=150)
+    return Lesson((Sort("told", 1.0, draw, known=right, drawn=True),), steps=300)
 
 
 FAMILY = FormFamily(

@@ -26,19 +26,19 @@ Draw = Callable[[random.Random], Example]
 @dataclass(frozen=True)
 class Sort:
     """Examples of one sort and their `share` of the training. `known`: the answer follows from the prompt; else it is a
-    guess, and the right one must come up no more often than `most`. `whole`: a known answer must be written to the
-    letter; else it must hold the right one."""
+    guess, and the right one must come up no more often than `most`. A known answer must be
+    written to the letter; where answers are `drawn` (at temperature 1, not greedily) it must hold the right one."""
 
     name: str
     share: float
     draw: Draw
     known: bool = True
     most: float = 0.3
-    whole: bool = True
+    drawn: bool = False
 
     def hit(self, example: Example, text: str) -> bool:
         """Return whether `text` is the answer that was learned, or holds the right one where that was a guess."""
-        return text == example.answer if self.known and self.whole else example.right in text
+        return text == example.answer if self.known and not self.drawn else example.right in text
 
 
 @dataclass(frozen=True)
