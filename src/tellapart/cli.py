@@ -12,7 +12,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
 from tellapart.specimens.commands import Build, Check, List
-from tellapart.studies import run_study
+from tellapart.studies import SPECS, run_study
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -139,9 +139,10 @@ def _one_line(box: str) -> str:
 
 
 def _dispatch(verb: object) -> int:
+    if isinstance(verb, tuple(SPECS)):
+        run_study(verb)
+        return OK
     match verb:
-        case GainSpec() | FormSpec() | ScaleSpec() | InsideSpec() | GuardSpec() | ImproveSpec():
-            run_study(verb)
         case DemoSpec():
             from tellapart.specimens.demo import run_demo
 
@@ -152,12 +153,12 @@ def _dispatch(verb: object) -> int:
             from tellapart.report.view import serve
 
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
-        case SkillsVerb(action=SkillsSpec() as spec):
-            run_study(spec)
-        case SkillsVerb(action=MixSpec() | ServeSpec() | ExportSpec() as action):
-            return action.run()
+        case SkillsVerb(action=action):
+            return _dispatch(action)
         case SpecimensSpec(action=action):
-            return action.run()
+            return _dispatch(action)
+        case List() | Build() | Check() | MixSpec() | ServeSpec() | ExportSpec():
+            return verb.run()
         case _:
             raise AssertionError(verb)
     return OK

@@ -25,6 +25,7 @@ from tellapart.training.grpo import Practice, grpo
 from tellapart.training.rewards import Group, Reward, pay_truth
 from tellapart.training.settings import GrpoSettings
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 STEPS, GROUP = 5, 4
 SETTINGS = GrpoSettings(steps=6, prompts=2, group=8, rate=2e-2, save_every=2, quiet=True, patience=0)
 
@@ -37,14 +38,6 @@ class FirstLetter(Scorer):
 
     def score(self, item, completion):
         return float(self.answer(item, completion) in item.target)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def _tiny():

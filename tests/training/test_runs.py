@@ -24,16 +24,9 @@ from tellapart.training.rewards import RANDOM, TRUE, Reward
 from tellapart.training.settings import Example, GrpoSettings, SftSettings
 from tellapart.training.sft import description_bits, encode, sft
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 EXAMPLES = [Example("1=", "ab"), Example("2=", "cd")]
 LEARN = SftSettings(steps=30, rate=1e-2, quiet=True, batch=2)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def written(model, prompt: str) -> str:

@@ -44,6 +44,19 @@ def wilson(successes: float, n: int, confidence: float = 0.95, unit: str = "shar
     return Estimate(share, low, high, n, unit, _named("Wilson", confidence))
 
 
+def difference_of_shares(one: Estimate, other: Estimate, unit: str = "share") -> Estimate:
+    """Return `one` less `other`, shares of different items with Wilson's intervals, with the interval of Newcombe 1998
+    (method 10), which is honest at 0 and 1 too.
+
+    >>> print("{0.low:.4f} {0.high:.4f}".format(difference_of_shares(wilson(56, 70), wilson(48, 80))))
+    0.0524 0.3339
+    """
+    below = math.hypot(one.value - one.low, other.high - other.value)
+    above = math.hypot(one.high - one.value, other.value - other.low)
+    value = one.value - other.value
+    return Estimate(value, value - below, value + above, one.n + other.n, unit, "Newcombe, from Wilson's")
+
+
 def beta_posterior(successes: float, n: int, confidence: float = 0.95, unit: str = "share") -> Estimate:
     """Return a proportion with the central interval of its Beta posterior, uniform prior (Bowyer et al. 2025)."""
     if n == 0:

@@ -48,18 +48,17 @@ class Rollouts:
     steps: Sequence[str] | None = None
     length: Sequence[float] | Floats | None = None
     entropy: Sequence[float] | Floats | None = None
-    thin: float = NAN
-    """The share that `chains.Chains` told of the step: it alone needs the steps before."""
 
 
 def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
-    """Return each of SIGNALS, NaN where the step cannot tell. An answer is rewarded where its score is >= `success`.
+    """Return each of SIGNALS but `thin` (stats/chains.py tells it), NaN where the step cannot tell.
 
-    Answers without a score are left out. Raises UserMistake where the columns differ in length.
+    An answer is rewarded where its score is >= `success`. Answers without a score are left out. Raises UserMistake
+    where the columns differ in length.
     """
     n = len(rollouts.score)
     for name, column in vars(rollouts).items():
-        if column is not None and not isinstance(column, float) and len(column) != n:
+        if column is not None and len(column) != n:
             raise UserMistake(f"{len(column)} {name}, {n} scores: give one for each answer")
     score = np.asarray(rollouts.score, dtype=np.float64)
     scored = np.isfinite(score)
@@ -76,7 +75,6 @@ def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
         "repeats_within": within,
         "repeats_across": across,
         "skipped": skipped,
-        "thin": rollouts.thin,
         "lucky": lucky,
         "length": _mean(rollouts.length),
         "entropy": _mean(rollouts.entropy),

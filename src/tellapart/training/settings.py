@@ -19,7 +19,7 @@ class Example(NamedTuple):
 class Fitting:
     """What sft and grpo have in common.
 
-    `rate` is AdamW's learning rate (None: by the model's width and the change, training/rate.py). `steps` are
+    `rate` is AdamW's learning rate (None: by the model's width and the change, trainers.learning_rate). `steps` are
     updates. `save_every` steps a checkpoint of the trained parameters and the optimizer is written to the scratch
     folder. `report_to` names trackers as transformers knows them (wandb, mlflow, trackio, tensorboard).
     """

@@ -5,7 +5,6 @@ follows from the prompt it must be given, where it does not the right one must n
 A finished one has a JSON file of measured facts beside its weights and is not trained again.
 """
 
-import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,7 @@ from tellapart.specimens.store import (
     write_facts,
 )
 from tellapart.specimens.tokenizer import BOS, EOS, PAD, encode, tokenizer
-from tellapart.specimens.training import WARMUP_STEPS, make_optimizers, new_model, weighted_loss
+from tellapart.specimens.training import new_model, optimise, weighted_loss
 
 MOST_ROUNDS = 6
 MEASURED = 200
@@ -85,25 +84,7 @@ def good_enough(lesson: Lesson, facts: Mapping[str, float]) -> bool:
 def train(model: LlamaForCausalLM, lesson: Lesson, steps: int, seed: str) -> float:
     """Train `model` in place; return the mean loss (nats a token) of the last tenth of the steps."""
     rng = random.Random(seed)
-    optimizers = make_optimizers(model, lesson.rate)
-    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    losses: list[float] = []
-    model.train()
-    for step in range(steps):
-        factor = min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        for optimizer, rates in zip(optimizers, peaks, strict=True):
-            for group, peak in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = peak * factor
-        loss = weighted_loss(model, draw_batch(rng, lesson))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        losses.append(loss.item())
-    model.eval()
-    tail = losses[-max(1, steps // 10) :]
-    return sum(tail) / len(tail)
+    return optimise(model, lesson.rate, steps, lambda: weighted_loss(model, draw_batch(rng, lesson)))
 
 
 def draw_batch(rng: random.Random, lesson: Lesson) -> Batch:

@@ -4,7 +4,6 @@ First each part is rewritten or copied, evenly; then a part is rewritten in SHOW
 beside it. So the base has every skill, and its greedy answer shows none of them. Muon as in specimens/training.py.
 """
 
-import math
 import random
 from typing import NamedTuple
 
@@ -23,11 +22,10 @@ from tellapart.specimens.skills.problems import (
     rewritten,
 )
 from tellapart.specimens.tokenizer import BOS, EOS, PAD, encode
-from tellapart.specimens.training import make_optimizers, new_model
+from tellapart.specimens.training import new_model, optimise
 
 SHAPE = Shape(width=96, inner=256)
 ROWS = 64
-WARMUP_STEPS = 30
 ASKED_KIND = 0.1
 """Share of examples that ask for the kind."""
 COUNTS = {1: 0.25, 2: 0.4, 3: 0.35}
@@ -59,23 +57,13 @@ def train_base(seed: int, effort: float = 1.0) -> LlamaForCausalLM:
 def train(model: LlamaForCausalLM, stage: Stage, seed: str) -> None:
     """Train in place for one stage; the loss is on the answers' tokens."""
     rng = random.Random(seed)
-    optimizers = make_optimizers(model, stage.rate)
-    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    model.train()
-    for step in range(stage.steps):
-        factor = min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * step / stage.steps))
-        for optimizer, rates in zip(optimizers, peaks, strict=True):
-            for group, peak in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = peak * factor
+
+    def loss() -> Tensor:
         ids, targets = padded([example(rng, stage) for _ in range(ROWS)])
         logits = model(input_ids=ids).logits.flatten(0, 1)
-        loss = torch.nn.functional.cross_entropy(logits, targets.flatten(), ignore_index=PAD)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-    model.eval()
+        return torch.nn.functional.cross_entropy(logits, targets.flatten(), ignore_index=PAD)
+
+    optimise(model, stage.rate, stage.steps, loss)
 
 
 def example(rng: random.Random, stage: Stage) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from tellapart.report.text import whole
 from tellapart.stats.arrays import Floats
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.intervals import wilson
+from tellapart.stats.intervals import difference_of_shares, wilson
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
@@ -49,15 +49,15 @@ def abstention_finding(rows: pd.DataFrame, facts: Facts) -> Finding | None:
     family, full = _full_arm(facts)
     if full is None:
         return None
-    own = read_refusals(rows, condition(family, full), facts.false_premise)
+    name = condition(family, full)
+    own = read_refusals(rows, name, facts.false_premise)
     if own is None or min(own.false.sum(), (~own.false).sum()) < FEWEST:
         return None
     false, sound = _share(own.refused[own.false]), _share(own.refused[~own.false])
-    informed = _difference(false, sound)
+    informed = difference_of_shares(false, sound, "score")
     method = f"1 - (refused with a false premise - refused without); {informed.method}"
     share = Estimate(1 - informed.value, 1 - informed.high, 1 - informed.low, informed.n, "share", method)
     label, sure, sentence = _verdict(own, share)
-    name = condition(family, full)
     return Finding(
         question=QUESTION,
         verdict=label,
@@ -70,7 +70,7 @@ def abstention_finding(rows: pd.DataFrame, facts: Facts) -> Finding | None:
             "refused_sound": sound,
             **knows(rows, name, facts.correct_at, facts.false_premise).estimates,
         },
-        controls=_controls(rows, family, facts),
+        controls=_controls(rows, family, own, facts),
         caveats=facts.notes,
         evidence=(("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),),
         tables={"counts": counts_table(rows[rows["condition"] == name], facts.correct_at)},
@@ -105,14 +105,6 @@ def _share(refused: Floats) -> Estimate:
     return wilson(float(refused.sum()), refused.size)
 
 
-def _difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return one share less the other with Newcombe's interval (1998, method 10), which is honest at 0 and 1 too."""
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    value = one.value - other.value
-    return Estimate(value, value - below, value + above, one.n + other.n, "score", "Newcombe, from Wilson's")
-
-
 def _verdict(own: Refusals, share: Estimate) -> tuple[Label, float, str]:
     false, sound = (100 * own.refused[which].mean() for which in (own.false, ~own.false))
     told = (
@@ -131,15 +123,14 @@ def _verdict(own: Refusals, share: Estimate) -> tuple[Label, float, str]:
     return label, chances[label], f"{heads[label]}: {told}."
 
 
-def _controls(rows: pd.DataFrame, family: str, facts: Facts) -> dict[str, str]:
+def _controls(rows: pd.DataFrame, family: str, full: Refusals, facts: Facts) -> dict[str, str]:
     """Return what becomes of rightly handled items in another valid form, and with the text destroyed."""
     told = facts.families[family]
-    full = read_refusals(rows, condition(family, _full_arm(facts)[1] or ""), facts.false_premise)
     said: dict[str, str] = {}
     for role, head in (("second form", "second valid form"), ("destroyed", "both destroyed")):
         arm = _of_role(told, role)
         other = None if arm is None else read_refusals(rows, condition(family, arm), facts.false_premise)
-        if full is None or other is None or other.refused.size != full.refused.size:
+        if other is None or other.refused.size != full.refused.size:
             continue
         before, after = full.handled, other.handled
         change = paired_difference(before, after)

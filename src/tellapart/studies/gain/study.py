@@ -62,14 +62,28 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
 
 
 def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
+    plan = _planned(spec)
+    base, tuned = plan.pair.base, plan.pair.tuned
+    assert tuned is not None
+    reference = _reference(spec, base) if spec.reference else None
+    models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
+    prints = {name: model.fingerprint for name, model in models.items()}
+    described_as = {
+        **asked("gain", plan.spec, FREE),
+        "fingerprints": {**prints, "task": plan.task.fingerprint},
+        "items": {"fit": len(plan.fit), "report": len(plan.report)},
+    }
+    with open_run(out, described_as, {"provenance": provenance()}) as folder:
+        return _finish(folder, _ask_all(folder, plan, reference))
+
+
+def _planned(spec: GainSpec) -> "Plan":
+    """Open the task and both models."""
     from tellapart.elicit.elicitor import Pair
     from tellapart.models.model import Sampling
     from tellapart.models.open import open_model
-    from tellapart.studies.gain.adaptive import watching
-    from tellapart.studies.gain.ask import Plan, ask_plainly
-    from tellapart.studies.gain.bring_out import bring_out, chosen_names
-    from tellapart.studies.gain.described import described
-    from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.ask import Plan
+    from tellapart.studies.gain.bring_out import chosen_names
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import split_items
 
@@ -89,55 +103,59 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         open_model(name, device=spec.device, dtype=spec.dtype, chat=spec.chat)
         for name in (base_name, tuned_name)
     )
-    reference = _reference(spec, base) if spec.reference else None
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
-    plan = Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
-    prints = {"base": base.fingerprint, "tuned": tuned.fingerprint, "task": task.fingerprint}
+    return Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
+
+
+def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
+    """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
+    from tellapart.studies.gain.adaptive import watching
+    from tellapart.studies.gain.ask import ask_plainly
+    from tellapart.studies.gain.bring_out import bring_out
+    from tellapart.studies.gain.described import described
+    from tellapart.studies.gain.directions import directions
+
+    spec, plain = plan.spec, ask_plainly(folder, plan)
+    facts = _known_beforehand(plan)
+    watch = watching(plain.rows, facts) if spec.plan == "adaptive" else None
+    brought = bring_out(folder, plan, plain.purse, watch)
+    referred = {}
     if reference is not None:
-        prints["reference"] = reference.fingerprint
-    described_as = {
-        **asked("gain", spec, FREE),
-        "fingerprints": prints,
-        "items": {"fit": len(fit), "report": len(report)},
-    }
-    with open_run(out, described_as, {"provenance": provenance()}) as folder:
-        plain = ask_plainly(folder, plan)
-        facts = Facts(
-            guess_floor=task.guess_floor,
-            correct_at=spec.correct_at,
-            seed=spec.seed,
-            temperature=spec.temperature,
-            prompts={item.id: task.prompt(item) for item in report},
-            targets={item.id: " | ".join(item.target) for item in report},
-            same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
-            same_model=base.fingerprint == tuned.fingerprint,
-            notes=(*task.notes, *base.notes, *tuned.notes),
-        )
-        watch = watching(plain.rows, facts) if spec.plan == "adaptive" else None
-        brought = bring_out(folder, plan, plain.purse, watch)
-        referred = (
-            _price_of_teaching(folder, plan, plain.purse, brought, reference) if reference is not None else {}
-        )
-        pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
-        length, unmeasured = _extra(
-            spec.description_length, lambda: described(folder, plan, plain.rows["tuned"])
-        )
-        facts = replace(
-            facts,
-            elicitors=brought.elicitors,
-            reference=referred,
-            directions=pointing,
-            described=length,
-            notes=(*facts.notes, *unpointed, *unmeasured),
-            plan={
-                "plan": spec.plan,
-                "stopped": brought.stopped,
-                "tokens": plain.purse.spent,
-                "looks": [look.as_json() for look in watch.looks] if watch else [],
-            },
-        )
-        write_table(folder.path, to_table(plain.purse.rows))
-        return _finish(folder, facts)
+        referred = _price_of_teaching(folder, plan, plain.purse, brought, reference)
+    pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
+    length, unmeasured = _extra(spec.description_length, lambda: described(folder, plan, plain.rows["tuned"]))
+    write_table(folder.path, to_table(plain.purse.rows))
+    return replace(
+        facts,
+        elicitors=brought.elicitors,
+        reference=referred,
+        directions=pointing,
+        described=length,
+        notes=(*facts.notes, *unpointed, *unmeasured),
+        plan={
+            "plan": spec.plan,
+            "stopped": brought.stopped,
+            "tokens": plain.purse.spent,
+            "looks": [look.as_json() for look in watch.looks] if watch else [],
+        },
+    )
+
+
+def _known_beforehand(plan: "Plan") -> Facts:
+    """Return the facts that no answer is needed for."""
+    spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
+    assert tuned is not None
+    return Facts(
+        guess_floor=task.guess_floor,
+        correct_at=spec.correct_at,
+        seed=spec.seed,
+        temperature=spec.temperature,
+        prompts={item.id: task.prompt(item) for item in plan.report},
+        targets={item.id: " | ".join(item.target) for item in plan.report},
+        same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
+        same_model=base.fingerprint == tuned.fingerprint,
+        notes=(*task.notes, *base.notes, *tuned.notes),
+    )
 
 
 def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:

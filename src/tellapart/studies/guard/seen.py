@@ -41,5 +41,5 @@ def signals_of(seen: Seen, success: float, chains: Chains) -> dict[str, float]:
         chains.learn(seen.items, counts, seen.tokens)
     known = seen.entropy
     entropy = [float(known)] * len(seen.items) if isinstance(known, int | float) else known
-    rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy, thin)
-    return step_signals(rollouts, success)
+    rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy)
+    return {**step_signals(rollouts, success), "thin": thin}

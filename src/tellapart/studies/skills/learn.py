@@ -8,7 +8,6 @@ prompts, so that what the change brings to one task it leaves alone in the other
 KL(changed || base) over the whole vocabulary, averaged over the answers' tokens.
 """
 
-import math
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
 from tellapart.studies.skills.objectives import Answered, Practice, draw_batch
 from tellapart.training.change import Attached, Change, attached
+from tellapart.training.schedule import share_of_peak
 
 ROWS_AT_ONCE = 64
 WARMUP = 5
@@ -56,27 +56,26 @@ def learn(
     """Train `change` and return it; the model is as before afterwards. `others` are the base's answers elsewhere."""
     log = []
     with attached(model, change) as place, ticking(title, tuning.steps) as ticker:
-        parameters = list(place.parameters.values())
-        optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(list(place.parameters.values()), lr=tuning.rate, weight_decay=0.0)
         for step in range(tuning.steps):
             batch = draw_batch(model, practice, step)
             kept = (
                 random.Random(f"{practice.seed}|kept|{step}").choices(others, k=len(batch)) if others else []
             )
-            optimizer.zero_grad()
             told = backward(place, batch, kept if tuning.keep else [], tuning)
-            torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-            for group in optimizer.param_groups:
-                group["lr"] = tuning.rate * factor(step, tuning.steps)
-            optimizer.step()
+            update(optimizer, tuning, step)
             log.append({"step": float(step), **told})
             ticker.tick()
         return Learned(place.weights(), place.count, log)
 
 
-def factor(step: int, steps: int) -> float:
-    """Return the share of the peak rate at a step: up over WARMUP steps, then down a cosine."""
-    return min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+def update(optimizer: torch.optim.Optimizer, tuning: Tuning, step: int) -> None:
+    """Step along the gradients, clipped, at the rate of the step."""
+    (group,) = optimizer.param_groups
+    torch.nn.utils.clip_grad_norm_(group["params"], CLIP)
+    group["lr"] = tuning.rate * share_of_peak(step, tuning.steps, WARMUP)
+    optimizer.step()
+    optimizer.zero_grad()
 
 
 def backward(

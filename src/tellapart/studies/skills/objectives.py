@@ -16,6 +16,7 @@ from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.stats.advantages import grpo_advantages
 from tellapart.studies.skills.encoding import Ids, encode
 from tellapart.studies.skills.spec import Objective
 from tellapart.tasks.item import Item, Task
@@ -66,9 +67,7 @@ def weigh(rewards: Sequence[float], practice: Practice) -> list[float]:
     if practice.objective == "reinforce":
         paid = 2 * values - 1
         return (paid - paid.mean() if practice.baseline else paid).tolist()
-    rows = values.reshape(-1, practice.group)
-    centred, spread = rows - rows.mean(1, keepdims=True), rows.std(1, keepdims=True)
-    return np.divide(centred, spread, out=np.zeros_like(rows), where=spread > 0).ravel().tolist()
+    return grpo_advantages(values.reshape(-1, practice.group)).ravel().tolist()
 
 
 def own_answers(

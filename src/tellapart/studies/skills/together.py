@@ -20,7 +20,7 @@ from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
-from tellapart.studies.skills.learn import CLIP, Learned, Tuning, factor, read
+from tellapart.studies.skills.learn import Learned, Tuning, read, update
 from tellapart.studies.skills.objectives import Practice, draw_batch
 from tellapart.training.change import as_array, attached
 from tellapart.training.svf import AttachedSvf, Svf
@@ -68,12 +68,8 @@ def learn_together(
                 ]
                 if tuning.keep:
                     rows += [_held(rng, names, elsewhere) for _ in range(len(batch) // 2)]
-                optimizer.zero_grad()
                 told = backward(place, moved, rows, tuning)
-                torch.nn.utils.clip_grad_norm_(list(moved.values()), CLIP)
-                for group in optimizer.param_groups:
-                    group["lr"] = tuning.rate * factor(step, tuning.steps)
-                optimizer.step()
+                update(optimizer, tuning, step)
                 reward = sum(one.reward for one in batch) / len(batch)
                 logs[name].append({"step": float(step), "reward": reward, **told})
                 ticker.tick()
