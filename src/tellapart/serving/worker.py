@@ -6,10 +6,9 @@ else touches the model. An error of the engine fails the answers in work and lea
 
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +57,6 @@ class Ticket:
     sent: int = 0
     prompt: tuple[int, ...] = ()
     cancelled: bool = False
-    born: float = field(default_factory=time.monotonic)
 
 
 class Watch(NamedTuple):

@@ -12,7 +12,7 @@ from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Sampling
 from tellapart.models.open import open_model
 from tellapart.runs.collect import counts
-from tellapart.runs.folder import RunFolder, open_run
+from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.finding import Finding
@@ -90,7 +90,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
             quiet or spec.json,
         )
         findings = _findings(plan, cast, corrections)
-        _keep_rows(folder, plan)
+        write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
         conclude(folder.path, "improve", findings)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
@@ -154,7 +154,3 @@ def _counted(finding: Finding, plan: Plan) -> Finding:
     """Return the finding with the counts of all answers, by condition."""
     told = [{"condition": name, **counts(rows)} for name, rows in plan.rows.items()]
     return replace(finding, tables={**finding.tables, "counts": told})
-
-
-def _keep_rows(folder: RunFolder, plan: Plan) -> None:
-    write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))

@@ -93,10 +93,11 @@ def decide(one: Side, other: Side | None, same: Same) -> Verdict:
     rests = _rest(votes)
     known = [votes[name] for name in rests]
     least = 1 if rests and _head(rests[0]) == DECIDES else FEWEST
-    if not all(vote.survives for vote in known):
+    survive = all(vote.survives for vote in known)
+    if not survive:
         least = FEWEST_BOUND
     against, favour = sum(vote.value > 0 for vote in known), sum(vote.value < 0 for vote in known)
-    names = f"{', '.join(rests)} ({'none of them depends' if all(v.survives for v in known) else 'some depend'} on the hidden basis)"  # noqa: E501
+    names = f"{', '.join(rests)} ({'none of them depends' if survive else 'some depend'} on the hidden basis)"
     if len(known) < least:
         told = f"{same.told}; too little is known of the inside ({len(known)} measures)."
         return Verdict("cannot tell", told, votes, rests)
