@@ -32,7 +32,7 @@ class Build:
     jobs: int = 2
     """Training processes side by side."""
     study: Literal["gain", "form", "skills"] = "gain"
-    """Whose specimens: those of `form` (about 15 minutes of one core) take no kinds, families or seeds; those of
+    """Whose specimens: those of `form` (up to 42 minutes of one core) take no kinds, families or seeds; those of
     `skills` (about 80 seconds of one core each) take seeds."""
 
     def run(self) -> int:
