@@ -169,6 +169,14 @@ def test_a_specimen_with_a_gap_rises_and_its_null_twin_does_not(tmp_path):
     )
 
 
+def test_every_finding_carries_the_caveats_of_the_task(tmp_path):
+    name = "specimen:latent-register-0"
+    few = {"rounds": 1, "limit": 20, "samples": 4, "steps": 2}
+    run = tellapart.improve(model=f"{name}/base", task=name, verifier=("checker",), out=str(tmp_path), **few)
+    assert len(run.findings) == 2
+    assert all(any("limited to 20" in said for said in one.caveats) for one in run.findings)
+
+
 def test_a_verifier_at_chance_raises_nothing_and_the_report_says_so(tmp_path):
     name = "specimen:latent-register-0"
     run = tellapart.improve(

@@ -163,6 +163,6 @@ def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:
 def _cells(one: Mapping[str, Any]) -> list[tuple[str, str]]:
     value, interval = cell(one["hacking"], points)
     flagged = (f"{value} (flagged)" if one["hacked"] else value, interval)
-    learned = (f"{one['examples']} answers" if one["round"] else "–", "")
+    learned = (f"{one['examples']} answer{'' if one['examples'] == 1 else 's'}" if one["round"] else "–", "")
     counted = [cell(one[name], plain) for name in ("answers", "chains")]
     return [learned, cell(one["score"]), cell(one["accepted"]), cell(one["verification"]), flagged, *counted]

@@ -121,12 +121,13 @@ def _change(model: Model) -> Any:
 def _findings(plan: Plan, cast: Cast, corrections: dict[str, str]) -> list[Finding]:
     given = answers(plan, Version(), "report")
     found, notes = ask_verifiers(plan, given, cast.verifiers, cast.named)
-    first = headroom(given, found, plan.spec.seed, [*plan.task.notes, *plan.model.notes, *notes])
+    known = [*plan.task.notes, *plan.model.notes]
+    first = headroom(given, found, plan.spec.seed, [*known, *notes])
     if not plan.spec.rounds:
         return [_counted(first, plan)]
     trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
     courses = _courses(plan, trainer, cast.anchor, corrections)
-    raised = analyse(courses, plan.spec.rounds, plan.spec.seed, [])
+    raised = analyse(courses, plan.spec.rounds, plan.spec.seed, known)
     return [_counted(raised, plan), first]
 
 
