@@ -14,9 +14,19 @@ from tellapart.internals.concepts import ConceptPair, names
 from tellapart.internals.directions import METHODS
 from tellapart.internals.entanglement import cross_estimates, matrix_of
 from tellapart.internals.features import held_out_decodability, rotated, spectrum
-from tellapart.internals.language import Bench, Effects, both_halves, choose_layer, chosen, effects
+from tellapart.internals.language import (
+    Bench,
+    Effects,
+    best_layer,
+    both_halves,
+    chosen,
+    effects,
+    layer_scores,
+    read_slopes,
+)
 from tellapart.internals.model_robustness import noise_estimates, tuning_estimates
 from tellapart.internals.reuse import chance_reuse, reliability, reuse, reuse_estimate
+from tellapart.internals.units import unit_states
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
 from tellapart.stats.estimate import Estimate, missing
@@ -66,11 +76,12 @@ def measure_concepts(
     answered = [name for name in names(pairs) if fit.pairs[chosen(fit, name)[0]].answered]
     tick("layer")
     count = len(layers_of(model.module))
-    layer = choose_layer(model, fit, answered) if asked.layer is None else asked.layer
+    layer = best_layer([layer_scores(model, fit, answered)]) if asked.layer is None else asked.layer
     bench = Bench(model, fit, report, layer)
     scores, estimates, shown = _scores(bench, answered)
     tick("steering")
     found = effects(bench, shown, asked.seed)
+    estimates |= _routines(bench, names(pairs), answered, shown, asked.seed)
     geometry, turned = _geometry(bench, names(pairs), answered, shown, asked.seed)
     estimates |= geometry | _effects(found, answered, shown) | cross_estimates(found, shown, asked.seed)
     tick("noise")
@@ -128,6 +139,35 @@ def _geometry(
                 else reuse_estimate(told.states, told.side, told.contexts, seed)
             )
     return plain, turned
+
+
+def _routines(
+    bench: Bench, concepts: Sequence[str], answered: Sequence[str], shown: Sequence[str], seed: int
+) -> dict[str, Estimate]:
+    """Return how far contexts work a concept out in the same hidden units, up to the bench's layer, and how far what
+    comes after reads it along the same direction."""
+    estimates: dict[str, Estimate] = {}
+    for concept in concepts:
+        pairs = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
+        points, names = points_of(bench, concept), (f"unit_reuse/{concept}", f"reading_reuse/{concept}")
+        if concept in answered and concept not in shown:
+            hidden = "the model does not show the concept: its gap is not above 0"
+            estimates |= {name: missing("cosine", hidden, len(points.side)) for name in names}
+            continue
+        units = unit_states(
+            bench.model, [*(p.positive for p in pairs), *(p.negative for p in pairs)], bench.layer
+        )
+        read = read_slopes(bench, concept) if concept in answered else None
+        for name, values, why in (
+            (names[0], units, "no hidden units were found in the model's blocks"),
+            (names[1], read, "without answers nothing reads the concept"),
+        ):
+            estimates[name] = (
+                missing("cosine", why, len(points.side))
+                if values is None
+                else reuse_estimate(values, points.side, points.contexts, seed)
+            )
+    return estimates
 
 
 def _effects(found: Effects, answered: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:

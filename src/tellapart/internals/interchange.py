@@ -46,6 +46,29 @@ def margins(
     Raises UserMistake where a prompt with its answer is longer than the model's context or has no token.
     """
     total = torch.zeros(len(questions), dtype=torch.float64)
+    for batch, logs in _logs(model, questions, layer, shifts):
+        for row, told in zip(batch, logs.double().cpu(), strict=True):
+            total[row.question] += row.sign * told
+    return total
+
+
+def slopes(model: LocalModel, questions: Sequence[Question], layer: int) -> Tensor:
+    """Return the gradient of each question's margin by the state after `layer` at its prompt's last token, nats
+    [question, width]: what reads the state there, and along which direction."""
+    width = model.module.get_input_embeddings().get_parameter("weight").shape[1]
+    with torch.enable_grad():
+        shifts = torch.zeros(len(questions), width, device=model.module.device, requires_grad=True)
+        found = torch.zeros(len(questions), width)
+        for batch, logs in _logs(model, questions, layer, shifts):
+            signs = torch.tensor([row.sign for row in batch], device=logs.device)
+            found += torch.autograd.grad((signs * logs).sum(), shifts)[0].float().cpu()
+    return found
+
+
+def _logs(
+    model: LocalModel, questions: Sequence[Question], layer: int, shifts: Tensor | None
+) -> Iterator[tuple[list[_Row], Tensor]]:
+    """Yield batches of rows with the log-probability of each row's answer [row]."""
     for batch in _batches(model, _rows(model, questions)):
         keep = max(len(row.ids) - row.start for row in batch) + 1
         tokens = torch.tensor([row.ids for row in batch], device=model.module.device)
@@ -56,10 +79,10 @@ def margins(
                 input_ids=tokens, position_ids=places, use_cache=False, logits_to_keep=keep
             ).logits
         logs = logits[:, :-1].float().log_softmax(-1)
-        told = logs.gather(-1, tokens[:, 1 - keep :, None])[..., 0].double().cpu()
-        for row, line in zip(batch, told, strict=True):
-            total[row.question] += row.sign * line[line.shape[0] - (len(row.ids) - row.start) :].sum()
-    return total
+        told = logs.gather(-1, tokens[:, 1 - keep :, None])[..., 0]
+        lengths = torch.tensor([len(row.ids) - row.start for row in batch], device=told.device)
+        answers = torch.arange(told.shape[1], device=told.device)[None] >= told.shape[1] - lengths[:, None]
+        yield batch, (told * answers).sum(1)
 
 
 def _rows(model: LocalModel, questions: Sequence[Question]) -> list[_Row]:

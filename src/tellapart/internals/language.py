@@ -17,12 +17,14 @@ import torch
 from tellapart.elicit.steering import spread
 from tellapart.internals.concepts import ConceptPair, halves, names
 from tellapart.internals.directions import METHODS, difference
-from tellapart.internals.interchange import Question, margins
+from tellapart.internals.interchange import Question, margins, slopes
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
 from tellapart.models.states import Part, mean_states
 
 MOST_LAYERS = 8
+ENOUGH = 0.5
+"""Share of the gap that a layer before the last must move to be taken."""
 NULLS = 4
 """Random directions, as long as the concept's, that stand beside each effect."""
 
@@ -142,19 +144,52 @@ class Bench:
         return change * np.array([[-1.0], [1.0]]) / float((plain[0] - plain[1]).mean())
 
 
-def choose_layer(model: LocalModel, fit: Half, answered: Sequence[str]) -> int:
-    """Return the layer whose difference of means steers best on the fit half, over the concepts with answers; without
-    answers the layer where the classes' means lie furthest apart for their spread. After the last layer nothing is left
-    that could use a concept, so it is not tried where there are others."""
-    layers = spread(max(len(layers_of(model.module)) - 1, 1), MOST_LAYERS)
+def read_slopes(bench: Bench, concept: str) -> np.ndarray:
+    """Return the slopes [2 * pair, width] of a concept's prompts of the report half, positive ones first, by the state
+    at the bench's layer; those of negative prompts are turned round, so that the sides' means differ by their sum."""
+    some = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
+    asked = [
+        Question(prompt, pair.positive_answer, pair.negative_answer)
+        for side in (0, 1)
+        for pair in some
+        for prompt in ((pair.positive, pair.negative)[side],)
+    ]
+    signs = np.repeat([1.0, -1.0], len(some))[:, None]
+    return slopes(bench.model, asked, bench.layer).double().numpy() * signs
+
+
+def layer_scores(model: LocalModel, fit: Half, answered: Sequence[str]) -> dict[int, float]:
+    """Return, by layer, how well each context's own difference of means steers that context's prompts on the fit half,
+    in shares of the gap, mean over concepts and contexts; without answers, how far apart the classes' means lie for
+    their spread. Contexts are steered one by one, so that a layer with a direction for each counts as much as one
+    with a direction for all."""
+    layers = [
+        *spread(max(len(layers_of(model.module)) - 1, 1), MOST_LAYERS),
+        len(layers_of(model.module)) - 1,
+    ]
     if not answered:
-        return max(layers, key=lambda layer: _apart(fit, layer))
+        return {layer: _apart(fit, layer) for layer in layers[:-1]}
     found = {}
-    for layer in layers:
+    for layer in dict.fromkeys(layers):
         bench = Bench(model, fit, fit, layer)
-        moved = [float(bench.steer(bench.vector(name), chosen(fit, name)).moved.mean()) for name in answered]
-        found[layer] = float(np.mean(moved))
-    return max(layers, key=lambda layer: found[layer] if np.isfinite(found[layer]) else -np.inf)
+        moved = [
+            float(bench.steer(bench.vector(name, context), chosen(fit, name, context)).moved.mean())
+            for name in answered
+            for context in dict.fromkeys(pair.context for pair in fit.pairs if pair.concept == name)
+        ]
+        found[layer] = float(np.nanmean(moved)) if np.isfinite(moved).any() else -np.inf
+    return found
+
+
+def best_layer(scores: Sequence[Mapping[int, float]]) -> int:
+    """Return the layer with the best mean score over models. After the last layer nothing is left that could use a
+    concept, so it is taken only where no other moves ENOUGH of the gap and it moves more: where there are few layers, a
+    concept may be worked out in the last."""
+    found = {layer: float(np.mean([one[layer] for one in scores])) for layer in scores[0]}
+    last = max(found)
+    early = {layer: score for layer, score in found.items() if layer != last} or found
+    best = max(early, key=lambda layer: early[layer])
+    return last if len(scores[0]) > 1 and early[best] < min(ENOUGH, found[last]) else best
 
 
 def _apart(half: Half, layer: int) -> float:

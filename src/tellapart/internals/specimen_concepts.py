@@ -2,7 +2,8 @@
 
 register: `operation`, the next operation written is i or c, in each of three steps; `digit`, the next digit is 8 or 2,
 under each of four operations. tracking: `swap`, the next swap written is ab or fg, in each of three steps; `letter`,
-the next letter is a or g, kept in its place by a swap elsewhere, or brought there by one.
+the next letter is a or g, kept in its place by a swap elsewhere, or brought there by one. sums, names, order: those of
+the twins of `inside` (specimens/inside/worlds.py).
 """
 
 import random
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from tellapart.errors import UserMistake
 from tellapart.internals.concepts import ConceptPair
 from tellapart.specimens.families import FAMILIES, Family, Problem, prompt_of, states_after
+from tellapart.specimens.inside.worlds import WORLDS, world_pairs
 
 PAIRS, SEED = 16, 5
 OPERATIONS = {"register": ("i", "c"), "tracking": ("ab", "fg")}
@@ -20,10 +22,11 @@ ENDS = {"register": ("8", "2"), "tracking": ("a", "g")}
 
 def specimen_concepts(family: str) -> tuple[ConceptPair, ...]:
     """Return the pairs of a family. UserMistake where there is no such family."""
+    if family in WORLDS:
+        return world_pairs(WORLDS[family])
     if family not in FAMILIES:
-        raise UserMistake(
-            f"no concepts specimen:{family[:40]}: choose {', '.join(f'specimen:{f}' for f in FAMILIES)}"
-        )
+        known = ", ".join(f"specimen:{name}" for name in (*FAMILIES, *WORLDS))
+        raise UserMistake(f"no concepts specimen:{family[:40]}: choose {known}")
     rng = random.Random(SEED)
     return (*_operations(FAMILIES[family], rng), *_firsts(FAMILIES[family], rng))
 

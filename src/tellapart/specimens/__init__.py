@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import form, skills
+from tellapart.specimens import form, inside, skills
 from tellapart.specimens.families import FAMILIES
 from tellapart.specimens.recipe import BASES, KINDS, SEEDS, STAGES
 from tellapart.specimens.task import make_task
@@ -57,6 +57,8 @@ def load_model(
         return form.load_model(reference, device, dtype)
     if skills.is_name(reference):
         return skills.load_model(reference, device, dtype)
+    if inside.is_name(reference):
+        return inside.load_model(reference, device, dtype)
     import torch
 
     from tellapart.models.local import LocalModel
