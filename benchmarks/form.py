@@ -28,24 +28,29 @@ from tellapart.specimens.task import draw_clusters, make_item
 from tellapart.studies.form.ask import Arm, Asking, ask_together
 from tellapart.studies.form.spec import FormSpec
 
-EXEMPLAR, QUESTION, ANSWER, ARMS = 100, 24, 8, 6
-"""Tokens of an exemplar (as GSM8K's are), a question and an answer; cuts of a chain."""
+EXEMPLAR, QUESTION, STEP, CUE, ANSWER, ARMS = 150, 60, 18, 4, 8, 6
+"""Tokens of an exemplar (question and chain), a question, a step, what forces the answer, and an answer, about as
+GSM8K's are; cuts of a chain."""
 LEAST = 1.8
 SECONDS = 60.0
 
 
 def arms(exemplars: int, items: int) -> list[list[Request]]:
-    """Return the requests of each arm: the exemplars, a question, and 0 to 5 steps of an own chain."""
+    """Return the requests of each arm: the exemplars, a question, 0 to 5 steps of an own chain, and the cue."""
     rng = Random(0)
 
     def words(count: int) -> tuple[int, ...]:
         return tuple(rng.randrange(3, VOCAB) for _ in range(count))
 
     shown = words(exemplars * EXEMPLAR)
-    asked = [(words(QUESTION), words(8 * ARMS)) for _ in range(items)]
+    asked = [(words(QUESTION), words(STEP * ARMS)) for _ in range(items)]
+    cue = words(CUE)
     sampling = Sampling(temperature=0.0, max_tokens=ANSWER)
     return [
-        [Request((*shown, *question, *chain[: 8 * arm]), sampling=sampling) for question, chain in asked]
+        [
+            Request((*shown, *question, *chain[: STEP * arm], *cue), sampling=sampling)
+            for question, chain in asked
+        ]
         for arm in range(ARMS)
     ]
 

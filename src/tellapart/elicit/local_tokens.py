@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from tellapart.elicit.access import Branch, Extra
+from tellapart.models.families import families
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Answer, Request
-from tellapart.models.prefill import families, read_prompts
+from tellapart.models.prefill import read_prompts
 
 Ids = tuple[int, ...]
 
@@ -30,7 +31,7 @@ class LocalTokens:
     def next_tokens(self, prompts: Sequence[Ids], k: int) -> list[list[Branch]]:
         """Return the `k` likeliest next tokens of each prompt; tokens without a text of their own are left out."""
         found: dict[Ids, list[Branch]] = {}
-        for family in families([(prompt, len(prompt) - 1) for prompt in dict.fromkeys(prompts)]):
+        for family in families({prompt: len(prompt) - 1 for prompt in prompts}):
             for prompt, filled in read_prompts([self.model.module], family, family.members):
                 found[prompt] = self._branches(prompt, filled.logits[0].float().log_softmax(-1), k)
         return [found[prompt] for prompt in prompts]

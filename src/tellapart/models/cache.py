@@ -156,3 +156,15 @@ class SlotCache(Cache):
             layer.values[:, :, :length] = filled.values[:1, :, :length]
             self.layers.append(layer)
         self.window.end = length
+
+    def begin_from(self, source: "SlotCache", rows: Sequence[int], lengths: Sequence[int]) -> None:
+        """Fill row i with the first `lengths[i]` columns of row `rows[i]` of `source`; all end at the same column."""
+        most = max(lengths)
+        self.window.end = most
+        for filled in source.layers:
+            layer = SlotLayer(self.window)
+            layer.lazy_initialization(filled.keys, filled.values)
+            for at, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+                layer.keys[at, :, most - length : most] = filled.keys[row, :, :length]
+                layer.values[at, :, most - length : most] = filled.values[row, :, :length]
+            self.layers.append(layer)

@@ -15,7 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tellapart.models.cache import SlotCache
-from tellapart.models.prefill import Family, Filled, Ids, families, read_prompts
+from tellapart.models.families import Family, Ids, families
+from tellapart.models.prefill import Filled, read_prompts
 from tellapart.models.rows import Choose, Finished, Job, Rows, StopCheck
 from tellapart.models.stems import LEAST_ROWS, Group, Stem, attending, group_of, supports_stems
 
@@ -71,7 +72,7 @@ class Run:
         for job in jobs:
             by_prompt.setdefault(job.prompt, []).append(job)
         self.queue: deque[Job] = deque()
-        for family in families([(prompt, len(prompt) - 1) for prompt in by_prompt]):
+        for family in families({prompt: len(prompt) - 1 for prompt in by_prompt}):
             for prompt in family.members:
                 self.family_of[prompt] = family
                 self.queue.extend(by_prompt[prompt])
@@ -148,7 +149,7 @@ class Run:
             family = self.family_of[job.prompt]
             stem = Stem(family.caches, 0, family.shared)
             if self.samples[job.prompt] >= LEAST_ROWS:
-                stem = Stem(filled.caches, filled.row, len(job.prompt))
+                stem = Stem(filled.caches, filled.row, len(job.prompt), filled.first)
             by_stem.setdefault(stem.key, (stem, []))[1].append(slot)
         for stem, slots in by_stem.values():
             if stem.pays(len(slots)) and self._can_share():
@@ -170,7 +171,8 @@ class Run:
         self._clean(new)
         alike: dict[tuple[int, int, int], list[tuple[int, Filled]]] = {}
         for slot, filled in entering:
-            part = (int(rows.length[slot] - rows.own[slot]), int(rows.length[slot]))
+            length, own = int(rows.length[slot]), int(rows.own[slot])
+            part = (filled.first + length - own, filled.first + length)
             alike.setdefault((id(filled.caches), *part), []).append((slot, filled))
         for at, cache in enumerate(self.caches):
             cache.fit(int(rows.own[old].max(initial=0)), int(rows.own[new].max()), 1)

@@ -1,11 +1,12 @@
 """Reading prompts: each distinct prompt once, and a beginning that several share once for all of them.
 
-Prompts of a batch are padded on the right, so that they begin at column 0 and the causal mask alone keeps
-the padding out; the engine copies the filled columns to where it wants them.
+What all prompts of a family share is read in a pass of its own; where a few share more (one question under several
+arms), the longest of them, the trunk, is read first, and the others branch off from its row. Prompts of a batch are
+padded on the right, so that they begin at column 0 and the causal mask alone keeps the padding out; the engine copies
+the filled columns to where it wants them. Branches begin further right, each where its own part of a trunk fits.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,67 +14,20 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tellapart.models.cache import SlotCache
+from tellapart.models.families import Branch, Family, Ids, trunks
 
 TOKENS_AT_ONCE = 8192
 NUMBERS_AT_ONCE = 1 << 26
-LEAST_SHARED = 32
-"""A common beginning shorter than this is not worth a pass of its own."""
-
-Ids = tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Family:
-    """Sequences that begin with the same `shared` tokens (0: nothing in common). `caches` holds the shared
-    part, one row per module, once it has been read."""
-
-    members: list[Ids]
-    shared: int
-    caches: list[SlotCache] = field(default_factory=list)
 
 
 class Filled(NamedTuple):
-    """One prompt, read: row `row` of a cache per module, and the logits [vocab] of its last position."""
+    """One prompt, read: row `row` of a cache per module, from column `first` on, and the logits [vocab] of its last
+    position."""
 
     caches: list[SlotCache]
     row: int
     logits: list[Tensor]
-
-
-def families(sequences: Sequence[tuple[Ids, int]]) -> list[Family]:
-    """Group distinct sequences by a long common beginning; each comes with the most that may be shared of it.
-
-    Sequences are sorted, and a group goes on while the common beginning stays longer than LEAST_SHARED and
-    than half of what it was; what has nothing in common makes one last group. Longest members first, within a
-    family and between them.
-    """
-    groups: list[tuple[list[Ids], int]] = []
-    members: list[Ids] = []
-    shared = 0
-    for sequence, most in sorted(sequences):
-        common = min(_common(members[-1], sequence), shared, most) if members else 0
-        if members and common >= LEAST_SHARED and (len(members) == 1 or common >= shared // 2):
-            members.append(sequence)
-            shared = common
-            continue
-        if members:
-            groups.append((members, shared))
-        members, shared = [sequence], most
-    if members:
-        groups.append((members, shared))
-    made = [
-        Family(sorted(group, key=len, reverse=True), common) for group, common in groups if len(group) > 1
-    ]
-    alone = [group[0] for group, _ in groups if len(group) == 1]
-    if alone:
-        made.append(Family(sorted(alone, key=len, reverse=True), 0))
-    return sorted(made, key=lambda family: len(family.members[0]), reverse=True)
-
-
-def _common(one: Ids, other: Ids) -> int:
-    if one[: len(other)] == other[: len(one)]:
-        return min(len(one), len(other))
-    return next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    first: int = 0
 
 
 def read_prompts(
@@ -81,14 +35,43 @@ def read_prompts(
 ) -> Iterator[tuple[Ids, Filled]]:
     """Read members of one family, and yield each with its cache rows and last logits."""
     vocab = max(module.config.get_text_config().vocab_size for module in modules)
-    for chunk in chunks(prompts, family.shared, vocab, every=False):
+    found = trunks(prompts, family.shared, family.most)
+    for chunk in chunks(list(found), family.shared, vocab):
+        lasts = [len(prompt) - family.shared - 1 for prompt in chunk]
         caches, logits = [], []
         for at, module in enumerate(modules):
-            cache, lasts = _read_last(module, shared_cache(modules, family, at), family.shared, chunk)
+            keep = torch.tensor(sorted(set(lasts)), device=module.device)
+            before = shared_cache(modules, family, at)
+            cache, kept = forward_remainders(module, before, family.shared, chunk, keep)
             caches.append(cache)
-            logits.append(lasts)
+            logits.append(_last(kept, lasts))
         for row, prompt in enumerate(chunk):
             yield prompt, Filled(caches, row, [part[row] for part in logits])
+        yield from _read_branches(modules, caches, branches_of(chunk, found), vocab)
+
+
+def branches_of(chunk: Sequence[Ids], found: Mapping[Ids, Mapping[Ids, int]]) -> list[Branch]:
+    """Return the branches of a batch of trunks."""
+    return [Branch(one, row, start) for row, trunk in enumerate(chunk) for one, start in found[trunk].items()]
+
+
+def _read_branches(
+    modules: Sequence[PreTrainedModel], trunk: Sequence[SlotCache], branches: Sequence[Branch], vocab: int
+) -> Iterator[tuple[Ids, Filled]]:
+    by_prompt = {branch.sequence: branch for branch in branches}
+    for chunk in chunks(list(by_prompt), min((branch.start for branch in branches), default=0), vocab):
+        batch = [by_prompt[prompt] for prompt in chunk]
+        lasts = [len(branch.sequence) - branch.start - 1 for branch in batch]
+        caches, logits = [], []
+        for module, before in zip(modules, trunk, strict=True):
+            keep = torch.tensor(sorted(set(lasts)), device=module.device)
+            cache, kept = forward_branches(module, before, batch, keep)
+            caches.append(cache)
+            logits.append(_last(kept, lasts))
+        most = max(branch.start for branch in batch)
+        for row, branch in enumerate(batch):
+            filled = Filled(caches, row, [part[row] for part in logits], most - branch.start)
+            yield branch.sequence, filled
 
 
 def shared_cache(modules: Sequence[PreTrainedModel], family: Family, at: int) -> SlotCache | None:
@@ -101,44 +84,43 @@ def shared_cache(modules: Sequence[PreTrainedModel], family: Family, at: int) ->
     return family.caches[at]
 
 
-def chunks(prompts: Sequence[Ids], shared: int, vocab: int, every: bool) -> Iterator[list[Ids]]:
+def chunks(
+    sequences: Sequence[Ids], shared: int, vocab: int, wanted: Mapping[Ids, int] | None = None
+) -> Iterator[list[Ids]]:
     """Split into batches of similar length, longest first.
 
     A batch holds at most TOKENS_AT_ONCE padded tokens (the shared ones count a quarter) and NUMBERS_AT_ONCE logits:
-    `vocab` at `every` position, or at each of the distinct last positions.
+    `vocab` at every position from the first that is `wanted` of any, or at each of the distinct last positions.
     """
+    begins = wanted or dict.fromkeys(sequences, shared)
     batch: list[Ids] = []
-    lengths: set[int] = set()
-    for prompt in sorted(prompts, key=len, reverse=True):
-        size, grown = len(batch) + 1, lengths | {len(prompt)}
-        width = max(grown) - shared
-        logits = size * (width if every else len(grown)) * vocab
-        if batch and (size * (width + shared // 4) > TOKENS_AT_ONCE or logits > NUMBERS_AT_ONCE):
+    for sequence in sorted(sequences, key=len, reverse=True):
+        grown = [*batch, sequence]
+        width = len(grown[0]) - min(map(begins.__getitem__, grown))
+        logits = len(grown) * vocab * (width if wanted else len(set(map(len, grown))))
+        tokens = len(grown) * (len(grown[0]) - shared + shared // 4)
+        if batch and (tokens > TOKENS_AT_ONCE or logits > NUMBERS_AT_ONCE):
             yield batch
-            batch, grown = [], {len(prompt)}
-        batch.append(prompt)
-        lengths = grown
+            grown = [sequence]
+        batch = grown
     if batch:
         yield batch
 
 
-def _read_last(module: PreTrainedModel, shared: SlotCache | None, start: int, batch: Sequence[Ids]):
-    lasts = [len(prompt) - start - 1 for prompt in batch]
+def _last(logits: Tensor, lasts: Sequence[int]) -> Tensor:
+    """Pick [rows, vocab] in float32 out of logits that were kept at the distinct `lasts`, in order."""
     distinct = sorted(set(lasts))
-    device = next(module.parameters()).device
-    keep = torch.tensor(distinct, device=device)
-    cache, logits = forward_remainders(module, shared, start, batch, keep)
-    column = torch.tensor([distinct.index(last) for last in lasts], device=device)
-    return cache, logits[torch.arange(len(batch), device=device), column].float()
+    column = torch.tensor([distinct.index(last) for last in lasts], device=logits.device)
+    return logits[torch.arange(len(lasts), device=logits.device), column].float()
 
 
 def forward_remainders(
     module: PreTrainedModel, shared: SlotCache | None, start: int, batch: Sequence[Ids], keep: int | Tensor
 ) -> tuple[SlotCache, Tensor]:
     """Run what follows the first `start` tokens of each sequence; return the cache and the logits kept."""
-    device = next(module.parameters()).device
-    width = max(map(len, batch)) - start
-    padded = [(*sequence[start:], *([sequence[-1]] * (start + width - len(sequence)))) for sequence in batch]
+    device = module.device
+    padded = _padded([sequence[start:] for sequence in batch])
+    width = len(padded[0])
     cache = SlotCache(len(batch), start + width)
     if shared is not None:
         cache.begin_with(shared, start)
@@ -151,3 +133,34 @@ def forward_remainders(
     )
     cache.window.end += width
     return cache, output.logits
+
+
+def forward_branches(
+    module: PreTrainedModel, trunk: SlotCache, batch: Sequence[Branch], keep: int | Tensor
+) -> tuple[SlotCache, Tensor]:
+    """Run what follows the first `start` tokens of each branch; return the cache and the logits kept.
+
+    What they have of their own begins at one column for all, that of the latest start; position 0 of `keep` is there.
+    """
+    rests = [branch.sequence[branch.start :] for branch in batch]
+    width, most = max(map(len, rests)), max(branch.start for branch in batch)
+    cache = SlotCache(len(batch), most + width)
+    cache.begin_from(trunk, [branch.row for branch in batch], [branch.start for branch in batch])
+    starts = torch.tensor([branch.start for branch in batch], device=module.device)[:, None]
+    ends = torch.tensor([len(branch.sequence) for branch in batch], device=module.device)[:, None]
+    output = module(
+        input_ids=torch.tensor(_padded(rests), device=module.device),
+        attention_mask=torch.arange(most + width, device=module.device)[None, :] >= most - starts,
+        position_ids=torch.minimum(starts + torch.arange(width, device=module.device)[None, :], ends - 1),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=keep,
+    )
+    cache.window.end += width
+    return cache, output.logits
+
+
+def _padded(sequences: Sequence[Ids]) -> list[Ids]:
+    """Repeat last tokens until all are equally long."""
+    width = max(map(len, sequences))
+    return [(*sequence, *sequence[-1:] * (width - len(sequence))) for sequence in sequences]

@@ -29,11 +29,12 @@ HARMLESS = frozenset({"position_ids", "use_cache", "is_causal", "output_attentio
 
 @dataclass(frozen=True, eq=False)
 class Stem:
-    """The first `length` columns of row `row` of a prefilled cache per module."""
+    """`length` columns, from `first` on, of row `row` of a prefilled cache per module."""
 
     caches: Sequence[SlotCache]
     row: int
     length: int
+    first: int = 0
 
     @property
     def key(self) -> tuple[int, int, int]:
@@ -74,9 +75,9 @@ _USE: ContextVar[Use | None] = ContextVar("use", default=None)
 
 def group_of(stem: Stem, at: int, rows: Sequence[int], device: torch.device) -> Group:
     """Return the group of `rows` on module `at`."""
-    layers = stem.caches[at].layers
-    keys = [layer.keys[stem.row, :, : stem.length] for layer in layers]
-    values = [layer.values[stem.row, :, : stem.length] for layer in layers]
+    layers, columns = stem.caches[at].layers, slice(stem.first, stem.first + stem.length)
+    keys = [layer.keys[stem.row, :, columns] for layer in layers]
+    values = [layer.values[stem.row, :, columns] for layer in layers]
     return Group(torch.tensor(rows, device=device), keys, values)
 
 

@@ -9,6 +9,7 @@ since its keys and values depend on z.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, final
 
 import numpy as np
@@ -18,9 +19,10 @@ from torch import Tensor
 from tellapart.elicit.weights import Weights
 from tellapart.models.cache import SlotCache
 from tellapart.models.engine import Plan, Run
+from tellapart.models.families import Ids
 from tellapart.models.local import LocalModel, choose_plain
 from tellapart.models.model import Answer, Request, Sampling
-from tellapart.models.prefill import Filled, Ids, chunks, forward_remainders
+from tellapart.models.prefill import Filled, chunks, forward_remainders
 from tellapart.models.requests import completion_of, jobs_of, plan_of
 from tellapart.models.rows import Finished, Job, Rows
 from tellapart.studies.skills.mix import Mix, mixed
@@ -52,6 +54,17 @@ class Lanes:
         if self._place is not None:
             self._place.detach()
             self._place = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the hooks off the model for a while, so that something else can be attached; lanes are kept."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            tables, numbers = self._tables, self._numbers
+            self.__enter__()
+            self._tables, self._numbers = tables, numbers
 
     def lane(self, mix: Mix) -> int:
         """Return the number of a mix; lane 0 is the base. Raises UserMistake where its layers do not fit."""
@@ -184,7 +197,7 @@ class MixedRun(Run):
         while by_prompt:
             turn = {prompt: lanes.pop() for prompt, lanes in by_prompt.items()}
             by_prompt = {prompt: lanes for prompt, lanes in by_prompt.items() if lanes}
-            for chunk in chunks(list(turn), 0, vocab, every=False):
+            for chunk in chunks(list(turn), 0, vocab):
                 lanes = [turn[prompt] for prompt in chunk]
                 self.lanes.put(lanes)
                 for prompt, lane, filled in zip(chunk, lanes, self._filled(chunk), strict=True):

@@ -1,0 +1,97 @@
+"""Prompts that share more than a beginning with one another are read from where they leave it, and answer alike."""
+
+import pytest
+from tiny import ARCHITECTURES, model_of
+
+from tellapart.models import families as grouping
+from tellapart.models.families import families, trunks
+from tellapart.models.model import Request, Sampling
+
+HEADER = "these are the questions put to us: "
+QUESTIONS = ("who is it that asks?", "when was that, and where?")
+STEPS = " we look. then we think. then, we write"
+CUTS = (0, 9, 24, len(STEPS))
+SAMPLINGS = (Sampling(max_tokens=9), Sampling(0.8, max_tokens=12))
+
+
+@pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
+def model(request):
+    return model_of(request.param)
+
+
+def prompts(header: str) -> list[str]:
+    return [f"{header}{question}{STEPS[:cut]} so:" for question in QUESTIONS for cut in CUTS]
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Tokens put to a module, with their padding, since the last `clear()`."""
+    seen: list[int] = []
+
+    def watch(model):
+        plain = model.module.forward
+
+        def forward(*args, **kwargs):
+            seen.append(kwargs["input_ids"].numel())
+            return plain(*args, **kwargs)
+
+        monkeypatch.setattr(model.module, "forward", forward)
+        return seen
+
+    return watch
+
+
+@pytest.mark.parametrize("header", ["", HEADER])
+def test_answers_are_those_of_prompts_read_by_themselves(model, header):
+    asked = [
+        Request(prompt, seed=at, sampling=SAMPLINGS[at % 2]) for at, prompt in enumerate(prompts(header))
+    ]
+    together = dict(model.generate(asked))
+    for at, request in enumerate(asked):
+        alone = dict(model.generate([request]))[0]
+        assert together[at].tokens == alone.tokens
+        assert together[at].logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("header", ["", HEADER])
+def test_scores_are_those_of_pairs_read_by_themselves(model, header):
+    pairs = [(prompt, end) for prompt in prompts(header) for end in (" yes.", " no", " not known.")]
+    for pair, found in zip(pairs, model.score(pairs), strict=True):
+        assert 0 < len(found.logprobs) == len(pair[1])
+        assert found.logprobs == pytest.approx(model.score([pair])[0].logprobs, abs=1e-4)
+
+
+def test_a_question_is_read_once_for_all_its_arms(read):
+    model = model_of("llama")
+    asked = [Request(prompt, sampling=Sampling(max_tokens=1)) for prompt in prompts(HEADER)]
+    seen = read(model)
+    dict(model.generate(asked))
+    longest = [len(HEADER + question + STEPS) for question in QUESTIONS]
+    apart = sum(len(request.prompt) for request in asked)
+    assert sum(seen) < len(HEADER) + sum(longest) < apart / 2
+
+
+def test_options_of_an_item_are_read_with_its_prompt_once(read):
+    model = model_of("llama")
+    seen = read(model)
+    model.score([(question, option) for question in QUESTIONS for option in (" (a)", " (b)", " (c)", " (d)")])
+    assert sum(seen) < 2 * sum(map(len, QUESTIONS))
+
+
+def test_trunks_are_the_longest_and_branches_leave_where_they_differ():
+    base = tuple(range(100, 140))
+    long, short, other = (*base, 1, 2, 3, 9), (*base, 1, 9), tuple(range(20))
+    members = [short, other, long, base]
+    most = {one: len(one) - 1 for one in members}
+    assert trunks(members, 0, most) == {long: {short: 41, base: 39}, other: {}}
+    assert trunks(members, 30, most) == {long: {}, short: {}, base: {}, other: {}}
+    assert trunks(members, 0, most | {short: 20})[long] == {short: 20, base: 39}
+    (only,) = families(most)
+    assert (only.shared, only.members) == (0, [long, short, base, other])
+
+
+def test_many_of_one_beginning_are_a_family():
+    base = tuple(range(100, 140))
+    members = [(*base, at, at) for at in range(grouping.FEW + 1)]
+    (only,) = families({one: len(one) - 1 for one in members})
+    assert only.shared == 40
