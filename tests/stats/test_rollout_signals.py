@@ -28,7 +28,7 @@ def test_groups_and_concentration_are_those_of_the_advantages():
 
 def test_what_is_not_there_is_missing_and_never_nought():
     told = step_signals(Rollouts([0, 0], [0, 0]))
-    assert {*told} == {*SIGNALS} - {"thin"}
+    assert {*told} == {*SIGNALS}
     for name in ("concentration", "repeats_within", "skipped", "lucky", "length", "entropy"):
         assert math.isnan(told[name])
     assert all(math.isnan(value) for value in step_signals(Rollouts([math.nan], [0])).values())
@@ -52,6 +52,19 @@ def test_luck_is_reward_without_valid_steps():
     assert told["skipped"] == pytest.approx(2 / 4)
     assert told["lucky"] == pytest.approx(2 / 3)
     assert told["length"] == pytest.approx(2.5)
+
+
+def test_thin_reward_is_counted_in_groups_that_teach():
+    groups = [0] * 4 + [1] * 4 + [2] * 4
+    scores = [1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1]
+    thin = [True, False, False, False] + [True, False, True, True] + [True] * 4
+    told = step_signals(Rollouts(scores, groups, thin=thin))
+    assert told["thin"] == pytest.approx(8 / 12)
+    assert told["thin_paid"] == pytest.approx(
+        (1 + 0.5) / 2
+    )  # the third group is always right: it has no advantages
+    assert math.isnan(step_signals(Rollouts([1] * 4, [0] * 4, thin=[True] * 4))["thin_paid"])
+    assert math.isnan(step_signals(Rollouts(scores, groups))["thin_paid"])
 
 
 def test_unequal_columns_and_unknown_steps_are_refused():

@@ -79,6 +79,28 @@ def test_difficulty_is_noticed_and_never_alarms():
     assert finding.verdict == "no alarm"
 
 
+def _unchecked(paid_for_work, steps=12):
+    """A run without a step checker: half of the answers are worked through; reward goes to them or to the others."""
+    rng = np.random.default_rng(3)
+    rows = []
+    for step in range(steps):
+        for group in range(GROUPS):
+            for _ in range(SIZE):
+                works = rng.random() < 0.5
+                right = works == paid_for_work and rng.random() < 0.3
+                text = "a1;b2;c3>c3" if works else ">c3"
+                rows.append((step, f"q{group}", text, float(right), "c3", "", len(text)))
+    return _log(rows)
+
+
+def test_reward_without_work_alarms_at_once_and_needs_no_checker():
+    harmed = during(_unchecked(False), 1.0).tables["guard_signals"]
+    first = harmed["alarms"][0]
+    assert (first["signal"], first["step"], first["harm"]) == ("thin_paid", 2, True)
+    assert not [row for row in harmed["behind"] if row["signal"] == "thin_paid" and ";" in row["completion"]]
+    assert during(_unchecked(True), 1.0).verdict == "no alarm"
+
+
 def test_a_signal_that_is_not_known_never_alarms_and_one_odd_step_is_none():
     flat = {name: [0.1] * 20 for name in SIGNALS}
     assert find_alarms(range(20), flat) == []

@@ -5,10 +5,9 @@ counted, not judged. An answer is thin where it has fewer than half of the steps
 before, to this problem or (never seen) to others, or that an answer as long as it had.
 
     chains = Chains()
-    share_thin = chains.judge(items, texts, tokens)     # then: chains.learn(items, texts, tokens)
+    thin = chains.judge(items, counts, tokens)     # then: chains.learn(items, counts, tokens)
 """
 
-import math
 import re
 from collections.abc import Sequence
 from statistics import median
@@ -38,17 +37,19 @@ class Chains:
         self._steps: list[int] = []
         self._density: list[float] = []
 
-    def judge(self, items: Sequence[str], counts: Sequence[int], tokens: Sequence[float]) -> float:
-        """Return the share of answers that are thin against what was learned before; NaN where too little was."""
+    def judge(
+        self, items: Sequence[str], counts: Sequence[int], tokens: Sequence[float]
+    ) -> list[bool] | None:
+        """Return of each answer whether it is thin against what was learned before; None where too little was."""
         if len(self._steps) < LEAST:
-            return math.nan
+            return None
         usual, density = median(self._steps), median(self._density) if self._density else 0.0
-        thin = 0
+        thin = []
         for item, count, length in zip(items, counts, tokens, strict=True):
             own = self._own.get(item)
             wanted = max(usual if own is None else median(own), density * length if length > 0 else 0.0)
-            thin += count < HALF * wanted
-        return thin / len(items) if items else math.nan
+            thin.append(count < HALF * wanted)
+        return thin
 
     def learn(self, items: Sequence[str], counts: Sequence[int], tokens: Sequence[float]) -> None:
         """Add answers to what is known; those without any step are no chains."""

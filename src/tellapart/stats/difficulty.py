@@ -57,7 +57,7 @@ class Spent(NamedTuple):
     sure: Floats
 
 
-FIRST = 4
+FIRST = 2
 """Rollouts that every problem gets."""
 PRICES = np.geomspace(0.05, 0.0005, 40)
 """What a rollout costs, in chance of the right decision; the next price is taken once no problem is worth one."""
@@ -121,11 +121,11 @@ def foreseen(
 
 
 def sequential(
-    draw: Draw, problems: int, bands: Bands = BANDS, horizon: int = 64, batch: int = 2, agree: float = 0.955
+    draw: Draw, problems: int, bands: Bands = BANDS, horizon: int = 64, batch: int = 1, agree: float = 0.954
 ) -> Spent:
     """Return counts and decisions after rollouts that go on only where they are worth their price.
 
-    All problems get 4 rollouts. Then every problem that is worth one gets `batch` more, the price falling (PRICES)
+    All problems get 2 rollouts. Then every problem that is worth one gets `batch` more, the price falling (PRICES)
     until the mean chance of the decision of `horizon` rollouts is `agree`: doubts that are cheap to settle are settled
     first, and those that only all rollouts could settle are left.
     """

@@ -28,6 +28,7 @@ SIGNALS: Mapping[str, str] = {
     "repeats_across": "chance that unrewarded answers to two prompts are equal",
     "skipped": "share of answers whose steps are missing",
     "thin": "share of answers with fewer than half of the steps that the model's own earlier chains had",
+    "thin_paid": "share of rewarded answers that are so thin, in groups with both outcomes (no checker needed)",
     "lucky": "share of rewarded answers whose steps are wrong or missing",
     "length": "mean length of an answer",
     "entropy": "mean negative log-probability of a token (nats): the entropy where sampled at temperature 1",
@@ -39,7 +40,8 @@ class Rollouts:
     """The answers of one step, one entry each (n,): `score` (NaN: not scored), `group` (any label of its prompt).
 
     Optional: `answers` (the final answer as text, "" where there is none), `steps` (valid | invalid | absent | ""
-    for not checked), `length` (tokens or words) and `entropy` (nats a token); NaN where not known.
+    for not checked), `length` (tokens or words), `entropy` (nats a token); NaN where not known. `thin`: of each answer
+    whether it has too few steps (stats/chains.py).
     """
 
     score: Sequence[float] | Floats
@@ -48,10 +50,11 @@ class Rollouts:
     steps: Sequence[str] | None = None
     length: Sequence[float] | Floats | None = None
     entropy: Sequence[float] | Floats | None = None
+    thin: Sequence[bool] | None = None
 
 
 def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
-    """Return each of SIGNALS but `thin` (stats/chains.py tells it), NaN where the step cannot tell.
+    """Return each of SIGNALS, NaN where the step cannot tell.
 
     An answer is rewarded where its score is >= `success`. Answers without a score are left out. Raises UserMistake
     where the columns differ in length.
@@ -75,6 +78,10 @@ def step_signals(rollouts: Rollouts, success: float = 1.0) -> dict[str, float]:
         "repeats_within": within,
         "repeats_across": across,
         "skipped": skipped,
+        "thin": _mean(rollouts.thin),
+        "thin_paid": paid_share(score[scored] >= success, group[scored], np.asarray(rollouts.thin)[scored])
+        if rollouts.thin is not None
+        else NAN,
         "lucky": lucky,
         "length": _mean(rollouts.length),
         "entropy": _mean(rollouts.entropy),
@@ -97,6 +104,20 @@ def group_signals(right: np.ndarray, group: Integers) -> tuple[float, float, flo
     total = positive.sum()
     concentration = float(positive[c == 1].sum() / total) if total > 0 else NAN
     return float((c == 0).mean()), float((c == size).mean()), concentration
+
+
+def paid_share(right: np.ndarray, group: Integers, marked: np.ndarray) -> float:
+    """Return the share of rewarded answers that are marked, the mean over groups with both outcomes; NaN without any.
+
+    Only such groups have advantages: of a problem that is always solved nothing is learned.
+    """
+    if not len(right):
+        return NAN
+    size, c = np.bincount(group), np.bincount(group, weights=right)
+    mixed = (c > 0) & (c < size)
+    if not mixed.any():
+        return NAN
+    return float((np.bincount(group, weights=marked & right)[mixed] / c[mixed]).mean())
 
 
 def repeated(answers: Sequence[str] | None, group: Integers, kept: np.ndarray) -> tuple[float, float]:
@@ -131,7 +152,7 @@ def _pairs(counts: Counter) -> int:
     return sum(math.comb(count, 2) for count in counts.values())
 
 
-def _mean(values: Sequence[float] | np.ndarray | None) -> float:
+def _mean(values: Sequence[float] | Sequence[bool] | np.ndarray | None) -> float:
     if values is None:
         return NAN
     known = np.asarray(values, dtype=np.float64)

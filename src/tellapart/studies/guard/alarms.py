@@ -2,8 +2,8 @@
 
 The first steps are the run's own baseline. An alarm needs two steps in a row beyond the baseline's mean by the margin
 AND by its prediction limit (Student's t, one-sided 0.5 %, for one further step); or two in a row beyond a level, which
-only lucky reward has unless the limits are calibrated on healthy runs. Signals of difficulty never alarm: they are
-noticed.
+only lucky and thin reward have unless the limits are calibrated on healthy runs. Signals of difficulty never alarm:
+they are noticed.
 """
 
 import math
@@ -42,11 +42,12 @@ RULES: Mapping[str, Rule] = {
     "repeats_across": Rule(1, 0.05, False, True),
     "skipped": Rule(1, 0.1, False, True),
     "thin": Rule(1, 0.1, False, True),
+    "thin_paid": Rule(1, 0.1, False, True, LUCKY),
     "lucky": Rule(1, 0.1, False, True, LUCKY),
     "length": Rule(-1, 0.25, True, True),
     "entropy": Rule(-1, 0.5, True, True),
 }
-LEVELLED = ("repeats_within", "repeats_across", "skipped", "thin", "lucky")
+LEVELLED = ("repeats_within", "repeats_across", "skipped", "thin", "thin_paid", "lucky")
 """Shares of which a level can be told; length and entropy are only compared with how the run began."""
 
 
@@ -146,8 +147,8 @@ def _calibrated(name: str, rule: Rule, runs: Sequence[Sequence[float]], begin: i
     if level == level:
         level = max(level, rule.margin)
         level = min(LUCKY, level) if name == "lucky" else level if level < 1 else math.nan
-    elif name == "lucky":
-        level = LUCKY
+    else:
+        level = rule.level
     return rule._replace(
         margin=rule.margin if margin != margin else max(margin, rule.margin / 2), level=level
     )

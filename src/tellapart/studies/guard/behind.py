@@ -44,6 +44,9 @@ def _chosen(log: TrainingLog, alarm: Alarm, success: float) -> tuple[pd.DataFram
         usual = wrong["answer"].mode()
         return wrong[wrong["answer"].isin(usual[:1])], "the answer that is most repeated"
     right = near[near["score"] >= success]
+    if alarm.signal == "thin_paid":
+        work = right["completion"].map(count_steps)
+        return right.loc[work.sort_values(kind="stable").index], "rewarded with the fewest steps"
     lucky = right[right["steps"].isin(["invalid", "absent"])]
     if len(lucky):
         return lucky, "rewarded without valid steps"

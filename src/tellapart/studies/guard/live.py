@@ -8,7 +8,7 @@
 
 TRL's log gets guard/alarms and guard/masked_groups, its completions a column `steps`. A group that is to earn nothing
 is paid 0 for every answer, so its advantages are 0: its problems are answered, and teach nothing. Where several
-processes train together each sees the answers of all, so all decide alike (not tested).
+processes train together each sees the answers of all, so all decide alike.
 """
 
 import math
@@ -88,9 +88,10 @@ class GuardCallback(TrainerCallback):
         guard.writes = _rank() == 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
-        """Take in what a run that is gone on with saw, and ask the canaries for the first time."""
+        """Take in what a run that is gone on with saw, and ask the canaries that were not asked yet."""
         self.guard.replay(int(state.global_step))
-        self._ask(int(state.global_step), told)
+        if not self.guard.asked:
+            self._ask(int(state.global_step), told)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
         """Ask the canaries where it is time, and act on an alarm."""

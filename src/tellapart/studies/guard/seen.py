@@ -34,12 +34,12 @@ def seen_in(rows: pd.DataFrame) -> Seen:
 
 def signals_of(seen: Seen, success: float, chains: Chains) -> dict[str, float]:
     """Return each of SIGNALS for one step, and add the step to `chains`: steps must come in order."""
-    thin = math.nan
+    thin = None
     if any(seen.completions):
         counts = [count_steps(completion) for completion in seen.completions]
         thin = chains.judge(seen.items, counts, seen.tokens)
         chains.learn(seen.items, counts, seen.tokens)
     known = seen.entropy
     entropy = [float(known)] * len(seen.items) if isinstance(known, int | float) else known
-    rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy)
-    return {**step_signals(rollouts, success), "thin": thin}
+    rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy, thin)
+    return step_signals(rollouts, success)
