@@ -61,7 +61,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Check:
-    """Run `gain` (or `form`) over all its specimens and hold the verdicts against the truth."""
+    """Run `gain` (or `form`, or `skills train`) over all its specimens and hold the verdicts against the truth."""
 
     out: str = "runs/specimens"
     """Folder of the runs; a finished one is read, not run again."""
@@ -77,7 +77,7 @@ class Check:
     """How `gain` asks (default: adaptive)."""
     calibrate: str | None = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
-    study: Literal["gain", "form"] = "gain"
+    study: Literal["gain", "form", "skills"] = "gain"
     """Which study is checked."""
 
     def run(self) -> int:
@@ -88,6 +88,12 @@ class Check:
             from tellapart.specimens.form.check import check_form
 
             return check_form(self.names, Path(self.out), self.jobs, self.seed, self.json)
+        if self.study == "skills":
+            from pathlib import Path
+
+            from tellapart.specimens.skills.check import check_skills
+
+            return check_skills(self.names, Path(self.out), self.seed, self.json)
         from tellapart.specimens.check import run_check
 
         return run_check(self)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.skills.problems import DISPATCH, KINDS, make_task
+from tellapart.specimens.skills.problems import DISPATCH, KINDS, MARKED, ONLY, make_task
 from tellapart.tasks.item import Task
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel
 
 PREFIX = "skills-"
-SEEDS = (0,)
+SEEDS = (0, 1, 2, 3, 4)
 """Seeds that ship."""
 WEIGHTS = Path(__file__).parent.parent / "weights" / "skills"
 
@@ -38,8 +38,8 @@ def load_task(reference: str) -> Task:
         return make_task(name, asked, seed_of(name))
     except ValueError:
         raise UserMistake(
-            f"no specimen task {reference!r}: write {PREFIX}SEED/TASK, TASK being {DISPATCH} or kinds of "
-            f"{', '.join(KINDS)} joined by +"
+            f"no specimen task {reference!r}: write {PREFIX}SEED/TASK, TASK being {DISPATCH}, {MARKED}, "
+            f"{ONLY}SKILL, or kinds of {', '.join(KINDS)} joined by +"
         ) from None
 
 
@@ -65,13 +65,19 @@ def load_model(
 
 
 def build(seed: int, folder: Path = WEIGHTS, effort: float = 1.0) -> Path:
-    """Train the base of a seed (about 80 CPU-seconds) unless it is in `folder`; return its file."""
+    """Train the base of a seed (about 80 CPU-seconds) unless it is in `folder`; return its file.
+
+    Raises RuntimeError where it does not pass its gates.
+    """
     path = folder / f"{PREFIX}{seed}.safetensors"
     if not path.exists():
-        from tellapart.specimens.skills.training import train_base
+        from tellapart.specimens.skills.training import check_gates, train_base
         from tellapart.specimens.store import save_base, weights_of
 
-        save_base(path, weights_of(train_base(seed, effort)))
+        model = train_base(seed, effort)
+        if effort >= 1:
+            check_gates(model, seed)
+        save_base(path, weights_of(model))
     return path
 
 

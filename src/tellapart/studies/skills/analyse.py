@@ -18,6 +18,9 @@ Scores = Mapping[tuple[str, str], np.ndarray]
 ENOUGH = 0.9
 """Share of the gain of an expert trained on a joint task that a mix must reach to count as solving it."""
 
+NOTHING = 0.05
+"""A gain whose interval ends below this is taken for none."""
+
 
 class Cost(NamedTuple):
     """What a change weighs: numbers trained, bytes on disk, seconds of training."""
@@ -67,6 +70,16 @@ def scores_of(rows: Mapping[tuple[str, str], Sequence[Row]]) -> dict[tuple[str, 
     }
 
 
+def skill_question(name: str) -> str:
+    """Return the question of a skill's finding."""
+    return f"Does an expert bring out {name}?"
+
+
+def joint_question(name: str) -> str:
+    """Return the question of a joint task's finding."""
+    return f"Does a mix do {name}, which no single expert does?"
+
+
 def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     """Return what an expert brings to its own task, what it costs, and what LoRA does with the same training."""
     others = [task for task in (*facts.skills, *facts.also) if task != name]
@@ -97,7 +110,7 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     gain, null_gain = estimates["gain"], estimates["null_difference"]
     label, sentence = _skill_verdict(name, gain, null_gain)
     return Finding(
-        question=f"Does an expert bring out {name}?",
+        question=skill_question(name),
         verdict=label,
         probability=math.nan,
         sentence=sentence,
@@ -109,7 +122,7 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
 
 
 _CAVEATS = (
-    "LoRA had the same examples, steps and terms; its rate is the usual one and was not searched for, nor was z's.",
+    "LoRA had as many examples and steps of its own, and the same terms; no rate was searched for in this run.",
     "Other tasks: the other skills, to whose prompts an expert is held where keep is above 0, and those given as also.",
     "No probability: the verdict is a rule on intervals, and is not calibrated.",
 )
@@ -119,8 +132,8 @@ def _skill_verdict(name: str, gain: Estimate, null: Estimate) -> tuple[str, str]
     told = f"{_told(gain)} on its task; its null twin {_told(null)}."
     if math.isfinite(gain.low) and gain.low > 0 and gain.low > null.high:
         return "brought out", f"The expert for {name} gains {told}"
-    if math.isfinite(gain.high) and gain.high <= 0:
-        return "not brought out", f"The expert for {name} gains nothing: {told}"
+    if math.isfinite(gain.high) and gain.high < NOTHING:
+        return "not brought out", f"The expert for {name} gains less than {100 * NOTHING:.0f} points: {told}"
     return "cannot tell", f"The interval of the gain does not clear its null twin: {told}"
 
 
@@ -150,7 +163,7 @@ def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     elif over.high <= 0:
         label = "no better by the mix"
     return Finding(
-        question=f"Does a mix do {name}, which no single expert does?",
+        question=joint_question(name),
         verdict=label,
         probability=math.nan,
         sentence=f"{mix} beats the best single expert ({single}) by {_told(over)}, and reaches {share.value:.2f} "

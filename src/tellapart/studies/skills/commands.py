@@ -14,14 +14,15 @@ class MixSpec:
     """Mix experts on a task: by hand, by a first pass over each prompt, or by a few solved examples.
 
     by hand: --mix digits+0.5*letters; prompt: the base is asked what each prompt needs; classifier: an expert is asked
-    (--judge); cem: weights are searched on --shots examples. Prints the score on the task with its interval.
+    (--judge); cem: weights are searched on --shots examples; learned: each prompt's weights are read off the base's
+    state, by a line fitted on --shots examples of each --learn-on task. Prints the score on the task with its interval.
     """
 
     folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
     """The folder of `tellapart skills train`."""
     task: str = ""
     """The task."""
-    how: Literal["hand", "prompt", "classifier", "cem"] = "hand"
+    how: Literal["hand", "prompt", "classifier", "cem", "learned"] = "hand"
     """How the mix is had."""
     mix: str = ""
     """The mix by hand: experts with + and -, weights with *."""
@@ -32,7 +33,9 @@ class MixSpec:
     label: UseAppendAction[tuple[str, ...]] = ()
     """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
     shots: int = 10
-    """Examples that cem sees."""
+    """Examples that cem sees; of each task, with learned."""
+    learn_on: UseAppendAction[tuple[str, ...]] = ()
+    """A task whose examples the weighting learns from (how: learned; default: the task itself)."""
     rounds: int = 8
     """Rounds of 32 candidates in cem."""
     by_layer: bool = False
@@ -40,7 +43,7 @@ class MixSpec:
     save: str = ""
     """Keep the mix that cem found under this name: serve lists it."""
     limit: int | None = None
-    """Items that are scored (default: all that cem does not see)."""
+    """Items that are scored (default: all that were not learned from)."""
     temperature: float = 0.0
     """Temperature of the answers (0: greedy)."""
     seed: int = 0

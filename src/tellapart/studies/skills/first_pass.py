@@ -3,43 +3,48 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tellapart.elicit.elicitor import plain_requests
 from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
 from tellapart.stats.intervals import wilson
 from tellapart.studies.skills.dispatch import Dispatcher, choose, dispatcher_of
-from tellapart.studies.skills.expert import expert_name
 from tellapart.studies.skills.measure import Asked, ask_of
+from tellapart.studies.skills.mix import read_mix
 from tellapart.studies.skills.mixed_run import Lanes
-from tellapart.studies.skills.train import Skill
+from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.studies.skills.train import Skill, judge_of, skill_of
+from tellapart.tasks.sources import open_task
 
 AT_ONCE = 32
 ITEMS = 64
 """Prompts of each task that are judged and timed."""
 
 
+class Wanted(NamedTuple):
+    """Items whose right mix is known, by its name."""
+
+    skill: Skill
+    mix: str
+
+
 def first_passes(
-    run: Asked, experts: Mapping[str, Weights], skills: Sequence[Skill], also: Sequence[Skill]
+    run: Asked, experts: Mapping[str, Weights], wanted: Sequence[Wanted]
 ) -> list[dict[str, Any]]:
     """Return, for the base as judge and for the classifier where there is one: what was chosen for each task, how
-    often that was the task's own expert (for `also`: the base), and the seconds of both passes."""
-    judge = expert_name(run.spec.judge) if run.spec.judge else ""
+    often that was the mix wanted, and the seconds of both passes."""
+    judge = judge_of(run.spec)
     if judge and judge not in experts:
         raise UserMistake(f"--judge {run.spec.judge}: give one of the tasks {', '.join(experts)}")
     names = [name for name in experts if name != judge]
-    wanted = {skill.name: skill.name for skill in skills if skill.name != judge} | {
-        s.name: "base" for s in also
-    }
-    tasks = [skill for skill in (*skills, *also) if skill.name in wanted]
     told = []
     with Lanes(run.model, experts) as lanes:
         for how in ("", judge) if judge else ("",):
             dispatcher = dispatcher_of(
                 [*names, *([judge] if judge else [])], run.spec.template, _labels(run, names), how
             )
-            rows = [_row(run, lanes, dispatcher, skill, wanted[skill.name]) for skill in tasks]
+            rows = [_row(run, lanes, dispatcher, one.skill, one.mix) for one in wanted]
             right, asked = sum(row["right"] for row in rows), sum(row["asked"] for row in rows)
             share = wilson(right, asked)
             told.append(
@@ -51,6 +56,24 @@ def first_passes(
                 }
             )
     return told
+
+
+def wanted_of(
+    spec: SkillsSpec, names: Sequence[str], skills: Sequence[Skill], also: Sequence[Skill]
+) -> list[Wanted]:
+    """Return what the first pass is judged by. Raises UserMistake for a pair that is none, or an unknown expert."""
+    if not spec.dispatch:
+        judge = judge_of(spec)
+        own = [Wanted(skill, skill.name) for skill in skills if skill.name != judge]
+        return own + [Wanted(skill, "base") for skill in also]
+    found = []
+    for text in spec.dispatch:
+        task, equals, mix = text.rpartition("=")
+        if not (task and equals and mix):
+            raise UserMistake(f"--dispatch {text!r}: write TASK=MIX, as in prompts.jsonl=digits")
+        opened = skill_of(spec, open_task(task, seed=spec.seed))
+        found.append(Wanted(opened, read_mix(mix, names).name))
+    return found
 
 
 def _labels(run: Asked, names: Sequence[str]) -> Sequence[str]:

@@ -10,6 +10,8 @@ KL(changed || base) over the whole vocabulary, averaged over the answers' tokens
 
 import random
 from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -19,7 +21,8 @@ from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
-from tellapart.studies.skills.objectives import Answered, Practice, draw_batch
+from tellapart.studies.skills.objectives import Answered, Practice, draw_batch, shares
+from tellapart.studies.skills.paused import pause, resume
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.schedule import share_of_peak
 
@@ -37,6 +40,16 @@ class Tuning(NamedTuple):
     keep: float
 
 
+class Course(NamedTuple):
+    """What a training is called while it goes on, and where it is kept for going on after a kill (None: nowhere)."""
+
+    title: str
+    scratch: Path | None = None
+
+
+UNNAMED = Course("training")
+
+
 class Learned(NamedTuple):
     """The change, how many numbers it has, and one mapping a step: loss, reward, kl, keep_kl (nats a token)."""
 
@@ -51,20 +64,22 @@ def learn(
     practice: Practice,
     others: Sequence[Pair],
     tuning: Tuning,
-    title: str = "training",
+    course: Course = UNNAMED,
 ) -> Learned:
     """Train `change` and return it; the model is as before afterwards. `others` are the base's answers elsewhere."""
-    log = []
-    with attached(model, change) as place, ticking(title, tuning.steps) as ticker:
-        optimizer = torch.optim.AdamW(list(place.parameters.values()), lr=tuning.rate, weight_decay=0.0)
-        for step in range(tuning.steps):
+    with attached(model, change) as place, ticking(course.title, tuning.steps) as ticker:
+        parameters = list(place.parameters.values())
+        optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
+        log = resume(course.scratch, parameters, optimizer)
+        ticker.tick(len(log))
+        for step in range(len(log), tuning.steps):
             batch = draw_batch(model, practice, step)
-            kept = (
-                random.Random(f"{practice.seed}|kept|{step}").choices(others, k=len(batch)) if others else []
-            )
-            told = backward(place, batch, kept if tuning.keep else [], tuning)
+            rng = random.Random(f"{practice.seed}|kept|{step}")
+            kept = rng.choices(others, k=len(batch)) if others and tuning.keep else []
+            told = backward(place, batch, kept, tuning)
             update(optimizer, tuning, step)
             log.append({"step": float(step), **told})
+            pause(course.scratch, parameters, optimizer, log)
             ticker.tick()
         return Learned(place.weights(), place.count, log)
 
@@ -82,16 +97,13 @@ def backward(
     place: Attached, batch: Sequence[Answered], kept: Sequence[Pair], tuning: Tuning
 ) -> dict[str, float]:
     """Add the gradient of the loss to the parameters; return what the step was like."""
-    tokens = sum(len(one.answer) for one in batch) or 1
+    tokens = tokens_of(batch)
     loss = kl = keep = 0.0
-    for first in range(0, len(batch), ROWS_AT_ONCE):
-        part = batch[first : first + ROWS_AT_ONCE]
-        found = read(place, [Pair(one.prompt, one.answer) for one in part], tuning.kl > 0)
-        weights = torch.tensor([one.weight for one in part], device=found.logprobs.device)
-        term = -(found.logprobs.sum(1) * weights).sum() / tokens
-        total = term + tuning.kl * found.divergence.sum() / tokens
-        total.backward()
-        loss, kl = loss + term.item(), kl + found.divergence.sum().item() / tokens
+    for part in whole_places(batch, ROWS_AT_ONCE):
+        found = read(place, [one.pair for one in part], tuning.kl > 0)
+        terms = learned_terms(found, part, tokens)
+        (terms.loss + tuning.kl * terms.kl).backward()
+        loss, kl = loss + terms.loss.item(), kl + terms.kl.item()
     others = sum(len(one.answer) for one in kept) or 1
     for first in range(0, len(kept), ROWS_AT_ONCE):
         found = read(place, kept[first : first + ROWS_AT_ONCE], True)
@@ -99,6 +111,38 @@ def backward(
         keep += found.divergence.sum().item() / others
     reward = sum(one.reward for one in batch) / max(1, len(batch))
     return {"loss": loss, "reward": reward, "kl": kl, "keep_kl": keep}
+
+
+def tokens_of(batch: Sequence[Answered]) -> float:
+    """Return the tokens of a batch's answers, of several at a place the mean."""
+    lengths = [[len(one.answer) for one in rows] for _, rows in groupby(batch, key=lambda one: one.place)]
+    return sum(sum(some) / len(some) for some in lengths) or 1.0
+
+
+def whole_places(batch: Sequence[Answered], rows: int) -> list[list[Answered]]:
+    """Return the batch in parts of at most `rows` answers, all answers at a place in one part."""
+    parts: list[list[Answered]] = []
+    for _, some in groupby(batch, key=lambda one: one.place):
+        together = list(some)
+        if not parts or len(parts[-1]) + len(together) > rows:
+            parts.append([])
+        parts[-1] += together
+    return parts
+
+
+class Terms(NamedTuple):
+    """Scalars with a gradient, both a token: the objective's loss, and KL(changed || base)."""
+
+    loss: Tensor
+    kl: Tensor
+
+
+def learned_terms(found: "Found", batch: Sequence[Answered], tokens: float) -> Terms:
+    """Return what is lowered on answers to learn from."""
+    loglik = found.logprobs.sum(1)
+    part = shares(loglik, [one.place for one in batch])
+    weights = part * torch.tensor([one.weight for one in batch], device=part.device)
+    return Terms(-(loglik * weights).sum() / tokens, (found.divergence.sum(1) * part).sum() / tokens)
 
 
 class Found(NamedTuple):

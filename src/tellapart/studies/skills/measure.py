@@ -36,10 +36,12 @@ class Asked(NamedTuple):
     model: LocalModel
 
 
-def sums(names: Sequence[str]) -> list[Mix]:
-    """Return the base, every expert, and every sum of two."""
+def sums(names: Sequence[str], judge: str = "") -> list[Mix]:
+    """Return the base, every expert, and every sum of two but those with the judge, which is asked by itself."""
     alone = [Mix(((name, (1.0,)),)) for name in names]
-    return [Mix(), *alone, *(Mix((a.weights[0], b.weights[0])) for a, b in combinations(alone, 2))]
+    judging = [Mix(((judge, (1.0,)),))] if judge else []
+    pairs = [Mix((a.weights[0], b.weights[0])) for a, b in combinations(alone, 2)]
+    return [Mix(), *alone, *judging, *pairs]
 
 
 def ask_mixes(

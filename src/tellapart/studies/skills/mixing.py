@@ -1,4 +1,5 @@
-"""`tellapart skills mix`: a mix by hand, by a first pass over each prompt, or by a few examples; scored on a task."""
+"""`tellapart skills mix`: a mix by hand, by a first pass or a learned weighting of each prompt, or by a few examples;
+scored on a task."""
 
 import json
 import time
@@ -17,9 +18,11 @@ from tellapart.studies.finding import without_nan
 from tellapart.studies.skills.cem import search
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.dispatch import Choice, choose, dispatcher_of
+from tellapart.studies.skills.expert import expert_name
 from tellapart.studies.skills.mix import Mix
 from tellapart.studies.skills.mixed_run import Lanes
 from tellapart.studies.skills.opened import Experts, keep_mix, open_experts
+from tellapart.studies.skills.weighting import learn_weighting
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import by_hash
@@ -33,14 +36,16 @@ def run_mix(spec: MixSpec) -> dict[str, Any]:
         raise UserMistake("skills mix needs a --task")
     if spec.how == "hand" and not spec.mix:
         raise UserMistake("mixing by hand needs --mix, as in --mix digits+0.5*letters")
+    if spec.learn_on and spec.how != "learned":
+        raise UserMistake(f"--learn-on is for --how learned, not {spec.how}")
+    if spec.save and spec.how != "cem":
+        raise UserMistake(f"--save keeps a mix that cem found: --how {spec.how} finds none")
     if spec.how == "classifier" and not spec.judge:
         raise UserMistake("a classifier needs --judge: the expert that was trained to tell prompts apart")
     task = open_task(spec.task, seed=spec.seed)
     experts = open_experts(spec.folder, spec.device)
-    order = by_hash([item.id for item in task.items], spec.seed)
-    place = {name: at for at, name in enumerate(order)}
-    items = sorted(task.items, key=lambda item: place[item.id])
-    taken = spec.shots if spec.how == "cem" else 0
+    items = in_order(task, spec.seed)
+    taken = spec.shots if spec.how in ("cem", "learned") else 0
     if taken >= len(items):
         raise UserMistake(
             f"--shots {spec.shots}: the task has {len(items)} items, and some must be left to score"
@@ -52,6 +57,13 @@ def run_mix(spec: MixSpec) -> dict[str, Any]:
     else:
         _print(told)
     return told
+
+
+def in_order(task: Task, seed: int) -> list[Item]:
+    """Return the task's items in the order in which they are taken as examples."""
+    order = by_hash([item.id for item in task.items], seed)
+    place = {name: at for at, name in enumerate(order)}
+    return sorted(task.items, key=lambda item: place[item.id])
 
 
 def _scored(
@@ -101,6 +113,8 @@ def _mixes(
             "rounds": [list(one) for one in found.rounds],
             "answers_drawn": found.answers,
         }
+    if spec.how == "learned":
+        return _learned(spec, experts, lanes, task, shots, items)
     dispatcher = dispatcher_of(
         list(experts.weights), spec.template, spec.label, spec.judge if spec.how == "classifier" else ""
     )
@@ -110,6 +124,31 @@ def _mixes(
         for choice in choose(lanes, dispatcher, part)
     ]
     return [choice.mix for choice in choices], {"chosen": dict(Counter(_names(choices)))}
+
+
+def _learned(
+    spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
+) -> tuple[list[Mix], dict[str, Any]]:
+    """Return the mix of each item by a weighting learned on examples; the task's own are among them where it is named,
+    or no other is."""
+    others = [open_task(name, seed=spec.seed) for name in spec.learn_on if name != spec.task]
+    given: list[tuple[Task, Sequence[Item]]] = [
+        (other, in_order(other, spec.seed)[: spec.shots]) for other in others
+    ]
+    if spec.task in spec.learn_on or not given:
+        given.append((task, shots))
+    names = [name for name in experts.weights if not spec.judge or name != expert_name(spec.judge)]
+    with lanes.aside():
+        weighting = learn_weighting(
+            experts.model, {name: experts.weights[name] for name in names}, given, spec.seed
+        )
+        mixes = weighting.mixes(experts.model, [task.prompt(item) for item in items])
+    mean = dict.fromkeys(names, 0.0)
+    for mix in mixes:
+        for name, values in mix.weights:
+            mean[name] += values[0] / len(mixes)
+    told = {"learned_on": [other.name for other, _ in given], "numbers": weighting.numbers}
+    return mixes, {**told, "shots": sum(len(some) for _, some in given), "mean_weights": mean}
 
 
 def _names(choices: Sequence[Choice]) -> list[str]:

@@ -3,7 +3,8 @@
 REINFORCE pays +1 for a right answer and -1 for a wrong one (Sun et al. 2025, arXiv 2501.06252), less the batch's mean:
 the paper takes none off, and a base that is mostly wrong is then pushed away from all that it says. GRPO pays the
 reward against those of its group, over their spread (Shao et al. 2024, arXiv 2402.03300; one update a batch, so the
-ratio is 1 and nothing is clipped), cross-entropy 1 for each target.
+ratio is 1 and nothing is clipped). Cross-entropy learns that any accepted target be given: the log of the sum of their
+probabilities, whose gradient is that of each target times its share of the sum (`shares`).
 """
 
 import random
@@ -11,24 +12,36 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.stats.advantages import grpo_advantages
-from tellapart.studies.skills.encoding import Ids, encode
+from tellapart.studies.skills.encoding import Ids, Pair, encode
 from tellapart.studies.skills.spec import Objective
 from tellapart.tasks.item import Item, Task
 
+MOST_TARGETS = 8
+"""Accepted targets of an item that are learned from at once; of more, so many are drawn."""
+
 
 class Answered(NamedTuple):
-    """Token ids of a prompt and an answer, the weight of the answer's log-likelihood, and its reward in [0, 1]."""
+    """Token ids of a prompt and an answer, the weight of the answer's log-likelihood, its reward in [0, 1], and the
+    place in the batch of the question that it answers. Several answers at one place share the weight (`shares`)."""
 
     prompt: Ids
     answer: Ids
     weight: float
     reward: float
+    place: int
+
+    @property
+    def pair(self) -> Pair:
+        """Return the prompt and the answer alone."""
+        return Pair(self.prompt, self.answer)
 
 
 class Practice(NamedTuple):
@@ -49,16 +62,44 @@ def draw_batch(model: LocalModel, practice: Practice, step: int) -> list[Answere
     each = practice.group if practice.objective == "grpo" else 1
     items = [rng.choice(practice.items) for _ in range(practice.batch // each)]
     if practice.objective == "ce":
-        told = [(practice.task.prompt(item), rng.choice(item.target)) for item in items]
-        return [Answered(prompt, answer, 1.0, 1.0) for prompt, answer in encode(model, told)]
+        return accepted(model, practice.task, items, rng)
     asked = [item for item in items for _ in range(each)]
     written = own_answers(model, practice.task, asked, f"{practice.seed}|{step}")
     rewards = [practice.task.score(item, text) for item, (_, _, text) in zip(asked, written, strict=True)]
     weights = weigh(rewards, practice)
     return [
-        Answered(prompt, answer, weight, reward)
-        for (prompt, answer, _), weight, reward in zip(written, weights, rewards, strict=True)
+        Answered(prompt, answer, weight, reward, place)
+        for place, ((prompt, answer, _), weight, reward) in enumerate(
+            zip(written, weights, rewards, strict=True)
+        )
     ]
+
+
+def accepted(model: LocalModel, task: Task, items: Sequence[Item], rng: random.Random) -> list[Answered]:
+    """Return the accepted targets of each item, which share one weight."""
+    told = [
+        (place, task.prompt(item), target)
+        for place, item in enumerate(items)
+        for target in rng.sample(item.target, min(MOST_TARGETS, len(item.target)))
+    ]
+    pairs = encode(model, [(prompt, target) for _, prompt, target in told])
+    return [
+        Answered(pair.prompt, pair.answer, 1.0, 1.0, place)
+        for (place, _, _), pair in zip(told, pairs, strict=True)
+    ]
+
+
+def shares(loglik: Tensor, places: Sequence[int]) -> Tensor:
+    """Return each answer's share of the probability of all answers at its place [answer], without a gradient.
+
+    >>> shares(torch.tensor([0.75, 0.25, 0.1]).log(), [0, 0, 4]).tolist()
+    [0.75, 0.25, 1.0]
+    """
+    _, index = torch.unique(torch.tensor(list(places), device=loglik.device), return_inverse=True)
+    told, count = loglik.detach(), int(index.max()) + 1
+    top = torch.full((count,), -torch.inf, device=told.device).scatter_reduce(0, index, told, "amax")
+    part = (told - top[index]).exp()
+    return part / torch.zeros(count, device=told.device).scatter_add(0, index, part)[index]
 
 
 def weigh(rewards: Sequence[float], practice: Practice) -> list[float]:

@@ -29,7 +29,12 @@ class SkillsSpec:
     joint: UseAppendAction[tuple[str, ...]] = ()
     """A task that may need several skills: mixes are put to it, and an expert trained on it is the ceiling."""
     also: UseAppendAction[tuple[str, ...]] = ()
-    """A task that experts are put to only, to see what they forget."""
+    """A task that experts are put to only, to see what they forget; no expert is right for it."""
+    watch: UseAppendAction[tuple[str, ...]] = ()
+    """The same, where it is not said which expert is right: the first pass is not judged by it."""
+    dispatch: UseAppendAction[tuple[str, ...]] = ()
+    """TASK=MIX: a task by whose prompts the first pass is judged, and the mix that is right for them (default: every
+    --task but the judge's and its expert, every --also and base)."""
     out: str | None = None
     """Run folder (default: runs/skills-TIME). The same command on the same folder goes on where it stopped."""
     objective: Objective = "reinforce"
@@ -45,10 +50,10 @@ class SkillsSpec:
     group: int = 8
     """Answers to a question in grpo."""
     rate: float | None = None
-    """AdamW's rate for z at its peak (default: 0.4 over the number of matrices)."""
+    """AdamW's rate for z at its peak (default: 0.56 over the number of matrices)."""
     kl: float = 0.02
     """Weight of the KL divergence from the base on an expert's own answers."""
-    keep: float = 1.0
+    keep: float = 0.3
     """Weight of the KL divergence from the base on the other tasks' prompts (0: the paper, which has none)."""
     apart: bool = False
     """Train each expert by itself, as the paper does, not beside the others (see docs/skills.md)."""
@@ -60,6 +65,10 @@ class SkillsSpec:
     """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
     lora_rank: int = 16
     """Rank of the LoRA beside each expert (0: none)."""
+    lora_steps: int | None = None
+    """Updates for each LoRA (default: as many as for an expert)."""
+    lora_rate: float | None = None
+    """AdamW's rate for LoRA at its peak (default: 0.4 of the usual one)."""
     train_share: float = 0.5
     """Share of each task's items that is trained on; figures come from the others."""
     temperature: float = 1.0
@@ -81,17 +90,18 @@ class SkillsSpec:
         """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
         if not self.model:
             raise UserMistake("skills train needs a MODEL; see tellapart skills train --help")
-        for name in ("task", "joint", "also", "targets"):
+        for name in ("task", "joint", "also", "watch", "targets"):
             if isinstance(getattr(self, name), str):
                 raise UserMistake(f"{name} {getattr(self, name)!r}: give a tuple of texts")
         if not self.task:
             raise UserMistake("skills train was given no --task: give one for each skill")
-        twice = _twice((*self.task, *self.joint, *self.also))
+        twice = _twice((*self.task, *self.joint, *self.also, *self.watch))
         if twice:
             raise UserMistake(f"task {twice!r} is given twice: name each task once")
         if self.objective not in OBJECTIVES:
             raise UserMistake(f"--objective {self.objective}: choose {', '.join(OBJECTIVES)}")
-        _at_least(1, steps=self.steps, batch=self.batch, samples=self.samples)
+        steps = self.steps if self.lora_steps is None else self.lora_steps
+        _at_least(1, steps=self.steps, lora_steps=steps, batch=self.batch, samples=self.samples)
         _at_least(0, lora_rank=self.lora_rank, seed=self.seed)
         if self.objective == "grpo" and (self.group < 2 or self.batch % self.group):
             raise UserMistake(
@@ -100,8 +110,9 @@ class SkillsSpec:
         for name, value in (("kl", self.kl), ("keep", self.keep), ("temperature", self.temperature)):
             if not (math.isfinite(value) and value >= 0):
                 raise UserMistake(f"--{name} {value}: give 0 or more")
-        if self.rate is not None and not (math.isfinite(self.rate) and self.rate > 0):
-            raise UserMistake(f"--rate {self.rate}: give a number above 0")
+        for name, rate in (("rate", self.rate), ("lora-rate", self.lora_rate)):
+            if rate is not None and not (math.isfinite(rate) and rate > 0):
+                raise UserMistake(f"--{name} {rate}: give a number above 0")
         return self
 
 

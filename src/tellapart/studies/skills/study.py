@@ -17,7 +17,7 @@ from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.skills.analyse import Cost, Facts, analyse
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
-from tellapart.studies.skills.first_pass import first_passes
+from tellapart.studies.skills.first_pass import Wanted, first_passes, wanted_of
 from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, sums
 from tellapart.studies.skills.mix import Mix, layer_of
 from tellapart.studies.skills.spec import SkillsSpec
@@ -27,6 +27,7 @@ from tellapart.studies.skills.train import (
     Trained,
     answers_elsewhere,
     elsewhere_than,
+    judge_of,
     null_of,
     skill_of,
     train_expert,
@@ -44,7 +45,7 @@ def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
     out = Path(spec.out or time.strftime("runs/skills-%Y%m%d-%H%M%S"))
     parts = {
         kind: [skill_of(spec, open_task(name, seed=spec.seed)) for name in getattr(spec, kind)]
-        for kind in ("task", "joint", "also")
+        for kind in ("task", "joint", "also", "watch")
     }
     _check_names([skill.name for some in parts.values() for skill in some])
     model = local(open_model(spec.model, spec.device, spec.dtype), spec.model)
@@ -78,7 +79,8 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
     skills, joint, also = parts["task"], parts["joint"], parts["also"]
-    every = [*skills, *joint, *also]
+    every = [*skills, *joint, *also, *parts["watch"]]
+    wanted = wanted_of(run.spec, [one.name for one in skills], skills, also)
     elsewhere = answers_elsewhere(run.spec, run.model, skills)
     experts = train_experts(run.folder, run.spec, run.model, skills, elsewhere)
     ceilings = {one.name: train_expert(run.folder, run.spec, run.model, _ceiling(one), []) for one in joint}
@@ -87,7 +89,7 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
         for one in (skills if run.spec.lora_rank else [])
     }
     weights = {name: one.weights for name, one in experts.items()}
-    mixes = sums(list(weights))
+    mixes = sums([name for name in weights if name != judge_of(run.spec)], judge_of(run.spec))
     rows = ask_mixes(run, weights, mixes, every)
     for one in skills:
         twin = f"{one.name}{NULL}"
@@ -104,19 +106,17 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
         loras=costs(loras),
         skills=tuple(one.name for one in skills),
         joint=tuple(one.name for one in joint),
-        also=tuple(one.name for one in also),
+        also=tuple(one.name for one in (*also, *parts["watch"])),
         chosen={one.name: _chosen(run, weights, mixes, one) for one in joint},
-        tables=_tables(experts) | {"skills_dispatch": _dispatch(run, weights, skills, also)},
+        tables=_tables(experts) | {"skills_dispatch": _dispatch(run, weights, wanted)},
     )
 
 
-def _dispatch(
-    run: Asked, weights: Mapping[str, Weights], skills: Sequence[Skill], also: Sequence[Skill]
-) -> list[dict[str, Any]]:
+def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
     """Return the first passes, measured once: their seconds would differ at each start."""
     known = run.folder.read_artifact("first-pass")
     if known is None:
-        known = {"passes": first_passes(run, weights, skills, also)}
+        known = {"passes": first_passes(run, weights, wanted)}
         run.folder.write_artifact("first-pass", known)
     return known["passes"]
 

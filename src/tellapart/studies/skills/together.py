@@ -11,7 +11,8 @@ and to leave the other skills alone. The paper (Sun et al. 2025, arXiv 2501.0625
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,21 +21,28 @@ from tellapart.elicit.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
-from tellapart.studies.skills.learn import Learned, Tuning, read, update
-from tellapart.studies.skills.objectives import Practice, draw_batch
+from tellapart.studies.skills.learn import Learned, Tuning, learned_terms, read, tokens_of, update
+from tellapart.studies.skills.objectives import Answered, Practice, draw_batch
+from tellapart.studies.skills.paused import pause, resume
 from tellapart.training.change import as_array, attached
 from tellapart.training.svf import AttachedSvf, Svf
 
-BESIDE = 0.5
+BESIDE = 0.33
 """Chance of each other expert to be in a row's set."""
+HELD = 0.5
+"""Rows held to the base, for each question that is learned from."""
+
+Set = tuple[int, ...]
+"""Places of the experts that are on."""
 
 
-class _Row(NamedTuple):
-    """A prompt and an answer, the experts in its set (by place), and the weight of its likelihood (None: held)."""
+class _Rows(NamedTuple):
+    """Answers to learn from and answers to hold to, and under which experts each is read."""
 
-    pair: Pair
-    beside: tuple[int, ...]
-    weight: float | None
+    learned: list[Answered]
+    learned_sets: list[Set]
+    held: list[Pair]
+    held_sets: list[Set]
 
 
 def learn_together(
@@ -43,77 +51,104 @@ def learn_together(
     practices: Mapping[str, Practice],
     elsewhere: Mapping[str, Sequence[Pair]],
     tuning: Tuning,
+    scratch: Path | None = None,
 ) -> dict[str, Learned]:
     """Return what was learned for each skill; the model is as before afterwards.
 
-    A step takes a batch of one skill in turn, `tuning.steps` for each; half as many rows beside it are held.
+    A step takes a batch of every skill, and half as many rows beside it that are held. `elsewhere` are the base's
+    own answers by task; those of a task without an expert here are held under any experts.
     """
     names = list(practices)
-    logs: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    with attached(model, change) as place, ticking("experts", tuning.steps * len(names)) as ticker:
+    with attached(model, change) as place, ticking("experts", tuning.steps) as ticker:
         assert isinstance(place, AttachedSvf)
         moved = {
             name: nn.Parameter(torch.zeros(len(names), len(z), device=z.device))
             for name, z in place.parameters.items()
         }
-        optimizer = torch.optim.AdamW(list(moved.values()), lr=tuning.rate, weight_decay=0.0)
-        for step in range(tuning.steps):
+        parameters = list(moved.values())
+        optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
+        log: list[dict[str, Any]] = resume(scratch, parameters, optimizer)
+        ticker.tick(len(log))
+        for step in range(len(log), tuning.steps):
+            told = {}
             for index, name in enumerate(names):
                 rng = random.Random(f"{practices[name].seed}|together|{step}|{index}")
-                place.serve({key: 1 + one[index].detach() for key, one in moved.items()})
-                batch = draw_batch(model, practices[name], step)
-                rows = [
-                    _Row(Pair(one.prompt, one.answer), _set(rng, names, index, True), one.weight)
-                    for one in batch
-                ]
-                if tuning.keep:
-                    rows += [_held(rng, names, elsewhere) for _ in range(len(batch) // 2)]
-                told = backward(place, moved, rows, tuning)
-                update(optimizer, tuning, step)
-                reward = sum(one.reward for one in batch) / len(batch)
-                logs[name].append({"step": float(step), "reward": reward, **told})
-                ticker.tick()
+                rows = draw_rows(rng, model, Stand(place, moved, practices, elsewhere), name, step)
+                if not tuning.keep:
+                    rows = rows._replace(held=[], held_sets=[])
+                reward = sum(one.reward for one in rows.learned) / len(rows.learned)
+                told[name] = {"step": float(step), "reward": reward, **backward(place, moved, rows, tuning)}
+            update(optimizer, tuning, step)
+            log.append(told)
+            pause(scratch, parameters, optimizer, log)
+            ticker.tick()
         place.serve({})
-        return {name: _learned(moved, index, logs[name]) for index, name in enumerate(names)}
+        return {
+            name: _learned(moved, index, [entry[name] for entry in log]) for index, name in enumerate(names)
+        }
 
 
-def _learned(moved: Mapping[str, nn.Parameter], index: int, log: list[dict[str, float]]) -> Learned:
-    weights = Weights({name: as_array(1 + one[index]) for name, one in moved.items()})
-    return Learned(weights, sum(z.size for z in weights.values()), log)
+class Stand(NamedTuple):
+    """Where a training stands: z - 1 of each expert [expert, rank] by matrix, and what is learned and held."""
+
+    place: AttachedSvf
+    moved: Mapping[str, nn.Parameter]
+    practices: Mapping[str, Practice]
+    elsewhere: Mapping[str, Sequence[Pair]]
 
 
-def _set(rng: random.Random, names: Sequence[str], own: int, inside: bool) -> tuple[int, ...]:
-    return tuple(
-        at for at in range(len(names)) if (at == own and inside) or (at != own and rng.random() < BESIDE)
-    )
+def draw_rows(rng: random.Random, model: LocalModel, stand: Stand, name: str, step: int) -> _Rows:
+    """Return the rows of a skill's turn. Targets are each read under a set of their own; the model's own answers are
+    all written under one set, and read under it."""
+    names = list(stand.practices)
+    practice, own = stand.practices[name], names.index(name)
+    one = draw_set(rng, len(names), own)
+    stand.place.serve({key: 1 + value.detach()[list(one)].sum(0) for key, value in stand.moved.items()})
+    learned = draw_batch(model, practice, step)
+    if practice.objective == "ce":
+        by_place = {answer.place: draw_set(rng, len(names), own) for answer in learned}
+        sets = [by_place[answer.place] for answer in learned]
+    else:
+        sets = [one] * len(learned)
+    held, held_sets = [], []
+    if stand.elsewhere:
+        for _ in range(round(HELD * practice.batch)):
+            task = rng.choice(list(stand.elsewhere))
+            held.append(rng.choice(stand.elsewhere[task]))
+            held_sets.append(draw_others(rng, names, task))
+    return _Rows(learned, sets, held, held_sets)
 
 
-def _held(rng: random.Random, names: Sequence[str], elsewhere: Mapping[str, Sequence[Pair]]) -> _Row:
-    own = rng.randrange(len(names))
-    beside = _set(rng, names, own, False)
-    while not beside and len(names) > 1:
-        beside = _set(rng, names, own, False)
-    return _Row(rng.choice(elsewhere[names[own]]), beside, None)
+def draw_set(rng: random.Random, count: int, own: int) -> Set:
+    """Return a random set of experts in which `own` is."""
+    return tuple(at for at in range(count) if at == own or rng.random() < BESIDE)
+
+
+def draw_others(rng: random.Random, names: Sequence[str], task: str) -> Set:
+    """Return a random set of experts, one at least where there is one, in which that of `task` is not."""
+    others = [at for at, name in enumerate(names) if name != task]
+    some = tuple(at for at in others if rng.random() < BESIDE)
+    return some or (tuple(rng.sample(others, 1)) if others else ())
 
 
 def backward(
-    place: AttachedSvf, moved: Mapping[str, nn.Parameter], rows: Sequence[_Row], tuning: Tuning
+    place: AttachedSvf, moved: Mapping[str, nn.Parameter], rows: _Rows, tuning: Tuning
 ) -> dict[str, float]:
     """Add the gradient of the loss to `moved`; return loss, kl and keep_kl (nats a token)."""
-    count = len(next(iter(moved.values())))
-    sets = torch.tensor([[float(at in row.beside) for at in range(count)] for row in rows])
-    sets = sets.to(next(iter(moved.values())).device)
-    place.serve({name: 1 + sets @ one for name, one in moved.items()})
-    found = read(place, [row.pair for row in rows], True)
-    learns = torch.tensor([row.weight is not None for row in rows], device=sets.device)
-    weights = torch.tensor([row.weight or 0.0 for row in rows], device=sets.device)
-    sizes = torch.tensor([float(len(row.pair.answer)) for row in rows], device=sets.device)
-    term = -(found.logprobs.sum(1) * weights).sum() / sizes[learns].sum()
-    kl = found.divergence[learns].sum() / sizes[learns].sum()
-    keep = _over(found.divergence[~learns].sum(), sizes[~learns].sum())
-    (term + tuning.kl * kl + tuning.keep * keep).backward()
-    return {"loss": term.item(), "kl": kl.item(), "keep_kl": keep.item()}
+    count, device = next(iter(moved.values())).shape[0], place.module.device
+    sets = [[float(at in one) for at in range(count)] for one in (*rows.learned_sets, *rows.held_sets)]
+    chosen = torch.tensor(sets, device=device)
+    place.serve({name: 1 + chosen @ one for name, one in moved.items()})
+    pairs = [*(one.pair for one in rows.learned), *rows.held]
+    found = read(place, pairs, tuning.kl > 0 or bool(rows.held))
+    first = len(rows.learned)
+    own = found._replace(logprobs=found.logprobs[:first], divergence=found.divergence[:first])
+    terms = learned_terms(own, rows.learned, tokens_of(rows.learned))
+    keep = found.divergence[first:].sum() / (sum(len(one.answer) for one in rows.held) or 1)
+    ((terms.loss + tuning.kl * terms.kl + tuning.keep * keep) / count).backward()
+    return {"loss": terms.loss.item(), "kl": terms.kl.item(), "keep_kl": keep.item()}
 
 
-def _over(total: Tensor, size: Tensor) -> Tensor:
-    return total / size.clamp(min=1.0)
+def _learned(moved: Mapping[str, Tensor], index: int, log: list[dict[str, float]]) -> Learned:
+    weights = Weights({name: as_array(1 + one[index]) for name, one in moved.items()})
+    return Learned(weights, sum(z.size for z in weights.values()), log)

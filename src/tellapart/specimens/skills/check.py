@@ -1,0 +1,150 @@
+"""How often the verdicts of `skills train` are right: run it over the bases, then hold its verdicts against the truth.
+
+Two runs a base: one with the skills that the base has, and one with signs, which the base always copies, so that there
+is nothing to bring out. The truth (truth.json: the verdicts that are right, by task) is opened here only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from tellapart.errors import UserMistake
+from tellapart.specimens.skills import names
+
+TRUTH = Path(__file__).with_name("truth.json")
+SKILLS = ("digits", "letters", "capitals")
+JOINT = ("digits+letters", "letters+capitals", "digits+capitals")
+CANNOT_TELL = "cannot tell"
+FEW_STEPS = 20
+COMMON = ("--objective", "ce", "--kl", "0", "--batch", "32", "--limit", "160")
+TRAINED = ("--steps", "300", "--lora-steps", "150", "--lora-rate", "0.003")
+"""More steps do not help LoRA, and its rate is the best of 0.001, 0.003 and 0.01, on skills-0."""
+ASKED = (
+    "--template", "{prompt}?",
+    "--label", "d=digits", "--label", "l=letters", "--label", "c=capitals", "--label", "s=base",
+)  # fmt: skip
+
+
+class Judged(NamedTuple):
+    """The verdict on a task beside those that are right."""
+
+    name: str
+    task: str
+    truth: tuple[str, ...]
+    verdict: str
+
+
+def main_run(name: str) -> list[str]:
+    """Return the arguments of the run with every skill of a base, all sums of two, and dispatch by the base."""
+    task = f"specimen:{name}"
+    return [
+        "skills", "train", task,
+        *(part for skill in SKILLS for part in ("--task", f"{task}/{skill}")),
+        *(part for joint in JOINT for part in ("--joint", f"{task}/{joint}")),
+        "--also", f"{task}/signs", "--watch", f"{task}/marked", "--watch", f"{task}/kinds",
+        *(part for skill in SKILLS for part in ("--dispatch", f"{task}/only-{skill}={skill}")),
+        "--dispatch", f"{task}/signs=base", *ASKED, *COMMON, *TRAINED,
+    ]  # fmt: skip
+
+
+def empty_run(name: str) -> list[str]:
+    """Return the arguments of the run in which there is nothing to bring out."""
+    task = f"specimen:{name}"
+    steps = ("--steps", str(FEW_STEPS))
+    return ["skills", "train", task, "--task", f"{task}/signs", "--lora-rank", "0", *COMMON, *steps]
+
+
+def check_skills(chosen: Sequence[str], out: Path, seed: int, as_json: bool) -> int:
+    """Run the check and print its outcome; returns the exit code (1 where a run failed)."""
+    known = names()
+    for name in chosen:
+        if name not in known:
+            raise UserMistake(f"no base {name!r} of skills; there are: {', '.join(known)}")
+    judged: list[Judged] = []
+    failures: dict[str, str] = {}
+    for name in chosen or known:
+        for kind, command in (("main", main_run(name)), ("empty", empty_run(name))):
+            folder = out / f"{name}-{kind}"
+            said = run_one([*command, "--seed", str(seed)], folder)
+            if said:
+                failures[f"{name} ({kind})"] = said
+            else:
+                judged += judge(name, folder)
+    result = summary(judged)
+    if as_json:
+        print(json.dumps(result, indent=1))
+    else:
+        show(result, Console())
+    for name, said in failures.items():
+        print(f"tellapart: {name} failed: {said}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def run_one(command: Sequence[str], out: Path) -> str:
+    """Run `tellapart` with these arguments on one thread, unless it has run; returns "" or its last complaint."""
+    if (out / "findings.json").exists():
+        return ""
+    whole = [sys.executable, "-m", "tellapart.cli", *command, "--out", str(out), "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(whole, capture_output=True, text=True, env=environment, check=False)
+    return (done.stderr.strip().splitlines() or ["no word"])[-1] if done.returncode else ""
+
+
+def judge(name: str, out: Path) -> list[Judged]:
+    """Return the verdicts that stand in a run folder beside the truth."""
+    truth: Mapping[str, list[str]] = json.loads(TRUTH.read_text(encoding="utf-8"))
+    findings = json.loads((out / "findings.json").read_text(encoding="utf-8"))["findings"]
+    asked = {question_of(task): task for task in truth}
+    return [
+        Judged(name, task, tuple(truth[task]), finding["verdict"])
+        for finding in findings
+        if (task := asked.get(finding["question"])) is not None
+    ]
+
+
+def question_of(task: str) -> str:
+    """Return the question of a task's finding."""
+    from tellapart.studies.skills.analyse import joint_question, skill_question
+    from tellapart.studies.skills.expert import expert_name
+
+    return (joint_question if "+" in task else skill_question)(expert_name(task))
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return the share of right verdicts (of all, of the decided) and of "cannot tell", and every verdict."""
+    decided = [one for one in judged if one.verdict != CANNOT_TELL]
+    return {
+        "right": _mean([one.verdict in one.truth for one in judged]),
+        "accuracy_decided": _mean([one.verdict in one.truth for one in decided]),
+        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        "specimens": [one._asdict() for one in judged],
+    }
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def show(result: Mapping[str, Any], console: Console) -> None:
+    """Print every verdict beside its truth, and the shares."""
+    table = Table("base", "task", "truth", "verdict", box=SIMPLE, pad_edge=False, padding=0)
+    for one in result["specimens"]:
+        right = one["verdict"] in one["truth"]
+        truth = " or ".join(one["truth"])
+        table.add_row(one["name"], one["task"], truth, one["verdict"] if right else f"{one['verdict']} (!)")
+    console.print(table)
+    if result["right"] is not None:
+        decided = result["accuracy_decided"]
+        among = "none decided" if decided is None else f"{decided:.1%} of the decided"
+        console.print(
+            f"right {result['right']:.1%} ({among}), cannot tell {result['cannot_tell_share']:.1%}",
+            highlight=False,
+        )
