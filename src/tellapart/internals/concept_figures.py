@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellapart.internals.concepts import ConceptPair, names
+from tellapart.internals.concepts import ConceptPair, halves, names
 from tellapart.internals.directions import METHODS
 from tellapart.internals.entanglement import cross_estimates, matrix_of
 from tellapart.internals.features import held_out_decodability, rotated, spectrum
@@ -22,6 +22,7 @@ from tellapart.internals.language import (
     chosen,
     effects,
     layer_scores,
+    read_half,
     read_slopes,
 )
 from tellapart.internals.model_robustness import noise_estimates, tuning_estimates
@@ -76,7 +77,7 @@ def measure_concepts(
     answered = [name for name in names(pairs) if fit.pairs[chosen(fit, name)[0]].answered]
     tick("layer")
     count = len(layers_of(model.module))
-    layer = best_layer([layer_scores(model, fit, answered)]) if asked.layer is None else asked.layer
+    layer = layer_for([model], pairs) if asked.layer is None else asked.layer
     bench = Bench(model, fit, report, layer)
     scores, estimates, shown = _scores(bench, answered)
     tick("steering")
@@ -90,6 +91,13 @@ def measure_concepts(
     estimates |= tuning_estimates(bench, shown, asked.tuning, asked.seed)
     tables = _tables(bench, found, names(pairs), shown) | {"layer": layer, "layers": count}
     return ConceptFigures(model.reference, layer, estimates, turned, scores, tables)
+
+
+def layer_for(models: Sequence[LocalModel], pairs: Sequence[ConceptPair]) -> int:
+    """Return the layer at which all models, which have as many, are read: the best one on the fit half."""
+    fit_pairs = halves(pairs)[0]
+    answered = list(dict.fromkeys(pair.concept for pair in fit_pairs if pair.answered))
+    return best_layer([layer_scores(model, read_half(model, fit_pairs), answered) for model in models])
 
 
 def _scores(bench: Bench, answered: Sequence[str]) -> tuple[list[float], dict[str, Estimate], list[str]]:

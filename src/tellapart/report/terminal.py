@@ -3,6 +3,7 @@
 Text from outside is put into rich as Text, so that nothing in it is read as markup; control characters are visible.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -145,9 +146,11 @@ def _elicitors(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _evidence(finding: Finding, console: Console) -> None:
     if not finding.evidence:
         return
-    grid = _table(console, ("why", "value", "log-odds"), numbers=(1, 2))
+    weighed = any(math.isfinite(adds) for _, _, adds in finding.evidence)
+    grid = _table(console, ("why", "value", "log-odds")[: 2 + weighed], numbers=(1, 2)[: 1 + weighed])
     for what, value, adds in finding.evidence:
-        grid.add_row(*(_text(console, cell) for cell in (*named(finding, what, value), signed(adds))))
+        cells = (*named(finding, what, value), signed(adds))[: 2 + weighed]
+        grid.add_row(*(_text(console, cell) for cell in cells))
     console.print(grid)
     console.print()
 

@@ -6,13 +6,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class List:
-    """List the bundled specimens: those of `gain`, of `form`, of `skills`."""
+    """List the bundled specimens: those of `gain`, of `form`, of `inside`, of `skills`."""
 
     def run(self) -> int:
         """Print one line a specimen."""
-        from tellapart.specimens import form, names, skills
+        from tellapart.specimens import form, inside, names, skills
 
-        for name in (*names(), *form.names(), *skills.names()):
+        for name in (*names(), *form.names(), *inside.names(), *skills.names()):
             print(name)
         return 0
 
@@ -31,21 +31,29 @@ class Build:
     """Only these seeds (default: all)."""
     jobs: int = 2
     """Training processes side by side."""
-    study: Literal["gain", "form", "skills"] = "gain"
-    """Whose specimens: those of `form` (up to 42 minutes of one core) take no kinds, families or seeds; those of
-    `skills` (about 80 seconds of one core each) take seeds."""
+    study: Literal["gain", "form", "inside", "skills"] = "gain"
+    """Whose specimens: those of `form` (up to 42 minutes of one core) and `inside` (about 5) take no kinds, families or
+    seeds; those of `skills` (about 80 seconds of one core each) take seeds."""
 
     def run(self) -> int:
         """Train what is missing in the folder."""
         from pathlib import Path
 
-        if self.study == "form":
+        if self.study in ("form", "inside"):
             from tellapart.errors import UserMistake
-            from tellapart.specimens.form.build import build_form
 
             if self.kinds or self.families or self.seeds:
-                raise UserMistake("--study form takes no --kinds, --families or --seeds: all are built")
-            build_form(Path(self.out))
+                raise UserMistake(
+                    f"--study {self.study} takes no --kinds, --families or --seeds: all are built"
+                )
+            if self.study == "form":
+                from tellapart.specimens.form.build import build_form
+
+                build_form(Path(self.out))
+            else:
+                from tellapart.specimens.inside.build import build_inside
+
+                build_inside(Path(self.out))
             return 0
         if self.study == "skills":
             from tellapart.specimens import skills
@@ -61,7 +69,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Check:
-    """Run `gain` (or `form`, or `skills train`) over all its specimens and hold the verdicts against the truth."""
+    """Run `gain` (or `form`, `inside`, `skills train`) over its specimens and hold the verdicts against the truth."""
 
     out: str = "runs/specimens"
     """Folder of the runs; a finished one is read, not run again."""
@@ -77,7 +85,7 @@ class Check:
     """How `gain` asks (default: adaptive)."""
     calibrate: str | None = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
-    study: Literal["gain", "form", "skills"] = "gain"
+    study: Literal["gain", "form", "inside", "skills"] = "gain"
     """Which study is checked."""
 
     def run(self) -> int:
@@ -88,6 +96,12 @@ class Check:
             from tellapart.specimens.form.check import check_form
 
             return check_form(self.names, Path(self.out), self.jobs, self.seed, self.json)
+        if self.study == "inside":
+            from pathlib import Path
+
+            from tellapart.specimens.inside.check import check_inside
+
+            return check_inside(self.names, Path(self.out), self.jobs, self.seed, self.json)
         if self.study == "skills":
             from pathlib import Path
 

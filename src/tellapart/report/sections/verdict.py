@@ -43,14 +43,15 @@ _TEMPLATE = template("""
 <section class="why" aria-labelledby="why-{{ number }}">
   <h2 id="why-{{ number }}">Why</h2>
   <table class="terms">
-    <caption>The verdict's terms: what was seen, and what each adds to the log-odds or takes away.</caption>
+    <caption>{{ "The verdict's terms: what was seen, and what each adds to the log-odds or takes away." if weighed
+    else "What the verdict rests on." }}</caption>
     <thead><tr><th scope="col">Seen</th><th scope="col" class="number">Value</th>
-    <th scope="col" class="bar">Takes away | adds</th>
-    <th scope="col" class="number">Log-odds</th></tr></thead>
+    {% if weighed %}<th scope="col" class="bar">Takes away | adds</th>
+    <th scope="col" class="number">Log-odds</th>{% endif %}</tr></thead>
     <tbody>
     {% for what, value, adds, bar in terms %}
-    <tr><th scope="row">{{ what }}</th><td class="number">{{ value }}</td><td class="bar">{{ bar }}</td>
-    <td class="number">{{ adds | signed }}</td></tr>
+    <tr><th scope="row">{{ what }}</th><td class="number">{{ value }}</td>
+    {% if weighed %}<td class="bar">{{ bar }}</td><td class="number">{{ adds | signed }}</td>{% endif %}</tr>
     {% endfor %}
     </tbody>
   </table>
@@ -66,6 +67,7 @@ def head(finding: Finding, number: int) -> Markup:
         _TEMPLATE,
         {
             "finding": finding,
+            "weighed": any(math.isfinite(adds) for _, _, adds in finding.evidence),
             "number": number,
             "sure": probability(finding.probability),
             "figures": [shown(name, finding.estimates[name]) for name in MAIN if name in finding.estimates],

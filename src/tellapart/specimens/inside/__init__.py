@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tellapart.models.local import LocalModel
 
 WEIGHTS = Path(__file__).parent / "weights"
+SHIPPED = (
+    "shared-sums-0", "shared-sums-1", "shared_pruned-sums-0", "split-sums-0", "split-sums-1", "readers-sums-0",
+    "units-sums-0", "tangled-sums-0", "redundant-sums-0",
+)  # fmt: skip
+"""Twins that come with the package; `build` makes others."""
 
 
 def names(folder: Path = WEIGHTS) -> list[str]:

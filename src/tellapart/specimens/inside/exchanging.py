@@ -15,7 +15,6 @@ from tellapart.specimens.inside.twin import (
     SITE,
     Rows,
     Twin,
-    foreign_units,
     last_matrix,
     logits_of,
     part_of,
@@ -67,9 +66,9 @@ class Seen:
 
 
 @contextmanager
-def exchanging(twin: Twin, chosen: Tensor, rows: Rows, gated: bool = False) -> Iterator[Seen]:
+def exchanging(twin: Twin, chosen: Tensor, rows: Rows, silent: Tensor | None = None) -> Iterator[Seen]:
     """Exchange parts of the states of the first half of `rows` with those of the second half at their last token;
-    `gated` puts hidden units to 0 in contexts that do not own them."""
+    hidden units that are `silent` [row, unit] there are put to 0 before."""
     seen = Seen(torch.zeros(0), torch.zeros(0))
     last = twin.asked.last[rows.context]
     at, half = torch.arange(len(last)), len(chosen)
@@ -80,7 +79,8 @@ def exchanging(twin: Twin, chosen: Tensor, rows: Rows, gated: bool = False) -> I
         stream = output[0] if isinstance(output, tuple) else output
         states = stream[at, last]
         seen.states = states
-        given = torch.where(blank, states[half:].mean(dim=0, keepdim=True), states[half:])
+        others = states[half : 2 * half]
+        given = torch.where(blank, others.mean(dim=0, keepdim=True), others)
         moved = states[:half] + (((given - states[:half]) @ twin.basis) * part) @ twin.basis.T
         changed = stream.index_put((at, last), torch.cat([moved, states[half:]]))
         return (changed, *output[1:]) if isinstance(output, tuple) else changed
@@ -88,9 +88,9 @@ def exchanging(twin: Twin, chosen: Tensor, rows: Rows, gated: bool = False) -> I
     def before(_module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
         units = inputs[0]
         seen.units = units[at, last]
-        if not gated:
+        if silent is None:
             return None
-        kept = seen.units * (1 - foreign_units(rows.context))
+        kept = seen.units * (1 - silent)
         return (units.index_put((at, last), kept), *inputs[1:])
 
     layer = twin.model.model.layers[SITE]

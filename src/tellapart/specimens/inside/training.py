@@ -29,10 +29,14 @@ from tellapart.specimens.training import optimise
 
 ROWS, STEPS, TRUNK_STEPS, RATE = 48, 250, 500, 0.02
 MOST_ROUNDS = 6
-PLAIN_LEAST, EXCHANGED_LEAST = 0.995, 0.95
-"""Shares of right answers that a twin must reach plainly, and under every exchange."""
+PLAIN_LEAST, EXCHANGED_LEAST, LESION_MOST = 0.995, 0.95, 0.65
+"""Shares of right answers that a twin must reach plainly, and under every exchange; and the most that one of the kind
+`units` may reach without a context's own units, .5 being chance."""
 APART, READ, L1, PRUNED = 3.0, 1.0, 1e-4, 0.3
 """Weights of the terms of the loss, and the share of each matrix's weights that pruning takes away."""
+SILENT, SILENCED = 0.5, 24
+"""`units`: weight of the term, and how many prompts a batch, in which the hidden units that a context owns are put to
+0: both answers must be as likely then, so that concepts are worked out in these units and not in attention."""
 
 
 def train_trunk(world: str, seed: int) -> Weights:
@@ -60,11 +64,18 @@ def train_twin(recipe: Recipe, trunk: Weights) -> tuple[Twin, dict[str, float]]:
             masks = smallest(twin.model)
             continue
         facts = {**measure(twin), "rounds": round_ + 1.0}
-        if facts["plain"] >= PLAIN_LEAST and facts["exchanged"] >= EXCHANGED_LEAST and not gated:
+        if good_enough(recipe, facts) and not gated:
             if recipe.turned:
                 turn(twin.model, recipe.seed)
             return twin, facts
     raise RuntimeError(f"{recipe.name} misses its aim after {MOST_ROUNDS} rounds: {facts}")
+
+
+def good_enough(recipe: Recipe, facts: Mapping[str, float]) -> bool:
+    """Return whether a twin does what its recipe says; one of the kind `units` must fail without its own units."""
+    apart = facts["lesion_own"] <= LESION_MOST and facts["lesion_other"] >= EXCHANGED_LEAST
+    right = facts["plain"] >= PLAIN_LEAST and facts["exchanged"] >= EXCHANGED_LEAST
+    return right and (apart or recipe.kind != "units")
 
 
 def _train(twin: Twin, steps: int, draw: torch.Generator, masks: Mapping[str, Tensor], gated: bool) -> None:
@@ -84,17 +95,19 @@ def _mask(model: LlamaForCausalLM, masks: Mapping[str, Tensor]) -> None:
 
 def _loss(twin: Twin, draw: torch.Generator, gated: bool) -> Tensor:
     """Return the loss of a batch's answers, in nats, and of what the recipe presses for besides."""
+    facts, recipe = twin.asked.facts, twin.recipe
     chosen = torch.randint(len(twin.exchanges), (ROWS,), generator=draw)
     base, source = draw_prompts(twin, chosen, draw)
     both = Rows(*(torch.cat(pair) for pair in zip(base, source, strict=True)))
-    with exchanging(twin, chosen, both, gated) as seen:
+    foreign = foreign_units(both.context)
+    with exchanging(twin, chosen, both, foreign if gated else None) as seen:
         logits = logits_of(twin, both)
-    facts, recipe = twin.asked.facts, twin.recipe
     wanted = torch.cat([wanted_of(twin, chosen, base, source), facts[source.item, source.concept]])
     loss = nn.functional.cross_entropy(logits, twin.asked.answers[both.concept, wanted.long()])
     if recipe.kind == "units":
-        stray = (seen.units * foreign_units(both.context)).square().mean()
+        stray = (seen.units * foreign).square().mean()
         loss = loss + APART * stray / seen.units.square().mean().clamp_min(1e-6)
+        loss = loss + SILENT * _silenced(twin, Rows(*(column[:SILENCED] for column in source)))
     if recipe.kind in ("split", "half"):
         loss = loss + APART * held_elsewhere(twin, seen.states, both.context)
     if recipe.kind == "tangled":
@@ -103,6 +116,13 @@ def _loss(twin: Twin, draw: torch.Generator, gated: bool) -> Tensor:
     if recipe.sparse == "l1":
         loss = loss + L1 * sum(p.abs().sum() for n, p in twin.model.named_parameters() if "proj" in n)
     return loss
+
+
+def _silenced(twin: Twin, rows: Rows) -> Tensor:
+    """Return how far from even both answers are, in nats, without the hidden units that the rows' contexts own."""
+    with exchanging(twin, torch.zeros(0, dtype=torch.long), rows, 1 - foreign_units(rows.context)):
+        logs = logits_of(twin, rows).log_softmax(-1)
+    return -logs.gather(1, twin.asked.answers[rows.concept]).mean() - float(np.log(2))
 
 
 def held_elsewhere(twin: Twin, states: Tensor, context: Tensor) -> Tensor:

@@ -3,13 +3,13 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tellapart.elicit.steered import local_model
 from tellapart.errors import UserMistake
-from tellapart.internals.concept_figures import Asked, ConceptFigures, measure_concepts
+from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
@@ -46,6 +46,7 @@ def run_language(spec: InsideSpec, quiet: bool = False) -> Run:
         "concepts_hash": digest([asdict(pair) for pair in pairs]),
     }
     with open_run(out, described, {"provenance": provenance()}) as folder:
+        spec = replace(spec, layer=_layer(folder, models, pairs, spec))
         measured = [_measured(folder, at, model, pairs, spec, quiet) for at, model in enumerate(models)]
         findings = compare_models(measured)
         conclude(folder.path, "inside", findings)
@@ -58,6 +59,20 @@ def _opened(reference: str, spec: InsideSpec) -> LocalModel:
     if spec.layer is not None and not 0 <= spec.layer < count:
         raise UserMistake(f"--layer {spec.layer}: {reference} has {count}, choose 0-{count - 1}")
     return model
+
+
+def _layer(
+    folder: RunFolder, models: list[LocalModel], pairs: tuple[ConceptPair, ...], spec: InsideSpec
+) -> int | None:
+    """Return the layer that is asked for, or the one at which all models are read; None (each has its own) where they
+    do not have as many."""
+    if spec.layer is not None or len({len(layers_of(model.module)) for model in models}) > 1:
+        return spec.layer
+    stored = folder.read_artifact("layer")
+    if stored is None:
+        stored = {"layer": layer_for(models, pairs)}
+        folder.write_artifact("layer", stored)
+    return int(stored["layer"])
 
 
 def _measured(
@@ -76,13 +91,13 @@ def _measured(
             found = measure_concepts(
                 model, pairs, Asked(spec.seed, spec.layer, spec.tuning), lambda _: ticker.tick()
             )
-        folder.write_artifact(name, _as_json(found))
+        folder.write_artifact(name, as_json(found))
         stored = folder.read_artifact(name)
     assert stored is not None
-    return _from_json(stored)
+    return from_json(stored)
 
 
-def _as_json(found: ConceptFigures) -> dict[str, Any]:
+def as_json(found: ConceptFigures) -> dict[str, Any]:
     return {
         "name": found.name,
         "layer": found.layer,
@@ -93,7 +108,7 @@ def _as_json(found: ConceptFigures) -> dict[str, Any]:
     }
 
 
-def _from_json(value: Mapping[str, Any]) -> ConceptFigures:
+def from_json(value: Mapping[str, Any]) -> ConceptFigures:
     def estimates(told: Mapping[str, Any]) -> dict[str, Estimate]:
         return {
             name: Estimate(

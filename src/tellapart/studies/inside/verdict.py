@@ -30,15 +30,21 @@ FEWEST, FEWEST_BOUND = 2, 3
 
 class Measure(NamedTuple):
     """`more` is +1 where more means fractured, -1 where it means organised; `ratio` compares by times, else by
-    differences; `survives` a rotation of the hidden basis."""
+    differences, of which those from `apart` on count and those within `alike` are none; `survives` a rotation of the
+    hidden basis."""
 
     more: int
     ratio: bool
     survives: bool
+    apart: float = SHARE
+    alike: float = SHARE
 
 
 MEASURES: Mapping[str, Measure] = {
     "direction_reuse": Measure(-1, False, True),
+    "unit_reuse": Measure(-1, False, True),
+    "reading_reuse": Measure(-1, False, True),
+    "cross_effect": Measure(1, False, True),
     "pca_dims_99%_raw": Measure(1, True, True),
     "tangent_participation_ratio": Measure(1, True, True),
     "symmetric_variance": Measure(-1, False, True),
@@ -47,8 +53,9 @@ MEASURES: Mapping[str, Measure] = {
     "effect_participation_ratio": Measure(1, True, False),
     "shared_symmetry": Measure(-1, False, False),
 }
-DECIDES = "direction_reuse"
-"""Decides alone where it is known: it asks for organisation itself, the others for what goes with it."""
+DECIDES = ("direction_reuse", "unit_reuse", "reading_reuse", "cross_effect")
+"""Decide alone where they are known: they ask for organisation itself, the others for what goes with it."""
+Measures = Mapping[str, Measure]
 
 
 class Side(NamedTuple):
@@ -82,17 +89,17 @@ class Verdict(NamedTuple):
     rests_on: tuple[str, ...]
 
 
-def decide(one: Side, other: Side | None, same: Same) -> Verdict:
+def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASURES) -> Verdict:
     """Return the verdict on `one` beside `other`."""
     if other is None:
         told = "Organised or fractured is told beside a second model that scores the same: give one."
         return Verdict("cannot tell", told, {}, ())
-    votes = votes_of(one, other)
+    votes = votes_of(one, other, measures)
     if not same.same:
         return Verdict("cannot tell", f"{same.told}: they are not two ways to do the same.", votes, ())
     rests = _rest(votes)
     known = [votes[name] for name in rests]
-    least = 1 if rests and _head(rests[0]) == DECIDES else FEWEST
+    least = 1 if rests and _head(rests[0]) in DECIDES else FEWEST
     survive = all(vote.survives for vote in known)
     if not survive:
         least = FEWEST_BOUND
@@ -113,11 +120,11 @@ def decide(one: Side, other: Side | None, same: Same) -> Verdict:
                    f"{favour} for organised, of {len(known)}: {', '.join(rests)}).", votes, rests)  # fmt: skip
 
 
-def votes_of(one: Side, other: Side) -> dict[str, Vote]:
+def votes_of(one: Side, other: Side, measures: Measures = MEASURES) -> dict[str, Vote]:
     """Return each measure's vote, where both sides have it."""
-    both = [name for name in one.estimates if name in other.estimates and _head(name) in MEASURES]
+    both = [name for name in one.estimates if name in other.estimates and _head(name) in measures]
     return {
-        name: _vote(MEASURES[_head(name)], one.estimates[name], other.estimates[name])
+        name: _vote(measures[_head(name)], one.estimates[name], other.estimates[name])
         for name in sorted(both, key=lambda name: list(MEASURES).index(_head(name)))
     }
 
@@ -129,7 +136,7 @@ def _head(name: str) -> str:
 def _rest(votes: Mapping[str, Vote]) -> tuple[str, ...]:
     """Return the known measures that a verdict rests on: reuse; else what survives a rotation; else all."""
     known = [name for name, vote in votes.items() if not math.isnan(vote.value)]
-    deciding = [name for name in known if _head(name) == DECIDES]
+    deciding = [name for name in known if _head(name) in DECIDES]
     surviving = [name for name in known if votes[name].survives]
     return tuple(deciding or (surviving if len(surviving) >= FEWEST else known))
 
@@ -145,8 +152,8 @@ def _vote(measure: Measure, one: Estimate, other: Estimate) -> Vote:
     if math.isnan(reach):
         return Vote(math.nan, False, measure.survives)
     apart = abs(a - b)
-    more = (1 if a > b else -1) if apart >= SHARE and apart > reach else 0
-    return Vote(float(more * measure.more), apart + NINETY * reach < SHARE, measure.survives)
+    more = (1 if a > b else -1) if apart >= measure.apart and apart > reach else 0
+    return Vote(float(more * measure.more), apart + NINETY * reach < measure.alike, measure.survives)
 
 
 def _reach(estimate: Estimate) -> float:

@@ -1,0 +1,136 @@
+"""How often `inside` is right on the twins that ship: run it over pairs of them, then hold verdicts against the truth.
+
+The truth is opened here only, and only after every verdict stands in its findings.json.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from tellapart.errors import UserMistake
+from tellapart.runs.progress import ticking
+from tellapart.specimens.inside import names, read_name
+from tellapart.specimens.inside.truth import read_truth
+
+FIRST = "shared"
+CANNOT_TELL = "cannot tell"
+
+
+class Judged(NamedTuple):
+    """The verdict on `one` beside `other`, and the truth."""
+
+    one: str
+    other: str
+    truth: str
+    verdict: str
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Return the shipped pairs of one world that there is a truth about: every twin beside the shared one of its seed,
+    every second the other way round, and two of a kind."""
+    found, every = [], names()
+    for at, name in enumerate(every):
+        recipe = read_name(name)
+        beside = f"{FIRST}-{recipe.world}-{recipe.seed}"
+        if name != beside and beside in every:
+            found.append((name, beside) if at % 2 else (beside, name))
+        former = f"{name.rpartition('-')[0]}-{recipe.seed - 1}"
+        if former in every:
+            found.append((former, name))
+    return found
+
+
+def check_inside(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: bool) -> int:
+    """Run the check and print its outcome; returns the exit code (1 where a run failed). `chosen`: only pairs with one
+    of these twins. Raises UserMistake for a name that does not ship."""
+    for name in chosen:
+        if name not in names():
+            raise UserMistake(f"no specimen {name[:60]!r} of inside; there are: {', '.join(names())}")
+    asked = [pair for pair in pairs() if not chosen or set(chosen) & {*pair}]
+    with ThreadPoolExecutor(jobs) as pool, ticking("pairs", len(asked), as_json) as ticker:
+
+        def one(pair: tuple[str, str]) -> str:
+            said = run_one(pair, out / "-beside-".join(pair), seed)
+            ticker.tick()
+            return said
+
+        failures = {pair: said for pair, said in zip(asked, pool.map(one, asked), strict=True) if said}
+    judged = [judge(pair, out / "-beside-".join(pair)) for pair in asked if pair not in failures]
+    result = summary(judged)
+    if as_json:
+        print(json.dumps(result, indent=1))
+    else:
+        show(result, Console())
+    for pair, said in failures.items():
+        print(f"tellapart: {' beside '.join(pair)} failed: {said}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def run_one(pair: tuple[str, str], out: Path, seed: int) -> str:
+    """Run `tellapart inside` on two twins, on one thread, unless it has run; returns "" or its last complaint."""
+    if (out / "findings.json").exists():
+        return ""
+    command = [sys.executable, "-m", "tellapart.cli", "inside", *(f"specimen:{name}" for name in pair)]
+    command += ["--concepts", f"specimen:{read_name(pair[0]).world}", "--tuning", "0"]
+    command += ["--out", str(out), "--seed", str(seed), "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    return (done.stderr.strip().splitlines() or ["no word"])[-1] if done.returncode else ""
+
+
+def judge(pair: tuple[str, str], out: Path) -> Judged:
+    """Return the verdict on the first of two twins, from a run folder, beside the truth."""
+    findings = json.loads((out / "findings.json").read_text(encoding="utf-8"))["findings"]
+    return Judged(*pair, read_truth(*pair), findings[0]["verdict"])
+
+
+def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Return shares of right verdicts (of all, of the decided) and of "cannot tell", the confusion, and every pair."""
+    decided = [one for one in judged if one.verdict != CANNOT_TELL]
+    confusion = {
+        truth: dict(Counter(one.verdict for one in judged if one.truth == truth))
+        for truth in sorted({one.truth for one in judged})
+    }
+    return {
+        "right": _mean([one.verdict == one.truth for one in judged]),
+        "accuracy_decided": _mean([one.verdict == one.truth for one in decided]),
+        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        "confusion": confusion,
+        "specimens": [one._asdict() for one in judged],
+    }
+
+
+def _mean(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print every verdict beside its truth, the confusion table, and the shares."""
+    table = Table("specimen", "beside", "truth", "verdict", box=SIMPLE, pad_edge=False, padding=0)
+    for one in result["specimens"]:
+        wrong = "" if one["verdict"] == one["truth"] else " (!)"
+        table.add_row(one["one"], one["other"], one["truth"], one["verdict"] + wrong)
+    console.print(table)
+    for truth, counts in result["confusion"].items():
+        told = ", ".join(f"{label} {count}" for label, count in counts.items())
+        console.print(f"truth {truth}: {told}", highlight=False)
+    if result["right"] is not None:
+        told = (
+            "none decided"
+            if result["accuracy_decided"] is None
+            else f"{result['accuracy_decided']:.1%} of decided"
+        )
+        console.print(
+            f"right {result['right']:.1%} ({told}), cannot tell {result['cannot_tell_share']:.1%}",
+            highlight=False,
+        )
