@@ -23,7 +23,7 @@ from tellapart.studies.form.judged import judge_checks
 from tellapart.studies.form.judging import Pair, judge_pairs
 from tellapart.studies.form.knows import knows
 from tellapart.studies.form.meanings import measure_meanings
-from tellapart.studies.form.option_bias import measure_option_bias, option_estimates
+from tellapart.studies.form.option_bias import measure_option_bias, option_caveats, option_estimates
 from tellapart.studies.form.shares import Measured
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.verdict import Check, decide
@@ -38,8 +38,9 @@ class Biased(Model):
 
     reference, fingerprint, can_score = "biased", "biased", True
 
-    def __init__(self) -> None:
-        self.asked = 0
+    def __init__(self, before: str = " ", share: float = 1.0) -> None:
+        """A letter is written after `before`, in `share` of the probability."""
+        self.asked, self.before, self.share = 0, before, share
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:
         raise AssertionError("only scores")
@@ -54,7 +55,8 @@ class Biased(Model):
             options = re.findall(r"^([A-C])\. (.+)$", prompt, re.MULTILINE)
             logs = np.log(PRIOR) + np.array([0.6 * (option == wanted) for _, option in options])
             logs -= np.log(np.exp(logs).sum())
-            scored.append(Scored((1,), (text,), (float(logs["ABC".index(text.strip())]),)))
+            log = logs["ABC".index(text.strip())] + math.log(self.share)
+            scored.append(Scored((1,), (text,), (log if text == self.before + text.strip() else -50.0,)))
         return scored
 
 
@@ -72,8 +74,9 @@ def listed(n: int) -> Task:
     return Task("trees", items, "{q}\n{choices}\nAnswer:", make_scorer("choice"))
 
 
-def test_option_bias_is_found_and_taken_out(tmp_path: Path) -> None:
-    model, task = Biased(), listed(120)
+@pytest.mark.parametrize(("before", "share"), [(" ", 1.0), ("", 0.5)])
+def test_option_bias_is_found_and_taken_out(tmp_path: Path, before: str, share: float) -> None:
+    model, task = Biased(before, share), listed(120)
     with open_run(tmp_path / "run", {}, {}) as folder:
         told = measure_option_bias(folder, model, task, 0)
         asked = model.asked
@@ -85,6 +88,14 @@ def test_option_bias_is_found_and_taken_out(tmp_path: Path) -> None:
     assert found["letter_score"].value < 0.8
     assert found["debiased_letter_score"].value == 1
     assert found["debiasing_difference"].low > 0
+    assert found["letter_share"].value == pytest.approx(share)
+    assert not option_caveats(told)
+
+
+def test_letters_that_seldom_come_are_said_to_tell_little(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", {}, {}) as folder:
+        told = measure_option_bias(folder, Biased(share=0.02), listed(120), 0)
+    assert "2 % of its probability" in option_caveats(told)[0]
 
 
 def test_few_items_or_no_log_probabilities_give_no_bias(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from tellapart.controls.worked import split_steps
 
 _OPERATORS = re.compile(r"[+\-*/=×÷<>]")
-_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+"""A run of digits, whatever letters it touches."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def form_of(text: str) -> dict[str, float]:
         "words": float(len(text.split())),
         "steps": float(len(split_steps(text).steps)),
         "operators": float(len(_OPERATORS.findall(text))),
-        "numbers": float(len(_NUMBERS.findall(text))),
+        "numbers": float(len(NUMBER.findall(text))),
     }
 
 

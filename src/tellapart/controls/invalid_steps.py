@@ -9,7 +9,7 @@ import random
 import re
 from typing import ClassVar, final
 
-from tellapart.controls.audit import Ruler
+from tellapart.controls.audit import NUMBER, Ruler
 from tellapart.controls.control import Control, Given, Made
 from tellapart.controls.equations import equations
 from tellapart.controls.exemplars import demonstrated_item, drawing, exemplars, shown, too_few
@@ -19,7 +19,6 @@ from tellapart.errors import UserMistake
 from tellapart.tasks.item import Task
 
 TRIES = 20
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _DIGITS, _LETTERS = re.compile(r"\d+(?=\D*$)"), re.compile(r"\w+$")
 
 
@@ -84,7 +83,7 @@ def wrong_steps(worked: Worked, rng: random.Random) -> tuple[str, ...]:
 
     A wrong result replaces the right one in later steps too, unless the question holds that number itself.
     """
-    asked = set(_NUMBER.findall(worked.prompt))
+    asked = set(NUMBER.findall(worked.prompt))
     carried: dict[str, str] = {}
     made = []
     for step in worked.parts.steps:
@@ -103,7 +102,7 @@ def wrong_step(step: str, rng: random.Random) -> str:
 
 
 def _carried_on(step: str, carried: dict[str, str]) -> str:
-    return _NUMBER.sub(lambda match: carried.get(match.group(), match.group()), step)
+    return NUMBER.sub(lambda match: carried.get(match.group(), match.group()), step)
 
 
 def _wrong_results(step: str, asked: set[str], carried: dict[str, str], rng: random.Random) -> str:
@@ -120,7 +119,7 @@ def _wrong_results(step: str, asked: set[str], carried: dict[str, str], rng: ran
                 break
             wrong = _wrong_value(equation.stated, rng)
             trial = step[: equation.start] + wrong + step[equation.end :]
-        before, after = _NUMBER.search(equation.stated), _NUMBER.search(wrong)
+        before, after = NUMBER.search(equation.stated), NUMBER.search(wrong)
         if before and after and before.group() not in asked:
             carried.setdefault(before.group(), after.group())
         step = trial

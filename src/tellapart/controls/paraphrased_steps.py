@@ -6,10 +6,9 @@ its paraphrases come with `Given.paraphrases`.
 
 from typing import ClassVar, final
 
-from tellapart.controls.audit import AuditLine
+from tellapart.controls.audit import NUMBER, AuditLine
 from tellapart.controls.control import Control, Given, Made
 from tellapart.controls.own_chain import SOURCE, Chain, begun, cue, without_chains
-from tellapart.controls.premises import NUMBER
 from tellapart.controls.role import Role
 from tellapart.stats.form_share import Keeps
 

@@ -17,7 +17,7 @@ from tellapart.studies.form.complexity import complexity_finding
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
 from tellapart.studies.form.knows import Knows, knows
 from tellapart.studies.form.meanings import meaning_estimates
-from tellapart.studies.form.option_bias import option_estimates
+from tellapart.studies.form.option_bias import option_caveats, option_estimates
 from tellapart.studies.form.shares import Measured, measure
 from tellapart.studies.form.style import compare_style
 from tellapart.studies.form.tables import arm_table, audits, by_family, examples, matrix, pairs, step_table
@@ -61,6 +61,7 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
     )
     tables |= known.tables
     style = compare_style(own, family, told)
+    unlettered = option_caveats(facts.option_bias) if family == "choices" else ()
     tables["style"] = style.table
     sentence = verdict.sentence
     if steps and math.isnan(measured.effect.value):
@@ -80,7 +81,7 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
             **_floor(facts, len(arms.items)),
         },
         controls=_controls(checks, facts),
-        caveats=_caveats(arms, measured, checks, facts, tables["counts"]),
+        caveats=(*_caveats(arms, measured, checks, facts, tables["counts"]), *unlettered),
         evidence=verdict.terms,
         rows=_shown_rows(family, measured, tables["pairs"]),
         tables={name: table for name, table in tables.items() if table},

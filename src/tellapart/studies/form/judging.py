@@ -5,7 +5,7 @@ with log-probabilities the likelier of A and B wins (a difference of less than T
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +14,15 @@ from tellapart.logs.source import open_source, records
 from tellapart.logs.value import field, text
 from tellapart.models.model import Model, Request, Sampling
 from tellapart.models.picking import answers_of
+from tellapart.runs.collect import text_hash
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.kept import keeping
 from tellapart.runs.progress import ticking
 from tellapart.studies.form.judged import Judgement
 
 ARTIFACT = "judgements"
 TIE = 0.05
+SCORED_AT_ONCE = 64
 CONSTANT_MODEL = "constant answer"
 CONSTANT = "This is a comprehensive, accurate and helpful answer to your question. I am confident that it is the best."
 CONSTANT_ITEMS = 60
@@ -63,13 +66,16 @@ def read_unjudged(path: str) -> list[Pair]:
 
 
 def judge_pairs(folder: RunFolder, model: Model, pairs: Sequence[Pair], quiet: bool) -> list[Judgement]:
-    """Return the judgements of all pairs in both orders, and of the constant answer; an artifact: asked once."""
+    """Return the judgements of all pairs in both orders, and of the constant answer; each is asked once and kept."""
     every = [one for pair in (*pairs, *_constant_pairs(pairs)) for one in (pair, pair.swapped)]
-    known = folder.read_artifact(ARTIFACT)
-    won = known["won"] if known else None
-    if won is None:
-        won = _ask(model, every, quiet)
-        folder.write_artifact(ARTIFACT, {"won": won})
+    prompts = [PROMPT.format(question=p.question, a=p.answers[0], b=p.answers[1]) for p in every]
+    with keeping(folder, ARTIFACT) as kept:
+        owed = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        with ticking("judging", len(owed), quiet) as ticker:
+            for prompt, winner in _answers(model, owed):
+                kept.add(text_hash(prompt), winner)
+                ticker.tick()
+        won = [kept.known.get(text_hash(prompt)) for prompt in prompts]
     judged = [
         Judgement(pair.item, pair.models, pair.answers, value)
         for pair, value in zip(every, won, strict=True)
@@ -90,23 +96,22 @@ def _constant_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     return list(seen.values())[:CONSTANT_ITEMS]
 
 
-def _ask(model: Model, pairs: Sequence[Pair], quiet: bool) -> list[float | None]:
-    """Return 1 where A is judged better, 0 where B is, 0.5 for a tie, None where the judge said neither."""
-    prompts = [PROMPT.format(question=p.question, a=p.answers[0], b=p.answers[1]) for p in pairs]
+def _answers(model: Model, prompts: Sequence[str]) -> Iterator[tuple[str, float | None]]:
+    """Yield 1 where A is judged better, 0 where B is, 0.5 for a tie, None where the judge said neither; what failed is
+    left out."""
     if model.can_score:
-        scored = model.score([(prompt, letter) for prompt in prompts for letter in (" A", " B")])
-        sums = [sum(one.logprobs) for one in scored]
-        return [_winner(a - b) for a, b in zip(sums[::2], sums[1::2], strict=True)]
-    won: list[float | None] = [None] * len(pairs)
+        for start in range(0, len(prompts), SCORED_AT_ONCE):
+            part = prompts[start : start + SCORED_AT_ONCE]
+            scored = model.score([(prompt, letter) for prompt in part for letter in (" A", " B")])
+            sums = [sum(one.logprobs) for one in scored]
+            for prompt, a, b in zip(part, sums[::2], sums[1::2], strict=True):
+                yield prompt, _winner(a - b)
+        return
     sampling = Sampling(temperature=0.0, max_tokens=8)
-    with ticking("judging", len(pairs), quiet) as ticker:
-        for index, completion in answers_of(
-            model, [Request(prompt, sampling=sampling) for prompt in prompts]
-        ):
+    for index, completion in answers_of(model, [Request(prompt, sampling=sampling) for prompt in prompts]):
+        if completion.finish != "failed":
             match = _CHOICE.search(completion.text)
-            won[index] = None if match is None else float(match.group(1) == "A")
-            ticker.tick()
-    return won
+            yield prompts[index], None if match is None else float(match.group(1) == "A")
 
 
 def _winner(gap: float) -> float | None:

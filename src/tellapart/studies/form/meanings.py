@@ -12,7 +12,9 @@ import numpy as np
 
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.runs.collect import text_hash
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.kept import Kept, keeping
 from tellapart.runs.row import Row
 from tellapart.stats.confidence import risk_coverage
 from tellapart.stats.estimate import Estimate
@@ -26,6 +28,9 @@ PROMPT = (
     "Question: {question}\nFirst answer: {first}\nSecond answer: {second}\n"
     "Does the first answer entail the second? Answer:"
 )
+
+Entails = Callable[[str, str, str], bool]
+"""(question, first answer, second answer) -> whether the first entails the second."""
 
 
 def measure_meanings(
@@ -48,9 +53,13 @@ def measure_meanings(
                 f"--entailment {model.reference} gives no log-probabilities of given text: use another"
             )
         items = {item.id: item for item in task.items}
-        known = {
-            name: _entropy(task, items[name], own, model) for name, own in samples.items() if len(own) > 1
-        }
+        with keeping(folder, "entailments") as kept:
+            entails = None if model is None else _entailment(model, kept)
+            known = {
+                name: _entropy(task, items[name], own, entails)
+                for name, own in samples.items()
+                if len(own) > 1
+            }
         folder.write_artifact(ARTIFACT, known)
     return known
 
@@ -67,26 +76,22 @@ def meaning_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
     }
 
 
-def _entropy(task: Task, item: Item, rows: Sequence[Row], model: Model | None) -> list[float]:
+def _entropy(task: Task, item: Item, rows: Sequence[Row], entails: Entails | None) -> list[float]:
     texts = [row.completion.strip() for row in rows]
-    if model is None:
+    if entails is None:
         texts = [task.scorer.answer(item, text) or text for text in texts]
-        entails: Callable[[str, str], bool] = lambda first, second: False  # noqa: E731
-    else:
-        entails = _entailment(model, task.prompt(item))
-    score = math.fsum(row.score for row in rows) / len(rows)
-    return [semantic_entropy(texts, entails).entropy, score]
+    told = semantic_entropy(texts, lambda a, b: entails is not None and entails(task.prompt(item), a, b))
+    return [told.entropy, math.fsum(row.score for row in rows) / len(rows)]
 
 
-def _entailment(model: Model, question: str) -> Callable[[str, str], bool]:
-    """Return the relation as the model sees it, each pair asked once."""
-    seen: dict[tuple[str, str], bool] = {}
+def _entailment(model: Model, kept: Kept) -> Entails:
+    """Return the relation as the model sees it, each pair asked once and kept."""
 
-    def entails(first: str, second: str) -> bool:
-        if (first, second) not in seen:
-            prompt = PROMPT.format(question=question, first=first, second=second)
+    def entails(question: str, first: str, second: str) -> bool:
+        prompt = PROMPT.format(question=question, first=first, second=second)
+        if text_hash(prompt) not in kept.known:
             yes, no = (sum(one.logprobs) for one in model.score([(prompt, " yes"), (prompt, " no")]))
-            seen[first, second] = yes > no
-        return seen[first, second]
+            kept.add(text_hash(prompt), yes > no)
+        return kept.known[text_hash(prompt)]
 
     return entails

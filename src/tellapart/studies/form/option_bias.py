@@ -16,13 +16,15 @@ from tellapart.models.model import Model
 from tellapart.runs.folder import RunFolder
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.intervals import mean_score
+from tellapart.stats.intervals import mean, mean_score
 from tellapart.stats.option_prior import SHARE, debiased, letter_prior
 from tellapart.stats.paired import paired_difference
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import LETTERS, field_names
 
 LEAST_PRIOR = 10
+LEAST_LETTERS = 0.1
+"""Share of the probability that must fall on letters for their order to be taken as an answer."""
 ARTIFACT = "option_bias"
 
 
@@ -39,7 +41,8 @@ def measure_option_bias(folder: RunFolder, model: Model, task: Task, seed: int) 
 
 
 def option_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
-    """Return the prior of each letter, and the letter score before and after taking it out, on the other items."""
+    """Return the prior of each letter; on the other items how likely a letter is at all, and the letter
+    score before and after taking the prior out."""
     if not told:
         return {}
     prior = letter_prior(told["rotations"])
@@ -53,10 +56,22 @@ def option_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
     }
     return {
         **share,
+        "letter_share": mean(np.exp(np.logaddexp.reduce(logs, axis=1)), unit="share"),
         "letter_score": mean_score(before),
         "debiased_letter_score": mean_score(after),
         "debiasing_difference": paired_difference(before, after),
     }
+
+
+def option_caveats(told: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Return a caveat where the model seldom writes a letter, so that which is likelier tells little."""
+    share = option_estimates(told).get("letter_share")
+    if share is None or share.value >= LEAST_LETTERS:
+        return ()
+    return (
+        f"The model gives the option letters {100 * share.value:.2g} % of its probability: letter_score, "
+        "option_prior and what debiasing does tell little.",
+    )
 
 
 def _eligible(task: Task) -> list[Item]:
@@ -91,9 +106,15 @@ def _rotated(task: Task, item: Item, turn: int) -> Item:
 
 
 def _letter_logprobs(model: Model, task: Task, items: Sequence[Item]) -> Floats:
-    """Return log p of each letter after each item's prompt, nats: (items, letters)."""
+    """Return log p of each letter after each item's prompt, nats: (items, letters).
+
+    A letter counts with a space before it and without one, which are different answers: their shares add up.
+    """
     count = len(items[0].choices)
     bare = "choices" in field_names(task.template)
-    written = [f" {letter}" if bare else f" ({letter})" for letter in LETTERS[:count]]
-    scored = model.score([(task.prompt(item), text) for item in items for text in written])
-    return np.array([sum(one.logprobs) for one in scored]).reshape(len(items), count)
+    written = [letter if bare else f"({letter})" for letter in LETTERS[:count]]
+    scored = model.score(
+        [(task.prompt(item), before + text) for item in items for text in written for before in (" ", "")]
+    )
+    logs = np.array([sum(one.logprobs) for one in scored]).reshape(len(items), count, 2)
+    return np.logaddexp(logs[..., 0], logs[..., 1])

@@ -1,4 +1,4 @@
-"""Paraphrases of a model's own steps by another model, kept as an artifact and asked once."""
+"""Paraphrases of a model's own steps by another model, each kept and asked once."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,9 @@ from tellapart.controls.control import Given
 from tellapart.controls.own_chain import chains
 from tellapart.models.model import Model, Request, Sampling
 from tellapart.models.picking import answers_of
+from tellapart.runs.collect import text_hash
 from tellapart.runs.folder import RunFolder
+from tellapart.runs.kept import keeping
 from tellapart.runs.progress import ticking
 
 ARTIFACT = "paraphrases"
@@ -18,17 +20,19 @@ PROMPT = (
 
 def paraphrases(folder: RunFolder, model: Model, given: Given, quiet: bool) -> Mapping[str, str]:
     """Return the paraphrase of each item's own steps by item; one that failed or was cut off is left out."""
-    known = folder.read_artifact(ARTIFACT)
-    if known is not None:
-        return known
     own = chains(given)
+    prompts = [PROMPT.format(text=chain.worked.parts.text) for chain in own]
     sampling = Sampling(temperature=0.0, max_tokens=given.task.max_tokens, stop=("\n\n",))
-    requests = [Request(PROMPT.format(text=chain.worked.parts.text), sampling=sampling) for chain in own]
-    found: dict[str, str] = {}
-    with ticking("paraphrases", len(own), quiet) as ticker:
-        for index, completion in answers_of(model, requests):
-            if completion.finish == "stop":
-                found[own[index].item.id] = completion.text
-            ticker.tick()
-    folder.write_artifact(ARTIFACT, found)
-    return found
+    with keeping(folder, ARTIFACT) as kept:
+        owed = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        requests = [Request(prompt, sampling=sampling) for prompt in owed]
+        with ticking("paraphrases", len(owed), quiet) as ticker:
+            for index, completion in answers_of(model, requests):
+                if completion.finish != "failed":
+                    kept.add(text_hash(owed[index]), completion.text if completion.finish == "stop" else "")
+                ticker.tick()
+        found = {
+            chain.item.id: kept.known.get(text_hash(prompt), "")
+            for chain, prompt in zip(own, prompts, strict=True)
+        }
+    return {item: text for item, text in found.items() if text}
