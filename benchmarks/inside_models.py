@@ -33,8 +33,8 @@ from tellapart.studies.inside.language import as_json, from_json
 from tellapart.studies.inside.verdict import DECIDES, MEASURES, Measure, Same, Side, decide, same_scores
 
 TWINS: tuple[tuple[Kind, Sparse], ...] = (
-    ("shared", ""), ("shared", "l1"), ("shared", "pruned"), ("split", ""), ("split", "pruned"), ("half", ""),
-    ("readers", ""), ("units", ""), ("tangled", ""), ("redundant", ""),
+    ("shared", ""), ("split", ""), ("tangled", ""), ("units", ""), ("readers", ""), ("redundant", ""),
+    ("shared", "pruned"), ("shared", "l1"), ("split", "pruned"), ("half", ""),
 )  # fmt: skip
 ORGANISED = (("shared", "split"), ("shared", "half"), ("shared", "readers"), ("shared", "units"),
              ("shared", "tangled"), ("shared", "redundant"), ("shared_pruned", "split_pruned"),

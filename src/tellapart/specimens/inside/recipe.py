@@ -6,8 +6,8 @@ when a variable's coordinates are taken from another prompt (interchange interve
 arXiv 2112.00826). No torch here.
 
 - shared: a concept has one variable, the same in every context (organised).
-- split, half: a concept has a variable for each context, or for every two, and the others' stay empty (fractured: held
-  apart).
+- split, half: a concept has a variable for each context, or for every two, and what is not its own does not vary
+  (fractured: held apart).
 - readers: a variable for each context, and each context answers by its own alone. The others need not stay empty, so a
   concept may be written to all of them along one direction (fractured: read apart).
 - units: one variable a concept, as in shared, but each context works it out in hidden units of its own, first by a mask

@@ -28,10 +28,12 @@ from tellapart.specimens.store import Weights, weights_of
 from tellapart.specimens.training import optimise
 
 ROWS, STEPS, TRUNK_STEPS, RATE = 48, 250, 500, 0.02
-MOST_ROUNDS = 6
+MOST_ROUNDS = 4
 PLAIN_LEAST, EXCHANGED_LEAST, LESION_MOST = 0.995, 0.95, 0.65
 """Shares of right answers that a twin must reach plainly, and under every exchange; and the most that one of the kind
 `units` may reach without a context's own units, .5 being chance."""
+DOUBT = 0.02
+"""What is left to the wrong answer: all margins are then alike, so that shares of a gap mean the same everywhere."""
 APART, READ, L1, PRUNED = 3.0, 1.0, 1e-4, 0.3
 """Weights of the terms of the loss, and the share of each matrix's weights that pruning takes away."""
 SILENT, SILENCED = 0.5, 24
@@ -59,7 +61,7 @@ def train_twin(recipe: Recipe, trunk: Weights) -> tuple[Twin, dict[str, float]]:
     facts: dict[str, float] = {}
     for round_ in range(MOST_ROUNDS):
         gated = recipe.kind == "units" and round_ == 0
-        _train(twin, STEPS, draw, masks, gated)
+        _train(twin, STEPS * (2 if recipe.kind == "readers" else 1), draw, masks, gated)
         if recipe.sparse == "pruned" and not masks:
             masks = smallest(twin.model)
             continue
@@ -103,7 +105,9 @@ def _loss(twin: Twin, draw: torch.Generator, gated: bool) -> Tensor:
     with exchanging(twin, chosen, both, foreign if gated else None) as seen:
         logits = logits_of(twin, both)
     wanted = torch.cat([wanted_of(twin, chosen, base, source), facts[source.item, source.concept]])
-    loss = nn.functional.cross_entropy(logits, twin.asked.answers[both.concept, wanted.long()])
+    told = logits.log_softmax(-1).gather(1, twin.asked.answers[both.concept])
+    sure = torch.where(wanted[:, None] == torch.tensor([False, True]), 1 - DOUBT, DOUBT)
+    loss = -(sure * told).sum(dim=1).mean()
     if recipe.kind == "units":
         stray = (seen.units * foreign).square().mean()
         loss = loss + APART * stray / seen.units.square().mean().clamp_min(1e-6)
@@ -126,7 +130,7 @@ def _silenced(twin: Twin, rows: Rows) -> Tensor:
 
 
 def held_elsewhere(twin: Twin, states: Tensor, context: Tensor) -> Tensor:
-    """Return how far states [row, width] vary within a context where other contexts' variables live, as a share of how
+    """Return how far states [row, width] vary within a context outside the context's own variables, as a share of how
     far they vary."""
     own = nn.functional.one_hot(context, CONTEXTS).float()
     apart = states - (own @ (own.T @ states)) / (own @ own.sum(dim=0))[:, None]

@@ -113,10 +113,9 @@ def foreign_units(context: Tensor) -> Tensor:
 
 
 def empty_places(twin: Twin, context: Tensor) -> Tensor:
-    """Return 1 at the coordinates [row, width] of variables that belong to other contexts than the row's."""
-    own = torch.ones(CONTEXTS, SHAPE.width)
+    """Return 1 at the coordinates [row, width] where no variable of the row's context lives."""
+    own = torch.zeros(CONTEXTS, SHAPE.width)
     for exchange in twin.exchanges:
         if len(exchange.within) < CONTEXTS:
-            others = [one for one in range(CONTEXTS) if one not in exchange.within]
-            own[others] *= 1 - part_of(twin, exchange)
-    return 1 - own[context]
+            own[list(exchange.within)] += part_of(twin, exchange)
+    return (own[context] == 0).float()
