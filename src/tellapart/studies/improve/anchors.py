@@ -16,7 +16,7 @@ from tellapart.tasks.split import by_hash
 from tellapart.verifiers.verifier import Verifier
 
 AUDIT = 0.01
-NEARLY_ALL = 0.9
+NEARLY_ALL, MOSTLY = 0.9, 0.5
 
 
 class Anchor(NamedTuple):
@@ -30,8 +30,10 @@ class Anchor(NamedTuple):
 def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     """Return whether a verifier is to be believed on the other prompts, by the anchored ones, [items, samples] each.
 
-    It is where nearly all of what it accepts is right, or where right answers are shown to be commoner among the
-    accepted than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
+    It is where nearly all of what it accepts is right; or where most of it is, and right answers are shown to be commoner
+    among the accepted than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
+    A verifier that knows something and still accepts more wrong answers than right ones would teach mostly wrong ones.
+    Where it accepts none of the anchored answers nothing speaks against it.
     """
     known = np.isfinite(truth)
     right, let = (np.nan_to_num(truth) >= 1)[known], accepted[known]
@@ -39,6 +41,10 @@ def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
              [int((right & ~let).sum()), int((~right & ~let).sum())]]  # fmt: skip
     if table[0][0] > NEARLY_ALL * sum(table[0]):
         return True
+    if not sum(table[0]):
+        return True
+    if table[0][0] <= MOSTLY * sum(table[0]):
+        return False
     return bool(stats.fisher_exact(table, alternative="greater").pvalue < AUDIT)  # pyright: ignore
 
 
