@@ -92,14 +92,14 @@ def accepted(model: LocalModel, task: Task, items: Sequence[Item], rng: random.R
 def shares(loglik: Tensor, places: Sequence[int]) -> Tensor:
     """Return each answer's share of the probability of all answers at its place [answer], without a gradient.
 
-    >>> shares(torch.tensor([0.75, 0.25, 0.1]).log(), [0, 0, 4]).tolist()
-    [0.75, 0.25, 1.0]
+    >>> shares(torch.tensor([0.75, 0.25, 0.1]).log(), [0, 0, 4])
+    tensor([0.7500, 0.2500, 1.0000])
     """
     _, index = torch.unique(torch.tensor(list(places), device=loglik.device), return_inverse=True)
     told, count = loglik.detach(), int(index.max()) + 1
-    top = torch.full((count,), -torch.inf, device=told.device).scatter_reduce(0, index, told, "amax")
+    top = torch.full((count,), -torch.inf).to(told).scatter_reduce(0, index, told, "amax")
     part = (told - top[index]).exp()
-    return part / torch.zeros(count, device=told.device).scatter_add(0, index, part)[index]
+    return part / torch.zeros(count).to(told).scatter_add(0, index, part)[index]
 
 
 def weigh(rewards: Sequence[float], practice: Practice) -> list[float]:
