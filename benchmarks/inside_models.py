@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--worlds", default="sums,names,order")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--twins", type=int, default=len(TWINS), help="only so many of TWINS")
     parser.add_argument("--ready", action="store_true", help="only twins whose weights are there")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -144,7 +145,7 @@ def main() -> None:
         Recipe(kind, world, seed, sparse)
         for seed in range(asked.seeds)
         for world in asked.worlds.split(",")
-        for kind, sparse in TWINS
+        for kind, sparse in TWINS[: asked.twins]
     ]
     with ticking("twins", len(recipes)) as ticker:
         for recipe in recipes:

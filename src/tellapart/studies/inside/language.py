@@ -26,7 +26,8 @@ from tellapart.studies.outcome import Run, asked, conclude
 
 STAGES = 5
 _BESIDE = (
-    "No probability: how often the rule is right is known for small trained networks, not for language models.",
+    "No probability: how often the rule is right is known for twins of two layers only (docs/inside.md); spare copies "
+    "of a concept are not seen.",
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",
     "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
@@ -180,7 +181,7 @@ def _rotation(one: ConceptFigures, other: ConceptFigures | None, same: Same) -> 
     told = f"changed: {', '.join(moved)}" if moved else "reuse and decodability unchanged, as they must be"
     if other is None:
         return told
-    again = decide(Side(one.name, one.turned), Side(other.name, other.turned), same)
+    again = decide(*(Side(side.name, {**side.estimates, **side.turned}) for side in (one, other)), same)
     return f"{told}; the verdict after it: {again.label}"
 
 
