@@ -100,7 +100,7 @@ def compare(exemplars: int, items: int, turns: int) -> bool:
         ratio = statistics.median(a / b for a, b in zip(seconds[name], seconds["together"], strict=True))
         same = sum(a == b for a, b in zip(answers[name], answers["together"], strict=True))
         print(f"  against {name:26} {ratio:5.2f} x   {same} of {len(every)} answers equal")
-        good &= ratio >= (LEAST if "plain" in name else 1.0) and same == len(every)
+        good &= ratio >= LEAST and same == len(every)
     return good
 
 
