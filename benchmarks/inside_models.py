@@ -45,7 +45,10 @@ SEEDS_ALIKE = ("shared", "split", "half", "readers", "units", "tangled", "redund
 MIRRORED = {"organised": "fractured", "fractured": "organised"}
 UNSEEN = "redundant"
 """A kind of which all measures say nothing; it is told apart, and no threshold is fitted on it."""
-APART, KIN = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4), (0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
+APART, KIN, CROSS = (0.15, 0.2, 0.25, 0.3, 0.4), (0.2, 0.3, 0.4, 0.5), (0.05, 0.08, 0.1, 0.15, 0.2)
+"""What is tried as the least difference of reuse that counts, the margin within which reuse is the same, and both for
+`cross_effect`."""
+Thresholds = tuple[float, float, float]
 MARGIN = 0.05
 
 
@@ -97,9 +100,15 @@ def pairs_of(sides: dict[tuple[str, str, int], ConceptFigures]) -> Iterator[Pair
         yield Pair(kind, one, other, truth, same_scores((one.name, other.name), one.scores, other.scores))
 
 
-def with_thresholds(apart: float, alike: float, only: tuple[str, ...] = DECIDES) -> dict[str, Measure]:
+def with_thresholds(told: Thresholds, only: tuple[str, ...] = DECIDES) -> dict[str, Measure]:
     """Return the deciding measures with these thresholds."""
-    return {name: MEASURES[name]._replace(apart=apart, alike=alike) for name in only}
+    apart, alike, cross = told
+    return {
+        name: MEASURES[name]._replace(apart=cross, alike=cross)
+        if name == "cross_effect"
+        else MEASURES[name]._replace(apart=apart, alike=alike)
+        for name in only
+    }
 
 
 def verdict(pair: Pair, measures: dict[str, Measure]) -> str:
@@ -108,24 +117,26 @@ def verdict(pair: Pair, measures: dict[str, Measure]) -> str:
     return decide(*sides, pair.same, measures).label
 
 
-def fitted(pairs: list[Pair]) -> tuple[float, float]:
-    """Return the thresholds (apart, alike) that are right most often, every kind of pair having the same weight; of
-    equally good ones those nearest to an `apart` of .2, and then the narrowest `alike`."""
+def fitted(pairs: list[Pair]) -> Thresholds:
+    """Return the thresholds that are right most often, every kind of pair having the same weight; of equally good ones
+    those nearest to an `apart` of .2, and then the narrowest margin."""
     counts = Counter(pair.kind for pair in pairs)
 
-    def share(thresholds: tuple[float, float]) -> float:
-        measures = with_thresholds(*thresholds)
+    def share(thresholds: Thresholds) -> float:
+        measures = with_thresholds(thresholds)
         return sum((verdict(pair, measures) == pair.truth) / counts[pair.kind] for pair in pairs)
 
-    return max(product(APART, KIN), key=lambda both: (round(share(both), 9), -abs(both[0] - 0.2), -both[1]))
+    return max(
+        product(APART, KIN, CROSS), key=lambda both: (round(share(both), 9), -abs(both[0] - 0.2), -both[1])
+    )
 
 
-def left_out(pairs: list[Pair]) -> list[tuple[Pair, str, tuple[float, float]]]:
+def left_out(pairs: list[Pair]) -> list[tuple[Pair, str, Thresholds]]:
     """Return every pair with the verdict of thresholds that were fitted without its kind."""
     found = []
     for kind in dict.fromkeys(pair.kind for pair in pairs):
         told = fitted([pair for pair in pairs if kind != pair.kind and UNSEEN not in pair.kind])
-        found += [(pair, verdict(pair, with_thresholds(*told)), told) for pair in pairs if pair.kind == kind]
+        found += [(pair, verdict(pair, with_thresholds(told)), told) for pair in pairs if pair.kind == kind]
     return found
 
 
@@ -184,13 +195,12 @@ def show(pairs: list[Pair], out: Path | None) -> None:
         confusion[pair.truth][label] += 1
     for truth, counts in confusion.items():
         print(f"  truth {truth:14s} {dict(counts)}")
-    print("  thresholds (apart, alike) without each kind:", dict(Counter(both for *_, both in told)))
+    print("  thresholds (apart, alike, cross) without each kind:", dict(Counter(both for *_, both in told)))
     seen = [pair for pair in pairs if UNSEEN not in pair.kind]
-    print("  thresholds fitted on all:", fitted(seen))
+    best = fitted(seen)
+    print("  thresholds fitted on all:", best)
     for name in DECIDES:
-        alone = np.mean(
-            [verdict(pair, with_thresholds(*fitted(seen), (name,))) == pair.truth for pair in seen]
-        )
+        alone = np.mean([verdict(pair, with_thresholds(best, (name,))) == pair.truth for pair in seen])
         print(f"  {name} alone: right {alone:.3f}")
         figures["alone"] = {**figures["alone"], name: float(alone)}  # type: ignore[dict-item]
     figures["confusion"] = {truth: dict(counts) for truth, counts in confusion.items()}
