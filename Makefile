@@ -24,6 +24,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/form.py
+	$(BIN)/python benchmarks/svf.py
+	$(BIN)/python benchmarks/skills.py
 
 specimens: $(VENV)/.demo
 	$(BIN)/tellapart specimens build --out build/specimens
