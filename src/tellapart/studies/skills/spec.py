@@ -41,9 +41,9 @@ class SkillsSpec:
     """reinforce: +1 right, -1 wrong, KL to the base (the paper's); grpo: groups of answers; ce: the tasks' targets."""
     targets: tuple[str, ...] = ()
     """Matrices by the last part of their name, such as q_proj v_proj (default: every attention and MLP matrix)."""
-    steps: int = 150
+    steps: int = 300
     """Updates for each expert."""
-    batch: int = 64
+    batch: int = 32
     """Answers a step."""
     no_baseline: bool = False
     """reinforce as in the paper: the batch's mean reward stays (diverges where the base is mostly wrong)."""
