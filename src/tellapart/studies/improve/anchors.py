@@ -30,8 +30,9 @@ class Anchor(NamedTuple):
 def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     """Return whether a verifier is to be believed on the other prompts, by the anchored ones, [items, samples] each.
 
-    It is where nearly all of what it accepts is right; or where most of it is, and right answers are shown to be commoner
-    among the accepted than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as independent).
+    It is where nearly all of what it accepts is right; or where most of it is, and right answers are shown to be
+    commoner among the accepted than among the rejected (Fisher's exact test, one-sided, 1 %; answers are taken as
+    independent).
     A verifier that knows something and still accepts more wrong answers than right ones would teach mostly wrong ones.
     Where it accepts none of the anchored answers nothing speaks against it.
     """
