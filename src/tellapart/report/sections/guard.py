@@ -18,7 +18,8 @@ from tellapart.studies.finding import Finding
 HEIGHT = 150
 LISTED = 200
 SHARES = (
-    "reward", "lucky", "skipped", "thin", "thin_paid", "repeats_within", "repeats_across", "concentration", "all_wrong", "all_right",
+    "reward", "lucky", "skipped", "thin", "thin_paid", "repeats_within", "repeats_across", "concentration",
+    "all_wrong", "all_right",
 )  # fmt: skip
 _SIGNALS = template("""
 {% if alarms %}<div class="scroll"><table><thead><tr><th scope="col">Signal</th><th scope="col">Is</th>
