@@ -119,6 +119,29 @@ def test_equal_scores_keep_an_interval():
     )
 
 
+def test_right_and_wrong_keep_within_0_and_1():
+    scores = np.repeat([1.0, 0.0], [79, 1])
+    found = mean_score(scores)
+    low, high = proportion_confint(79, 80, method="wilson")
+    assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+    assert mean(scores).high > 1 > found.high
+    twice = mean_score(np.repeat(scores, 2), np.repeat(np.arange(80), 2))
+    assert (twice.n, twice.method) == (160, "Wilson, clustered (80 clusters)")
+    assert (twice.low, twice.high) == (pytest.approx(low, abs=0.003), pytest.approx(high, abs=0.003))
+    assert mean_score([0.0, 0.5, 1.0]) == mean([0.0, 0.5, 1.0])
+
+
+def test_clustered_right_and_wrong_cover_what_they_say():
+    rng = np.random.default_rng(0)
+    clusters = np.repeat(np.arange(20), 10)
+    covered = []
+    for _ in range(2000):
+        chances = rng.beta(3, 1, 20)
+        found = mean_score((rng.random(200) < chances[clusters]).astype(float), clusters)
+        covered.append(found.low <= 0.75 <= found.high)
+    assert 0.93 < np.mean(covered) < 0.975
+
+
 def test_nothing_is_missing_not_zero():
     for interval in (wilson, beta_posterior, clopper_pearson):
         assert np.isnan(interval(0, 0).value)

@@ -103,7 +103,8 @@ def read_name(name: str) -> Specimen:
     if kind not in KINDS or family not in FAMILIES or seed not in map(str, SEEDS):
         raise UserMistake(
             f"no specimen {name!r}: write KIND-FAMILY-SEED with a kind of {', '.join(KINDS)}; a family of "
-            f"{', '.join(FAMILIES)}; a seed of {', '.join(map(str, SEEDS))}"
+            f"{', '.join(FAMILIES)}; a seed of {', '.join(map(str, SEEDS))}; or another that "
+            "`tellapart specimens list` names"
         )
     return Specimen(kind, family, int(seed))
 

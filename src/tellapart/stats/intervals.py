@@ -7,6 +7,7 @@ Aitchison & Ivanova 2025). Means: Student's t, with clustered standard errors (M
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from tellapart.errors import UserMistake
-from tellapart.stats.arrays import cluster_codes, cluster_sums, numbers
+from tellapart.stats.arrays import Floats, cluster_codes, cluster_sums, numbers
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.resampling import RESAMPLES, bootstrap_means, percentile_bounds
 
@@ -36,11 +37,8 @@ def wilson(successes: float, n: int, confidence: float = 0.95, unit: str = "shar
     if n == 0:
         return missing(unit, "no items")
     share = _share(successes, n)
-    z = float(stats.norm.isf((1 - confidence) / 2))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
+    low, high = _wilson_bounds(share, n, float(stats.norm.isf((1 - confidence) / 2)))
+    low, high = 0.0 if successes == 0 else low, 1.0 if successes == n else high
     return Estimate(share, low, high, n, unit, _named("Wilson", confidence))
 
 
@@ -118,21 +116,46 @@ def mean(
 def mean_score(
     values: ArrayLike, clusters: ArrayLike | None = None, confidence: float = 0.95, unit: str = "score"
 ) -> Estimate:
-    """Return the mean of scores in [0, 1], as `mean`, but honest where all scores are equal.
+    """Return the mean of scores in [0, 1] with an interval that stays within these bounds where it can be known to.
 
-    Equal scores have no spread, yet the next item may differ: see `constant_interval`.
+    Scores of 0 and 1 get Wilson's interval, over as many independent items as have the same standard error where there
+    are clusters (Korn & Graubard 1998), with Student's quantile of their number. Equal scores have no spread, yet
+    the next item may differ: see `constant_interval`. Others are as in `mean`.
     """
     scores = numbers(values)
     if scores.size and (scores.min() < 0 or scores.max() > 1):
         raise UserMistake(f"scores run from {scores.min():g} to {scores.max():g}: give scores in [0, 1]")
     estimate = mean(scores, clusters, confidence, unit)
     if scores.size == 0 or np.ptp(scores) > 0:
-        return estimate
+        return _of_right_and_wrong(estimate, scores, clusters, confidence) or estimate
     units = standard_error(scores, clusters).units
     low, high = constant_interval(estimate.value, units, (0.0, 1.0), confidence)
     return Estimate(
         estimate.value, low, high, scores.size, unit, _named("all equal, exact bound", confidence)
     )
+
+
+def _of_right_and_wrong(
+    estimate: Estimate, scores: Floats, clusters: ArrayLike | None, confidence: float
+) -> Estimate | None:
+    """Return `estimate` with Wilson's interval where scores are 0 and 1 in two units or more, else None."""
+    error = standard_error(scores, clusters)
+    if not np.isin(scores, (0, 1)).all() or not error.value > 0:
+        return None
+    tail, share = (1 - confidence) / 2, estimate.value
+    if clusters is None:
+        units, z, method = float(scores.size), float(stats.norm.isf(tail)), "Wilson"
+    else:
+        units, z = share * (1 - share) / error.value**2, float(stats.t.isf(tail, error.freedom))
+        method = f"Wilson, clustered ({error.units} clusters)"
+    low, high = _wilson_bounds(share, units, z)
+    return replace(estimate, low=low, high=high, method=_named(method, confidence))
+
+
+def _wilson_bounds(share: float, n: float, z: float) -> tuple[float, float]:
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return centre - half, centre + half
 
 
 def constant_interval(
