@@ -162,7 +162,7 @@ def _sentence(label: Label, measured: Measured, arm: str, share: Estimate) -> st
         return f"{told[label]}: {survives}."
     match label:
         case "substance":
-            return f"The score needs the substance: under {name} only {part} of the effect of {effect} is left to form."
+            return f"The score needs the substance: of the effect of {effect} {part} is left to form under {name}."
         case "form":
             return f"The form alone does it: under {name} {part} of the effect of {effect} is form."
         case "mixed":
