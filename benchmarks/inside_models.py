@@ -1,10 +1,11 @@
 """How often is the verdict of `inside` right on language models of known kind that score the same?
 
-    python benchmarks/inside_models.py --folder DIR [--worlds sums,names,order] [--seeds 2] [--out FILE.json]
+    python benchmarks/inside_models.py --folder DIR [--worlds sums,names,order] [--fit 0,1] [--fresh 2,3] [--out FILE]
 
 Twins: src/tellapart/specimens/inside. Each is trained where it is missing in DIR (about 25 s of one core), measured
-once, and compared. Models of odd seeds have their residual stream in a random basis. Thresholds are fitted on all kinds
-but one, and tried on that one; the confusion table is of these.
+once (3 s), and compared with others of its group of seeds. Models of odd seeds have their residual stream in a random
+basis. The rule for levels is fitted on the pairs of the seeds --fit and tried on those of --fresh, as it is fitted and
+as it is built in. Pairs share models, so that intervals over pairs are too narrow.
 """
 
 import argparse
@@ -30,11 +31,12 @@ from tellapart.specimens.tokenizer import tokenizer
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.intervals import wilson
 from tellapart.studies.inside.language import as_json, from_json
-from tellapart.studies.inside.verdict import DECIDES, MEASURES, Measure, Same, Side, decide, same_scores
+from tellapart.studies.inside.levels import RULE, Rule, decide_levels, level_of
+from tellapart.studies.inside.verdict import Same, Side, decide, same_scores
 
 TWINS: tuple[tuple[Kind, Sparse], ...] = (
-    ("shared", ""), ("split", ""), ("tangled", ""), ("units", ""), ("readers", ""), ("redundant", ""),
-    ("shared", "pruned"), ("shared", "l1"), ("split", "pruned"), ("half", ""),
+    ("shared", ""), ("split", ""), ("tangled", ""), ("units", ""), ("readers", ""), ("shared", "pruned"),
+    ("redundant", ""), ("shared", "l1"), ("split", "pruned"), ("half", ""),
 )  # fmt: skip
 ORGANISED = (("shared", "split"), ("shared", "half"), ("shared", "readers"), ("shared", "units"),
              ("shared", "tangled"), ("shared", "redundant"), ("shared_pruned", "split_pruned"),
@@ -45,11 +47,10 @@ SEEDS_ALIKE = ("shared", "split", "half", "readers", "units", "tangled", "redund
 MIRRORED = {"organised": "fractured", "fractured": "organised"}
 UNSEEN = "redundant"
 """A kind of which all measures say nothing; it is told apart, and no threshold is fitted on it."""
-APART, KIN, CROSS = (0.15, 0.2, 0.25, 0.3, 0.4), (0.2, 0.3, 0.4, 0.5), (0.05, 0.08, 0.1, 0.15, 0.2)
-"""What is tried as the least difference of reuse that counts, the margin within which reuse is the same, and both for
-`cross_effect`."""
-Thresholds = tuple[float, float, float]
+REUSE, MOST = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7), (0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
+"""What is tried as Rule.reuse and Rule.cross."""
 MARGIN = 0.05
+Sides = dict[tuple[str, str, int], ConceptFigures]
 
 
 class Pair(NamedTuple):
@@ -77,7 +78,7 @@ def measured(recipe: Recipe, folder: Path) -> ConceptFigures:
     return from_json(json.loads(stored.read_text()))
 
 
-def pairs_of(sides: dict[tuple[str, str, int], ConceptFigures]) -> Iterator[Pair]:
+def pairs_of(sides: Sides) -> Iterator[Pair]:
     """Yield all pairs of which both are there, every second one the other way round."""
     wanted = []
     for world, seed in dict.fromkeys((world, seed) for _, world, seed in sides):
@@ -86,11 +87,9 @@ def pairs_of(sides: dict[tuple[str, str, int], ConceptFigures]) -> Iterator[Pair
             *((pair, "no difference") for pair in ALIKE),
         ]:
             wanted.append((f"{one} / {other}", (one, world, seed), (other, world, seed), truth))
-        if seed:
-            for kind in SEEDS_ALIKE:
-                wanted.append(
-                    (f"{kind} / {kind}", (kind, world, seed - 1), (kind, world, seed), "no difference")
-                )
+        for kind in SEEDS_ALIKE:
+            first, second = (kind, world, seed - 1), (kind, world, seed)
+            wanted.append((f"{kind} / {kind}", first, second, "no difference"))
     for index, (kind, first, second, truth) in enumerate(wanted):
         if first not in sides or second not in sides:
             continue
@@ -100,65 +99,66 @@ def pairs_of(sides: dict[tuple[str, str, int], ConceptFigures]) -> Iterator[Pair
         yield Pair(kind, one, other, truth, same_scores((one.name, other.name), one.scores, other.scores))
 
 
-def with_thresholds(told: Thresholds, only: tuple[str, ...] = DECIDES) -> dict[str, Measure]:
-    """Return the deciding measures with these thresholds."""
-    apart, alike, cross = told
-    return {
-        name: MEASURES[name]._replace(apart=cross, alike=cross)
-        if name == "cross_effect"
-        else MEASURES[name]._replace(apart=apart, alike=alike)
-        for name in only
-    }
-
-
-def verdict(pair: Pair, measures: dict[str, Measure]) -> str:
+def by_level(pair: Pair, rule: Rule) -> str:
     """Return the rule's verdict on a pair's first model."""
     sides = Side(pair.one.name, pair.one.estimates), Side(pair.other.name, pair.other.estimates)
-    return decide(*sides, pair.same, measures).label
+    return decide_levels(*sides, pair.same, rule).label
 
 
-def fitted(pairs: list[Pair]) -> Thresholds:
-    """Return the thresholds that are right most often, every kind of pair having the same weight; of equally good ones
-    those nearest to an `apart` of .2, and then the narrowest margin."""
+def by_votes(pair: Pair) -> str:
+    """Return the verdict of differences between the two, measure by measure: the rule before that for levels."""
+    sides = Side(pair.one.name, pair.one.estimates), Side(pair.other.name, pair.other.estimates)
+    return decide(*sides, pair.same).label
+
+
+def fitted(pairs: list[Pair]) -> tuple[Rule, list[Rule]]:
+    """Return the rule that is right most often, every kind of pair having the same weight, and all that are as good: of
+    these the one that is nearest to their middle."""
     counts = Counter(pair.kind for pair in pairs)
 
-    def share(thresholds: Thresholds) -> float:
-        measures = with_thresholds(thresholds)
-        return sum((verdict(pair, measures) == pair.truth) / counts[pair.kind] for pair in pairs)
+    def share(rule: Rule) -> float:
+        return round(sum((by_level(pair, rule) == pair.truth) / counts[pair.kind] for pair in pairs), 9)
 
-    return max(
-        product(APART, KIN, CROSS), key=lambda both: (round(share(both), 9), -abs(both[0] - 0.2), -both[1])
-    )
-
-
-def left_out(pairs: list[Pair]) -> list[tuple[Pair, str, Thresholds]]:
-    """Return every pair with the verdict of thresholds that were fitted without its kind."""
-    found = []
-    for kind in dict.fromkeys(pair.kind for pair in pairs):
-        told = fitted([pair for pair in pairs if kind != pair.kind and UNSEEN not in pair.kind])
-        found += [(pair, verdict(pair, with_thresholds(told)), told) for pair in pairs if pair.kind == kind]
-    return found
+    shares = {rule: share(rule) for rule in (Rule(*one) for one in product(REUSE, MOST))}
+    best = [rule for rule in shares if shares[rule] == max(shares.values())]
+    reuse, cross = np.mean([one.reuse for one in best]), np.mean(np.log([one.cross for one in best]))
+    return min(best, key=lambda one: abs(one.reuse - reuse) + abs(np.log(one.cross) - cross)), best
 
 
 def main() -> None:
-    """Train, measure, compare, print."""
+    """Train, measure, fit, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--worlds", default="sums,names,order")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--fit", default="0,1", help="seeds that the rule is fitted on")
+    parser.add_argument("--fresh", default="2,3", help="seeds that it is tried on")
     parser.add_argument("--twins", type=int, default=len(TWINS), help="only so many of TWINS")
     parser.add_argument("--ready", action="store_true", help="only twins whose weights are there")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    sides: dict[tuple[str, str, int], ConceptFigures] = {}
+    old, fresh = (list(pairs_of(sides_of(asked, seeds))) for seeds in (asked.fit, asked.fresh))
+    seen = [pair for pair in old if UNSEEN not in pair.kind]
+    rule, as_good = fitted(seen)
+    print(f"fitted on seeds {asked.fit}: {rule}, as good {[tuple(one) for one in as_good]}; built in: {RULE}")
+    figures = {"fitted": list(rule), "built in": list(RULE)}
+    for title, pairs in ((f"fit, seeds {asked.fit}", old), (f"fresh, seeds {asked.fresh}", fresh)):
+        figures[title] = {str(tuple(one)): show(title, pairs, one) for one in dict.fromkeys((rule, RULE))}
+        equal(pairs)
+    if asked.out is not None:
+        asked.out.write_text(json.dumps(figures, indent=1))
+
+
+def sides_of(asked: argparse.Namespace, seeds: str) -> Sides:
+    """Return the figures of all twins of these seeds; those that miss their aim are named and left out."""
     recipes = [
-        Recipe(kind, world, seed, sparse)
-        for seed in range(asked.seeds)
+        Recipe(kind, world, int(seed), sparse)
+        for seed in seeds.split(",")
         for world in asked.worlds.split(",")
         for kind, sparse in TWINS[: asked.twins]
     ]
-    with ticking("twins", len(recipes)) as ticker:
+    sides: Sides = {}
+    with ticking(f"twins of seeds {seeds}", len(recipes)) as ticker:
         for recipe in recipes:
             ticker.tick()
             if asked.ready and not (asked.folder / f"{recipe.name}.json").exists():
@@ -169,44 +169,45 @@ def main() -> None:
                 print(error)
                 continue
             sides[recipe.name.partition("-")[0], recipe.world, recipe.seed] = found
-    show(list(pairs_of(sides)), asked.out)
+    return sides
 
 
-def show(pairs: list[Pair], out: Path | None) -> None:
-    """Print the figures, and write them where asked."""
-    told = left_out(pairs)
+def show(title: str, pairs: list[Pair], rule: Rule) -> dict[str, object]:
+    """Print and return how often a rule is right on pairs, by kind, and what it takes each kind of model for."""
+    print(f"\n{title}, {tuple(rule)}")
+    told = [(pair, by_level(pair, rule)) for pair in pairs]
+    by_kind = {}
     for kind in dict.fromkeys(pair.kind for pair in pairs):
-        mine = [(pair.truth, label) for pair, label, _ in told if pair.kind == kind]
-        counts = Counter(label for _, label in mine)
+        mine = [(pair.truth, label) for pair, label in told if pair.kind == kind]
         right = sum(truth == label for truth, label in mine)
-        print(f"{kind:30s} right {right:2d} of {len(mine):2d}  {dict(counts)}")
-    figures: dict[str, object] = {"thresholds": {}, "confusion": {}, "alone": {}, "equal": {}}
-    for name, some in (
-        ("all", told),
-        ("all but redundant", [one for one in told if UNSEEN not in one[0].kind]),
-    ):
-        right = wilson(sum(pair.truth == label for pair, label, _ in some), len(some))
-        unsure = sum(label == "cannot tell" for _, label, _ in some)
-        print(f"{name}: right {right.value:.3f} [{right.low:.3f}, {right.high:.3f}] of {right.n}, "
-              f"cannot tell {unsure}, wrong {right.n - unsure - round(right.value * right.n)}")  # fmt: skip
-        figures[name] = {**right.as_json(), "cannot_tell": unsure}
-    confusion = defaultdict(Counter)
-    for pair, label, _ in told:
-        confusion[pair.truth][label] += 1
-    for truth, counts in confusion.items():
-        print(f"  truth {truth:14s} {dict(counts)}")
-    print("  thresholds (apart, alike, cross) without each kind:", dict(Counter(both for *_, both in told)))
-    seen = [pair for pair in pairs if UNSEEN not in pair.kind]
-    best = fitted(seen)
-    print("  thresholds fitted on all:", best)
-    for name in DECIDES:
-        alone = np.mean([verdict(pair, with_thresholds(best, (name,))) == pair.truth for pair in seen])
-        print(f"  {name} alone: right {alone:.3f}")
-        figures["alone"] = {**figures["alone"], name: float(alone)}  # type: ignore[dict-item]
-    figures["confusion"] = {truth: dict(counts) for truth, counts in confusion.items()}
-    figures["equal"] = equal(pairs)
-    if out is not None:
-        out.write_text(json.dumps(figures, indent=1))
+        by_kind[kind] = [right, len(mine), dict(Counter(label for truth, label in mine if truth != label))]
+        print(f"  {kind:26s} right {right:2d} of {len(mine):2d}  else {by_kind[kind][2]}")
+    found: dict[str, object] = {"kinds": by_kind, "classes": classes(pairs, rule)}
+    some = [one for one in told if UNSEEN not in one[0].kind]
+    for name, labels in (("levels", some), ("votes", [(pair, by_votes(pair)) for pair, _ in some])):
+        right = wilson(sum(pair.truth == label for pair, label in labels), len(labels))
+        unsure = sum(label == "cannot tell" for _, label in labels)
+        wrong = right.n - unsure - round(right.value * right.n)
+        print(f"  {name}, without {UNSEEN}: right {right.value:.3f} [{right.low:.3f}, {right.high:.3f}] of {right.n}, "
+              f"cannot tell {unsure}, wrong {wrong}")  # fmt: skip
+        confusion: dict[str, Counter[str]] = defaultdict(Counter)
+        for pair, label in labels:
+            confusion[pair.truth][label] += 1
+        for truth, counts in confusion.items():
+            print(f"    truth {truth:14s} {dict(counts)}")
+        kept = {truth: dict(counts) for truth, counts in confusion.items()}
+        found[name] = {**right.as_json(), "cannot_tell": unsure, "wrong": wrong, "confusion": kept}
+    return found
+
+
+def classes(pairs: list[Pair], rule: Rule) -> dict[str, dict[str, int]]:
+    """Print and return how many models of each kind are taken for organised, fractured, undecided."""
+    models = {one.name: one for pair in pairs for one in (pair.one, pair.other)}
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, one in models.items():
+        found[name.partition("-")[0]][level_of(one.estimates, rule).kind] += 1
+    print("  classes:", {kind: dict(counts) for kind, counts in found.items()})
+    return {kind: dict(counts) for kind, counts in found.items()}
 
 
 def equal(pairs: list[Pair]) -> dict[str, list[float]]:

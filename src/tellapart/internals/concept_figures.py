@@ -26,7 +26,7 @@ from tellapart.internals.language import (
     read_slopes,
 )
 from tellapart.internals.model_robustness import noise_estimates, tuning_estimates
-from tellapart.internals.reuse import chance_reuse, reliability, reuse, reuse_estimate
+from tellapart.internals.reuse import chance_reuse, reliability, reuse, reuse_estimate, reuse_limit
 from tellapart.internals.units import unit_states
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
@@ -34,6 +34,7 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean, mean_score
 
 GAP = "gaps"
+HIDDEN = "the model does not show the concept: its gap is not above 0"
 
 
 class Asked(NamedTuple):
@@ -131,7 +132,7 @@ def points_of(bench: Bench, concept: str) -> Points:
 def _geometry(
     bench: Bench, concepts: Sequence[str], answered: Sequence[str], shown: Sequence[str], seed: int
 ) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Return decodability and reuse of each concept, and both after a rotation of the states."""
+    """Return decodability of each concept, and that and the direction's reuse after a rotation of the states."""
     plain: dict[str, Estimate] = {}
     turned: dict[str, Estimate] = {}
     for concept in concepts:
@@ -139,42 +140,37 @@ def _geometry(
         whole = points._replace(states=rotated([points.states], seed)[0])
         for told, into in ((points, plain), (whole, turned)):
             into[f"linear_decodability/{concept}"] = held_out_decodability(told.states, told.side, seed)
-            into[f"direction_reuse/{concept}"] = (
-                missing(
-                    "cosine", "the model does not show the concept: its gap is not above 0", len(told.states)
-                )
-                if concept in answered and concept not in shown
-                else reuse_estimate(told.states, told.side, told.contexts, seed)
-            )
+        turned[f"direction_reuse/{concept}"] = (
+            missing("cosine", HIDDEN, len(whole.states))
+            if concept in answered and concept not in shown
+            else reuse_estimate(whole.states, whole.side, whole.contexts, seed)
+        )
     return plain, turned
 
 
 def _routines(
     bench: Bench, concepts: Sequence[str], answered: Sequence[str], shown: Sequence[str], seed: int
 ) -> dict[str, Estimate]:
-    """Return how far contexts work a concept out in the same hidden units, up to the bench's layer, and how far what
-    comes after reads it along the same direction."""
+    """Return how far contexts hold a concept along the same direction, work it out in the same hidden units, up to the
+    bench's layer, and how far what comes after reads it along the same direction; and the most that each could be."""
     estimates: dict[str, Estimate] = {}
     for concept in concepts:
         pairs = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
-        points, names = points_of(bench, concept), (f"unit_reuse/{concept}", f"reading_reuse/{concept}")
-        if concept in answered and concept not in shown:
-            hidden = "the model does not show the concept: its gap is not above 0"
-            estimates |= {name: missing("cosine", hidden, len(points.side)) for name in names}
-            continue
-        units = unit_states(
-            bench.model, [*(p.positive for p in pairs), *(p.negative for p in pairs)], bench.layer
-        )
-        read = read_slopes(bench, concept) if concept in answered else None
+        points, seen = points_of(bench, concept), concept in shown or concept not in answered
+        prompts = [*(p.positive for p in pairs), *(p.negative for p in pairs)]
+        units = unit_states(bench.model, prompts, bench.layer) if seen else None
+        read = read_slopes(bench, concept) if concept in shown else None
         for name, values, why in (
-            (names[0], units, "no hidden units were found in the model's blocks"),
-            (names[1], read, "without answers nothing reads the concept"),
+            ("direction", points.states if seen else None, ""),
+            ("unit", units, "no hidden units were found in the model's blocks"),
+            ("reading", read, "without answers nothing reads the concept"),
         ):
-            estimates[name] = (
-                missing("cosine", why, len(points.side))
-                if values is None
-                else reuse_estimate(values, points.side, points.contexts, seed)
-            )
+            for figure, of in (("reuse", reuse_estimate), ("limit", reuse_limit)):
+                estimates[f"{name}_{figure}/{concept}"] = (
+                    missing("cosine", why if seen else HIDDEN, len(points.side))
+                    if values is None
+                    else of(values, points.side, points.contexts, seed)
+                )
     return estimates
 
 

@@ -19,6 +19,7 @@ from tellapart.stats.estimate import Estimate, missing
 GROUPS = 10
 """Groups that the jackknife leaves out in turn."""
 SHUFFLES = 20
+SPLITS = 10
 
 
 class Reuse(NamedTuple):
@@ -75,6 +76,19 @@ def reuse_estimate(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray
     reach = float(stats.t.ppf(0.975, GROUPS - 1)) * error
     told = f"cosine of the concept's directions, mean over pairs of {len(found.contexts)} contexts, grouped jackknife"
     return Estimate(found.mean, found.mean - reach, found.mean + reach, len(states), "cosine", told)
+
+
+def reuse_limit(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
+    """Return the reuse that these points would show if every context had one direction: the agreement of halves of a
+    context, mean over SPLITS, put from half the points to all by Spearman and Brown. No interval; NaN where halves do
+    not agree."""
+    half = [reliability(states, classes, contexts, seed + split) for split in range(SPLITS)]
+    agree = float(np.mean(half))
+    if not agree > 0:
+        return missing("cosine", "two halves of one context do not agree", len(states))
+    told = f"two halves of one context, mean over {SPLITS} splits, by Spearman and Brown; no interval"
+    value = 2 * agree / (1 + agree)
+    return Estimate(value, float("nan"), float("nan"), len(states), "cosine", told)
 
 
 def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:

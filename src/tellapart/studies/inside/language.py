@@ -19,15 +19,18 @@ from tellapart.runs.progress import ticking
 from tellapart.runs.provenance import provenance
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.finding import Finding, without_nan
+from tellapart.studies.inside.levels import REUSES, decide_levels, level_of
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table
-from tellapart.studies.inside.verdict import Same, Side, decide, same_scores
+from tellapart.studies.inside.verdict import Same, Side, Verdict, same_scores
 from tellapart.studies.outcome import Run, asked, conclude
 
 STAGES = 5
 _BESIDE = (
-    "No probability: how often the rule is right is known for twins of two layers only (docs/inside.md); spare copies "
-    "of a concept are not seen.",
+    "No probability: thresholds are of trained twins of two layers; how often they are right is known for such only "
+    "(docs/inside.md).",
+    "Spare copies of a concept are not seen: a model that holds each one twice is called organised.",
+    "No difference is sameness of class: two fractured models may be so each in its own way.",
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",
     "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
@@ -132,23 +135,28 @@ def compare_models(measured: list[ConceptFigures]) -> list[Finding]:
 
 
 def _finding(one: ConceptFigures, other: ConceptFigures | None) -> Finding:
-    same = Same(None, "") if other is None else _same(one, other)
-    beside = None if other is None else Side(other.name, other.estimates)
-    verdict = decide(Side(one.name, one.estimates), beside, same)
+    verdict, estimates = verdict_on(one, other), {**one.estimates, **level_of(one.estimates).figures}
     return Finding(
         question=f"Are the concepts of {one.name} organised or fractured?",
         verdict=verdict.label,
         probability=math.nan,
         sentence=verdict.sentence if other is not None else _alone(one),
-        estimates=one.estimates,
+        estimates=estimates,
         controls={
-            "rotation of the states": _rotation(one, other, same),
+            "rotation of the states": _rotation(one, other),
             "random directions of equal norm": _null(one),
         },
         caveats=_BESIDE,
-        evidence=evidence_of(verdict, one.estimates),
+        evidence=evidence_of(verdict, estimates),
         tables={"concepts": {"name": one.name, "votes": votes_table(verdict), **one.tables}},
     )
+
+
+def verdict_on(one: ConceptFigures, other: ConceptFigures | None) -> Verdict:
+    """Return the verdict on `one` beside `other`: their levels compared, where they score the same."""
+    if other is None:
+        return Verdict("cannot tell", "", {}, ())
+    return decide_levels(Side(one.name, one.estimates), Side(other.name, other.estimates), _same(one, other))
 
 
 def _same(one: ConceptFigures, other: ConceptFigures) -> Same:
@@ -158,18 +166,19 @@ def _same(one: ConceptFigures, other: ConceptFigures) -> Same:
 
 
 def _alone(one: ConceptFigures) -> str:
-    found = {name: value for name, value in one.estimates.items() if name.startswith("direction_reuse/")}
-    told = "; ".join(
-        f"{name.partition('/')[2]} {'not known' if math.isnan(value.value) else f'{value.value:.2f}'}"
-        for name, value in found.items()
+    level = level_of(one.estimates)
+    known = [(name, level.figures[f"{name}_reuse"]) for name in REUSES]
+    told = ", ".join(
+        f"{name} {'not known' if math.isnan(found.value) else f'{found.value:.2f}'}" for name, found in known
     )
+    kind = "not to be classed" if level.kind == "undecided" else level.kind
     return (
-        f"How far contexts share a direction (1 one for all, 0 each its own), at layer {one.layer}: {told}. Organised "
-        "or fractured is told beside a second model that scores the same: give one."
+        f"How far contexts share one routine (1 one for all, 0 each its own), at layer {one.layer}: {told}; by these and "
+        f"its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
     )
 
 
-def _rotation(one: ConceptFigures, other: ConceptFigures | None, same: Same) -> str:
+def _rotation(one: ConceptFigures, other: ConceptFigures | None) -> str:
     moved = [
         name
         for name, turned in one.turned.items()
@@ -181,7 +190,7 @@ def _rotation(one: ConceptFigures, other: ConceptFigures | None, same: Same) -> 
     told = f"changed: {', '.join(moved)}" if moved else "reuse and decodability unchanged, as they must be"
     if other is None:
         return told
-    again = decide(*(Side(side.name, {**side.estimates, **side.turned}) for side in (one, other)), same)
+    again = verdict_on(*(replace(side, estimates={**side.estimates, **side.turned}) for side in (one, other)))
     return f"{told}; the verdict after it: {again.label}"
 
 

@@ -1,0 +1,143 @@
+"""The verdict of `inside` on language models: each is classed by itself, and classes are compared.
+
+    level_of(figures.estimates).kind                    # "organised", "fractured" or "undecided"
+    decide_levels(one, other, same).label
+
+A model is fractured where one of its three mean reuses is below RULE.reuse, or its cross effect above RULE.cross; it is
+organised where all of them are known and none is. An interval that holds the threshold leaves a measure undecided.
+Noise pulls cosines to 0, so a reuse counts as low only where it is low as a share of its limit, what these points would
+show if every context had one direction.
+
+"No difference" is sameness of class: both organised, or both fractured, each perhaps in its own way. Thresholds were
+fitted on trained twins and tried on others (benchmarks/inside_models.py, docs/inside.md).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.studies.inside.verdict import Label, Same, Side, Verdict, Vote, votes_of
+
+Kind = Literal["organised", "fractured", "undecided"]
+REUSES = ("direction", "unit", "reading")
+CROSS = "cross_effect"
+
+
+class Rule(NamedTuple):
+    """The least mean reuse (cosine) and the most cross effect (share of the own effect) of an organised model."""
+
+    reuse: float
+    cross: float
+
+
+RULE = Rule(0.45, 0.1)
+"""Fitted on 33 pairs of twins of seeds 0 and 1, before any of other seeds was measured."""
+
+
+class Level(NamedTuple):
+    """A model's class, the figures it rests on by name, and what each says (+1 fractured, -1 organised, 0 undecided,
+    NaN not known)."""
+
+    kind: Kind
+    figures: dict[str, Estimate]
+    says: dict[str, float]
+
+
+def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
+    """Return the class of one model, from the estimates of its concepts (internals/concept_figures.py)."""
+    figures, says = {}, {}
+    for name in REUSES:
+        reuse = mean_over_concepts(estimates, f"{name}_reuse")
+        limit = mean_over_concepts(estimates, f"{name}_limit").value
+        figures[f"{name}_reuse"], says[f"{name}_reuse"] = reuse, _says_reuse(reuse, limit, rule)
+    if sum(name.startswith("direction_reuse/") for name in estimates) > 1:
+        figures[CROSS] = estimates.get(CROSS, missing("share of own effect", "not measured"))
+        says[CROSS] = _says_cross(figures[CROSS], rule)
+    kind: Kind = "undecided"
+    if any(said > 0 for said in says.values()):
+        kind = "fractured"
+    elif all(said < 0 for said in says.values()):
+        kind = "organised"
+    return Level(kind, figures, says)
+
+
+def mean_over_concepts(estimates: Mapping[str, Estimate], head: str) -> Estimate:
+    """Return the mean of HEAD/CONCEPT over concepts, whose prompts are others: the intervals' halves add up as the root
+    of their squares. Missing where one concept's is."""
+    some = [one for name, one in estimates.items() if name.startswith(f"{head}/")]
+    if not some or any(math.isnan(one.value) for one in some):
+        return missing("cosine", f"{head} is not known of every concept")
+    value = float(np.mean([one.value for one in some]))
+    reach = math.hypot(*((one.high - one.low) / 2 for one in some)) / len(some)
+    told = f"mean over {len(some)} concepts; {some[0].method}"
+    return Estimate(value, value - reach, value + reach, sum(one.n for one in some), "cosine", told)
+
+
+def _says_reuse(reuse: Estimate, limit: float, rule: Rule) -> float:
+    if math.isnan(reuse.low):
+        return math.nan
+    if reuse.low > rule.reuse:
+        return -1.0
+    return 1.0 if limit > 0 and reuse.high / min(limit, 1.0) < rule.reuse else 0.0
+
+
+def _says_cross(cross: Estimate, rule: Rule) -> float:
+    if math.isnan(cross.low):
+        return math.nan
+    return -1.0 if cross.high < rule.cross else 1.0 if cross.low > rule.cross else 0.0
+
+
+def decide_levels(one: Side, other: Side, same: Same, rule: Rule = RULE) -> Verdict:
+    """Return the verdict on `one` beside `other`: their classes compared, where they score the same."""
+    levels = level_of(one.estimates, rule), level_of(other.estimates, rule)
+    votes = {
+        **{name: Vote(said, False, True) for name, said in levels[0].says.items()},
+        **{name: vote for name, vote in votes_of(one, other).items() if name not in levels[0].says},
+    }
+    rests = tuple(name for name, said in levels[0].says.items() if not math.isnan(said))
+    if not same.same:
+        return Verdict("cannot tell", f"{same.told}: they are not two ways to do the same.", votes, ())
+    label = _compared(levels[0].kind, levels[1].kind)
+    told = f"{same.told}; inside, {_sentence(label, (one.name, other.name), levels, rule)}"
+    return Verdict(label, told, votes, rests)
+
+
+def _compared(one: Kind, other: Kind) -> Label:
+    if "undecided" in (one, other):
+        return "cannot tell"
+    return "no difference" if one == other else "organised" if one == "organised" else "fractured"
+
+
+def _sentence(label: Label, names: tuple[str, str], levels: tuple[Level, Level], rule: Rule) -> str:
+    if label == "no difference":
+        return (
+            f"both are {levels[0].kind}, {_bounds(levels[0].kind, rule)}. That is sameness of class, not of what is "
+            f"inside ({names[0]}: {_why(levels[0])}; {names[1]}: {_why(levels[1])})."
+        )
+    told = "; ".join(
+        f"{name} is {'not to be classed' if level.kind == 'undecided' else level.kind} ({_why(level)})"
+        for name, level in zip(names, levels, strict=True)
+    )
+    return f"{told}. Organised is {_bounds('organised', rule)}."
+
+
+def _bounds(kind: Kind, rule: Rule) -> str:
+    if kind == "organised":
+        return f"each reuse above {rule.reuse:g} and cross effect below {rule.cross:g}, with their intervals"
+    return f"a reuse below {rule.reuse:g} or cross effect above {rule.cross:g}, with its interval"
+
+
+def _why(level: Level) -> str:
+    """Return the figures that made the class, or left it open."""
+    wanted = {"fractured": (1.0,), "organised": (-1.0,), "undecided": (0.0, math.nan)}[level.kind]
+    told = []
+    for name, said in level.says.items():
+        figure, words = level.figures[name], name.replace("_", " ")
+        if math.isnan(said) and level.kind == "undecided":
+            told.append(f"{words} not known")
+        elif said in wanted:
+            told.append(f"{words} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]")
+    return ", ".join(told)
