@@ -5,12 +5,8 @@ The truth is opened here only, and only after every verdict stands in its findin
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,13 +14,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.runs.progress import ticking
 from tellapart.specimens import names
 from tellapart.specimens.calibration import LABELS, NO_GAIN, Case, Held, figures, leave_one_kind_out, store
+from tellapart.specimens.checking import CANNOT_TELL, mean_or_none, run_each, run_study, tell
 from tellapart.specimens.commands import Check
 from tellapart.specimens.truth import read_truth
-
-CANNOT_TELL = "cannot tell"
 
 
 class Verdict(NamedTuple):
@@ -45,15 +39,9 @@ def run_check(spec: Check) -> int:
         raise UserMistake(f"no specimen {unknown[0]!r}; `tellapart specimens list` names them")
     out = Path(spec.out)
     more = () if spec.plan is None else ("--plan", spec.plan)
-    with ThreadPoolExecutor(spec.jobs) as pool, ticking("specimens", len(chosen), spec.json) as ticker:
-
-        def one(name: str) -> str:
-            finished = (out / name / "findings.json").exists()
-            said = "" if finished else gain_on(name, out / name, spec.seed, *more)
-            ticker.tick()
-            return said
-
-        failures = {name: said for name, said in zip(chosen, pool.map(one, chosen), strict=True) if said}
+    failures = run_each(
+        chosen, lambda name: gain_on(name, out / name, spec.seed, *more), spec.jobs, "specimens", spec.json
+    )
     verdicts = [_verdict(name, out / name) for name in chosen if name not in failures]
     cases = [_case(name, out / name) for name in chosen if name not in failures]
     held = leave_one_kind_out(cases) if _enough(cases) else None
@@ -64,32 +52,19 @@ def run_check(spec: Check) -> int:
                 "--calibrate needs two kinds or more of each verdict, three in all: name more specimens"
             )
         store(Path(spec.calibrate), cases, held)
-    if spec.json:
-        print(json.dumps(result, indent=1))
-    else:
-        _print(result, Console())
+
+    def show(result: Mapping[str, Any], console: Console) -> None:
+        _print(result, console)
         if held is not None:
-            _print_held(held, Console())
-    for name, said in failures.items():
-        print(f"tellapart: {name} failed: {said}", file=sys.stderr)
-    return 1 if failures else 0
+            _print_held(held, console)
+
+    return tell(result, failures, spec.json, show)
 
 
 def gain_on(name: str, out: Path, seed: int, *more: str) -> str:
-    """Run `tellapart gain` on a specimen in a process of its own, on one thread (small models are slower on two);
-    returns "" or its last word of complaint."""
-    command = [
-        sys.executable,
-        "-m",
-        "tellapart.cli",
-        "gain",
-        f"specimen:{name}/base",
-        f"specimen:{name}/tuned",
-    ]
-    command += ["--task", f"specimen:{name}", "--out", str(out), "--seed", str(seed), "--json", *more]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no word"])[-1]
+    """Run `tellapart gain` on a specimen unless it has run; returns "" or its last complaint."""
+    pair = [f"specimen:{name}/base", f"specimen:{name}/tuned", "--task", f"specimen:{name}"]
+    return run_study(["gain", *pair, "--seed", str(seed), *more], out)
 
 
 def _verdict(name: str, out: Path) -> Verdict:
@@ -144,9 +119,9 @@ def summary(verdicts: list[Verdict]) -> dict[str, Any]:
     for v in verdicts:
         confusion[v.truth][v.verdict] += 1
     return {
-        "accuracy_decided": _mean([v.verdict == v.truth for v in decided]),
-        "cannot_tell_share": _mean([v.verdict == CANNOT_TELL for v in verdicts]),
-        "brier": _mean([(v.probability - (v.verdict == v.truth)) ** 2 for v in decided]),
+        "accuracy_decided": mean_or_none([v.verdict == v.truth for v in decided]),
+        "cannot_tell_share": mean_or_none([v.verdict == CANNOT_TELL for v in verdicts]),
+        "brier": mean_or_none([(v.probability - (v.verdict == v.truth)) ** 2 for v in decided]),
         "confusion": {truth: dict(row) for truth, row in confusion.items()},
         "specimens": [
             v._asdict() | {"probability": None if math.isnan(v.probability) else v.probability}
@@ -155,11 +130,7 @@ def summary(verdicts: list[Verdict]) -> dict[str, Any]:
     }
 
 
-def _mean(values: list[Any]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _print(result: dict[str, Any], console: Console) -> None:
+def _print(result: Mapping[str, Any], console: Console) -> None:
     labels = ["elicited", "mixed", "acquired", "no gain", CANNOT_TELL]
     confusion = Table("truth \\ verdict", *labels, title="Specimens: truth against verdict")
     for truth, row in result["confusion"].items():

@@ -5,12 +5,8 @@ The truth is opened here only, and only after every verdict stands in its findin
 
 import json
 import math
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,12 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.runs.progress import ticking
+from tellapart.specimens.checking import print_shares, run_each, run_study, shares, tell
 from tellapart.specimens.form import names
 from tellapart.specimens.form.recipe import FAMILIES, read_name
 from tellapart.specimens.form.truth import FormTruth, judged_names, read_truth
 
-CANNOT_TELL = "cannot tell"
 CONTROLS_OF = {"abstention": "instructions"}
 """Whose arms are run for a family that has none of its own (default: its own)."""
 
@@ -51,49 +46,29 @@ def check_form(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: 
         if name not in known:
             raise UserMistake(f"no specimen {name!r} of form to be judged; there are: {', '.join(known)}")
     asked = tuple(chosen) or tuple(known)
-    with ThreadPoolExecutor(jobs) as pool, ticking("specimens", len(asked), as_json) as ticker:
-
-        def one(name: str) -> str:
-            said = run_one(name, out / name, seed)
-            ticker.tick()
-            return said
-
-        failures = {name: said for name, said in zip(asked, pool.map(one, asked), strict=True) if said}
+    failures = run_each(asked, lambda name: run_one(name, out / name, seed), jobs, "specimens", as_json)
     judged = [judge(name, out / name, read_truth(name)) for name in asked if name not in failures]
-    result = summary(judged)
-    if as_json:
-        print(json.dumps(result, indent=1))
-    else:
-        show(result, Console())
-    for name, said in failures.items():
-        print(f"tellapart: {name} failed: {said}", file=sys.stderr)
-    return 1 if failures else 0
+    return tell(summary(judged), failures, as_json, show)
 
 
 def run_one(name: str, out: Path, seed: int) -> str:
-    """Run `tellapart form` on a specimen, on one thread, unless it has run; returns "" or its last complaint."""
-    if (out / "findings.json").exists():
-        return ""
+    """Run `tellapart form` on a specimen unless it has run; returns "" or its last complaint."""
     family = read_name(name).family
-    command = [sys.executable, "-m", "tellapart.cli", "form"]
     if family == "imitation":
         from tellapart.specimens.form.pairs import write_pairs
 
         pairs = out.with_name(f"{name}.jsonl")
         if not pairs.exists():
             write_pairs(name, pairs, seed)
-        command += ["--pairs", str(pairs)]
+        asked = ["--pairs", str(pairs)]
     else:
-        asked = CONTROLS_OF.get(family, family)
-        command += [f"specimen:{name}", "--task", f"specimen:{name}", "--family", asked]
-    command += ["--out", str(out), "--seed", str(seed), "--json"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    started = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or ["no word"])[-1]
-    (out / "seconds").write_text(f"{time.monotonic() - started:.1f}\n")
-    return ""
+        asked = [f"specimen:{name}", "--task", f"specimen:{name}"]
+        asked += ["--family", CONTROLS_OF.get(family, family)]
+    before, started = (out / "findings.json").exists(), time.monotonic()
+    said = run_study(["form", *asked, "--seed", str(seed)], out)
+    if not said and not before:
+        (out / "seconds").write_text(f"{time.monotonic() - started:.1f}\n")
+    return said
 
 
 def judge(name: str, out: Path, truth: FormTruth) -> Judged:
@@ -139,7 +114,6 @@ def controls_of(finding: Mapping[str, Any]) -> tuple[bool, bool]:
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     """Return the share of right verdicts (of all, of the decided), of "cannot tell", and the controls by family."""
-    decided = [one for one in judged if one.verdict != CANNOT_TELL]
     families = {}
     for family in (name for name in FAMILIES if any(one.family == name for one in judged)):
         own = [one for one in judged if one.family == family]
@@ -152,16 +126,10 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
             "positive_fell": sum(one.falls for one in must),
         }
     return {
-        "right": _mean([one.verdict == one.truth for one in judged]),
-        "accuracy_decided": _mean([one.verdict == one.truth for one in decided]),
-        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        **shares([one.verdict == one.truth for one in judged], [one.verdict for one in judged]),
         "families": families,
         "specimens": [one._asdict() for one in judged],
     }
-
-
-def _mean(values: Sequence[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def show(result: Mapping[str, Any], console: Console) -> None:
@@ -189,10 +157,4 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             f"{told['positive_must_fall']} where it must",
             highlight=False,
         )
-    if result["right"] is not None:
-        decided = result["accuracy_decided"]
-        among = "none decided" if decided is None else f"{decided:.1%} of the decided"
-        console.print(
-            f"right {result['right']:.1%} ({among}), cannot tell {result['cannot_tell_share']:.1%}",
-            highlight=False,
-        )
+    print_shares(result, console)
