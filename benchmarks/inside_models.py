@@ -44,7 +44,7 @@ ORGANISED = (("shared", "split"), ("shared", "half"), ("shared", "readers"), ("s
 ALIKE = (("shared", "shared_l1"), ("shared", "shared_pruned"), ("split", "split_pruned"))
 SEEDS_ALIKE = ("shared", "split", "half", "readers", "units", "tangled", "redundant")
 """Pairs whose first is organised beside the second; pairs of one kind; kinds whose seeds are compared."""
-MIRRORED = {"organised": "fractured", "fractured": "organised"}
+MIRRORED = {"organised": "fractured", "fractured": "organised", "no difference": "no difference"}
 UNSEEN = "redundant"
 """A kind of which all measures say nothing; it is told apart, and no threshold is fitted on it."""
 REUSE, MOST = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7), (0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2)
@@ -80,7 +80,7 @@ def measured(recipe: Recipe, folder: Path) -> ConceptFigures:
 
 def pairs_of(sides: Sides) -> Iterator[Pair]:
     """Yield all pairs of which both are there, every second one the other way round."""
-    wanted = []
+    wanted: list[tuple[str, tuple[str, str, int], tuple[str, str, int], str]] = []
     for world, seed in dict.fromkeys((world, seed) for _, world, seed in sides):
         for (one, other), truth in [
             *((pair, "organised") for pair in ORGANISED),
@@ -90,12 +90,11 @@ def pairs_of(sides: Sides) -> Iterator[Pair]:
         for kind in SEEDS_ALIKE:
             first, second = (kind, world, seed - 1), (kind, world, seed)
             wanted.append((f"{kind} / {kind}", first, second, "no difference"))
-    for index, (kind, first, second, truth) in enumerate(wanted):
-        if first not in sides or second not in sides:
-            continue
+    there = [one for one in wanted if one[1] in sides and one[2] in sides]
+    for index, (kind, first, second, truth) in enumerate(there):
         one, other = sides[first], sides[second]
         if index % 2:
-            one, other, truth = other, one, MIRRORED.get(truth, truth)
+            one, other, truth = other, one, MIRRORED[truth]
         yield Pair(kind, one, other, truth, same_scores((one.name, other.name), one.scores, other.scores))
 
 
@@ -127,7 +126,7 @@ def fitted(pairs: list[Pair]) -> tuple[Rule, list[Rule]]:
 
 def main() -> None:
     """Train, measure, fit, compare, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--worlds", default="sums,names,order")
     parser.add_argument("--fit", default="0,1", help="seeds that the rule is fitted on")
@@ -141,7 +140,7 @@ def main() -> None:
     seen = [pair for pair in old if UNSEEN not in pair.kind]
     rule, as_good = fitted(seen)
     print(f"fitted on seeds {asked.fit}: {rule}, as good {[tuple(one) for one in as_good]}; built in: {RULE}")
-    figures = {"fitted": list(rule), "built in": list(RULE)}
+    figures: dict[str, object] = {"fitted": list(rule), "built in": list(RULE)}
     for title, pairs in ((f"fit, seeds {asked.fit}", old), (f"fresh, seeds {asked.fresh}", fresh)):
         figures[title] = {str(tuple(one)): show(title, pairs, one) for one in dict.fromkeys((rule, RULE))}
         equal(pairs)
@@ -219,14 +218,15 @@ def equal(pairs: list[Pair]) -> dict[str, list[float]]:
     )
     apart = defaultdict(list)
     for pair in pairs:
-        if pair.truth in MIRRORED:
+        if pair.truth != "no difference":
             sides = (pair.one, pair.other) if pair.truth == "organised" else (pair.other, pair.one)
             for name in pair.one.estimates:
                 if name.startswith("linear_decodability"):
                     apart[pair.kind].append([side.estimates[name].value for side in sides])
     found = {}
     for kind, values in apart.items():
-        tested = equivalence(*np.array(values).T, MARGIN)
+        first, second = np.array(values).T
+        tested = equivalence(first, second, MARGIN)
         found[kind] = [tested.value, tested.low90, tested.high90, float(tested.equivalent)]
         print(f"  linear decodability, {kind}: {tested.value:+.4f}, 90 % interval {tested.low90:+.4f} to "
               f"{tested.high90:+.4f}, within {MARGIN:g}: {tested.equivalent} ({tested.n})")  # fmt: skip

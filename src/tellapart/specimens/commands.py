@@ -101,7 +101,7 @@ class Check:
 
             from tellapart.specimens.inside.check import check_inside
 
-            return check_inside(self.names, Path(self.out), self.jobs, self.seed, self.json)
+            return check_inside(self.names, Path(self.out), self.seed, self.json)
         if self.study == "skills":
             from pathlib import Path
 

@@ -1,17 +1,15 @@
 """How often `inside` is right on the twins that ship: run it over pairs of them, then hold verdicts against the truth.
 
-The truth is opened here only, and only after every verdict stands in its findings.json.
+A twin is measured once for all pairs that ask for the same layer. The truth is opened here only, and only after every
+verdict stands in its findings.json.
 """
 
 import json
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -21,6 +19,10 @@ from tellapart.errors import UserMistake
 from tellapart.runs.progress import ticking
 from tellapart.specimens.inside import names, read_name
 from tellapart.specimens.inside.truth import read_truth
+from tellapart.studies.inside.spec import InsideSpec
+
+if TYPE_CHECKING:
+    from tellapart.studies.inside.language import Known
 
 FIRST = "shared"
 CANNOT_TELL = "cannot tell"
@@ -50,21 +52,20 @@ def pairs() -> list[tuple[str, str]]:
     return found
 
 
-def check_inside(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: bool) -> int:
+def check_inside(chosen: Sequence[str], out: Path, seed: int, as_json: bool) -> int:
     """Run the check and print its outcome; returns the exit code (1 where a run failed). `chosen`: only pairs with one
     of these twins. Raises UserMistake for a name that does not ship."""
     for name in chosen:
         if name not in names():
             raise UserMistake(f"no specimen {name[:60]!r} of inside; there are: {', '.join(names())}")
     asked = [pair for pair in pairs() if not chosen or set(chosen) & {*pair}]
-    with ThreadPoolExecutor(jobs) as pool, ticking("pairs", len(asked), as_json) as ticker:
-
-        def one(pair: tuple[str, str]) -> str:
-            said = run_one(pair, out / "-beside-".join(pair), seed)
+    known: Known = {}
+    failures: dict[tuple[str, str], str] = {}
+    with ticking("pairs", len(asked), as_json) as ticker:
+        for pair in asked:
+            if said := run_one(pair, out / "-beside-".join(pair), seed, known):
+                failures[pair] = said
             ticker.tick()
-            return said
-
-        failures = {pair: said for pair, said in zip(asked, pool.map(one, asked), strict=True) if said}
     judged = [judge(pair, out / "-beside-".join(pair)) for pair in asked if pair not in failures]
     result = summary(judged)
     if as_json:
@@ -76,16 +77,22 @@ def check_inside(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json
     return 1 if failures else 0
 
 
-def run_one(pair: tuple[str, str], out: Path, seed: int) -> str:
-    """Run `tellapart inside` on two twins, on one thread, unless it has run; returns "" or its last complaint."""
+def run_one(pair: tuple[str, str], out: Path, seed: int, known: "Known") -> str:
+    """Compare two twins as `tellapart inside` does, on one thread, unless it is done; returns "" or what went wrong."""
     if (out / "findings.json").exists():
         return ""
-    command = [sys.executable, "-m", "tellapart.cli", "inside", *(f"specimen:{name}" for name in pair)]
-    command += ["--concepts", f"specimen:{read_name(pair[0]).world}", "--tuning", "0"]
-    command += ["--out", str(out), "--seed", str(seed), "--json"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    return (done.stderr.strip().splitlines() or ["no word"])[-1] if done.returncode else ""
+    import torch
+
+    from tellapart.studies.inside.language import run_language
+
+    torch.set_num_threads(1)
+    networks, world = tuple(f"specimen:{name}" for name in pair), read_name(pair[0]).world
+    spec = InsideSpec(networks, f"specimen:{world}", tuning=0, seed=seed, out=str(out))
+    try:
+        run_language(spec, quiet=True, known=known)
+    except UserMistake as error:
+        return str(error)
+    return ""
 
 
 def judge(pair: tuple[str, str], out: Path) -> Judged:

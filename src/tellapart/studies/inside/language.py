@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,13 @@ _BESIDE = (
     "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
 FREE = ("out", "json", "networks", "device")
+Known = dict[tuple[object, ...], dict[str, Any]]
+"""Figures as JSON, by all that they hang on."""
 
 
-def run_language(spec: InsideSpec, quiet: bool = False) -> Run:
-    """Measure the models that are not in the folder yet, compare, write findings and report."""
+def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = None) -> Run:
+    """Measure the models that are neither in the folder yet nor `known` (which grows) from another run of this process,
+    compare, write findings and report."""
     assert spec.concepts is not None
     out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
     pairs = read_concepts(spec.concepts)
@@ -51,7 +55,19 @@ def run_language(spec: InsideSpec, quiet: bool = False) -> Run:
     }
     with open_run(out, described, {"provenance": provenance()}) as folder:
         spec = replace(spec, layer=_layer(folder, models, pairs, spec))
-        measured = [_measured(folder, at, model, pairs, spec, quiet) for at, model in enumerate(models)]
+        known = {} if known is None else known
+        measured = [
+            from_json(
+                _stored(
+                    folder,
+                    f"model-{at}",
+                    known,
+                    _key(model, spec),
+                    partial(_measured, model, pairs, spec, quiet),
+                )
+            )
+            for at, model in enumerate(models)
+        ]
         findings = compare_models(measured)
         conclude(folder.path, "inside", findings)
     return Run(out, tuple(findings))
@@ -79,26 +95,29 @@ def _layer(
     return int(stored["layer"])
 
 
-def _measured(
-    folder: RunFolder,
-    at: int,
-    model: LocalModel,
-    pairs: tuple[ConceptPair, ...],
-    spec: InsideSpec,
-    quiet: bool,
-) -> ConceptFigures:
-    """Return a model's figures, from the folder where a run before has left them."""
-    name = f"model-{at}"
+def _key(model: LocalModel, spec: InsideSpec) -> tuple[object, ...]:
+    return model.reference, model.fingerprint, spec.concepts, spec.layer, spec.seed, spec.tuning, spec.chat
+
+
+def _stored(
+    folder: RunFolder, name: str, known: Known, key: tuple[object, ...], make: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a model's figures, from the folder where a run before has left them, or from those known."""
+    if folder.read_artifact(name) is None:
+        if key not in known:
+            known[key] = make()
+        folder.write_artifact(name, known[key])
     stored = folder.read_artifact(name)
-    if stored is None:
-        with ticking(f"inside {model.reference}", STAGES, quiet or spec.json) as ticker:
-            found = measure_concepts(
-                model, pairs, Asked(spec.seed, spec.layer, spec.tuning), lambda _: ticker.tick()
-            )
-        folder.write_artifact(name, as_json(found))
-        stored = folder.read_artifact(name)
     assert stored is not None
-    return from_json(stored)
+    return stored
+
+
+def _measured(
+    model: LocalModel, pairs: tuple[ConceptPair, ...], spec: InsideSpec, quiet: bool
+) -> dict[str, Any]:
+    with ticking(f"inside {model.reference}", STAGES, quiet or spec.json) as ticker:
+        asked_for = Asked(spec.seed, spec.layer, spec.tuning)
+        return as_json(measure_concepts(model, pairs, asked_for, lambda _: ticker.tick()))
 
 
 def as_json(found: ConceptFigures) -> dict[str, Any]:
@@ -173,8 +192,8 @@ def _alone(one: ConceptFigures) -> str:
     )
     kind = "not to be classed" if level.kind == "undecided" else level.kind
     return (
-        f"How far contexts share one routine (1 one for all, 0 each its own), at layer {one.layer}: {told}; by these and "
-        f"its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
+        f"How far contexts share one routine (1 one for all, 0 each its own), at layer {one.layer}: {told}; by these "
+        f"and its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
     )
 
 
