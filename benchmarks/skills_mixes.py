@@ -21,7 +21,7 @@ from tellapart.specimens.skills import names
 from tellapart.specimens.skills.check import JOINT
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.skills.analyse import score_ratio
-from tellapart.studies.skills.cem import search
+from tellapart.studies.skills.cem import Range, search
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.expert import expert_name
 from tellapart.studies.skills.few_shots import log_likelihoods
@@ -34,7 +34,13 @@ from tellapart.studies.skills.train import Skill, skill_of
 from tellapart.tasks.sources import open_task
 
 FACTORS = (1.0, 1.1, 1.2, 1.3)
-SUM, LIKELIEST, CEM, BY_LAYER = "sum", "sum x likeliest factor", "CEM", "CEM by layer"
+SUM, LIKELIEST = "sum", "sum x likeliest factor"
+SEARCHED = {
+    "CEM": Range(),
+    "CEM by layer": Range(by_layer=True),
+    "CEM to 1.5": Range(most=1.5),
+    "CEM to 1.5 by layer": Range(by_layer=True, most=1.5),
+}
 SPEC = SkillsSpec(limit=160)
 """How the runs part their tasks (seed 0, half of the items trained on, 160 scored)."""
 
@@ -52,10 +58,7 @@ def ways_of(lanes: Lanes, joint: str, skill: Skill, shots: int) -> Mapping[str, 
     sums = [mix_of(dict.fromkeys(joint.split("+"), factor)) for factor in FACTORS]
     likely = log_likelihoods(lanes, sums, skill.task, given)
     fixed = {f"sum x {factor}": mix for factor, mix in zip(FACTORS[1:], sums[1:], strict=True)}
-    found = {
-        name: search(lanes, skill.task, given, by_layer=by_layer).mix
-        for name, by_layer in ((CEM, False), (BY_LAYER, True))
-    }
+    found = {name: search(lanes, skill.task, given, within).mix for name, within in SEARCHED.items()}
     lanes.forget()
     return {SUM: sums[0], **fixed, LIKELIEST: sums[int(likely.argmax())], **found}
 
@@ -94,7 +97,7 @@ def show(
             cells = [share([run], [one], joint, way) for run, one in zip(runs, by_base, strict=True)]
             ours = np.concatenate([one[way].scores for one in by_base])
             line(way, *cells, share(runs, by_base, joint, way), told(paired_difference(plain, ours), 100, 1))
-        for way in (LIKELIEST, CEM, BY_LAYER):
+        for way in (LIKELIEST, *SEARCHED):
             print(f"{way}: " + "; ".join(one[way].mix for one in by_base))
         print(flush=True)
 

@@ -15,7 +15,7 @@ from tellapart.models.local import LocalModel
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.models.rows import Job
 from tellapart.specimens.skills import load_model, load_task
-from tellapart.studies.skills.cem import search
+from tellapart.studies.skills.cem import Range, search
 from tellapart.studies.skills.dispatch import choose, dispatcher_of
 from tellapart.studies.skills.expert import Expert, base_identity, expert_name, read_expert, write_expert
 from tellapart.studies.skills.export import low_rank, write_lora, write_merged, write_vectors
@@ -230,12 +230,27 @@ def test_cem_finds_a_planted_mix(model: LocalModel, experts: dict[str, Weights])
         )
         other = [at for at in said if said[at].strip() and said[at] != plain[at]][:8]
         items = [replace(task.items[at], target=(said[at],)) for at in other]
-        found = search(lanes, task, items, rounds=4, seed=1)
+        found = search(lanes, task, items, Range(rounds=4), seed=1)
         weights = {name: values[0] for name, values in found.mix.weights}
         assert len(items) >= 4
         assert weights["b"] > max(weights.get("a", 0.0), weights.get("c", 0.0))
         assert found.score >= max(found.rounds[0][0], 0.5)
-        assert search(lanes, task, items, rounds=4, seed=1) == found
+        assert search(lanes, task, items, Range(rounds=4), seed=1) == found
+
+
+def test_cem_goes_as_far_as_it_is_let(model: LocalModel, experts: dict[str, Weights]) -> None:
+    """The targets are what the model says with b at 1.6 in."""
+    task = load_task("skills-0/digits")
+    asked = [Request(task.prompt(item), 0, Sampling(0.0, max_tokens=10)) for item in task.items[:8]]
+    with Lanes(model, experts) as lanes:
+        mix = read_mix("1.6*b", list(experts))
+        said = {at: one.text for at, one in lanes.generate([(request, mix) for request in asked])}
+        items = [replace(task.items[at], target=(text,)) for at, text in said.items() if text.strip()]
+        largest = {
+            most: max(search(lanes, task, items, Range(rounds=3, most=most)).mix.as_json()["b"])
+            for most in (1.0, 2.0)
+        }
+    assert largest[1.0] <= 1.0 < largest[2.0] <= 2.0
 
 
 def test_dispatch_takes_the_likeliest_label_and_says_why(

@@ -90,6 +90,7 @@ def test_a_spec_that_cannot_be_is_refused(fields: dict[str, object], match: str)
     "command",
     [
         ["skills", "mix", "/nowhere", "--task", TASKS[0], "--mix", "a"],
+        ["skills", "mix", "/nowhere", "--task", TASKS[0], "--how", "cem", "--most", "nan"],
         ["skills", "export", "/nowhere", "--mix", "a", "--out", "/nowhere/x"],
         ["skills", "serve", "/nowhere"],
         ["skills", "train", "specimen:skills-0", "--task", "specimen:skills-0/nothing"],

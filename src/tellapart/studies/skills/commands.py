@@ -40,6 +40,8 @@ class MixSpec:
     """Rounds of 32 candidates in cem."""
     by_layer: bool = False
     """One weight for each expert and layer in cem."""
+    most: float = 1.0
+    """Largest weight that cem tries."""
     save: str = ""
     """Keep the mix that cem found under this name: serve lists it."""
     limit: int | None = None

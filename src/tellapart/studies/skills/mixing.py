@@ -15,7 +15,7 @@ from tellapart.models.model import Request, Sampling
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.finding import without_nan
-from tellapart.studies.skills.cem import search
+from tellapart.studies.skills.cem import Range, search
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.dispatch import Choice, choose, dispatcher_of
 from tellapart.studies.skills.expert import expert_name
@@ -27,6 +27,7 @@ from tellapart.tasks.item import Item, Task
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import by_hash
 
+MOST_WEIGHT = 10.0
 PUBLISHED = "published for Transformer-squared: 13 / 19 / 47 % (Sun et al. 2025)"
 
 
@@ -40,6 +41,8 @@ def run_mix(spec: MixSpec) -> dict[str, Any]:
         raise UserMistake(f"--learn-on is for --how learned, not {spec.how}")
     if spec.save and spec.how != "cem":
         raise UserMistake(f"--save keeps a mix that cem found: --how {spec.how} finds none")
+    if not 0 < spec.most <= MOST_WEIGHT:
+        raise UserMistake(f"--most {spec.most}: give a weight above 0 and at most {MOST_WEIGHT:g}")
     if spec.how == "classifier" and not spec.judge:
         raise UserMistake("a classifier needs --judge: the expert that was trained to tell prompts apart")
     task = open_task(spec.task, seed=spec.seed)
@@ -100,7 +103,7 @@ def _mixes(
         mix = experts.mix(spec.mix)
         return [mix] * len(items), {"mix": mix.name, "weights": mix.as_json()}
     if spec.how == "cem":
-        found = search(lanes, task, shots, spec.rounds, spec.by_layer, spec.seed)
+        found = search(lanes, task, shots, Range(spec.rounds, spec.by_layer, spec.most), spec.seed)
         lanes.forget()
         if spec.save:
             keep_mix(experts, spec.save, found.mix)
