@@ -26,6 +26,11 @@ def section(finding: Finding, number: int) -> Section | None:
     if not isinstance(table, Mapping) or not table.get("votes"):
         return None
     lead = "Each measure beside the other model. The verdict rests on those marked; the others are told beside it."
+    if finding.tables.get("concepts"):
+        lead = (
+            "What those marked, means over concepts, say of this model by itself: the verdict compares that with the "
+            "other model. The others are told beside the other model, and do not decide."
+        )
     rows = _rows(finding, table["votes"])
     return Section("measures", "Measures", lead, filled(_TEMPLATE, {"rows": rows}))
 
