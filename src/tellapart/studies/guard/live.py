@@ -1,13 +1,15 @@
 """The guard on a live run of TRL's GRPOTrainer, or of this project's own GRPO.
 
     guard = Guard(Watch(act="hold", check=steps_are_valid, canaries=(task,), folder=Path("guard")))
-    trainer = GRPOTrainer(model, reward_funcs=guarded_reward(reward, guard), callbacks=[GuardCallback(guard)], ...)
+    trainer = GRPOTrainer(model, reward_funcs=reward, ...)
+    watch(trainer, guard)                                                # TRL's own trainer
+    grpo(model, change, practice, settings, scratch, Watched(guard))     # training/grpo.py
 
-    watch(trainer, guard)                                         # the same for a trainer that is made already
-    grpo(model, change, practice, settings, scratch, Watched(guard))     # and for training/grpo.py
+    # acts log, mask and stop need no trainer
+    GRPOTrainer(model, reward_funcs=guarded_reward(reward, guard), callbacks=[GuardCallback(guard)], ...)
 
-TRL's log gets guard/alarms and guard/masked_groups, its completions a column `steps`. A group that is to earn nothing
-is paid 0 for every answer, so its advantages are 0: its problems are answered, and teach nothing. Where several
+TRL's log gets guard/alarms, guard/masked_groups and guard/replaced_groups, its completions a column `steps`. A group that is to earn nothing
+is paid 0 for every answer, so its advantages are 0; act hold puts other problems there (holding.py). Where several
 processes train together each sees the answers of all, so all decide alike.
 """
 
@@ -23,6 +25,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.studies.guard.holding import forget_momentum, hold_back, take_no_step, text_of
 from tellapart.studies.guard.seen import Seen
 from tellapart.studies.guard.training_log import final_answer
 from tellapart.studies.guard.watching import Guard, write_step
@@ -42,7 +45,7 @@ def guarded_reward(reward: Pay, guard: Guard) -> Pay:
 
     def pay(prompts: list[Any], completions: list[Any], **told: Any) -> list[float]:
         paid = reward(prompts=prompts, completions=completions, **told)
-        items, texts = [_text(one) for one in prompts], [_text(one) for one in completions]
+        items, texts = [text_of(one) for one in prompts], [text_of(one) for one in completions]
         ids = told.get("completion_ids")
         tokens = [float(len(one)) for one in ids] if ids else [float(len(one.split())) for one in texts]
         steps = [watch.check(*pair) if watch.check else "" for pair in zip(items, texts, strict=True)]
@@ -58,6 +61,7 @@ def guarded_reward(reward: Pay, guard: Guard) -> Pay:
         if "log_metric" in told and "log_extra" in told:
             told["log_metric"]("guard/alarms", float(sum(alarm.harm for alarm in guard.alarms)))
             told["log_metric"]("guard/masked_groups", float(guard.masked[-1]))
+            told["log_metric"]("guard/replaced_groups", float(guard.replaced))
             told["log_extra"]("steps", steps)
         return _unpaid(paid, guard)
 
@@ -76,15 +80,17 @@ def barred_reward(reward: Pay, guard: Guard) -> Pay:
 
 
 class GuardCallback(TrainerCallback):
-    """Asks the canaries, hears the entropy, and stops the training or changes its advantages.
+    """Asks the canaries, hears the entropy, and stops the training or changes its advantages, batches and steps.
 
-    `trainer` is needed for act "plain" alone.
+    `trainer` is needed for acts "plain" and "hold" alone.
     """
 
     def __init__(self, guard: Guard, trainer: GRPOTrainer | None = None) -> None:
-        if guard.watch.act == "plain" and trainer is None:
-            raise UserMistake("act plain changes the trainer's advantages: use watch(trainer, guard)")
+        if guard.watch.act in ("plain", "hold") and trainer is None:
+            raise UserMistake(f"act {guard.watch.act} changes the trainer itself: use watch(trainer, guard)")
         self.guard, self.trainer = guard, trainer
+        if guard.watch.act == "hold" and trainer is not None:
+            hold_back(trainer, guard)
         guard.writes = _rank() == 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
@@ -93,13 +99,22 @@ class GuardCallback(TrainerCallback):
         if not self.guard.asked:
             self._ask(int(state.global_step), told)
 
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Forget where the steps before the alarm were heading, and take none where nothing was earned."""
+        if self.guard.watch.act not in ("mask", "hold") or self.guard.alarm is None:
+            return
+        if self.guard.alarm.step == state.global_step:
+            forget_momentum(told["optimizer"])
+        if self.guard.silent:
+            take_no_step(told["model"])
+
     def on_step_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
         """Ask the canaries where it is time, and act on an alarm."""
         if state.global_step % self.guard.watch.every == 0:
             self._ask(int(state.global_step), told)
         if self.guard.alarm is None:
             return
-        if self.guard.watch.act == "stop":
+        if self.guard.watch.act == "stop" or self.guard.spent:
             control.should_training_stop = True
         if self.guard.watch.act == "plain" and self.trainer is not None:
             self.trainer.scale_rewards = "none"
@@ -185,13 +200,6 @@ def ask_canary(module: Any, tokenizer: Any, task: Task, items: Sequence[Item]) -
 
 def _unpaid(paid: Sequence[Any], guard: Guard) -> list[Any]:
     return [0.0 if barred else one for one, barred in zip(paid, guard.barred, strict=True)]
-
-
-def _text(said: Any) -> str:
-    """Return a prompt or completion as text; a conversation is its messages' contents, a line each."""
-    if isinstance(said, str):
-        return said
-    return "\n".join(str(message.get("content") or "") for message in said)
 
 
 def _rank() -> int:

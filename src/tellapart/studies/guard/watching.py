@@ -31,12 +31,13 @@ MOSTLY = 0.5
 class Watch:
     """What the guard looks at and does. `act`, from the first alarm of harm on: `log` (tell, do nothing), `mask`
     (groups without a right answer, or whose right ones are mostly luck, earn nothing), `plain` (advantages without
-    the std), `hold` (problems of which that is true so far earn nothing until it is no longer), `stop` (end the
-    training).
+    the std), `hold` (problems of which that is true so far earn nothing until it is no longer, and others take their
+    places: holding.py), `stop` (end the training).
 
     `success`: the reward from which an answer is right. `check` tells of (prompt, completion) whether the steps are
     valid; without it luck is the only success of a group. `answer` finds the final answer of a completion (default:
     as in logs). `canaries` are tasks asked every `every` steps, `asked` items of each. `folder` keeps what was seen.
+    `twin` is for a null twin: act hold holds these problems, drawn at random, and no others.
     """
 
     act: Act = "log"
@@ -49,6 +50,7 @@ class Watch:
     asked: int = 16
     margin: float = MARGIN
     folder: Path | None = None
+    twin: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if self.act not in ACTS:
@@ -70,6 +72,12 @@ class Guard:
     """Groups that earned nothing, a step."""
     barred: list[bool] = field(default_factory=list)
     """Of each answer of the step seen last, in this process, whether it earns nothing."""
+    replaced: int = 0
+    """Groups of the step seen last whose problem another one took the place of."""
+    problems: int | None = None
+    """How many there are in all, where it is known."""
+    silent: bool = False
+    """Whether no group of the step seen last earns anything."""
     writes: bool = True
     _waiting: tuple[int, Seen] | None = None
     _chains: Chains = field(default_factory=Chains)
@@ -83,7 +91,21 @@ class Guard:
     @property
     def held(self) -> list[str]:
         """Return the problems never solved so far, and those whose reward was mostly luck."""
-        return [item for item, (lucky, right) in self._luck.items() if _is_luck(lucky, right)]
+        return [item for item in self._luck if self._is_held(item)]
+
+    @property
+    def open(self) -> list[str]:
+        """Return the problems solved so far, and not mostly by luck, in the order in which they were met."""
+        return [item for item in self._luck if not self._is_held(item)]
+
+    @property
+    def spent(self) -> str:
+        """Return why act hold has nothing left to train on, "" while it has."""
+        if self.watch.act != "hold" or self.alarm is None or self.problems is None:
+            return ""
+        if len(self._luck) < self.problems or self.open:
+            return ""
+        return f"none of the {self.problems} problems was solved with more than luck: nothing to train on"
 
     def see(self, step: int, seen: Seen) -> list[bool]:
         """Take in the answers of a step; return of each whether its group is to earn nothing."""
@@ -101,6 +123,7 @@ class Guard:
         self._judge()
         barred = self._barred(luck)
         self.masked.append(len(barred))
+        self.silent = len(barred) == len(luck)
         return [item in barred for item in seen.items]
 
     def take(self, step: int, seen: Seen) -> list[bool]:
@@ -160,8 +183,12 @@ class Guard:
     def _barred(self, luck: dict[str, tuple[int, int]]) -> set[str]:
         if self.alarm is None or self.watch.act not in ("mask", "hold"):
             return set()
-        told = luck if self.watch.act == "mask" else {item: tuple(self._luck[item]) for item in luck}
-        return {item for item, (lucky, right) in told.items() if _is_luck(lucky, right)}
+        if self.watch.act == "hold":
+            return {item for item in luck if self._is_held(item)}
+        return {item for item, (lucky, right) in luck.items() if _is_luck(lucky, right)}
+
+    def _is_held(self, item: str) -> bool:
+        return _is_luck(*self._luck[item]) if self.watch.twin is None else item in self.watch.twin
 
 
 def _is_luck(lucky: int, right: int) -> bool:
