@@ -72,6 +72,7 @@ def test_the_mean_over_concepts_has_the_interval_of_a_mean_of_independent_figure
         (planted(), planted(unit=0.1), "organised", "b is fractured (unit reuse 0.10"),
         (planted(cross=0.4), planted(), "fractured", "a is fractured (cross effect 0.40"),
         (planted(), planted(unit=0.8), "no difference", "both are organised"),
+        (planted(), planted(unit=0.8), "no difference", "b: unit reuse 0.80 [0.76, 0.84], cross effect 0.02"),
         (planted(direction=0.1), planted(cross=0.4), "no difference", "both are fractured"),
         (planted(), planted(reading=0.45), "cannot tell", "b is not to be classed (reading reuse 0.45"),
         (planted(reading=0.45), planted(reading=0.45), "cannot tell", "a is not to be classed"),

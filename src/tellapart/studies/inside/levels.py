@@ -48,7 +48,8 @@ class Level(NamedTuple):
 
 def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
     """Return the class of one model, from the estimates of its concepts (internals/concept_figures.py)."""
-    figures, says = {}, {}
+    figures: dict[str, Estimate] = {}
+    says: dict[str, float] = {}
     for name in REUSES:
         reuse = mean_over_concepts(estimates, f"{name}_reuse")
         limit = mean_over_concepts(estimates, f"{name}_limit").value
@@ -131,13 +132,19 @@ def _bounds(kind: Kind, rule: Rule) -> str:
 
 
 def _why(level: Level) -> str:
-    """Return the figures that made the class, or left it open."""
-    wanted = {"fractured": (1.0,), "organised": (-1.0,), "undecided": (0.0, math.nan)}[level.kind]
-    told = []
-    for name, said in level.says.items():
-        figure, words = level.figures[name], name.replace("_", " ")
-        if math.isnan(said) and level.kind == "undecided":
-            told.append(f"{words} not known")
-        elif said in wanted:
-            told.append(f"{words} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]")
-    return ", ".join(told)
+    """Return the figures that made the class, or left it open: of an organised model the least reuse is enough."""
+    wanted = {"fractured": 1.0, "organised": -1.0}.get(level.kind)
+    named = [name for name, said in level.says.items() if said == wanted]
+    if level.kind == "organised":
+        least = min((name for name in named if name != CROSS), key=lambda name: level.figures[name].low)
+        named = [name for name in named if name in (least, CROSS)]
+    if level.kind == "undecided":
+        named = [name for name, said in level.says.items() if not said or math.isnan(said)]
+    return ", ".join(_told(name, level.figures[name]) for name in named)
+
+
+def _told(name: str, figure: Estimate) -> str:
+    words = name.replace("_", " ")
+    if math.isnan(figure.low):
+        return f"{words} not known"
+    return f"{words} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
