@@ -7,7 +7,7 @@
 
 Bases and sets: guard_sets.py. Harmful: 190 problems too long for the tokens given, of which only the first
 character is asked, and 10 solvable ones. Balanced: 200 solvable ones. The held ability: other solvable problems. The
-null twin of the guard drops as many problems at random as it held.
+null twin of the guard holds as many problems, drawn at random, by the same mechanism.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import random
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,19 +37,19 @@ KEPT = "damaged-tracking", 0.04
 """Kind and family of the table's bases, and how often they guess: the ability stands at nine in ten."""
 
 
-def table(seeds: int, act: Act, limits: Limits) -> None:
+def table(seeds: Sequence[int], act: Act, limits: Limits) -> None:
     """Print what became of the held ability, by an equivalence test, and of the solvable problems' reward."""
-    for seed in range(seeds):
-        trial = Trial(f"{KEPT[0]}-{seed}", sets.HARMFUL, seed, KEPT[1], held=800, samples=16)
+    for seed in seeds:
+        trial = Trial(f"{KEPT[0]}-{seed % 3}", sets.HARMFUL, seed, KEPT[1], held=500, samples=16)
         watch = Watch(limits=limits)
         harmed = run(trial, watch)
         show(f"harmful {seed}", harmed)
         guarded = run(trial, replace(watch, act=act))
         show(f"guarded ({act}) {seed}", guarded)
-        kept = list(trial.tasks()[0].items)
-        random.Random(seed).shuffle(kept)
-        dropped = len(guarded.guard.held)
-        show(f"{dropped} dropped at random {seed}", run(trial, watch, kept[: len(kept) - dropped]))
+        task = trial.tasks()[0]
+        prompts = [task.prompt(item) for item in task.items]
+        twin = frozenset(random.Random(seed).sample(prompts, trial.problems.long))
+        show(f"{len(twin)} held at random {seed}", run(trial, replace(watch, act=act, twin=twin)))
         show(f"balanced {seed}", run(replace(trial, problems=sets.BALANCED), watch))
         for what, one, other in (
             ("solvable problems trained on", harmed.trained, guarded.trained),
@@ -65,9 +66,11 @@ def show(name: str, ran: Ran) -> None:
     before, after = ran.held
     same = equivalence(before.by_item(), after.by_item(), MARGIN)
     alarm = ran.guard.alarm
+    lost = "not lost" if same.low90 > -MARGIN else "not shown to be kept"
+    verdict = "KEPT" if same.equivalent else lost
     print(
         f"{name:28} held {before.mean:.3f} -> {after.mean:.3f} [{same.low90:+.3f}, {same.high90:+.3f}] "
-        f"{'KEPT' if same.equivalent else 'not shown to be kept':20} p {same.p:.1e}  no steps {before.guessed:.2f} -> "
+        f"{verdict:20} p {same.p:.1e}  no steps {before.guessed:.2f} -> "
         f"{after.guessed:.2f}  solvable {ran.trained[0].mean:.2f} -> {ran.trained[1].mean:.2f}  alarm "
         f"{f'{alarm.signal} {alarm.step}' if alarm else '-'}  held back {len(ran.guard.held)}",
         flush=True,
@@ -141,6 +144,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["table", "repeats", "flags", "overhead"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first seed; bases are those of seeds 0, 1, 2"
+    )
     parser.add_argument("--act", default="hold")
     parser.add_argument("--runs", type=Path)
     options = parser.parse_args()
@@ -148,7 +154,7 @@ def main() -> int:
     limits = limits_from(json.loads(LIMITS.read_text())) if LIMITS.exists() else BY_HAND
     with TemporaryDirectory() as folder:
         if options.what == "table":
-            table(options.seeds, options.act, limits)
+            table(range(options.first, options.first + options.seeds), options.act, limits)
         elif options.what == "repeats":
             repeats(options.seeds)
         elif options.what == "overhead":

@@ -1,11 +1,11 @@
 """Holding problems back: others take their places in the batch, and no step is taken on what is left of the harm.
 
-A group that earns nothing has advantages of 0, but a batch of such groups is no held-back batch: one lone group left
-has the whole gradient, and Adam's momentum goes on where the first steps, before the alarm, were heading. So (1) of
-the problems that a batch is to have, those that are open (shown to be solvable with valid steps) stay, a TRIED share
-of the batch tries others, which teach only what they earn with valid steps, and open problems take the other places
-(cf. the dynamic sampling of DAPO, Yu et al. 2025, arXiv 2503.14476, which draws until a batch is full); (2) momentum
-is forgotten at the alarm; (3) a step without a paid group is not taken.
+A group that earns nothing has advantages of 0, but that alone holds little back: Adam's momentum goes on where the
+steps before the alarm were heading, also where a batch has no gradient, and one lone group gets a whole step. So
+(1) of the problems that a batch is to have, those that are open (solved, and not mostly by luck) stay, a TRIED share
+of the batch tries others, and open problems take the other places (cf. the dynamic sampling of DAPO, Yu et al. 2025,
+arXiv 2503.14476, which draws until a batch is full); (2) momentum is forgotten at the alarm; (3) a step is as long as
+the share of the batch that teaches, a problem counted once: none is taken where nothing teaches.
 """
 
 import random
@@ -61,10 +61,11 @@ def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
         return answer(inputs if not trainer.model.training else _refill(inputs))
 
     def _refill(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if guard.alarm is None:
-            return inputs
         size, own = int(trainer.num_generations or 1), [text_of(row["prompt"]) for row in inputs]
         scheduled = gather_object(own)[::size]
+        guard.groups = len(scheduled)
+        if guard.alarm is None:
+            return inputs
         first = trainer.accelerator.process_index * len(own)
         batch = refilled(scheduled, guard.open, f"hold {trainer.args.seed} {trainer.state.global_step}")
         guard.replaced = sum(a != b for a, b in zip(scheduled, batch, strict=True))
@@ -82,6 +83,14 @@ def forget_momentum(optimizer: Any) -> None:
     for state in optimizer.state.values():
         if "exp_avg" in state:
             state["exp_avg"].zero_()
+
+
+def shorten(optimizer: Any, share: float) -> list[float]:
+    """Multiply the rates of one step by `share`, and return those before."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] *= share
+    return rates
 
 
 def take_no_step(module: Any) -> None:

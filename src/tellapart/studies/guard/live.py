@@ -25,7 +25,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
-from tellapart.studies.guard.holding import forget_momentum, hold_back, take_no_step, text_of
+from tellapart.studies.guard.holding import forget_momentum, hold_back, shorten, take_no_step, text_of
 from tellapart.studies.guard.seen import Seen
 from tellapart.studies.guard.training_log import final_answer
 from tellapart.studies.guard.watching import Guard, write_step
@@ -91,6 +91,7 @@ class GuardCallback(TrainerCallback):
         self.guard, self.trainer = guard, trainer
         if guard.watch.act == "hold" and trainer is not None:
             hold_back(trainer, guard)
+        self._rates: list[float] = []
         guard.writes = _rank() == 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
@@ -100,13 +101,20 @@ class GuardCallback(TrainerCallback):
             self._ask(int(state.global_step), told)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **told: Any) -> None:
-        """Forget where the steps before the alarm were heading, and take none where nothing was earned."""
+        """Forget where the steps before the alarm were heading, and step as far as there is something to learn."""
         if self.guard.watch.act not in ("mask", "hold") or self.guard.alarm is None:
             return
         if self.guard.alarm.step == state.global_step:
             forget_momentum(told["optimizer"])
-        if self.guard.silent:
+        if self.guard.teaching == 0:
             take_no_step(told["model"])
+        self._rates = shorten(told["optimizer"], self.guard.teaching)
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+        """Give the optimizer its rates back."""
+        for group, rate in zip(told["optimizer"].param_groups, self._rates, strict=False):
+            group["lr"] = rate
+        self._rates = []
 
     def on_step_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
         """Ask the canaries where it is time, and act on an alarm."""

@@ -76,8 +76,10 @@ class Guard:
     """Groups of the step seen last whose problem another one took the place of."""
     problems: int | None = None
     """How many there are in all, where it is known."""
-    silent: bool = False
-    """Whether no group of the step seen last earns anything."""
+    groups: int | None = None
+    """How many groups a step has, where it is known; else as many as problems."""
+    teaching: float = 1.0
+    """Different problems that teach in the step seen last (paid, with rewards that differ), by its groups."""
     writes: bool = True
     _waiting: tuple[int, Seen] | None = None
     _chains: Chains = field(default_factory=Chains)
@@ -123,7 +125,7 @@ class Guard:
         self._judge()
         barred = self._barred(luck)
         self.masked.append(len(barred))
-        self.silent = len(barred) == len(luck)
+        self.teaching = len(_differing(seen) - barred) / (self.groups or len(luck))
         return [item in barred for item in seen.items]
 
     def take(self, step: int, seen: Seen) -> list[bool]:
@@ -210,6 +212,14 @@ def _luck_of(seen: Seen, success: float) -> dict[str, tuple[int, int]]:
         lucky = sum(steps != "valid" for steps in checked) if checked else int(len(right) == 1)
         luck[item] = (lucky, len(checked) or len(right))
     return luck
+
+
+def _differing(seen: Seen) -> set[str]:
+    """Return the problems whose answers earn differently."""
+    paid: dict[str, set[float]] = {}
+    for item, score in zip(seen.items, seen.scores, strict=True):
+        paid.setdefault(item, set()).add(score)
+    return {item for item, rewards in paid.items() if len(rewards) > 1}
 
 
 def _kept(file: Path, before: int) -> bool:
