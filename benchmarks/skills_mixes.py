@@ -1,11 +1,11 @@
 """Weights for a sum of experts, from few examples: what each way reaches of an expert trained on the joint task.
 
-    python benchmarks/skills_mixes.py [--out runs/specimens] [--names skills-0 skills-1] [--shots 10]
+    python benchmarks/skills_mixes.py [--out runs/specimens] [--names skills-0] [--joint letters+capitals] [--shots 10]
 
 Reads the run folders of benchmarks/skills_seeds.py (no training). The examples are training items of the joint task;
 scored are the items of the run, at its temperature and seeds, so that the plain sum's answers are the run's own. Ways:
 the plain sum; the sum times a factor; the cross-entropy method over all three experts' weights, and by layer
-(`skills mix --how cem`). About 40 seconds of one core a base and 10 examples.
+(`skills mix --how cem`). About 40 seconds of one core a base with 10 examples.
 """
 
 import argparse
@@ -107,13 +107,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/specimens"))
     parser.add_argument("--names", nargs="*", default=names())
+    parser.add_argument("--joint", nargs="*", default=JOINT, choices=JOINT)
     parser.add_argument("--shots", type=int, default=10)
     options = parser.parse_args()
     folders = {name: options.out / f"{name}-main" for name in options.names}
     runs = [scores(folder) for folder in folders.values()]
     found = {
         joint: [tried(folder, name, joint, options.shots) for name, folder in folders.items()]
-        for joint in JOINT
+        for joint in options.joint
     }
     show(options.names, runs, found)
     same = [

@@ -9,6 +9,7 @@ from tellapart.errors import UserMistake
 from tellapart.specimens.recipe import Shape
 from tellapart.specimens.skills import SEEDS, load_model, load_task, names
 from tellapart.specimens.skills import check as checking
+from tellapart.specimens.skills import training as building
 from tellapart.specimens.skills.problems import MARKS, SKILL_ITEMS, Problem, accepted, read_task
 from tellapart.specimens.skills.training import check_gates
 from tellapart.specimens.training import new_model
@@ -25,6 +26,17 @@ def test_the_shipped_bases_pass_their_gates(seed: int) -> None:
 def test_a_base_without_the_skills_is_refused() -> None:
     with pytest.raises(RuntimeError, match="shows digits"):
         check_gates(new_model(Shape()), 0)
+
+
+@pytest.mark.parametrize(
+    ("gate", "value"), [("LEAST_SHOWN", 0.9), ("MOST_SHOWN", 0.0), ("LEAST_MARKED", 1.0)]
+)
+def test_every_gate_refuses_a_base_outside_it(
+    gate: str, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, gate, value)
+    with pytest.raises(RuntimeError, match="skills-0 shows digits"):
+        check_gates(load_model("skills-0").module, 0)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_task_accepts_any_treatment_of_what_it_does_not_ask_for() -> None:

@@ -23,9 +23,10 @@ from tellapart.studies.skills.encoding import Pair
 from tellapart.studies.skills.learn import Course, Tuning, learn, tokens_of, whole_places
 from tellapart.studies.skills.mix import read_mix
 from tellapart.studies.skills.mixed_run import Lanes
-from tellapart.studies.skills.objectives import Answered, Practice, draw_batch, shares
+from tellapart.studies.skills.objectives import Answered, Practice, draw_batch, own_answers, shares
 from tellapart.studies.skills.paused import EVERY, FILE
 from tellapart.studies.skills.together import draw_others, draw_set, learn_together
+from tellapart.studies.skills.train import elsewhere_than
 from tellapart.studies.skills.weighting import learn_weighting
 from tellapart.training.matrices import matrices_of, matrix
 from tellapart.training.svf import Svf
@@ -133,6 +134,31 @@ def test_experts_beside_each_other_leave_the_model_alone_and_repeat(model: Local
     after = model.module.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_keep_holds_to_the_base(model: LocalModel) -> None:
+    """With more weight on what is kept, answers to other prompts stay nearer to the base's."""
+    practices = {"digits": practised("digits"), "letters": practised("letters")}
+    others = [
+        Pair(prompt, answer)
+        for prompt, answer, _ in own_answers(
+            model, load_task("skills-0/signs"), load_task("skills-0/signs").items[:16], "0"
+        )
+    ]
+    apart, beside = [], []
+    for keep in (1e-6, 30.0):
+        tuning = TUNING._replace(steps=12, keep=keep)
+        alone = learn(model, Svf(), practices["digits"], others, tuning)
+        apart.append(alone.log[-1]["keep_kl"])
+        together = learn_together(model, Svf(), practices, {"signs": others}, tuning)
+        beside.append(together["digits"].log[-1]["keep_kl"])
+    assert apart[1] < apart[0] / 2
+    assert beside[1] < beside[0] / 2
+
+
+def test_an_expert_is_not_held_on_its_own_prompts() -> None:
+    pairs = {"a": [Pair((1,), (2,))], "b": [Pair((3,), (4,))]}
+    assert elsewhere_than(pairs, "a") == pairs["b"]
 
 
 def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(tmp_path: Path) -> None:
