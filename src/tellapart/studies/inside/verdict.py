@@ -3,13 +3,13 @@
 Language models are each classed by themselves instead (levels.py); their differences, measure by measure, are told
 beside it with the votes from here.
 
-The verdict rests on measures that no rotation of a hidden basis changes. Where concepts and contexts were given, that is
-reuse over contexts of a concept's direction (of language models also of the hidden units that work it out and of what
-reads it, and whether steering one concept moves others). Organised means one routine for all, fractured means several,
-or concepts that cannot be moved alone. Without concepts it is how many dimensions activations and outputs have, which
-goes with organisation in the networks of Kumar et al. (2025) but is not the same thing. Measures that depend on the
-basis are told beside it and decide only where fewer than two of the others are known. How often the rule is right on
-twins of known kind: docs/inside.md.
+It rests on measures that no rotation of a hidden basis changes. Where concepts and contexts were given, that is reuse
+over contexts of a concept's direction (of language models also of the hidden units that work it out and of what reads
+it, and whether steering one concept moves others). Organised means one routine for all, fractured means several, or
+concepts that cannot be moved alone. Without concepts it is how many dimensions activations and outputs have, which goes
+with organisation in the networks of Kumar et al. (2025) but is not the same thing. Measures that depend on the basis
+are told beside it and decide only where fewer than two of the others are known. How often the rule is right on twins of
+known kind: docs/inside.md.
 """
 
 import math
