@@ -48,7 +48,7 @@ def table(seeds: Sequence[int], act: Act, limits: Limits) -> None:
         show(f"guarded ({act}) {seed}", guarded)
         task = trial.tasks()[0]
         prompts = [task.prompt(item) for item in task.items]
-        twin = frozenset(random.Random(seed).sample(prompts, trial.problems.long))
+        twin = frozenset(random.Random(f"twin {seed}").sample(prompts, trial.problems.long))
         show(f"{len(twin)} held at random {seed}", run(trial, replace(watch, act=act, twin=twin)))
         show(f"balanced {seed}", run(replace(trial, problems=sets.BALANCED), watch))
         for what, one, other in (

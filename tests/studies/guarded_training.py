@@ -1,4 +1,4 @@
-"""A small guarded training as a process of its own: python guarded_training.py FOLDER STEPS.
+"""A small guarded training as a process of its own: python guarded_training.py FOLDER STEPS [ACT].
 
 What the guard told ends up in FOLDER/told-RANK.json, what it saw in FOLDER/seen.
 """
@@ -27,18 +27,17 @@ from tellapart.training.settings import GrpoSettings
 def main() -> None:
     """Train, and write what the guard told."""
     folder, steps = Path(sys.argv[1]), int(sys.argv[2])
+    act = sys.argv[3] if len(sys.argv) > 3 else "mask"
     torch.manual_seed(0)
     torch.set_num_threads(1)
     model = LocalModel(new_model(Shape(width=32, inner=32, layers=2, heads=2)), tokenizer(), "tiny")
     items = tuple(Item(f"i{n}", {"n": str(n)}, ("a",)) for n in range(8))
     task = Task(
-        "letters", items, "{n}=", make_scorer("exact"), max_tokens=3, steps=lambda item, text: "absent",
-        fingerprint="letters",
+        "letters", items, "{n}=", make_scorer("exact"), max_tokens=3, fingerprint="letters",
+        steps=lambda item, text: "valid" if item.id in ("i0", "i1") else "absent",
     )  # fmt: skip
     held = Task("held", items, "{n}=", make_scorer("exact"), max_tokens=3, fingerprint="held")
-    guard = Guard(
-        Watch(act="mask", check=checker_of(task), canaries=(held,), every=2, folder=folder / "seen")
-    )
+    guard = Guard(Watch(act=act, check=checker_of(task), canaries=(held,), every=2, folder=folder / "seen"))
     reward = Reward("first half", lambda group: [float(text[:1] < "P") for text in group.texts])
     settings = GrpoSettings(steps=steps, prompts=4, group=4, rate=1e-3, save_every=3, patience=0, quiet=True)
     trained = grpo(

@@ -45,7 +45,7 @@ def _tiny():
     return LocalModel(new_model(Shape(width=32, inner=32, layers=2, heads=2)), tokenizer(), "tiny")
 
 
-def _task(says="absent"):
+def _task():
     items = tuple(Item(f"i{n}", {"n": str(n)}, tuple("abcdefghijklmnopqrstuvwxyz")) for n in range(4))
     return Task(
         "letters",
@@ -53,7 +53,7 @@ def _task(says="absent"):
         "{n}=",
         FirstLetter(),
         max_tokens=3,
-        steps=lambda item, text: says,
+        steps=lambda item, text: "valid" if item.id == "i0" else "absent",
         fingerprint="letters",
     )
 
@@ -116,7 +116,11 @@ def test_stop_and_plain_advantages(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_healthy_run_is_left_alone_and_paid_what_it_earns(tmp_path):
     guard = Guard(Watch(act="hold", check=lambda prompt, text: "valid"))
-    _trainer(tmp_path, guard).train()
+    with pytest.raises(UserMistake, match="watch"):
+        GuardCallback(guard)
+    trainer = _trainer(tmp_path, guard, wrapped=False)
+    watch(trainer, guard)
+    trainer.train()
     assert guard.alarm is None
     assert sum(guard.masked) == 0
     assert guard.signals["reward"] == [0.5] * STEPS

@@ -16,10 +16,10 @@ STEPS = 12
 GROUP_ANSWERS = 16
 
 
-def _start(folder, steps=STEPS, **more):
+def _start(folder, steps=STEPS, act="mask", **more):
     folder.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(SCRIPT), str(folder), str(steps)],
+        [sys.executable, "-W", "ignore", str(SCRIPT), str(folder), str(steps), act],
         env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", **more},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip

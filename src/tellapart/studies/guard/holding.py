@@ -67,7 +67,8 @@ def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
         if guard.alarm is None:
             return inputs
         first = trainer.accelerator.process_index * len(own)
-        batch = refilled(scheduled, guard.open, f"hold {trainer.args.seed} {trainer.state.global_step}")
+        open_ = [problem for problem in guard.open if problem in places]
+        batch = refilled(scheduled, open_, f"hold {trainer.args.seed} {trainer.state.global_step}")
         guard.replaced = sum(a != b for a, b in zip(scheduled, batch, strict=True))
         wanted = [batch[(first + at) // size] for at in range(len(own))]
         return [

@@ -8,9 +8,9 @@
     # acts log, mask and stop need no trainer
     GRPOTrainer(model, reward_funcs=guarded_reward(reward, guard), callbacks=[GuardCallback(guard)], ...)
 
-TRL's log gets guard/alarms, guard/masked_groups and guard/replaced_groups, its completions a column `steps`. A group that is to earn nothing
-is paid 0 for every answer, so its advantages are 0; act hold puts other problems there (holding.py). Where several
-processes train together each sees the answers of all, so all decide alike.
+TRL's log gets guard/alarms, guard/masked_groups and guard/replaced_groups, its completions a column `steps`. A group
+that is to earn nothing is paid 0 for every answer, so its advantages are 0; act hold puts other problems in its place
+(holding.py). Where several processes train together each sees the answers of all, so all decide alike.
 """
 
 import math
@@ -172,6 +172,8 @@ class Watched:
         self.guard = guard
         told = guard.watch
         self.name = f"guard {told.act} {told.limits.as_json()} {told.success} {told.every} {told.asked}"
+        if told.twin is not None:
+            self.name += f" twin {sorted(told.twin)}"
 
     def begin(self, trainer: GrpoRun) -> None:
         """Guard the trainer."""
