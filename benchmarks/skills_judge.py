@@ -2,13 +2,11 @@
 
     python benchmarks/skills_judge.py [--out runs/specimens] [--names skills-0 skills-1]
 
-A run a base through `tellapart skills train --judge kinds`, unless its folder holds it. The experts for the skills are
-copied from the run of benchmarks/skills_seeds.py; only the judge is trained.
+A run a base through `tellapart skills train` for the judge, unless its folder holds it; the experts for the skills are
+those of benchmarks/skills_seeds.py.
 """
 
 import argparse
-import json
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,39 +15,57 @@ from typing import Any
 import numpy as np
 
 from skills_seeds import line, told
+from tellapart.runs.folder import RunFolder
 from tellapart.specimens.skills import names
-from tellapart.specimens.skills.check import ASKED, COMMON, SKILLS, run_one
+from tellapart.specimens.skills.check import COMMON, SKILLS, run_one
 from tellapart.stats.intervals import wilson
+from tellapart.studies.skills.first_pass import first_passes, wanted_of
+from tellapart.studies.skills.measure import Asked
 from tellapart.studies.skills.mixing import PUBLISHED
+from tellapart.studies.skills.opened import open_experts
+from tellapart.studies.skills.spec import SkillsSpec
 
 JUDGE = "kinds"
-COPIED = ("experts", "artifacts", "rows")
 
 
-def judged_run(name: str) -> list[str]:
-    """Return the arguments of the run with a judge."""
-    task = f"specimen:{name}"
+def judge_run(name: str) -> list[str]:
+    """Return the arguments of the run that trains the judge of a base."""
+    task = ("--task", f"specimen:{name}/{JUDGE}")
     return [
-        "skills", "train", task,
-        *(part for skill in (*SKILLS, JUDGE) for part in ("--task", f"{task}/{skill}")),
-        "--judge", JUDGE, "--also", f"{task}/signs", "--lora-rank", "0",
-        *(part for skill in SKILLS for part in ("--dispatch", f"{task}/only-{skill}={skill}")),
-        "--dispatch", f"{task}/signs=base", *ASKED, *COMMON, "--steps", "300", "--seed", "0",
-    ]  # fmt: skip
+        "skills",
+        "train",
+        f"specimen:{name}",
+        *task,
+        "--lora-rank",
+        "0",
+        *COMMON,
+        "--steps",
+        "300",
+        "--seed",
+        "0",
+    ]
 
 
-def prepare(source: Path, out: Path) -> None:
-    """Copy what is trained and answered already; the first pass is measured anew."""
-    if (out / "spec.json").exists():
-        return
-    for part in COPIED:
-        shutil.copytree(source / part, out / part, dirs_exist_ok=True)
-    (out / "artifacts" / "first-pass.json").unlink(missing_ok=True)
+def spec_of(name: str) -> SkillsSpec:
+    """Return what the first pass is asked: each skill by prompts that need it alone, and signs, which need none."""
+    task = f"specimen:{name}"
+    return SkillsSpec(
+        model=task,
+        judge=JUDGE,
+        template="{prompt}?",
+        label=("d=digits", "l=letters", "c=capitals", "s=base"),
+        dispatch=(*(f"{task}/only-{skill}={skill}" for skill in SKILLS), f"{task}/signs=base"),
+        limit=160,
+    )
 
 
-def passes(folder: Path) -> list[dict[str, Any]]:
-    """Return the first passes of a run, by judge."""
-    return json.loads((folder / "artifacts" / "first-pass.json").read_text(encoding="utf-8"))["passes"]
+def passes(name: str, main: Path, judged: Path) -> list[dict[str, Any]]:
+    """Return the first passes on a base, by the base and by the judge."""
+    experts, judge = open_experts(str(main)), open_experts(str(judged))
+    spec = spec_of(name)
+    weights = {**experts.weights, JUDGE: judge.weights[JUDGE]}
+    run = Asked(RunFolder(judged), spec, experts.model)
+    return first_passes(run, weights, wanted_of(spec, list(experts.weights), [], []))
 
 
 def show(found: Sequence[Sequence[Mapping[str, Any]]]) -> None:
@@ -88,15 +104,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/specimens"))
     parser.add_argument("--names", nargs="*", default=names())
     options = parser.parse_args()
-    folders = []
+    found = []
     for name in options.names:
-        folders.append(options.out / f"{name}-judge")
-        prepare(options.out / f"{name}-main", folders[-1])
-        said = run_one(judged_run(name), folders[-1])
+        folder = options.out / f"{name}-judge"
+        said = run_one(judge_run(name), folder)
         if said:
-            print(f"{folders[-1]}: {said}", file=sys.stderr)
+            print(f"{folder}: {said}", file=sys.stderr)
             return 1
-    show([passes(folder) for folder in folders])
+        found.append(passes(name, options.out / f"{name}-main", folder))
+    show(found)
     return 0
 
 
