@@ -27,7 +27,7 @@ from guard_flags import flags
 from guard_runs import SETTINGS, Ran, Trial, equal_share, run
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.paired import paired_difference
-from tellapart.studies.guard import live
+from tellapart.studies.guard import holding, live
 from tellapart.studies.guard.alarms import BY_HAND, Limits, limits_from
 from tellapart.studies.guard.watching import Act, Guard, Watch
 
@@ -49,16 +49,17 @@ def table(seeds: Sequence[int], act: Act, limits: Limits) -> None:
         task = trial.tasks()[0]
         prompts = [task.prompt(item) for item in task.items]
         twin = frozenset(random.Random(f"twin {seed}").sample(prompts, trial.problems.long))
-        show(f"{len(twin)} held at random {seed}", run(trial, replace(watch, act=act, twin=twin)))
+        at_random = run(trial, replace(watch, act=act, twin=twin))
+        show(f"{len(twin)} held at random {seed}", at_random)
         show(f"balanced {seed}", run(replace(trial, problems=sets.BALANCED), watch))
         for what, one, other in (
-            ("solvable problems trained on", harmed.trained, guarded.trained),
-            ("other solvable problems", harmed.held, guarded.held),
+            ("solvable problems trained on, guarded less unguarded", harmed.trained, guarded.trained),
+            ("held ability, guarded less unguarded", harmed.held, guarded.held),
+            ("solvable problems trained on, guarded less null twin", at_random.trained, guarded.trained),
+            ("held ability, guarded less null twin", at_random.held, guarded.held),
         ):
             gain = paired_difference(one[1].by_item(), other[1].by_item())
-            print(
-                f"    {what}, guarded less unguarded: {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
-            )
+            print(f"    {what}: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]", flush=True)
 
 
 def show(name: str, ran: Ran) -> None:
@@ -107,7 +108,7 @@ def repeats(seeds: int) -> None:
             )
 
 
-def overhead(folder: Path) -> None:
+def overhead(folder: Path, act: Act) -> None:
     """Print the CPU time of the guard itself, and of its canaries, by that of the training (means over the steps).
 
     Steps are checked by the task's own checker: what it costs is part of the guard's time.
@@ -129,8 +130,9 @@ def overhead(folder: Path) -> None:
     live.guarded_reward = lambda reward, guard: timed("guard", plain(timed("reward", reward), guard))
     live.ask_canary = timed("canaries", ask)
     Guard.flush = timed("guard", Guard.flush)
+    holding.refilled = timed("guard", holding.refilled)
     trial = Trial("damaged-tracking-0", sets.HARMFUL, 0)
-    ran = run(trial, Watch(canaries=(trial.tasks()[1],), folder=folder))
+    ran = run(trial, Watch(act=act, canaries=(trial.tasks()[1],), folder=folder))
     guard = spent["guard"] - spent["reward"]
     training = ran.seconds - guard - spent["canaries"]
     print(
@@ -158,7 +160,7 @@ def main() -> int:
         elif options.what == "repeats":
             repeats(options.seeds)
         elif options.what == "overhead":
-            overhead(Path(folder))
+            overhead(Path(folder), options.act)
         else:
             flags(options.runs or Path(folder) / "runs.jsonl", LIMITS)
     return 0

@@ -136,7 +136,7 @@ def test_a_problem_counts_once_and_only_where_its_rewards_differ():
     assert guard.teaching == 0.25
 
 
-def test_it_says_why_nothing_is_left():
+def test_it_says_why_nothing_is_left(caplog):
     guard = Guard(Watch(act="hold"), problems=2)
     guard.alarms.append(guard_alarm())
     seen = Seen(["a"] * 2, ["x"] * 2, [1.0, 0.0], ["1"] * 2, ["absent"] * 2, [1.0] * 2)
@@ -150,6 +150,7 @@ def test_it_says_why_nothing_is_left():
     callback = GuardCallback(guard, trainer)  # pyright: ignore
     callback.on_step_end(None, SimpleNamespace(global_step=1), control)
     assert control.should_training_stop
+    assert "none of the 2 problems" in caplog.text
 
 
 def test_a_data_set_without_an_index_is_refused():

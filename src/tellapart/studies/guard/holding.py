@@ -49,6 +49,7 @@ def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
     would redirect otherwise than one that was not ended. Raises UserMistake for a data set that cannot be indexed.
     """
     rows: Any = trainer.train_dataset
+    model: Any = getattr(trainer, "model", None)
     if not hasattr(rows, "__getitem__") or not hasattr(rows, "__len__"):
         raise UserMistake("act hold takes problems from the data set: give one with an index, or act mask")
     places: dict[str, int] = {}
@@ -58,7 +59,7 @@ def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
     answer = trainer._generate_and_score_completions  # pyright: ignore[reportPrivateUsage]
 
     def answer_refilled(inputs: list[dict[str, Any]]) -> Any:
-        return answer(inputs if not trainer.model.training else _refill(inputs))
+        return answer(_refill(inputs) if model.training else inputs)
 
     def _refill(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         size, own = int(trainer.num_generations or 1), [text_of(row["prompt"]) for row in inputs]

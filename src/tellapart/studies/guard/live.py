@@ -13,6 +13,7 @@ that is to earn nothing is paid 0 for every answer, so its advantages are 0; act
 (holding.py). Where several processes train together each sees the answers of all, so all decide alike.
 """
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ from tellapart.studies.guard.watching import Guard, write_step
 from tellapart.tasks.item import Item, StepCheck, Task
 from tellapart.training.trainers import GrpoRun
 
+log = logging.getLogger(__name__)
 Pay = Callable[..., list[float]]
 
 
@@ -122,6 +124,8 @@ class GuardCallback(TrainerCallback):
             self._ask(int(state.global_step), told)
         if self.guard.alarm is None:
             return
+        if self.guard.spent:
+            log.warning("guard ends the training: %s", self.guard.spent)
         if self.guard.watch.act == "stop" or self.guard.spent:
             control.should_training_stop = True
         if self.guard.watch.act == "plain" and self.trainer is not None:
