@@ -1,5 +1,7 @@
 """Prompts that share more than a beginning with one another are read from where they leave it, and answer alike."""
 
+from random import Random
+
 import pytest
 from tiny import ARCHITECTURES, model_of
 
@@ -95,3 +97,52 @@ def test_many_of_one_beginning_are_a_family():
     members = [(*base, at, at) for at in range(grouping.FEW + 1)]
     (only,) = families({one: len(one) - 1 for one in members})
     assert only.shared == 40
+
+
+def read_in_all(most: dict[tuple[int, ...], int]) -> int:
+    """Check what must hold of any grouping; return how many tokens it reads."""
+    tokens, seen = 0, []
+    for family in families(most):
+        tokens += family.shared
+        begin = family.members[0][: family.shared]
+        found = trunks(family.members, family.shared, most)
+        assert sorted([*found, *(one for branches in found.values() for one in branches)]) == sorted(
+            family.members
+        )
+        for trunk, branches in found.items():
+            tokens += len(trunk) - family.shared
+            assert trunk[: family.shared] == begin
+            assert family.shared <= most[trunk]
+            for one, start in branches.items():
+                tokens += len(one) - start
+                assert family.shared <= start <= most[one]
+                assert one[:start] == trunk[:start]
+        seen += family.members
+    assert sorted(seen) == sorted(most)
+    return tokens
+
+
+def drawn(rng: Random, header: int, body: int, arms: int) -> list[tuple[int, ...]]:
+    begin = [rng.randrange(5) for _ in range(header)]
+    made = []
+    for _ in range(30):
+        question = [*begin, *(rng.randrange(5) for _ in range(body))]
+        made += [(*question, *(rng.randrange(5) for _ in range(12))) for _ in range(arms)]
+    return made
+
+
+def test_any_grouping_holds_every_sequence_once_under_a_trunk_that_begins_like_it():
+    rng = Random(0)
+    for _ in range(60):
+        sequences = drawn(rng, rng.choice((0, 20, 40, 150)), rng.choice((0, 3, 40, 90)), rng.randrange(1, 9))
+        sequences += [one[: rng.randrange(1, len(one) + 1)] for one in rng.choices(sequences, k=10)]
+        most = {one: rng.choice((len(one) - 1, rng.randrange(len(one)))) for one in sequences}
+        assert read_in_all(most) <= sum(map(len, most)) + grouping.LEAST_SHARED
+
+
+@pytest.mark.parametrize(("header", "body"), [(0, 60), (20, 60), (25, 250), (40, 60), (150, 60), (150, 250)])
+def test_arms_share_their_question_whatever_header_all_questions_share(header, body):
+    sequences = drawn(Random(0), header, body, arms=8)
+    least = header + 30 * body + len(sequences) * 12
+    own = least if header >= grouping.LEAST_SHARED else least + 29 * header
+    assert read_in_all({one: len(one) - 1 for one in sequences}) <= own
