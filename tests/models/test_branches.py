@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+import torch
 from tiny import ARCHITECTURES, model_of
 
 from tellapart.models import families as grouping
@@ -146,3 +147,40 @@ def test_arms_share_their_question_whatever_header_all_questions_share(header, b
     least = header + 30 * body + len(sequences) * 12
     own = least if header >= grouping.LEAST_SHARED else least + 29 * header
     assert read_in_all({one: len(one) - 1 for one in sequences}) <= own
+
+
+def test_scores_of_branches_survive_a_full_memory(monkeypatch):
+    model = model_of("llama")
+    long = "who is it that asks? " * 4
+    pairs = [(long + middle, end) for middle in ("", "a", "and then bb") for end in (" yes.", " no")]
+    alone = [model.score([pair])[0].logprobs for pair in pairs]
+    plain, rows = model.module.forward, []
+
+    def forward(*args, **kwargs):
+        rows.append(len(kwargs["input_ids"]))
+        if rows[-1] > 1:
+            raise torch.OutOfMemoryError
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(model.module, "forward", forward)
+    for expected, found in zip(alone, model.score(pairs), strict=True):
+        assert found.logprobs == pytest.approx(expected, abs=1e-4)
+    assert max(rows) > 1
+
+
+def test_branches_that_leave_early_keep_the_logits_of_their_ends_alone(monkeypatch):
+    model = model_of("llama")
+    pairs = [(f"{'the same beginning'}{letter * 60}", end) for letter in "abc" for end in (" yes.", " no")]
+    alone = [model.score([pair])[0].logprobs for pair in pairs]
+    plain, columns = model.module.forward, []
+
+    def forward(*args, **kwargs):
+        output = plain(*args, **kwargs)
+        columns.append(output.logits.shape[1])
+        return output
+
+    monkeypatch.setattr(model.module, "forward", forward)
+    monkeypatch.setattr(grouping, "DEEPEST", 0)
+    for expected, found in zip(alone, model.score(pairs), strict=True):
+        assert found.logprobs == pytest.approx(expected, abs=1e-4)
+    assert max(columns) < 10

@@ -42,8 +42,10 @@ def _score_or_halve(
     try:
         return _score_batch(module, family, batch)
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or len(batch) == 1:
+        if not is_out_of_memory(error) or (len(batch) == 1 and not any(batch.values())):
             raise
+    if len(batch) == 1:
+        batch = {one: {} for trunk, branches in batch.items() for one in (trunk, *branches)}
     trunk_list, half = list(batch), len(batch) // 2
     first, second = ({one: batch[one] for one in part} for part in (trunk_list[:half], trunk_list[half:]))
     return _score_or_halve(module, family, first) | _score_or_halve(module, family, second)
@@ -65,13 +67,18 @@ def _score_batch(
         list(of), min((branch.start for branch in of.values()), default=0), vocab, family.most
     ):
         off = [of[sequence]._replace(sequence=sequence[:-1]) for sequence in chunk]
-        width = max(len(branch.sequence) - branch.start for branch in off)
-        _, logits = forward_branches(module, cache, off, width)
-        lines |= zip(chunk, _picked(chunk, [branch.start for branch in off], logits), strict=True)
+        begins = [family.most[one] - of[one].start for one in chunk]
+        ends = [len(branch.sequence) - branch.start for branch in off]
+        columns = sorted({at for span in zip(begins, ends, strict=True) for at in range(*span)})
+        _, logits = forward_branches(module, cache, off, torch.tensor(columns, device=module.device))
+        kept = [row[columns.index(begin) :] for row, begin in zip(logits, begins, strict=True)]
+        lines |= zip(chunk, _picked(chunk, [family.most[one] for one in chunk], kept), strict=True)
     return lines
 
 
-def _picked(sequences: Sequence[Ids], firsts: Sequence[int], logits: Tensor) -> list[np.ndarray]:
+def _picked(
+    sequences: Sequence[Ids], firsts: Sequence[int], logits: Tensor | Sequence[Tensor]
+) -> list[np.ndarray]:
     """Return the log-probabilities [n] of each sequence's tokens after its `first`, the position of column 0."""
     lines = []
     for sequence, first, row in zip(sequences, firsts, logits, strict=True):
