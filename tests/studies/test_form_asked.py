@@ -154,6 +154,20 @@ def test_a_judge_that_was_stopped_is_asked_only_the_rest(tmp_path: Path, scores:
     assert 0 < len(set(rest.seen)) == len(set(whole.seen)) - kept.count(b"\n")
 
 
+class Gone(Judge):
+    """Fails on everything."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:
+        for index, _ in enumerate(requests):
+            yield Answer(index, Completion("", (), (), None, None, "failed", 0, 0.0, "HTTP 500"))
+
+
+def test_a_judge_that_fails_on_everything_is_said_to(tmp_path: Path) -> None:
+    pairs = [Pair(str(at), "?", ("m", "n"), (f"right {at}", f"wrong {at}")) for at in range(30)]
+    with open_run(tmp_path / "run", {}, {}) as folder, pytest.raises(UserMistake, match=r"all 120 .* failed"):
+        judge_pairs(folder, Gone(0, False), pairs, quiet=True)
+
+
 def test_damaged_judgements_are_one_line(tmp_path: Path) -> None:
     pairs = [Pair("0", "?", ("m", "n"), ("right", "wrong"))]
     with open_run(tmp_path / "run", {}, {}) as folder:

@@ -127,6 +127,13 @@ def test_a_form_that_is_not_kept_fails_the_run(tmp_path: Path, monkeypatch: pyte
         ([TUNED, "--task", TASK, "--family", "rational"], "did you mean 'rationale'"),
         ([TUNED, "--task", TASK, "--family", "choices"], "family choices cannot run"),
         ([TUNED, "--task", TASK, "--margin", "0"], "--margin 0"),
+        ([TUNED, "--task", TASK, "--correct-at", "nan"], "--correct-at nan"),
+        ([TUNED, "--task", TASK, "--device", "abacus"], "--device abacus"),
+        ([TUNED, "--task", TASK, "--paraphraser", "specimen:none/base"], "no specimen 'none'"),
+        (
+            [TUNED, "--task", TASK, "--samples", "2", "--entailment", "specimen:none/base"],
+            "no specimen 'none'",
+        ),
         ([TUNED, "--task", TASK, "--logs", "full=x"], "give one of MODEL"),
     ],
 )
@@ -135,3 +142,4 @@ def test_mistakes(words: list[str], told: str, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == 1
+    assert not (tmp_path / "run").exists()

@@ -141,6 +141,9 @@ def test_abstention_and_false_premises() -> None:
     found = knows(rows(texts, [1.0] * 40, [math.nan] * 40), "k/full", 1.0, false).estimates
     assert found["abstained"].value == 21 / 40
     assert found["false_premise_d_prime"].value > 2
+    told_of = {name: known for name, known in false.items() if int(name) < 30}
+    some = knows(rows(texts, [1.0] * 40, [math.nan] * 40), "k/full", 1.0, told_of).estimates
+    assert some["false_premise_d_prime"].n == 30, "items that do not say are neither"
     only_no = knows(rows(["I don't know."] * 40, [0.0] * 40, [math.nan] * 40), "k/full", 1.0, false).estimates
     assert only_no["false_premise_d_prime"].value == 0
     assert only_no["false_premise_bias"].value < -1.9, "says no to everything"
@@ -262,6 +265,8 @@ def test_a_judge_is_tried_in_both_orders_and_on_a_constant_answer(
     assert {check.name for check in checks if check.flagged} == flagged
     finding = judged_finding(judged, 0, ())
     assert finding.estimates["win_rate/good"].value == (0.5 if judge.first else 1)
+    assert finding.estimates["win_rate/good"].n == 40, "a pair judged in both orders is one pair"
+    assert next(check for check in checks if check.name.startswith("constant")).estimate.n == 40
 
 
 class Same(Judge):
@@ -299,6 +304,8 @@ def test_semantic_entropy_with_an_entailment_model(tmp_path: Path) -> None:
         assert plain["0"][0] == pytest.approx(math.log(4))
     with open_run(tmp_path / "c", {}, {}) as folder:
         assert measure_meanings(folder, task, made[:1], None) is None
+        assert measure_meanings(folder, task, made[:3], None) is not None
+        assert measure_meanings(folder, task, made, None) == plain, "more answers than before count"
 
 
 class Counting(Biased):

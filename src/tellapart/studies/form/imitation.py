@@ -18,7 +18,7 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
 from tellapart.stats.preference import bradley_terry, length_controlled_win_rate, style_differences
 from tellapart.studies.finding import Finding
-from tellapart.studies.form.judged import JudgeCheck, Judgement, constant_models, judge_checks
+from tellapart.studies.form.judged import JudgeCheck, Judgement, constant_models, judge_checks, wins_of
 from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
 
 QUESTION = "Do judges prefer the better model for its substance, or for its style?"
@@ -113,7 +113,7 @@ def _lead(arrays: Arrays, best: int, other: int, seed: int) -> tuple[Estimate, E
 
 
 def _win_rate(judged: Sequence[Judgement], model: str) -> Estimate:
-    wins = [one.won if one.models[0] == model else 1 - one.won for one in judged if model in one.models]
+    wins = wins_of(judged, model)
     return wilson(sum(wins), len(wins))
 
 

@@ -64,6 +64,16 @@ def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     return found, tuple(notes)
 
 
+def wins_of(judged: Sequence[Judgement], model: str) -> list[float]:
+    """Return how often the model won each of its pairs; judgements of one pair (in both orders) count as one."""
+    won: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
+    for one in judged:
+        if model in one.models:
+            pair = (one.item, frozenset(zip(one.models, one.answers, strict=True)))
+            won.setdefault(pair, []).append(one.won if one.models[0] == model else 1 - one.won)
+    return [sum(wins) / len(wins) for wins in won.values()]
+
+
 def judge_checks(judged: Sequence[Judgement]) -> list[JudgeCheck]:
     """Return the controls of the judge that these pairs allow."""
     return [*_constant(judged), _longest(judged), _swapped(judged)]
@@ -85,7 +95,7 @@ def constant_models(judged: Sequence[Judgement]) -> list[str]:
 def _constant(judged: Sequence[Judgement]) -> list[JudgeCheck]:
     found = []
     for model in constant_models(judged):
-        wins = [one.won if one.models[0] == model else 1 - one.won for one in judged if model in one.models]
+        wins = wins_of(judged, model)
         rate = wilson(sum(wins), len(wins))
         flagged = rate.low > CONSTANT_MOST
         told = f"{model} gives one answer to every item and wins {_percent(rate)}"

@@ -82,6 +82,8 @@ def judge_pairs(folder: RunFolder, model: Model, pairs: Sequence[Pair], quiet: b
         if value is not None
     ]
     if not judged:
+        if not kept.known:
+            raise UserMistake(f"--judge {model.reference}: all {len(every)} judgements failed; run again")
         raise UserMistake(
             f"--judge {model.reference}: named neither A nor B in any of {len(every)} judgements"
         )

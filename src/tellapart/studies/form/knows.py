@@ -57,7 +57,9 @@ def _premises(
     """Return d' and bias: refusing a false premise is a hit, refusing a sound question a false alarm."""
     if not false_premise:
         return {}
-    false = np.array([false_premise.get(item, False) for item in items], dtype=bool)
+    told = np.array([item in false_premise for item in items], dtype=bool)
+    refused = refused[told]
+    false = np.array([false_premise[item] for item in items if item in false_premise], dtype=bool)
     hits, alarms = int((refused & false).sum()), int((refused & ~false).sum())
     found = detection(hits, int(false.sum()), alarms, int((~false).sum()))
     return {"false_premise_d_prime": found.d_prime, "false_premise_bias": found.bias}

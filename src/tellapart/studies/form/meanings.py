@@ -36,7 +36,8 @@ Entails = Callable[[str, str, str], bool]
 def measure_meanings(
     folder: RunFolder, task: Task, rows: Sequence[Row], model: Model | None
 ) -> dict[str, Any] | None:
-    """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON (an artifact: asked once).
+    """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON (an artifact). The entailment
+    model is asked once about each pair; answers that a run gone on with added count.
 
     None where there is one sample an item. Raises UserMistake where the entailment model gives no log-probabilities.
     """
@@ -46,21 +47,17 @@ def measure_meanings(
             samples.setdefault(row.item, []).append(row)
     if max((len(own) for own in samples.values()), default=0) < 2:
         return None
-    known = folder.read_artifact(ARTIFACT)
-    if known is None:
-        if model is not None and not model.can_score:
-            raise UserMistake(
-                f"--entailment {model.reference} gives no log-probabilities of given text: use another"
-            )
-        items = {item.id: item for item in task.items}
-        with keeping(folder, "entailments") as kept:
-            entails = None if model is None else _entailment(model, kept)
-            known = {
-                name: _entropy(task, items[name], own, entails)
-                for name, own in samples.items()
-                if len(own) > 1
-            }
-        folder.write_artifact(ARTIFACT, known)
+    if model is not None and not model.can_score:
+        raise UserMistake(
+            f"--entailment {model.reference} gives no log-probabilities of given text: use another"
+        )
+    items = {item.id: item for item in task.items}
+    with keeping(folder, "entailments") as kept:
+        entails = None if model is None else _entailment(model, kept)
+        known = {
+            name: _entropy(task, items[name], own, entails) for name, own in samples.items() if len(own) > 1
+        }
+    folder.write_artifact(ARTIFACT, known)
     return known
 
 

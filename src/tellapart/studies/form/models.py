@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
 from tellapart.errors import UserMistake
+from tellapart.models.model import Model
 from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
@@ -48,6 +49,10 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     arms = {control: Arm(control, control.make(given)) for control in first}
     arms = {control: audited(arms, arm, spec.tolerance) for control, arm in arms.items()}
     model = open_model(spec.model, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    paraphraser, entailment = (
+        open_model(name, spec.device, spec.dtype, spec.chat) if name else None
+        for name in (spec.paraphraser, spec.entailment)
+    )
     described = {
         **canonical_spec(spec),
         "fingerprints": {"model": model.fingerprint, "task": task.fingerprint},
@@ -56,7 +61,7 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     with open_run(out, described, {"provenance": provenance()}) as folder:
         asking = Asking(folder, model, spec)
         ask_together(asking, list(arms.values()))
-        arms |= _on_own_chains(asking, given, plan, arms)
+        arms |= _on_own_chains(asking, given, plan, arms, paraphraser)
         _refuse_unread(asking, arms)
         if not sized and not set(plan.families) - set(plan.not_run):
             raise UserMistake(
@@ -64,20 +69,19 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
             )
         write_table(folder.path, to_table(row for rows in asking.rows.values() for row in rows))
         bias = measure_option_bias(folder, model, task, spec.seed) if "choices" in plan.families else None
-        meanings = _meanings(asking, spec, task, plan, arms)
+        meanings = _meanings(asking, task, plan, arms, entailment)
         facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *_spent(asking)))
         return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings))
 
 
 def _meanings(
-    asking: Asking, spec: FormSpec, task: Task, plan: Planned, arms: Mapping[Control, Arm]
+    asking: Asking, task: Task, plan: Planned, arms: Mapping[Control, Arm], entailment: Model | None
 ) -> Mapping[str, Any] | None:
     """Return the semantic entropies of the first family's full arm, where items have several samples."""
     family = next((family for family in plan.families if family not in plan.not_run), None)
     full = next((arm for c, arm in arms.items() if c.family == family and c.role == "full"), None)
-    if full is None or spec.samples < 2:
+    if full is None or asking.spec.samples < 2:
         return None
-    entailment = open_model(spec.entailment, spec.device, spec.dtype, spec.chat) if spec.entailment else None
     return measure_meanings(asking.folder, task, asking.rows[full.condition], entailment)
 
 
@@ -131,7 +135,7 @@ def audited(arms: Mapping[Control, Arm], arm: Arm, tolerance: float) -> Arm:
 
 
 def _on_own_chains(
-    asking: Asking, given: Given, plan: Planned, arms: Mapping[Control, Arm]
+    asking: Asking, given: Given, plan: Planned, arms: Mapping[Control, Arm], paraphraser: Model | None
 ) -> dict[Control, Arm]:
     """Ask the controls that start from the model's own full answers, once those are there."""
     later: dict[Control, Arm] = {}
@@ -143,9 +147,10 @@ def _on_own_chains(
         )
         if not waiting or full is None:
             continue
-        own = _with_paraphrases(
-            asking, given._replace(task=full.made.task, chains=chains_of(asking.rows[full.condition]))
-        )
+        own = given._replace(task=full.made.task, chains=chains_of(asking.rows[full.condition]))
+        if paraphraser is not None:
+            said = paraphrases(asking.folder, paraphraser, own, asking.spec.json)
+            own = own._replace(paraphrases=said)
         for control in waiting:
             reason = control.obstacle(own)
             if reason:
@@ -160,14 +165,6 @@ def _on_own_chains(
     if later:
         ask_together(asking, list(later.values()))
     return later
-
-
-def _with_paraphrases(asking: Asking, own: Given) -> Given:
-    spec = asking.spec
-    if spec.paraphraser is None:
-        return own
-    model = open_model(spec.paraphraser, spec.device, spec.dtype, spec.chat)
-    return own._replace(paraphrases=paraphrases(asking.folder, model, own, spec.json))
 
 
 def _refuse_unread(asking: Asking, arms: Mapping[Control, Arm]) -> None:
