@@ -312,3 +312,10 @@ def test_a_real_model_goes_on_as_it_should(shared):
     assert completion.text == ", there was a little girl named Lily. She loved to play outside in the park."
     assert "".join(completion.token_texts).startswith(", there was a little girl named Lily.")
     assert completion.finish == "stop"
+
+
+@pytest.mark.parametrize("device", ["abacus", "meta", "cuda:99", "cpu:x", ""])
+def test_a_device_that_torch_cannot_use_is_one_line(device):
+    with pytest.raises(UserMistake, match="cannot be used here") as caught:
+        open_model("specimen:latent-register-0/base", device=device)
+    assert "\n" not in str(caught.value)

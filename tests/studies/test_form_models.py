@@ -128,7 +128,7 @@ def test_a_form_that_is_not_kept_fails_the_run(tmp_path: Path, monkeypatch: pyte
         ([TUNED, "--task", TASK, "--family", "choices"], "family choices cannot run"),
         ([TUNED, "--task", TASK, "--margin", "0"], "--margin 0"),
         ([TUNED, "--task", TASK, "--correct-at", "nan"], "--correct-at nan"),
-        ([TUNED, "--task", TASK, "--device", "abacus"], "--device abacus"),
+        ([TUNED, "--task", TASK, "--device", "abacus"], "device abacus cannot be used here"),
         ([TUNED, "--task", TASK, "--paraphraser", "specimen:none/base"], "no specimen 'none'"),
         (
             [TUNED, "--task", TASK, "--samples", "2", "--entailment", "specimen:none/base"],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -40,8 +41,7 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     """Load a model from a folder or the hub. Raises UserMistake, in one line, where that cannot be done."""
     if dtype not in DTYPES:
         raise UserMistake(f"dtype {dtype} asked: choose {', '.join(DTYPES)}")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserMistake(f"device {device} asked, but torch sees no GPU here: use device cpu")
+    check_device(device)
     folder = Path(reference)
     _check_reference(reference, folder)
     quiet = logging.is_progress_bar_enabled()
@@ -64,6 +64,21 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     weights = hash_files(sorted(folder.glob("*.safetensors"))) if folder.is_dir() else ""
     module.to(device)  # pyright: ignore[reportArgumentType]
     return Checkpoint(module, tokenizer, weights)
+
+
+def check_device(device: str) -> None:
+    """Raise UserMistake, in one line, where torch cannot use `device` here."""
+    reason = ""
+    if re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
+        try:
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = f" ({(str(error).strip() or type(error).__name__).splitlines()[0][:90]})"
+        else:
+            return
+    raise UserMistake(
+        f"device {device} cannot be used here{reason}: choose cpu, or cuda, cuda:1, mps where there is one"
+    )
 
 
 def check_layers(module: PreTrainedModel, reference: str) -> None:

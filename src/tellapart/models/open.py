@@ -24,8 +24,10 @@ def open_model(
 
         return open_recorded(rest)
     if kind == "specimen":
+        from tellapart.models.checkpoint import check_device
         from tellapart.specimens import load_model
 
+        check_device(device)
         return load_model(rest, device, dtype)
     from tellapart.models.local import open_local
 

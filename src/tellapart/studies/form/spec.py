@@ -1,7 +1,6 @@
 """What `tellapart form` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -95,8 +94,6 @@ class FormSpec:
             raise UserMistake(f"--temperature {self.temperature}: give 0 (greedy) to 10")
         if not math.isfinite(self.correct_at):
             raise UserMistake(f"--correct-at {self.correct_at}: give a score, such as 1")
-        if not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", self.device):
-            raise UserMistake(f"--device {self.device}: cpu, cuda, cuda:1, mps ...")
         if self.dtype not in ("float32", "bfloat16"):
             raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
         return self
