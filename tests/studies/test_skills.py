@@ -205,10 +205,11 @@ def test_the_likelihood_of_rows_is_the_models_own(model: LocalModel, experts: di
     mixes = [Mix(), read_mix("a", list(experts))]
     with Lanes(model, experts) as lanes:
         found = log_likelihoods(lanes, mixes, task, items)
-    end = (model.tokenizer.eos_token_id,)
+    end = model.tokenizer.eos_token_id
+    assert isinstance(end, int)
     for mix, value in zip(mixes, found, strict=True):
         pairs = [
-            (prompt, (*answer, *end))
+            (prompt, (*answer, end))
             for prompt, answer in model.vocabulary.encode_pairs(
                 [(task.prompt(i), i.target[0]) for i in items]
             )
