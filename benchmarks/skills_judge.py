@@ -16,8 +16,9 @@ import numpy as np
 
 from skills_seeds import line, told
 from tellapart.runs.folder import RunFolder
+from tellapart.specimens.checking import run_study
 from tellapart.specimens.skills import names
-from tellapart.specimens.skills.check import COMMON, SKILLS, run_one
+from tellapart.specimens.skills.check import COMMON, SKILLS
 from tellapart.stats.intervals import wilson
 from tellapart.studies.skills.first_pass import first_passes, wanted_of
 from tellapart.studies.skills.measure import Asked
@@ -107,7 +108,7 @@ def main() -> int:
     found = []
     for name in options.names:
         folder = options.out / f"{name}-judge"
-        said = run_one(judge_run(name), folder)
+        said = run_study(judge_run(name), folder)
         if said:
             print(f"{folder}: {said}", file=sys.stderr)
             return 1

@@ -18,8 +18,9 @@ import numpy as np
 
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
+from tellapart.specimens.checking import run_study
 from tellapart.specimens.skills import names
-from tellapart.specimens.skills.check import ASKED, COMMON, JOINT, SKILLS, main_run, run_one
+from tellapart.specimens.skills.check import ASKED, COMMON, JOINT, SKILLS, main_run
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
 from tellapart.stats.paired import paired_difference
@@ -170,7 +171,7 @@ def main() -> int:
     folders = {kind: [options.out / f"{name}-{kind}" for name in options.names] for kind in ("main", "plain")}
     for kind, command in (("main", main_run), ("plain", plain_run)):
         for name, folder in zip(options.names, folders[kind], strict=True):
-            said = run_one([*command(name), "--seed", "0"], folder)
+            said = run_study([*command(name), "--seed", "0"], folder)
             if said:
                 print(f"{folder}: {said}", file=sys.stderr)
                 return 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import UserMistake
+from tellapart.specimens.checking import run_study
 from tellapart.specimens.recipe import Shape
 from tellapart.specimens.skills import SEEDS, load_model, load_task, names
 from tellapart.specimens.skills import check as checking
@@ -77,7 +78,7 @@ def test_verdicts_are_held_against_the_truth(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_run_that_fails_is_told(tmp_path: Path) -> None:
-    said = checking.run_one(
+    said = run_study(
         ["skills", "train", "specimen:skills-77", "--task", "specimen:skills-0/digits"], tmp_path
     )
     assert "skills-77" in said

@@ -5,9 +5,8 @@ verdict stands in its findings.json.
 """
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from tellapart.errors import UserMistake
 from tellapart.runs.progress import ticking
+from tellapart.specimens.checking import print_shares, shares, tell
 from tellapart.specimens.inside import names, read_name
 from tellapart.specimens.inside.truth import read_truth
 from tellapart.studies.inside.spec import InsideSpec
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tellapart.studies.inside.language import Known
 
 FIRST = "shared"
-CANNOT_TELL = "cannot tell"
 
 
 class Judged(NamedTuple):
@@ -67,14 +66,8 @@ def check_inside(chosen: Sequence[str], out: Path, seed: int, as_json: bool) -> 
                 failures[pair] = said
             ticker.tick()
     judged = [judge(pair, out / "-beside-".join(pair)) for pair in asked if pair not in failures]
-    result = summary(judged)
-    if as_json:
-        print(json.dumps(result, indent=1))
-    else:
-        show(result, Console())
-    for pair, said in failures.items():
-        print(f"tellapart: {' beside '.join(pair)} failed: {said}", file=sys.stderr)
-    return 1 if failures else 0
+    named = {" beside ".join(pair): said for pair, said in failures.items()}
+    return tell(summary(judged), named, as_json, show)
 
 
 def run_one(pair: tuple[str, str], out: Path, seed: int, known: "Known") -> str:
@@ -103,25 +96,18 @@ def judge(pair: tuple[str, str], out: Path) -> Judged:
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     """Return shares of right verdicts (of all, of the decided) and of "cannot tell", the confusion, and every pair."""
-    decided = [one for one in judged if one.verdict != CANNOT_TELL]
     confusion = {
         truth: dict(Counter(one.verdict for one in judged if one.truth == truth))
         for truth in sorted({one.truth for one in judged})
     }
     return {
-        "right": _mean([one.verdict == one.truth for one in judged]),
-        "accuracy_decided": _mean([one.verdict == one.truth for one in decided]),
-        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        **shares([one.verdict == one.truth for one in judged], [one.verdict for one in judged]),
         "confusion": confusion,
         "specimens": [one._asdict() for one in judged],
     }
 
 
-def _mean(values: Sequence[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def show(result: dict[str, Any], console: Console) -> None:
+def show(result: Mapping[str, Any], console: Console) -> None:
     """Print every verdict beside its truth, the confusion table, and the shares."""
     table = Table("specimen", "beside", "truth", "verdict", box=SIMPLE, pad_edge=False, padding=0)
     for one in result["specimens"]:
@@ -131,13 +117,4 @@ def show(result: dict[str, Any], console: Console) -> None:
     for truth, counts in result["confusion"].items():
         told = ", ".join(f"{label} {count}" for label, count in counts.items())
         console.print(f"truth {truth}: {told}", highlight=False)
-    if result["right"] is not None:
-        told = (
-            "none decided"
-            if result["accuracy_decided"] is None
-            else f"{result['accuracy_decided']:.1%} of decided"
-        )
-        console.print(
-            f"right {result['right']:.1%} ({told}), cannot tell {result['cannot_tell_share']:.1%}",
-            highlight=False,
-        )
+    print_shares(result, console)

@@ -5,9 +5,6 @@ is nothing to bring out. The truth (truth.json: the verdicts that are right, by 
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
+from tellapart.specimens.checking import print_shares, run_study, shares, tell
 from tellapart.specimens.skills import names
 
 TRUTH = Path(__file__).with_name("truth.json")
 SKILLS = ("digits", "letters", "capitals")
 JOINT = ("digits+letters", "letters+capitals", "digits+capitals")
-CANNOT_TELL = "cannot tell"
 FEW_STEPS = 20
 COMMON = ("--objective", "ce", "--kl", "0", "--batch", "32", "--limit", "160")
 TRAINED = ("--steps", "300", "--lora-steps", "150", "--lora-rate", "0.003")
@@ -73,29 +70,12 @@ def check_skills(chosen: Sequence[str], out: Path, seed: int, as_json: bool) -> 
     for name in chosen or known:
         for kind, command in (("main", main_run(name)), ("empty", empty_run(name))):
             folder = out / f"{name}-{kind}"
-            said = run_one([*command, "--seed", str(seed)], folder)
+            said = run_study([*command, "--seed", str(seed)], folder)
             if said:
                 failures[f"{name} ({kind})"] = said
             else:
                 judged += judge(name, folder)
-    result = summary(judged)
-    if as_json:
-        print(json.dumps(result, indent=1))
-    else:
-        show(result, Console())
-    for name, said in failures.items():
-        print(f"tellapart: {name} failed: {said}", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def run_one(command: Sequence[str], out: Path) -> str:
-    """Run `tellapart` with these arguments on one thread, unless it has run; returns "" or its last complaint."""
-    if (out / "findings.json").exists():
-        return ""
-    whole = [sys.executable, "-m", "tellapart.cli", *command, "--out", str(out), "--json"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(whole, capture_output=True, text=True, env=environment, check=False)
-    return (done.stderr.strip().splitlines() or ["no word"])[-1] if done.returncode else ""
+    return tell(summary(judged), failures, as_json, show)
 
 
 def judge(name: str, out: Path) -> list[Judged]:
@@ -120,17 +100,10 @@ def question_of(task: str) -> str:
 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     """Return the share of right verdicts (of all, of the decided) and of "cannot tell", and every verdict."""
-    decided = [one for one in judged if one.verdict != CANNOT_TELL]
     return {
-        "right": _mean([one.verdict in one.truth for one in judged]),
-        "accuracy_decided": _mean([one.verdict in one.truth for one in decided]),
-        "cannot_tell_share": _mean([one.verdict == CANNOT_TELL for one in judged]),
+        **shares([one.verdict in one.truth for one in judged], [one.verdict for one in judged]),
         "specimens": [one._asdict() for one in judged],
     }
-
-
-def _mean(values: Sequence[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def show(result: Mapping[str, Any], console: Console) -> None:
@@ -141,10 +114,4 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         truth = " or ".join(one["truth"])
         table.add_row(one["name"], one["task"], truth, one["verdict"] if right else f"{one['verdict']} (!)")
     console.print(table)
-    if result["right"] is not None:
-        decided = result["accuracy_decided"]
-        among = "none decided" if decided is None else f"{decided:.1%} of the decided"
-        console.print(
-            f"right {result['right']:.1%} ({among}), cannot tell {result['cannot_tell_share']:.1%}",
-            highlight=False,
-        )
+    print_shares(result, console)
