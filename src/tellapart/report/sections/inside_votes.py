@@ -9,9 +9,9 @@ from tellapart.report.text import label, shown
 from tellapart.studies.finding import Finding
 
 _TEMPLATE = template("""
-<div class="scroll" tabindex="0" role="region" aria-label="Measures"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="Measures"><table class="votes">
 <thead><tr><th scope="col">Measure</th><th scope="col" class="number">Value</th><th scope="col">Says</th>
-<th scope="col">After a rotation of the hidden basis</th></tr></thead>
+<th scope="col">After a rotation</th></tr></thead>
 <tbody>{% for row in rows %}<tr><th scope="row">{{ row.label }}
 {% if row.decides %}<span class="tag">decides</span>{% endif %}</th>
 <td class="number">{{ row.value }} <span class="interval">{{ row.interval }}</span></td>
@@ -25,11 +25,15 @@ def section(finding: Finding, number: int) -> Section | None:
     table = finding.tables.get("inside") or finding.tables.get("concepts")
     if not isinstance(table, Mapping) or not table.get("votes"):
         return None
-    lead = "Each measure beside the other model. The verdict rests on those marked; the others are told beside it."
+    lead = (
+        "Each measure beside the other model. The verdict rests on those marked; the others are told beside it. "
+        "A rotation is one of the hidden basis."
+    )
     if finding.tables.get("concepts"):
         lead = (
             "What those marked, means over concepts, say of this model by itself: the verdict compares that with the "
-            "other model. The others are told beside the other model, and do not decide."
+            "other model. The others are told beside the other model, and do not decide. "
+            "A rotation is one of the hidden basis."
         )
     rows = _rows(finding, table["votes"])
     return Section("measures", "Measures", lead, filled(_TEMPLATE, {"rows": rows}))
