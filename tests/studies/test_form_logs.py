@@ -122,3 +122,13 @@ def test_mistakes(words: list[str], told: str, capsys: pytest.CaptureFixture[str
     said = capsys.readouterr().err
     assert told in said
     assert said.count("\n") == 1
+
+
+def test_a_log_without_any_score_is_refused_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "full.jsonl"
+    log.write_text("".join(json.dumps({"item": str(at), "score": None}) + "\n" for at in range(5)))
+    assert run(["form", "--logs", f"full={log}", "--out", str(tmp_path / "run")]) == 2
+    assert "score" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
