@@ -186,10 +186,11 @@ def test_chains_get_thin_against_the_models_own():
     assert count_steps("") == 0
     chains = Chains()
     items = [f"q{n}" for n in range(10)]
-    assert math.isnan(chains.judge(items, [6] * 10, [60.0] * 10))
+    assert chains.judge(items, [6] * 10, [60.0] * 10) is None
     chains.learn(items, [6] * 10, [60.0] * 10)
-    assert chains.judge(items, [6, 5, 4, 3, 2, 1, 0, 6, 6, 6], [60.0] * 10) == pytest.approx(0.3)
-    assert chains.judge(["new"], [2], [20.0]) == 1.0
-    assert chains.judge(["q0"], [6], [200.0]) == 1.0  # long, and few steps for it
+    thin = chains.judge(items, [6, 5, 4, 3, 2, 1, 0, 6, 6, 6], [60.0] * 10)
+    assert thin == [False, False, False, False, True, True, True, False, False, False]
+    assert chains.judge(["new"], [2], [20.0]) == [True]
+    assert chains.judge(["q0"], [6], [200.0]) == [True]  # long, and few steps for it
     chains.learn(["q0"] * 20, [2] * 20, [20.0] * 20)
-    assert chains.judge(["q0", "q1"], [2, 2], [20.0, 20.0]) == 0.5  # its own chains were short
+    assert chains.judge(["q0", "q1"], [2, 2], [20.0, 20.0]) == [False, True]  # its own chains were short
