@@ -74,7 +74,9 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     logs = {arm: read_log(log) for arm, log in references.items()}
     full = logs["full"]
     if not full.frame["score"].notna().any():
-        raise UserMistake(f"full={references['full']}: no answer in this log has a score; give a log that was scored")
+        raise UserMistake(
+            f"full={references['full']}: no answer in this log has a score; give a log that was scored"
+        )
     frames, notes = {"full": [full.frame]}, [*full.notes]
     for arm, log in logs.items():
         if arm != "full":
