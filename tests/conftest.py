@@ -17,6 +17,12 @@ def shared() -> Path:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep decompositions out of the user's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """One torch thread: small models give the same numbers, and are not slower."""
     torch = pytest.importorskip("torch")

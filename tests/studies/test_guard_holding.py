@@ -1,9 +1,7 @@
 """What act hold fills batches with, how far it steps, and that a run that was killed fills them alike."""
 
 import json
-import signal
 import subprocess
-import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -11,7 +9,7 @@ import pytest
 import torch
 from datasets import Dataset
 from test_guard_live import GROUP, STEPS, _trainer, guard_alarm
-from test_guard_processes import _ended, _start, _told
+from test_guard_processes import _ended, _killed, _start, _told
 
 from tellapart.errors import UserMistake
 from tellapart.studies.guard.holding import hold_back, refilled
@@ -161,14 +159,7 @@ def test_a_data_set_without_an_index_is_refused():
 def test_a_run_that_is_killed_fills_its_batches_as_the_unkilled_one(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _ended(_held(whole))
-    there = killed / "seen" / "step_000007.jsonl"
-    started = _held(killed)
-    while started.poll() is None and not there.exists():
-        time.sleep(0.001)
-    assert started.poll() is None, f"the run ended before {there} was there"
-    started.send_signal(signal.SIGKILL)
-    started.wait()
-    started.stderr.close()
+    _killed(_held(killed), killed / "seen" / "step_000007.jsonl")
     _ended(_held(killed))
     assert _told(killed) == _told(whole)
     asked = _problems(whole)

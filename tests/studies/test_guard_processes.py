@@ -31,6 +31,16 @@ def _ended(*started):
         assert one.returncode == 0, told[-2000:]
 
 
+def _killed(started, there):
+    """Kill a run as soon as a file is there, and not before it."""
+    while started.poll() is None and not there.exists():
+        time.sleep(0.001)
+    assert started.poll() is None, f"the run ended before {there} was there"
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    started.stderr.close()
+
+
 def _told(folder, rank=0):
     return json.loads((folder / f"told-{rank}.json").read_text())
 
@@ -47,14 +57,7 @@ def whole(tmp_path_factory):
 
 
 def test_a_run_that_is_killed_keeps_its_log_whole_and_ends_as_the_unkilled_one(whole, tmp_path):
-    there = tmp_path / "seen" / "step_000007.jsonl"
-    started = _start(tmp_path)
-    while started.poll() is None and not there.exists():
-        time.sleep(0.001)
-    assert started.poll() is None, f"the run ended before {there} was there"
-    started.send_signal(signal.SIGKILL)
-    started.wait()
-    started.stderr.close()
+    _killed(_start(tmp_path), tmp_path / "seen" / "step_000007.jsonl")
     for file in (tmp_path / "seen").glob("step_*.jsonl"):
         assert [json.loads(line) for line in file.read_text().splitlines()], "a file is whole or not there"
     assert not (tmp_path / "told-0.json").exists()

@@ -103,6 +103,11 @@ def test_anchors_are_nested_and_audit_the_verifier():
     assert not trusted(truth, np.ones(truth.shape, dtype=bool))
     assert trusted(truth, (truth > 0) | (np.random.default_rng(2).random(truth.shape) < 0.1))
     assert trusted(np.ones((8, 16)), np.ones((8, 16), dtype=bool))
+    # knows something (all that is right is accepted), and yet accepts more wrong answers than right ones
+    assert not trusted(truth, (truth > 0) | (np.random.default_rng(2).random(truth.shape) < 0.5))
+    # nearly all that it accepts is right, too few to show that the rejected are worse
+    assert trusted(np.array([[1.0, 1.0, 0.0]]), np.array([[True, True, False]]))
+    assert trusted(truth, np.zeros(truth.shape, dtype=bool))
 
 
 def test_corrections_are_read_by_item_or_prompt(tmp_path):

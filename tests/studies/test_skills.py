@@ -32,10 +32,7 @@ from tellapart.training.svf import Svf
 PROMPTS = ["3857=", "gbad=", "QWRT=", "3857gbad=", "!#$%=", "3857="]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep decompositions out of the user's cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

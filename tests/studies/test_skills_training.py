@@ -34,10 +34,7 @@ from tellapart.training.svf import Svf
 TUNING = Tuning(steps=EVERY + 3, rate=0.05, kl=0.0, keep=0.3)
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep decompositions out of the user's cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture(scope="module")

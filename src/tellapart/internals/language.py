@@ -148,11 +148,10 @@ def read_slopes(bench: Bench, concept: str) -> np.ndarray:
     """Return the slopes [2 * pair, width] of a concept's prompts of the report half, positive ones first, by the state
     at the bench's layer; those of negative prompts are turned round, so that the sides' means differ by their sum."""
     some = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
+    prompts = [*(pair.positive for pair in some), *(pair.negative for pair in some)]
     asked = [
         Question(prompt, pair.positive_answer, pair.negative_answer)
-        for side in (0, 1)
-        for pair in some
-        for prompt in ((pair.positive, pair.negative)[side],)
+        for prompt, pair in zip(prompts, [*some, *some], strict=True)
     ]
     signs = np.repeat([1.0, -1.0], len(some))[:, None]
     return slopes(bench.model, asked, bench.layer).double().numpy() * signs

@@ -59,16 +59,10 @@ def load_model(
         return skills.load_model(reference, device, dtype)
     if inside.is_name(reference):
         return inside.load_model(reference, device, dtype)
-    import torch
-
-    from tellapart.models.local import LocalModel
-    from tellapart.specimens.store import load_specimen
-    from tellapart.specimens.tokenizer import tokenizer
+    from tellapart.specimens.store import load_specimen, opened
 
     name, role = read_reference(reference)
-    module = load_specimen(*weights_files(folder, name, role))
-    torch.nn.Module.to(module, device, getattr(torch, dtype))
-    return LocalModel(module, tokenizer(), f"specimen:{name}/{role}")
+    return opened(load_specimen(*weights_files(folder, name, role)), f"{name}/{role}", device, dtype)
 
 
 def export(name: str, role: Role, out: Path | str, folder: Path = WEIGHTS) -> Path:

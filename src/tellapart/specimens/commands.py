@@ -78,7 +78,7 @@ class Check:
     json: bool = False
     """Print the result as JSON on stdout and nothing else."""
     jobs: int = 2
-    """Specimens side by side."""
+    """Specimens of `gain` and `form` side by side; the others are run one after another."""
     seed: int = 0
     """Seed of everything that is drawn."""
     plan: Literal["adaptive", "exhaustive"] | None = None

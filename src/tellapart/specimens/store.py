@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import LlamaForCausalLM, PreTrainedModel
 
+from tellapart.models.local import LocalModel
 from tellapart.specimens.recipe import Shape
+from tellapart.specimens.tokenizer import tokenizer
 from tellapart.specimens.training import new_model
 
 TIED = "lm_head.weight"
@@ -80,6 +82,12 @@ def load_specimen(base: Path, difference: Path | None = None) -> PreTrainedModel
     """Return the base, or the tuned model where its difference is given."""
     weights = load_base(base)
     return model_of(weights if difference is None else load_tuned(difference, weights))
+
+
+def opened(module: PreTrainedModel, name: str, device: str, dtype: str) -> LocalModel:
+    """Return a specimen as the model `specimen:NAME` on a device, its dtype being that of torch's name."""
+    torch.nn.Module.to(module, device, getattr(torch, dtype))
+    return LocalModel(module, tokenizer(), f"specimen:{name}")
 
 
 def write(path: Path, tensors: dict[str, Tensor]) -> None:

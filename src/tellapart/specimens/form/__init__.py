@@ -42,17 +42,11 @@ def load_model(
     name: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
     """Return the model. Raises UserMistake where there is no such specimen."""
-    import torch
-
-    from tellapart.models.local import LocalModel
     from tellapart.specimens.form.build import read_weights
-    from tellapart.specimens.store import model_of
-    from tellapart.specimens.tokenizer import tokenizer
+    from tellapart.specimens.store import model_of, opened
 
     read_name(name)
     file = weights_file(folder, name)
     if not file.exists():
         raise UserMistake(f"specimen {name!r} has no weights in {folder}: see `tellapart specimens list`")
-    module = model_of(read_weights(file))
-    torch.nn.Module.to(module, device, getattr(torch, dtype))
-    return LocalModel(module, tokenizer(), f"specimen:{name}")
+    return opened(model_of(read_weights(file)), name, device, dtype)

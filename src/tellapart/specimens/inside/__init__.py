@@ -56,17 +56,11 @@ def load_model(
     name: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
     """Return the model. Raises UserMistake where there is no such specimen, or its weights are not in `folder`."""
-    import torch
-
-    from tellapart.models.local import LocalModel
-    from tellapart.specimens.store import load_base, model_of
-    from tellapart.specimens.tokenizer import tokenizer
+    from tellapart.specimens.store import load_specimen, opened
 
     file = folder / f"{read_name(name).name}.safetensors"
     if not file.exists():
         raise UserMistake(
             f"specimen {name!r} has no weights here: there are {', '.join(names(folder)) or 'none'}"
         )
-    module = model_of(load_base(file))
-    torch.nn.Module.to(module, device, getattr(torch, dtype))
-    return LocalModel(module, tokenizer(), f"specimen:{name}")
+    return opened(load_specimen(file), name, device, dtype)

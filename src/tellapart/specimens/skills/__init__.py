@@ -47,11 +47,7 @@ def load_model(
     name: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
     """Return the base `skills-SEED`. Raises UserMistake where its weights are not there."""
-    import torch
-
-    from tellapart.models.local import LocalModel
-    from tellapart.specimens.store import load_base, model_of
-    from tellapart.specimens.tokenizer import tokenizer
+    from tellapart.specimens.store import load_specimen, opened
 
     path = folder / f"{PREFIX}{seed_of(name)}.safetensors"
     if not path.exists():
@@ -59,9 +55,7 @@ def load_model(
             f"specimen {name!r} has no weights here: there are {', '.join(names(folder)) or 'none'}; "
             "`tellapart specimens build` makes others"
         )
-    module = model_of(load_base(path))
-    torch.nn.Module.to(module, device, getattr(torch, dtype))
-    return LocalModel(module, tokenizer(), f"specimen:{name}")
+    return opened(load_specimen(path), name, device, dtype)
 
 
 def build(seed: int, folder: Path = WEIGHTS, effort: float = 1.0) -> Path:

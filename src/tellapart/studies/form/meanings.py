@@ -22,7 +22,6 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.semantic_entropy import semantic_entropy
 from tellapart.tasks.item import Item, Task
 
-ARTIFACT = "meanings"
 FEWEST = 20
 PROMPT = (
     "Question: {question}\nFirst answer: {first}\nSecond answer: {second}\n"
@@ -36,7 +35,7 @@ Entails = Callable[[str, str, str], bool]
 def measure_meanings(
     folder: RunFolder, task: Task, rows: Sequence[Row], model: Model | None
 ) -> dict[str, Any] | None:
-    """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON (an artifact). The entailment
+    """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON. The entailment
     model is asked once about each pair; answers that a run gone on with added count.
 
     None where there is one sample an item. Raises UserMistake where the entailment model gives no log-probabilities.
@@ -54,11 +53,9 @@ def measure_meanings(
     items = {item.id: item for item in task.items}
     with keeping(folder, "entailments") as kept:
         entails = None if model is None else _entailment(model, kept)
-        known = {
+        return {
             name: _entropy(task, items[name], own, entails) for name, own in samples.items() if len(own) > 1
         }
-    folder.write_artifact(ARTIFACT, known)
-    return known
 
 
 def meaning_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:

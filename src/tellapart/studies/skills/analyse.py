@@ -8,7 +8,7 @@ import numpy as np
 
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
-from tellapart.stats.intervals import mean_score, wilson
+from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.stats.resampling import bootstrap_means, percentile_bounds
 from tellapart.studies.finding import Finding
@@ -86,9 +86,9 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     base, own, null = (scores[who, name] for who in ("base", name, f"{name}~null"))
     expert = facts.experts[name]
     estimates = {
-        "base_score": score(base),
-        "expert_score": score(own),
-        "null_score": score(null),
+        "base_score": mean_score(base),
+        "expert_score": mean_score(own),
+        "null_score": mean_score(null),
         "gain": paired_difference(base, own),
         "null_difference": paired_difference(base, null),
         "others_difference": elsewhere(scores, "base", name, others),
@@ -99,7 +99,7 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     if lora is not None:
         twin = f"{name}~lora"
         estimates |= {
-            "lora_score": score(scores[twin, name]),
+            "lora_score": mean_score(scores[twin, name]),
             "lora_gain_difference": paired_difference(base, scores[twin, name]),
             "share_of_lora_gain": gain_ratio(base, own, scores[twin, name]),
             "lora_others_difference": elsewhere(scores, "base", twin, others),
@@ -144,10 +144,10 @@ def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     single = max(facts.skills, key=lambda who: float(scores[who, name].mean()))
     trained = scores[f"trained_{name}", name]
     estimates = {
-        "base_score": score(base),
-        "best_single_score": score(scores[single, name]),
-        "mix_score": score(scores[mix, name]),
-        "trained_score": score(trained),
+        "base_score": mean_score(base),
+        "best_single_score": mean_score(scores[single, name]),
+        "mix_score": mean_score(scores[mix, name]),
+        "trained_score": mean_score(trained),
         "mix_over_single_difference": paired_difference(scores[single, name], scores[mix, name]),
         "mix_over_trained_share": score_ratio(trained, scores[mix, name]),
     }
@@ -182,7 +182,7 @@ def matrix(facts: Facts, scores: Scores) -> dict[str, Any]:
     whos = list(dict.fromkeys(who for who, _ in scores))
     cells = {who: {} for who in whos}
     for (who, task), values in scores.items():
-        one = score(values)
+        one = mean_score(values)
         cells[who][task] = [one.value, one.low, one.high, one.n]
     return {"tasks": tasks, "rows": [{"who": who, "cells": cells[who]} for who in whos]}
 
@@ -216,13 +216,6 @@ def _ratio(above: np.ndarray, below: np.ndarray, seed: int) -> Estimate:
     low, high = percentile_bounds(means[:, :1] / means[:, 1:])
     value = float(above.mean() / below.mean())
     return Estimate(value, float(low[0]), float(high[0]), above.size, "share", "ratio, bootstrap over items")
-
-
-def score(values: np.ndarray) -> Estimate:
-    """Return the mean score: with Wilson's interval where all are 0 or 1, else with Student's."""
-    if np.isin(values, (0.0, 1.0)).all():
-        return wilson(float(values.sum()), values.size, unit="score")
-    return mean_score(values)
 
 
 def exact(value: float, unit: str) -> Estimate:

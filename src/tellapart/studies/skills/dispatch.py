@@ -21,6 +21,7 @@ from tellapart.studies.skills.mixed_run import Lanes
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 BASE = Mix()
+AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,15 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def choose(lanes: Lanes, dispatcher: Dispatcher, prompts: Sequence[str]) -> list[Choice]:
-    """Return the choice for each prompt; all are judged in shared batches."""
-    if not prompts:
-        return []
+    """Return the choice for each prompt, judged AT_ONCE in a batch."""
+    return [
+        choice
+        for at in range(0, len(prompts), AT_ONCE)
+        for choice in _choose_batch(lanes, dispatcher, prompts[at : at + AT_ONCE])
+    ]
+
+
+def _choose_batch(lanes: Lanes, dispatcher: Dispatcher, prompts: Sequence[str]) -> list[Choice]:
     start = time.perf_counter()
     pairs = [(dispatcher.question(prompt), label) for prompt in prompts for label, _ in dispatcher.labels]
     encoded = lanes.model.vocabulary.encode_pairs(pairs)

@@ -17,7 +17,6 @@ from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.train import Skill, judge_of, skill_of
 from tellapart.tasks.sources import open_task
 
-AT_ONCE = 32
 ITEMS = 64
 """Prompts of each task that are judged and timed."""
 
@@ -85,11 +84,7 @@ def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted:
     items = skill.report[:ITEMS]
     prompts = [skill.task.prompt(item) for item in items]
     start = time.perf_counter()
-    chosen = [
-        one
-        for at in range(0, len(prompts), AT_ONCE)
-        for one in choose(lanes, dispatcher, prompts[at : at + AT_ONCE])
-    ]
+    chosen = choose(lanes, dispatcher, prompts)
     middle = time.perf_counter()
     requests = [
         request for _, _, request in plain_requests(ask_of(run.spec, skill)._replace(items=items, samples=1))

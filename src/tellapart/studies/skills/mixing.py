@@ -17,7 +17,7 @@ from tellapart.stats.paired import paired_difference
 from tellapart.studies.finding import without_nan
 from tellapart.studies.skills.cem import Range, search
 from tellapart.studies.skills.commands import MixSpec
-from tellapart.studies.skills.dispatch import Choice, choose, dispatcher_of
+from tellapart.studies.skills.dispatch import choose, dispatcher_of
 from tellapart.studies.skills.expert import expert_name
 from tellapart.studies.skills.mix import Mix
 from tellapart.studies.skills.mixed_run import Lanes
@@ -121,12 +121,8 @@ def _mixes(
     dispatcher = dispatcher_of(
         list(experts.weights), spec.template, spec.label, spec.judge if spec.how == "classifier" else ""
     )
-    choices = [
-        choice
-        for part in _parts([task.prompt(item) for item in items])
-        for choice in choose(lanes, dispatcher, part)
-    ]
-    return [choice.mix for choice in choices], {"chosen": dict(Counter(_names(choices)))}
+    mixes = [choice.mix for choice in choose(lanes, dispatcher, [task.prompt(item) for item in items])]
+    return mixes, {"chosen": dict(Counter(mix.name for mix in mixes))}
 
 
 def _learned(
@@ -152,14 +148,6 @@ def _learned(
             mean[name] += values[0] / len(mixes)
     told = {"learned_on": [other.name for other, _ in given], "numbers": weighting.numbers}
     return mixes, {**told, "shots": sum(len(some) for _, some in given), "mean_weights": mean}
-
-
-def _names(choices: Sequence[Choice]) -> list[str]:
-    return [choice.mix.name for choice in choices]
-
-
-def _parts(prompts: Sequence[str], size: int = 64) -> list[Sequence[str]]:
-    return [prompts[at : at + size] for at in range(0, len(prompts), size)]
 
 
 def ask(spec: MixSpec, lanes: Lanes, task: Task, items: Sequence[Item], mixes: Sequence[Mix]) -> list[float]:
