@@ -26,6 +26,7 @@ from tellapart.elicit.elicitor import (
     Need,
     Pair,
     Switched,
+    Tells,
     null_name,
     row_seed,
     total_tokens,
@@ -85,6 +86,7 @@ class CotDecoding(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "tokens"})
     value: ClassVar[type[Elicited]] = Branched
     mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "nothing"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the variant that takes the surest path; nothing is fitted."""

@@ -21,6 +21,11 @@ from tellapart.tasks.item import Item, Task
 Need = Literal["text", "logprobs", "tokens", "weights", "tuned", "training"]
 Mechanism = Literal["prompt", "decoding", "routing", "noise", "steering", "training"]
 """What a method works by: ways that work by one thing fail together, so a plan tries one of each first."""
+NULL = "~null"
+Tells = Literal["nothing", "items", "labels"]
+"""What a method tells the model of right answers: `nothing` (decoding, prompts, noise, rewards that do not depend on
+the answer), something of the very `items` that are asked (a tuned model that writes tokens, a scorer that selects), or
+`labels`: right answers to other items, in context, in weights or as a true reward."""
 
 
 class Pair(NamedTuple):
@@ -98,6 +103,7 @@ class Switched(Elicited):
 class Elicitor(abc.ABC):
     """A method. `needs` says what a model must offer: text, logprobs, token ids, weights, the tuned model.
 
+    `tells` says what it tells of right answers (the cautious word is the default), `null_tells` what its control does.
     `value` is the class of its fitted values (they are loaded by it); `oracle` marks a method that sees the
     scorer's verdict on the very answers that are reported: a ceiling, not a way to elicit. `picks` says whether it
     also works where answers are picked among choices by log-probability instead of being written.
@@ -108,6 +114,8 @@ class Elicitor(abc.ABC):
     needs: ClassVar[frozenset[Need]]
     value: ClassVar[type[Elicited]]
     mechanism: ClassVar[Mechanism]
+    tells: ClassVar[Tells] = "labels"
+    null_tells: ClassVar[Tells] = "nothing"
     oracle: ClassVar[bool] = False
     picks: ClassVar[bool] = False
 
@@ -118,6 +126,10 @@ class Elicitor(abc.ABC):
     def curve(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
         """Return every value that is worth reporting: one, unless the method is a curve or has variants."""
         return (self.fit(pair, ask),)
+
+    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+        """Return what the value called `name` (a point of the curve, a variant, a null control) tells."""
+        return self.null_tells if name.endswith(NULL) else self.tells
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return in one line why the method cannot run on this pair and task, beyond `needs`; None if it can."""
@@ -137,7 +149,7 @@ def asked(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[El
 
 def null_name(name: str) -> str:
     """Return what the null twin of `name` is called."""
-    return f"{name}~null"
+    return f"{name}{NULL}"
 
 
 def elicitor_name(name: str) -> str:

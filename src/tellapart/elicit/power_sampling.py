@@ -28,6 +28,7 @@ from tellapart.elicit.elicitor import (
     Need,
     Pair,
     Switched,
+    Tells,
     null_name,
     row_seed,
 )
@@ -106,6 +107,7 @@ class PowerSampling(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "tokens"})
     value: ClassVar[type[Elicited]] = Powered
     mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "nothing"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the setting, with the acceptance rate on a few items (the null twin needs it)."""

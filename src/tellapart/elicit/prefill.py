@@ -21,6 +21,7 @@ from tellapart.elicit.elicitor import (
     Mechanism,
     Need,
     Pair,
+    Tells,
     null_name,
     plain_requests,
 )
@@ -70,6 +71,7 @@ class Prefill(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text"})
     value: ClassVar[type[Elicited]] = Prefilled
     mechanism: ClassVar[Mechanism] = "prompt"
+    tells: ClassVar[Tells] = "nothing"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best opener, with all that were tried."""

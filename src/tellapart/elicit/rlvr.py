@@ -8,10 +8,11 @@ Bits: the code length of the 0/1 rewards (at most one bit each), step by step; n
 nothing but the model's own answers (majority); or 32 bits a trained parameter, where that is less.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair
+from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
 from tellapart.tasks.item import Task
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tellapart.training.settings import Trained
 
 DEFAULTS = GrpoSettings()
+BLIND = ("majority", "format")
+"""Rewards that do not depend on what is right."""
 SPURIOUS = ("majority", "format", "wrong")
 
 
@@ -67,6 +70,11 @@ class Rlvr(Elicitor):
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that was paid by a coin."""
         return twin_of(elicited)
+
+    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+        """Return "nothing" for the rewards that consult the model's own answers alone, and for the coin."""
+        blind = name.removeprefix(f"{self.name}@") in BLIND
+        return "nothing" if blind else super().tells_of(name, setting)
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: answers are picked, not written."""

@@ -21,6 +21,7 @@ from tellapart.elicit.elicitor import (
     Need,
     Pair,
     Switched,
+    Tells,
     null_name,
     plain_requests,
 )
@@ -106,6 +107,8 @@ class Routing(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "tokens", "weights", "tuned"})
     value: ClassVar[type[Elicited]] = Routed
     mechanism: ClassVar[Mechanism] = "routing"
+    tells: ClassVar[Tells] = "items"
+    null_tells: ClassVar[Tells] = "items"
     kind: ClassVar[str]
     points: ClassVar[tuple[float, ...]] = BUDGETS
     main: ClassVar[float] = MAIN_BUDGET

@@ -16,6 +16,7 @@ from tellapart.elicit.elicitor import (
     Mechanism,
     Need,
     Pair,
+    Tells,
     null_name,
     plain_requests,
 )
@@ -65,6 +66,7 @@ class DecodingSetting(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text"})
     value: ClassVar[type[Elicited]] = Resampled
     mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "nothing"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best setting other than the plain one."""

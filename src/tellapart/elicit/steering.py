@@ -7,12 +7,12 @@ of answers to the same items picked blindly. Layer and source are chosen on the 
 strength, then strength and place. The null twin adds random directions of the same length at the same layer and place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair
+from tellapart.elicit.elicitor import NULL, Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells
 from tellapart.elicit.own_answers import Pick, own_answers
 from tellapart.elicit.prompted import demonstrated
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
@@ -52,6 +52,10 @@ class Steering(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "weights"})
     value: ClassVar[type[Elicited]] = Steered
     mechanism: ClassVar[Mechanism] = "steering"
+
+    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+        """Return "labels" where the vector was made of answers that the task called right."""
+        return self.null_tells if name.endswith(NULL) or setting.get("source") == "worked" else "labels"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best direction, layer, place and strength. Raises UserMistake where there is no contrast."""

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from tellapart.elicit.access import speaks
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, null_name
+from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells, null_name
 from tellapart.elicit.prompted import Prompted
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
@@ -36,6 +36,7 @@ class StepByStep(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text"})
     value: ClassVar[type[Elicited]] = Prompted
     mechanism: ClassVar[Mechanism] = "prompt"
+    tells: ClassVar[Tells] = "nothing"
     picks: ClassVar[bool] = True
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:

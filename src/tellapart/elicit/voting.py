@@ -23,6 +23,7 @@ from tellapart.elicit.elicitor import (
     Need,
     Pair,
     Switched,
+    Tells,
     null_name,
     row_seed,
     total_tokens,
@@ -64,6 +65,7 @@ class SelfConsistency(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text"})
     value: ClassVar[type[Elicited]] = Drawn
     mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "nothing"
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the vote; nothing is fitted."""
@@ -83,6 +85,7 @@ class BestOfK(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text"})
     value: ClassVar[type[Elicited]] = Drawn
     mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "items"
     oracle: ClassVar[bool] = True
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:

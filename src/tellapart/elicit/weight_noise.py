@@ -20,6 +20,7 @@ from tellapart.elicit.elicitor import (
     Need,
     Pair,
     Switched,
+    Tells,
     asked,
     null_name,
     plain_requests,
@@ -68,6 +69,7 @@ class WeightNoise(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "weights"})
     value: ClassVar[type[Elicited]] = Noised
     mechanism: ClassVar[Mechanism] = "noise"
+    tells: ClassVar[Tells] = "nothing"
     picks: ClassVar[bool] = True
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:

@@ -61,7 +61,13 @@ def bring_out(
             continue
         purse.pay_tokens(fitted.tokens)
         for value, twin in fitted.values:
-            told[value.name] = {**about, "bits_once": value.bits_once, "setting": dict(value.setting)}
+            told[value.name] = {
+                **about,
+                "bits_once": value.bits_once,
+                "setting": dict(value.setting),
+                "tells": elicitor.tells_of(value.name, value.setting),
+                "null_tells": elicitor.tells_of(twin.name, twin.setting),
+            }
             rows = [row for each in (value, twin) for row in _asked_of(folder, plan, each, who)]
             purse.pay(rows)
             if watch is not None:
