@@ -11,6 +11,8 @@ from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row, Status
 from tellapart.tasks.item import Item, Task
+from tellapart.tasks.lenient import lenient_score
+from tellapart.tasks.questions import question_key
 
 _STATUS: dict[str, Status] = {"stop": "ok", "length": "cut off", "failed": "failed"}
 
@@ -87,6 +89,9 @@ def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation
         bits=float(elicitation.bits),
         measures=dict(elicitation.measures) or None,
         error=completion.error,
+        answer=None if failed else ask.task.scorer.answer(item, completion.text) or "",
+        lenient=float("nan") if failed else lenient_score(ask.task, item, completion.text),
+        question=question_key(ask.task.prompt(item), item.target),
     )
 
 

@@ -17,6 +17,9 @@ class Row:
     everything that determines the answer. `logprob` is the sum over the completion's tokens in nats. `bits` were
     supplied from outside for this answer alone (routing); `measures` are what its elicitor tells beside. `score` is
     NaN where there is none (failed). `steps` is valid | invalid | absent | "" (no checker).
+    `answer` is what the scorer found, in canonical form: "" where it found none, None where nothing was recorded (rows
+    of older runs). `lenient` is the score of the lenient reading (tasks/lenient.py), NaN where there is none;
+    `question` the hash under which nearly equal questions fall together (tasks/questions.py).
     `split` is `fit` (choices are made here) or `report` (figures come from here).
     """
 
@@ -43,6 +46,9 @@ class Row:
     bits: float = 0.0
     measures: dict[str, float] | None = None
     error: str = ""
+    answer: str | None = None
+    lenient: float = math.nan
+    question: str = ""
 
 
 ROW_FIELDS = tuple(field.name for field in fields(Row))
@@ -72,7 +78,7 @@ def from_line(line: str | bytes) -> Row:
     if not isinstance(values, dict) or not set(ROW_FIELDS[:17]) <= set(values):
         raise ValueError("not a row")
     known = {name: values[name] for name in ROW_FIELDS if name in values}
-    for name in ("score", "logprob", "seconds", "bits"):
+    for name in ("score", "logprob", "seconds", "bits", "lenient"):
         if known.get(name) is None:
             known[name] = math.nan
     for name in _TUPLES:

@@ -1,5 +1,6 @@
 """Rows as one table: what analysis reads. The columns are the fields of Row, in order (rows.parquet)."""
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,10 +38,18 @@ SCHEMA = pa.schema(
         ("bits", pa.float64()),
         ("measures", pa.map_(pa.string(), pa.float64())),
         ("error", pa.string()),
+        ("answer", pa.string()),
+        ("lenient", pa.float64()),
+        ("question", pa.string()),
     ]
 )
 assert tuple(SCHEMA.names) == ROW_FIELDS
-_TEXT = {"completion", "error", "item"}
+_TEXT = {"completion", "error", "item", "answer"}
+LATER = ("answer", "lenient", "question")
+"""Columns that the first runs of this format lack: they are read as not recorded."""
+
+
+EMPTY = {"answer": None, "lenient": math.nan, "question": ""}
 
 
 def to_table(rows: Iterable[Row]) -> pa.Table:
@@ -74,6 +83,8 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
             arrays.append(
                 pa.array(frame[field.name], type=field.type, from_pandas=field.type != pa.float64())
             )
+        elif field.name == "answer":
+            arrays.append(pa.nulls(count, field.type))
         elif field.type == pa.string():
             arrays.append(pa.array(np.full(count, "", dtype=object), type=field.type))
         elif field.type == pa.float64():
@@ -104,6 +115,7 @@ def read_table(folder: Path) -> pd.DataFrame:
             f"{path} cannot be read ({type(error).__name__}); delete it and run again"
         ) from error
     absent = [name for name in ROW_FIELDS if name not in table.column_names]
-    if absent:
+    if set(absent) - set(LATER):
         raise UserMistake(f"{path} lacks the columns {', '.join(absent)}: it is no table of rows")
-    return table.to_pandas()
+    frame = table.to_pandas()
+    return frame.assign(**{name: EMPTY[name] for name in absent}) if absent else frame

@@ -1,28 +1,48 @@
 """Rows -> findings of `gain`: a pure function, for runs just made, old runs and other tools' logs alike."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.stats.equivalence import equivalence
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.form_parts import Parts
 from tellapart.studies.finding import Finding
-from tellapart.studies.gain.calibrated import origin
+from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
+from tellapart.studies.gain.calibrated import Domain, backing, origin
 from tellapart.studies.gain.density import Density, density
 from tellapart.studies.gain.described import edl_estimates, edl_table
 from tellapart.studies.gain.directions import direction_table
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.features import as_table, features
+from tellapart.studies.gain.held import Evidence, Held, bounds, lenient_content, parts_of
 from tellapart.studies.gain.items import per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
-from tellapart.studies.gain.scores import Scores, compare
-from tellapart.studies.gain.selection import selection_share
+from tellapart.studies.gain.scores import Scores, compare, finite
 from tellapart.studies.gain.surfacing import surface
-from tellapart.studies.gain.tables import counts_table, ladder, samples
-from tellapart.studies.gain.verdict import Evidence, Verdict, decide
+from tellapart.studies.gain.tables import bounds_table, counts_table, decision_table, ladder, samples
+from tellapart.studies.gain.verdict import Case, Verdict, decide
 
 QUESTION = "How much of the gain was already in the base?"
 SHOWN_ITEMS = 60
+
+
+class Seen(NamedTuple):
+    """All that one analysis has computed of a run."""
+
+    rows: pd.DataFrame
+    facts: Facts
+    scores: Scores
+    asked: Asked
+    chance: Chance
+    recovered: Recovered
+    density: Density
+    held: Held
+    parts: Parts | None
+    lenient: Estimate
+    verdict: Verdict
 
 
 def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
@@ -39,67 +59,90 @@ def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
     base, tuned = shared_items(base_all, tuned_all)
     if len(base.items) == 0:
         raise UserMistake("base and tuned share no item with scored answers")
-    scores = compare(base_all, tuned_all, base, tuned, facts.guess_floor)
+    asked = asked_items(rows, base, facts.items)
+    chance = chance_of(rows, asked, facts.items, facts.guess_floor)
+    scores = compare(base_all, tuned_all, base, tuned, (asked.clusters, _shown(chance)))
     recovered = recover(rows, scores, facts)
     seen = density(rows, scores, facts)
-    evidence = weigh(scores, recovered, seen, facts)
-    verdict = decide(evidence)
-    return [_finding(rows, facts, scores, recovered, seen, (evidence, verdict))]
-
-
-def weigh(scores: Scores, recovered: Recovered, seen: Density, facts: Facts) -> Evidence:
-    """Return the evidence: the better witness of the best honest elicitor and selection among base samples."""
-    selection = selection_share(scores, facts.guess_floor)
-    candidates = [
-        (recovered.elicited_share, " and ".join(recovered.chosen)),
-        (selection, "choosing among its samples"),
+    readings = (reading_of(rows, "base/plain", asked), reading_of(rows, "tuned/plain", asked))
+    evidence = Evidence(rows, asked, base, tuned, chance, readings, facts)
+    held, parts = bounds(evidence, recovered), parts_of(evidence)
+    lenient, lenient_base = lenient_content(evidence)
+    verdict = decide(
+        Case(
+            scores,
+            equivalence(base.mean, tuned.mean, margin_of(scores, facts.margin), asked.clusters),
+            chance,
+            held,
+            parts,
+            lenient,
+            lenient_base,
+            asked.distinct,
+            backing(domains(facts)),
+            facts.same_model,
+            facts.asked_models,
+        )
+    )
+    return [
+        _finding(Seen(rows, facts, scores, asked, chance, recovered, seen, held, parts, lenient, verdict))
     ]
-    known = [(share, how) for share, how in candidates if not math.isnan(share.value)]
-    if not known:
-        reason = selection.method.removeprefix("missing: ")
-        found = features(scores, recovered, seen, recovered.elicited_share)
-        return Evidence(scores, recovered.elicited_share, "nothing", False, reason, facts.same_model, found)
-    share, how = max(known, key=lambda one: one[0].low)
-    probed = bool(recovered.chosen) and seen.seen
-    open_reason = "nothing that was tried would have found a hidden skill; give models, or log-probabilities"
-    terms = [("null twin's share", recovered.null_of_chosen.value, math.nan)]
-    for name in ("bits_per_response", "bits_concentration_5%", "content_share"):
-        terms.append((name, seen.estimates[name].value, math.nan))
-    seen_terms = tuple(term for term in terms if not math.isnan(term[1]))
-    reason = "" if probed else open_reason
-    found = features(scores, recovered, seen, share)
-    return Evidence(scores, share, how, probed, reason, facts.same_model, found, seen_terms)
 
 
-def _finding(
-    rows: pd.DataFrame,
-    facts: Facts,
-    scores: Scores,
-    recovered: Recovered,
-    seen: Density,
-    decided: tuple[Evidence, Verdict],
-) -> Finding:
-    evidence, verdict = decided
-    surfaced = surface(rows, recovered, scores, facts)
+def _shown(chance: Chance) -> float | None:
+    return None if math.isnan(chance.upper) else chance.upper
+
+
+def margin_of(scores: Scores, given: float | None) -> float:
+    """Return the margin within which two scores are the same: a tenth of the larger one, .005 to .05, or as given."""
+    if given is not None:
+        return given
+    larger = max(scores.base.mean.mean(), scores.tuned.mean.mean())
+    return min(0.05, max(0.005, 0.1 * float(larger)))
+
+
+def domains(facts: Facts) -> tuple[Domain | None, ...]:
+    """Return what is known of both models."""
+    if not facts.asked_models:
+        return (None,)
+    return tuple(
+        Domain(str(known["architecture"]), int(known["parameters"])) if known else None
+        for known in (facts.models.get(role) for role in ("base", "tuned"))
+    )
+
+
+def _finding(seen: Seen) -> Finding:
+    rows, facts, scores, held, verdict = seen.rows, seen.facts, seen.scores, seen.held, seen.verdict
+    surfaced = surface(rows, seen.recovered, scores, facts)
     estimates = {
         **scores.estimates,
-        **recovered.estimates,
+        "guess_floor": seen.chance.level,
+        "distinct_items": Estimate(
+            float(seen.asked.distinct), math.nan, math.nan, len(seen.asked.names), "questions", "count"
+        ),
+        **_apart(seen),
+        **seen.recovered.estimates,
         **surfaced.estimates,
-        **seen.estimates,
+        **seen.density.estimates,
         **edl_estimates(facts),
-        "elicited_share": evidence.share,
+        "held_at_least": held.low,
+        "held_at_most": held.high,
+        "elicited_share": held.low,
     }
     tables = {
-        "ladder": ladder(scores, evidence.share, evidence.how),
+        "ladder": ladder(scores, held.low, held.low_by, seen.chance.level.value),
         **scores.tables,
-        **recovered.tables,
+        **seen.recovered.tables,
         **surfaced.tables,
-        **seen.tables,
+        **seen.density.tables,
     }
     for row in tables["items"]:
-        row.update(seen.item_tables.get(row["item"], {}))
+        row.update(seen.density.item_tables.get(row["item"], {}))
     shown = [row["item"] for row in tables["items"][:SHOWN_ITEMS]]
-    tables["features"] = as_table(evidence.features)
+    tables["features"] = as_table(features(scores, seen.recovered, seen.density, held))
+    tables["bounds"] = bounds_table(held)
+    tables["obstacles"] = [one._asdict() for one in verdict.obstacles]
+    tables["decision"] = decision_table(seen.chance, verdict, backing(domains(facts)).reason)
+    tables["sensitivity"] = sensitivity(seen)
     if facts.described:
         tables["description_length"] = edl_table(facts)
     if facts.directions:
@@ -114,12 +157,75 @@ def _finding(
         probability=verdict.probability,
         sentence=verdict.sentence,
         estimates=estimates,
-        controls=_controls(recovered, facts),
-        caveats=_caveats(scores, facts, tables["counts"]) + seen.caveats,
+        controls=_controls(seen.recovered, facts),
+        caveats=_caveats(seen, tables["counts"]) + seen.density.caveats,
         evidence=verdict.terms,
         rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
         tables=tables,
     )
+
+
+def _apart(seen: Seen) -> dict[str, Estimate]:
+    """Return the estimates of form and content apart."""
+    parts, n = seen.parts, len(seen.asked.names)
+    if parts is None:
+        unknown = missing("score", "what could be read was not recorded", n)
+        return dict.fromkeys(
+            ("readable_base", "readable_tuned", "form_part", "content_part", "format_share"), unknown
+        )
+    gain = seen.scores.gain
+    share = missing("share", "no gain to share out", n)
+    if gain.low > 0:
+        value = gain.value
+        share = Estimate(
+            parts.form.value / value,
+            parts.form.low / value,
+            parts.form.high / value,
+            n,
+            "share",
+            parts.form.method,
+        )
+    return {
+        "readable_base": parts.readable_base,
+        "readable_tuned": parts.readable_tuned,
+        "form_part": parts.form,
+        "content_part": parts.content,
+        "lenient_content_part": seen.lenient,
+        "format_share": share,
+    }
+
+
+def sensitivity(seen: Seen) -> list[dict[str, Any]]:
+    """Return what the bounds would be at other chance levels: at the ends of its interval, and at ten times it."""
+    level = seen.chance.level
+    if math.isnan(level.value):
+        return []
+    lines = []
+    for name, value in (
+        ("lower end", level.low),
+        ("upper end", seen.chance.upper),
+        ("ten times", min(0.99, 10 * level.value)),
+    ):
+        if math.isnan(value):
+            continue
+        other = Chance(Estimate(value, value, value, level.n, "score", name), "")
+        evidence = Evidence(
+            seen.rows, seen.asked, seen.scores.base, seen.scores.tuned, other,
+            (reading_of(seen.rows, "base/plain", seen.asked), reading_of(seen.rows, "tuned/plain", seen.asked)),
+            seen.facts,
+        )  # fmt: skip
+        held = bounds(evidence, seen.recovered)
+        lines.append(
+            {
+                "chance": name,
+                "level": value,
+                "held_at_least": finite(held.low.value),
+                "held_at_least_low": finite(held.low.low),
+                "held_at_most": finite(held.high.value),
+                "refused": held.refused,
+            }
+        )
+    return lines
 
 
 def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
@@ -131,21 +237,27 @@ def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
             if math.isnan(null.value)
             else f"{100 * null.value:.0f} % [{100 * null.low:.0f}, {100 * null.high:.0f}]"
         )
-        told[f"null twin of {way.name}"] = value
+        told[f"null control of {way.name}"] = value
     for name, about in facts.elicitors.items():
         if "missing" in about:
             told[name] = f"not tried: {about['missing']}"
     return {**told, "verdict calibrated on": origin()}
 
 
-def _caveats(scores: Scores, facts: Facts, counts: list[dict[str, Any]]) -> tuple[str, ...]:
-    said = [*facts.notes, *scores.caveats]
-    if facts.guess_floor is None:
-        said.append("The guess floor is not known: what looks covered at large k may be luck.")
-    elif facts.guess_floor >= 0.02:
-        k = math.ceil(math.log(0.5) / math.log(1 - facts.guess_floor))
+def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:
+    facts, scores, floor = seen.facts, seen.scores, seen.chance.upper
+    said = [*facts.notes, *seen.asked.caveats]
+    if seen.chance.reason:
+        said.append(f"The chance level is not known: {seen.chance.reason}.")
+    elif 0.02 <= floor < 1:
+        k = math.ceil(math.log(0.5) / math.log(1 - floor))
         said.append(
-            f"With a guess floor of {facts.guess_floor:g} a know-nothing solves half of the items in {k} samples."
+            f"At a chance level of {floor:.3g} a random guesser solves half of the items in {k} samples."
+        )
+    if facts.guess_floor is not None and facts.guess_floor < seen.chance.level.value:
+        said.append(
+            f"The stated chance level, {facts.guess_floor:g}, is below the measured one, "
+            f"{seen.chance.level.value:.3g}: the measured one counts."
         )
     if facts.temperature != 1:
         said.append(
@@ -159,6 +271,8 @@ def _caveats(scores: Scores, facts: Facts, counts: list[dict[str, Any]]) -> tupl
         )
     for row in counts:
         lost = row["failed"] + row["cut off"] + row["unscored"]
+        if row["cut off"] == row["asked"]:
+            said.append(f"{row['condition']}: all answers were truncated at the token limit.")
         if lost > 0.05 * row["asked"] and row["condition"] in ("base/plain", "tuned/plain"):
             parts = f"{row['cut off']} cut off, {row['failed']} failed, {row['unscored']} unscored"
             said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")

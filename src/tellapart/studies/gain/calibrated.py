@@ -1,9 +1,10 @@
-"""The chances of elicited, mixed and acquired, from a model fitted on specimens of known truth.
+"""How far a word may be trusted: how often it was right on kinds of model that were left out, and on what models.
 
-What the model sees is where the recovered share lies, with its error, against two thresholds set beforehand (LOW,
-HIGH): the log-odds that it is above HIGH, and that it is below LOW. Fitting sets how sure these make a verdict.
-`calibration.json` beside this file holds the model and where it comes from (which specimens, how often it was right
-about kinds it had not seen); `tellapart specimens check --calibrate` writes it.
+The verdict's thresholds are not fitted. What specimens of known truth add is a cap on each word's probability,
+(k + 1) / (k + 2) after k independent kinds on which it was right whenever it was said (kinds, not seeds: one
+construction tried three times is one experiment), and the domain: sizes and architectures that were tried. Outside it
+the word stands without a probability. `calibration.json` beside this file holds both; `tellapart specimens check
+--calibrate` writes it.
 """
 
 import json
@@ -11,60 +12,87 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-
-from tellapart.stats.calibration import Calibrated, calibrated_from
-from tellapart.stats.share_band import band_of
+from typing import Any, NamedTuple
 
 STORED = Path(__file__).with_name("calibration.json")
-USED = ("elicited_odds", "acquired_odds")
-"""What the verdict is fitted on; docs/calibration.md tells what other features would have added."""
+SIZES_BEYOND = 2.0
+"""A model up to this much smaller or larger than those tried is within the domain."""
+
+
+class Domain(NamedTuple):
+    """What a model is, as far as the calibration asks: its architecture and its number of parameters."""
+
+    architecture: str
+    parameters: int
+
+
+class Backing(NamedTuple):
+    """What backs a word. `caps` by word; `reason` says why no probability is given ("" where one is)."""
+
+    caps: Mapping[str, float]
+    reason: str
+
+    def probability(self, label: str, chance: float) -> float:
+        """Return the word's probability: the chance that its bound lies where it must, under the word's cap; NaN
+        outside the domain."""
+        if self.reason or label not in self.caps:
+            return math.nan
+        return chance * self.caps[label]
+
+
+NOTHING = Backing({}, "the verdict was not calibrated")
 
 
 @cache
-def stored() -> Calibrated | None:
-    """Return the model that this version was calibrated with; None where it has none."""
-    return calibrated_from(json.loads(STORED.read_text())["verdict"]) if STORED.exists() else None
+def stored() -> Mapping[str, Any] | None:
+    """Return the calibration that this version was given; None where it has none."""
+    if not STORED.exists():
+        return None
+    known = json.loads(STORED.read_text())
+    return known if known.get("version") == 2 else None
+
+
+def backing(models: tuple[Domain | None, ...]) -> Backing:
+    """Return what backs a word about these models; None for a model of which nothing is known (a log, a server)."""
+    known = stored()
+    if known is None:
+        return NOTHING
+    domain = known["domain"]
+    for model in models:
+        if model is None:
+            return Backing(
+                {}, f"calibrated on local models of {domain_in_words(domain)}; nothing is known of this one"
+            )
+        low, high = domain["parameters"]
+        inside = low / SIZES_BEYOND <= model.parameters <= high * SIZES_BEYOND
+        if not inside or model.architecture not in domain["architectures"]:
+            told = f"{model.architecture}, {model.parameters:,} parameters"
+            return Backing({}, f"calibrated on {domain_in_words(domain)}; this is {told}")
+    return Backing({label: float(one["cap"]) for label, one in known["words"].items()}, "")
+
+
+def domain_in_words(domain: Mapping[str, Any]) -> str:
+    """Return the domain in words."""
+    low, high = domain["parameters"]
+    return f"{', '.join(domain['architectures'])} of {low:,} to {high:,} parameters"
+
+
+def cap_of(right_kinds: int, kinds: int) -> float:
+    """Return the most that a word's probability may be after it was right on `right_kinds` of `kinds` kinds.
+
+    >>> cap_of(8, 8)
+    0.9
+    """
+    return (right_kinds + 1) / (kinds + 2)
 
 
 def origin() -> str:
-    """Return in words where the stored model comes from, and how it did on kinds of model left out of its fit."""
-    if not STORED.exists():
-        return "not calibrated: the chances are those of the share's interval"
-    known = json.loads(STORED.read_text())["provenance"]
-    held = known["leave_one_kind_out"]
-    decided = f"{100 * held['accuracy_decided']:.1f} % of the decided verdicts right"
+    """Return in words where the calibration comes from, and the worst kind."""
+    known = stored()
+    if known is None:
+        return "not calibrated: words stand without a probability"
+    told = known["provenance"]
     return (
-        f"{held['n']} specimens of {len(known['kinds'])} kinds; judged with its kind left out: {decided}, "
-        f"{100 * held['cannot_tell_share']:.1f} % cannot tell"
+        f"{told['specimens']} specimens of {told['kinds']} kinds: {100 * told['accuracy_decided']:.1f} % of the "
+        f"decided verdicts right, {100 * told['cannot_tell_share']:.1f} % cannot tell; worst kind: {told['worst']}"
     )
-
-
-def rule_chances(share: float, error: float) -> dict[str, float]:
-    """Return the chance of each label from the share and its standard error alone."""
-    band = band_of(share, error)
-    return {"elicited": band.above, "mixed": band.between, "acquired": band.below}
-
-
-def seen_by_model(features: Mapping[str, float | None], names: tuple[str, ...] = USED) -> NDArray[np.float64]:
-    """Return the features (f,) as the model sees them, NaN where missing."""
-    share, error = _number(features, "share"), _number(features, "share_error")
-    known = {name: _number(features, name) for name in features}
-    chances = rule_chances(share, error)
-    known |= {f"{label}_odds": math.log(chance / (1 - chance)) for label, chance in chances.items()}
-    return np.array([known.get(name, math.nan) for name in names])
-
-
-def chances(
-    model: Calibrated, features: Mapping[str, float | None], names: tuple[str, ...] = USED
-) -> dict[str, float]:
-    """Return the chance of each label."""
-    found = model.probabilities(seen_by_model(features, names)[None])[0]
-    return dict(zip(model.model.classes, found.tolist(), strict=True))
-
-
-def _number(features: Mapping[str, float | None], name: str) -> float:
-    value = features.get(name)
-    return math.nan if value is None else float(value)

@@ -9,10 +9,13 @@ from tellapart.errors import UserMistake
 
 @dataclass(frozen=True)
 class Facts:
-    """`elicitors` maps the name of each value to what is told beside its rows (bits_once, source, oracle, or
+    """`elicitors` maps the name of each value to what is told beside its rows (bits_once, source, oracle, tells, or
     `missing`: why it has none), `reference` the same of the reference model; `plan` tells what was spent, each look
     of an adaptive plan and why it stopped; `described` is the description length (described.py), `directions` the
-    two-by-two table (directions.py); `prompts` and `targets` are keyed by item; `notes` are caveats.
+    two-by-two table (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in
+    canonical form, their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`).
+    `models` says of what architecture and size base and tuned are, `planting` by arm whether it found a planted skill
+    in this base; `notes` are caveats; `margin` is that of equivalence (None: by the scores' size).
     """
 
     guess_floor: float | None
@@ -22,6 +25,10 @@ class Facts:
     elicitors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    margin: float | None = None
     reference: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     described: Mapping[str, Any] = field(default_factory=dict)

@@ -1,32 +1,30 @@
-"""What the verdict rests on, as numbers: one row of evidence, the same for every run, missing where not seen.
-
-None of them knows the truth, the kind of specimen or the names of models; shares are as measured.
-"""
+"""What a run has seen, as one row of numbers: for the tables that compare runs, and for no decision."""
 
 import math
 from collections.abc import Mapping
 
-from tellapart.stats.estimate import Estimate
 from tellapart.studies.gain.density import Density
+from tellapart.studies.gain.held import Held
 from tellapart.studies.gain.recovered import Recovered, Way
 from tellapart.studies.gain.scores import Scores
 
 ROUTED_AT_MOST = 0.2
 
 
-def features(scores: Scores, recovered: Recovered, seen: Density, share: Estimate) -> dict[str, float]:
+def features(scores: Scores, recovered: Recovered, seen: Density, held: Held) -> dict[str, float]:
     """Return the features by name; NaN where the run has not seen what one says.
 
-    share, share_error, null_share: of the best honest way. log_bits: log2(1 + bits) by which an answer of tuned differs
-    from the base; bits_a_token: the same a token (perplexity under the base, 2504.13837); concentration: in the top
-    5 % of tokens. pass_crossing: base less tuned at the largest k, over the gain (2504.13837). content: content.py.
-    few_shot: by demonstrations. routing: with at most 20 % of the tokens routed by the teacher (2510.07364).
+    held_at_least and held_at_most: the bounds' values, with their ends. log_bits: log2(1 + bits) by which an answer of
+    tuned differs from the base; bits_a_token: the same a token (perplexity under the base, 2504.13837); concentration:
+    in the top 5 % of tokens. pass_crossing: base less tuned at the largest k, over the gain (2504.13837). content:
+    content.py. few_shot: by demonstrations. routing: with at most 20 % of the tokens routed (2510.07364).
     """
     bits = seen.estimates["bits_per_response"].value
     return {
-        "share": share.value,
-        "share_error": (share.high - share.low) / 3.92,
-        "null_share": recovered.null_of_chosen.value,
+        "share": held.low.value,
+        "share_low": held.low.low,
+        "held_at_most": held.high.value,
+        "held_at_most_high": held.high.high,
         "log_bits": math.log2(1 + bits) if bits > -1 else math.nan,
         "bits_a_token": seen.estimates["bits_per_token"].value,
         "concentration": seen.estimates["bits_concentration_5%"].value,

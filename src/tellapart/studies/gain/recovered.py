@@ -1,8 +1,4 @@
-"""How much of the gain each elicitor brings back from the base, its null twin beside it, and at what price.
-
-The best of many noisy ways looks better than it is; so the elicited share is cross-fitted: each half of the
-items is given to the way that did best on the other half.
-"""
+"""How much of the gain each elicitor brings back from the base, its null control beside it, and at what price."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tellapart.elicit.elicitor import null_name
+from tellapart.elicit.elicitor import elicitor_name, null_name
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.shares import recovered_share
@@ -26,17 +22,14 @@ DECIDERS = {
     "first": "first tokens",
     "all": "every token",
 }
-MOST_LEAKED = 0.1
-"""What a way tells of each answer may lift a know-nothing by at most this share of the gain."""
-MOST_ROUTED = 0.5
-"""A way that hands over more of the tokens is the tuned model more than the base."""
-MOST_BITS = 1.0
-"""Bits a way may tell of each answer where the guess floor is not known."""
+FEWEST_SHARED = 0.9
+"""Share of the items that a method must have answered; the others count as not raised."""
 
 
 class Way(NamedTuple):
-    """One elicitor's value on the base: per-item means aligned with the scores' items; `bits` once and over one
-    answer to each item, `bits_an_answer` (answers,) told of each; `routed_share` NaN where nothing is routed."""
+    """One elicitor's value on the base: per-item means aligned with the scores' items (the base's own where an item
+    has no answer); `bits` once and over one answer to each item, `bits_an_answer` (answers,) told of each;
+    `routed_share` NaN where nothing is routed; `tells` and `null_tells` as in elicit/elicitor.py."""
 
     name: str
     means: NDArray[np.float64]
@@ -47,17 +40,20 @@ class Way(NamedTuple):
     bits_an_answer: NDArray[np.float64]
     routed_share: float
     oracle: bool
+    tells: str
+    null_tells: str
+    among: float
 
 
 class Recovered(NamedTuple):
-    """What all ways brought back; `honest` are those that may bear witness, `chosen` the ways the two halves of the
-    items were given to."""
+    """What all methods brought back. `priced` are those whose bits are charged (no oracle, nothing that tells of the
+    asked items); `untold` the per-item means of every condition that told no right answers, by name, and `among` the
+    chance of one that picks among candidates."""
 
     ways: tuple[Way, ...]
-    honest: tuple[Way, ...]
-    elicited_share: Estimate
-    chosen: tuple[str, ...]
-    null_of_chosen: Estimate
+    priced: tuple[Way, ...]
+    untold: dict[str, NDArray[np.float64]]
+    among: dict[str, float]
     estimates: dict[str, Estimate]
     tables: dict[str, Any]
 
@@ -69,9 +65,8 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
         for name, about in facts.elicitors.items()
         if "missing" not in about and (way := way_of(rows, scores, facts, name, about)) is not None
     )
-    honest = tuple(way for way in ways if allowed(way, scores, facts.guess_floor))
-    elicited, chosen, null = _cross_fitted(honest, scores)
     estimates: dict[str, Estimate] = {}
+    untold: dict[str, NDArray[np.float64]] = {}
     for way in ways:
         estimates[f"score/{way.name}"] = mean_score(way.means)
         estimates[f"recovered_share/{way.name}"] = way.share
@@ -79,70 +74,89 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
         estimates[f"bits_supplied/{way.name}"] = Estimate(
             way.bits, math.nan, math.nan, len(way.means), "bits", "once, and over one answer to each item"
         )
-    estimates["elicited_share"] = elicited
-    return Recovered(ways, honest, elicited, chosen, null, estimates, _tables(ways, facts))
-
-
-def allowed(way: Way, scores: Scores, floor: float | None) -> bool:
-    """Return whether a way may bear witness: no oracle, not the tuned model itself (every token routed), and what
-    it was told cannot explain what it recovers: told b bits of an answer, a know-nothing is right at most
-    floor * 2^b of the time.
-    """
-    if way.oracle or way.routed_share > MOST_ROUTED:
-        return False
-    if floor is None:
-        return float(way.bits_an_answer.mean()) <= MOST_BITS
-    lifted = np.minimum(1.0, floor * np.exp2(np.minimum(way.bits_an_answer, 1000.0))) - floor
-    return float(lifted.mean()) <= MOST_LEAKED * scores.gain.value
+        if way.tells == "nothing" and not way.oracle:
+            untold[way.name] = way.means
+        if way.null_tells == "nothing" and way.null_means is not None:
+            untold[null_name(way.name)] = way.null_means
+    priced = tuple(way for way in ways if not way.oracle and way.tells != "items")
+    among = {way.name: way.among for way in ways}
+    return Recovered(ways, priced, untold, among, estimates, _tables(ways, facts))
 
 
 def way_of(
     rows: pd.DataFrame, scores: Scores, facts: Facts, name: str, about: Mapping[str, Any]
 ) -> Way | None:
-    """Return what the way `name` recovered; None where an item has no answer under it."""
+    """Return what the way `name` recovered; None where too few items have an answer under it."""
     means = aligned(rows, f"base/{name}", scores.base, facts)
     if means is None:
         return None
     null_means = aligned(rows, f"base/{null_name(name)}", scores.base, facts)
     own = rows[rows["condition"] == f"base/{name}"]
-    told = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
-    share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
-    null = (
-        missing("share", "no null twin")
-        if null_means is None
-        else recovered_share(scores.base.mean, null_means, scores.tuned.mean, scores.clusters)
+    told = own["bits"].to_numpy(dtype=np.float64)
+    told = told[~np.isnan(told)]
+    share = _share(means, scores)
+    null = missing("share", "no null control") if null_means is None else _share(null_means, scores)
+    filled, null_filled = (_filled(one, scores.base.mean) for one in (means, null_means))
+    assert filled is not None
+    an_answer = float(told.mean()) if len(told) else math.nan
+    bits = float(about.get("bits_once", math.nan)) + an_answer * len(means)
+    tells = told_by(name, about)
+    return Way(
+        name,
+        filled,
+        null_filled,
+        share,
+        null,
+        bits,
+        told,
+        _mean_measure(own, "routed_share"),
+        bool(about.get("oracle")),
+        tells[0],
+        tells[1],
+        _mean_measure(own, "chance"),
     )
-    bits = float(about.get("bits_once", 0.0)) + float(told.mean()) * len(means)
-    routed = _mean_measure(own, "routed_share")
-    return Way(name, means, null_means, share, null, bits, told, routed, bool(about.get("oracle")))
+
+
+def told_by(name: str, about: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a method and its control tell of right answers; of runs that did not record it, by its name."""
+    if "tells" in about:
+        return str(about["tells"]), str(about.get("null_tells", "labels"))
+    from tellapart.elicit import ELICITORS
+
+    elicitor = ELICITORS.get(str(about.get("elicitor", elicitor_name(name))))
+    if elicitor is None:
+        return "labels", "labels"
+    setting = about.get("setting", {})
+    return elicitor.tells_of(name, setting), elicitor.tells_of(null_name(name), setting)
 
 
 def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
-    """Return the condition's mean score of each item of `base`, (n,); None where any item has no answer."""
+    """Return the condition's mean score of each item of `base`, (n,), NaN where an item has no answer; None where
+    more than a tenth of them have none."""
     side = per_item(rows, condition, facts.correct_at)
-    if side is None or not np.isin(base.items, side.items).all():
+    if side is None:
         return None
-    return side.at(base.items).mean
+    at = pd.Index(side.items).get_indexer(pd.Index(base.items))
+    if (at >= 0).mean() < FEWEST_SHARED:
+        return None
+    return np.where(at >= 0, side.mean[at], np.nan)
+
+
+def _share(means: NDArray[np.float64], scores: Scores) -> Estimate:
+    """Return the recovered share over the items that have an answer; its n says how many."""
+    there = ~np.isnan(means)
+    clusters = None if scores.clusters is None else scores.clusters[there]
+    return recovered_share(scores.base.mean[there], means[there], scores.tuned.mean[there], clusters)
+
+
+def _filled(means: NDArray[np.float64] | None, base: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    return None if means is None else np.where(np.isnan(means), base, means)
 
 
 def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     """Return the mean of a measure over the rows that tell it, NaN where none does."""
     values = [dict(told)[name] for told in rows["measures"] if told is not None and name in dict(told)]
     return float(np.mean(values)) if values else math.nan
-
-
-def _cross_fitted(ways: tuple[Way, ...], scores: Scores) -> tuple[Estimate, tuple[str, ...], Estimate]:
-    """Return the share of the best honest way, chosen for each half of the items on the other half."""
-    if not ways:
-        reason = "no elicitor ran"
-        return missing("share", reason), (), missing("share", reason)
-    half = np.arange(len(scores.base.items)) % 2 == 0
-    best = {side: max(ways, key=lambda way: way.means[mask].mean()) for side, mask in ((0, half), (1, ~half))}
-    means = np.where(half, best[1].means, best[0].means)
-    share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
-    nulls = [way.null_means if way.null_means is not None else scores.base.mean for way in (best[1], best[0])]
-    null = recovered_share(scores.base.mean, np.where(half, *nulls), scores.tuned.mean, scores.clusters)
-    return share, tuple(dict.fromkeys((best[1].name, best[0].name))), null
 
 
 def _tables(ways: tuple[Way, ...], facts: Facts) -> dict[str, Any]:

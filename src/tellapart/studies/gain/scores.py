@@ -4,12 +4,12 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tellapart.stats.cover import cover, crossing_tau
 from tellapart.stats.coverage import compare_coverage, know_nothing_pass_at_k
-from tellapart.stats.equivalence import Equivalence, equivalence
-from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.one_sided import solved_by
 from tellapart.stats.paired import paired_difference
@@ -18,6 +18,8 @@ from tellapart.studies.gain.items import PerItem
 TAUS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Of cover@tau as estimates; the curve is drawn at CURVE_TAUS."""
 CURVE_TAUS = tuple(round(0.05 * step, 2) for step in range(1, 21))
+
+
 FEWEST_CLUSTERS = 10
 
 
@@ -26,45 +28,46 @@ class Scores(NamedTuple):
 
     base: PerItem
     tuned: PerItem
-    clusters: NDArray[np.object_] | None
+    clusters: NDArray[np.int64] | None
     gain: Estimate
-    equivalence_small: Equivalence
-    equivalence_wide: Equivalence
     estimates: dict[str, Estimate]
     tables: dict[str, Any]
-    caveats: tuple[str, ...]
-
-
-SMALL, WIDE = 0.02, 0.05
 
 
 def compare(
-    base_all: PerItem, tuned_all: PerItem, base: PerItem, tuned: PerItem, floor: float | None
+    base_all: PerItem,
+    tuned_all: PerItem,
+    base: PerItem,
+    tuned: PerItem,
+    known: tuple[NDArray[np.int64], float | None],
 ) -> Scores:
-    """Return the comparison: own scores over all own items, differences over the shared ones."""
-    clusters, caveats = clusters_of(base)
+    """Return the comparison: own scores over all own items, differences over the shared ones. `known` are the
+    clusters of the shared items and the chance level (None where it is not known)."""
+    clusters, floor = known
+    if len(np.unique(clusters)) == len(clusters):
+        clusters = None
     gain = paired_difference(base.mean, tuned.mean, clusters)
     estimates = {
-        "base_score": mean_score(base_all.mean),
-        "tuned_score": mean_score(tuned_all.mean),
+        "base_score": mean_score(base_all.mean, own_clusters(base_all, base, clusters)),
+        "tuned_score": mean_score(tuned_all.mean, own_clusters(tuned_all, tuned, clusters)),
         "gain": gain,
-        "guess_floor": _floor(floor, len(base.items)),
     }
     coverage, tables = _coverage(base, tuned, clusters, floor)
     estimates |= coverage
     tables["items"] = item_table(base, tuned)
     estimates |= _one_sided(base, tuned)
-    return Scores(
-        base,
-        tuned,
-        clusters,
-        gain,
-        equivalence(base.mean, tuned.mean, SMALL, clusters),
-        equivalence(base.mean, tuned.mean, WIDE, clusters),
-        estimates,
-        tables,
-        caveats,
-    )
+    return Scores(base, tuned, clusters, gain, estimates, tables)
+
+
+def own_clusters(
+    everything: PerItem, shared: PerItem, clusters: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """Return clusters for all items of a side: those of the shared ones, the others each (or each label) its own."""
+    if clusters is None:
+        return None
+    at = pd.Index(shared.items).get_indexer(pd.Index(everything.items))
+    labels = pd.factorize(everything.cluster)[0].astype(np.int64)
+    return np.where(at >= 0, clusters[at], clusters.max() + 1 + labels)
 
 
 def clusters_of(side: PerItem) -> tuple[NDArray[np.object_] | None, tuple[str, ...]]:
@@ -78,12 +81,6 @@ def clusters_of(side: PerItem) -> tuple[NDArray[np.object_] | None, tuple[str, .
     return side.cluster, ()
 
 
-def _floor(floor: float | None, n: int) -> Estimate:
-    if floor is None:
-        return missing("score", "not known; give --guess-floor or the task's guess_floor", n)
-    return Estimate(floor, floor, floor, n, "score", "given by the task")
-
-
 def reported_ks(most: int) -> list[int]:
     """Return the k of pass@k up to `most`: powers of two, `most` itself, and the customary 5, 10 and 100.
 
@@ -95,7 +92,7 @@ def reported_ks(most: int) -> list[int]:
 
 
 def _coverage(
-    base: PerItem, tuned: PerItem, clusters: NDArray[np.object_] | None, floor: float | None
+    base: PerItem, tuned: PerItem, clusters: NDArray[np.int64] | None, floor: float | None
 ) -> tuple[dict[str, Estimate], dict[str, Any]]:
     ks = reported_ks(int(min(base.n.min(), tuned.n.min())))
     compared = compare_coverage(base.counts, tuned.counts, ks, clusters)

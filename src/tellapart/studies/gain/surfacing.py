@@ -40,10 +40,10 @@ def surface(rows: pd.DataFrame, recovered: Recovered, scores: Scores, facts: Fac
     reference = _of_reference(rows, scores, facts)
     estimates = dict(reference.estimates) if reference else {}
     sizes = _masked_sizes(recovered, scores)
-    if not recovered.honest:
+    if not recovered.priced:
         unknown = missing("bits", "no elicitor ran")
         return Surfaced(estimates | sizes | {f"surfacing_bits_{name}": unknown for name in SHARES}, {})
-    ways = recovered.honest
+    ways = recovered.priced
     ladder = _ladder(scores, [way.means for way in ways], [way.bits for way in ways])
     other = None
     if reference is not None and reference.raised:
@@ -87,10 +87,10 @@ def _ladder(scores: Scores, means: list[Floats], bits: list[float]) -> Ladder:
 
 def _of_reference(rows: pd.DataFrame, scores: Scores, facts: Facts) -> _Reference | None:
     """Return what the same ways raise a model by that never met the skill; None where there is no such model."""
-    plain = aligned(rows, "reference/plain", scores.base, facts)
+    plain = _whole(rows, "reference/plain", scores, facts)
     if plain is None:
         return None
-    found = {name: aligned(rows, f"reference/{name}", scores.base, facts) for name in facts.reference}
+    found = {name: _whole(rows, f"reference/{name}", scores, facts) for name in facts.reference}
     raised = {name: scores.base.mean + means - plain for name, means in found.items() if means is not None}
     estimates = {"reference_score": mean_score(plain)}
     for name, means in raised.items():
@@ -98,6 +98,12 @@ def _of_reference(rows: pd.DataFrame, scores: Scores, facts: Facts) -> _Referenc
         estimates[f"reference_share/{name}"] = share
     bits = {name: _bits_told(rows, f"reference/{name}", facts.reference[name]) for name in raised}
     return _Reference(raised, bits, estimates)
+
+
+def _whole(rows: pd.DataFrame, condition: str, scores: Scores, facts: Facts) -> Floats | None:
+    """Return the condition's per-item means; None where any item has no answer."""
+    means = aligned(rows, condition, scores.base, facts)
+    return None if means is None or np.isnan(means).any() else means
 
 
 def _bits_told(rows: pd.DataFrame, condition: str, about: Mapping[str, Any]) -> float:

@@ -6,17 +6,19 @@ from typing import Any
 import pandas as pd
 
 from tellapart.stats.estimate import Estimate
+from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.held import Held
 from tellapart.studies.gain.scores import Scores, finite
+from tellapart.studies.gain.verdict import Verdict
 
 SHOWN_SAMPLES = 4
 LONGEST_TEXT = 4000
 
 
-def ladder(scores: Scores, share: Estimate, how: str) -> list[dict[str, Any]]:
+def ladder(scores: Scores, share: Estimate, how: str, floor: float) -> list[dict[str, Any]]:
     """Return the rungs of the skill on the same items: tuned, latent, demonstrated, guess floor."""
     base, tuned = scores.estimates["base_score"], scores.estimates["tuned_score"]
-    floor = scores.estimates["guess_floor"].value
     rungs = [_rung("tuned", tuned.value, tuned.low, tuned.high, "the tuned model, asked plainly")]
     if not math.isnan(share.value):
         value, low, high = (
@@ -26,7 +28,7 @@ def ladder(scores: Scores, share: Estimate, how: str) -> list[dict[str, Any]]:
     rungs.append(_rung("demonstrated", base.value, base.low, base.high, "the base, asked plainly"))
     if not math.isnan(floor):
         rungs.append(
-            _rung("guess floor", floor, floor, floor, "a know-nothing that answers in the right form")
+            _rung("guess floor", floor, floor, floor, "a random guesser that answers in the right form")
         )
     return rungs
 
@@ -70,3 +72,36 @@ def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
         counts |= {"cut off": int(cut.sum()), "failed": int(failed.sum()), "unscored": int(unscored.sum())}
         table.append({"condition": str(condition), **counts})
     return table
+
+
+def bounds_table(held: Held) -> list[dict[str, Any]]:
+    """Return a line for each piece of evidence on the two bounds, those that decide first."""
+    lines = []
+    for name, share in held.claims:
+        lines.append(_bound("held at least", name, share, "", name in held.low_by.split(" and ")))
+    for arm in held.arms:
+        lines.append(_bound("held at most", arm.name, arm.share, arm.obstacle, arm.name == held.high_by))
+    return sorted(lines, key=lambda line: (not line["decides"], line["bound"], -(line["share"] or -9.0)))
+
+
+def _bound(bound: str, name: str, share: Estimate, obstacle: str, decides: bool) -> dict[str, Any]:
+    return {
+        "bound": bound,
+        "by": name,
+        "share": finite(share.value),
+        "low": finite(share.low),
+        "high": finite(share.high),
+        "obstacle": obstacle,
+        "decides": decides,
+    }
+
+
+def decision_table(chance: Chance, verdict: Verdict, unbacked: str) -> dict[str, Any]:
+    """Return what the verdict was decided on, in one object."""
+    return {
+        "reason": verdict.reason,
+        "chance": finite(chance.level.value),
+        "chance_upper": finite(chance.upper),
+        "chance_by": chance.level.method,
+        "no_probability": unbacked,
+    }

@@ -1,133 +1,303 @@
-"""The verdict of `gain`: a plain rule over few terms, every one of which is printed in the report.
+"""The verdict of `gain`: two bounds on one share (held.py), form apart from content, and words that both must earn.
 
-The elicited share (what was brought back from the base, by an honest way or by selection among its own
-samples net of guessing) is compared with two thresholds; its interval gives the probability. The wording is
-one-sided: what was recovered was there; what was not may be new, or not found.
+Elicited where what was certainly held is high, acquired where what could have been held is low, mixed where both lie
+between, else "cannot tell" with every obstacle and what removes it. The wording is one-sided: what was recovered was
+there; what was not may be new, or not found.
 """
 
 import math
-from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from tellapart.report.text import whole
-from tellapart.stats.calibration import Calibrated
+from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.share_band import standard_error, with_lapse
-from tellapart.studies.gain.calibrated import chances as chances_of
-from tellapart.studies.gain.calibrated import rule_chances, stored
-from tellapart.studies.gain.scores import WIDE, Scores
+from tellapart.stats.form_parts import Parts
+from tellapart.stats.share_band import HIGH, LOW, with_lapse
+from tellapart.studies.gain.answers import Chance
+from tellapart.studies.gain.calibrated import Backing
+from tellapart.studies.gain.held import Held
+from tellapart.studies.gain.scores import Scores
 
 Label = Literal["elicited", "mixed", "acquired", "no gain", "cannot tell"]
+Reason = Literal["", "change of form", "small gain"]
 
 SETTLED = 0.6
 """A verdict less probable than this is "cannot tell"."""
+HALF = 0.5
+FEWEST_QUESTIONS = 20
+"""Distinct questions below which neither elicited nor acquired is said."""
+SMALL = 0.05
+"""A gain below this is called small."""
 
 
-class Evidence(NamedTuple):
-    """What the verdict rests on. `share` is missing where nothing could bear witness; `probed` says whether
-    the base was asked in ways that would have found a hidden skill (elicitors, log-probabilities)."""
+class Obstacle(NamedTuple):
+    """What keeps a word from being said, and what would remove it."""
+
+    what: str
+    remove: str
+
+
+class Case(NamedTuple):
+    """All that the words are decided on."""
 
     scores: Scores
-    share: Estimate
-    how: str
-    probed: bool
-    reason: str
+    equivalent: Equivalence
+    chance: Chance
+    held: Held
+    parts: Parts | None
+    lenient: Estimate
+    lenient_base: Estimate
+    distinct: int
+    backing: Backing
     same_model: bool = False
-    features: Mapping[str, float] = {}
-    terms: tuple[tuple[str, float, float], ...] = ()
+    asked_models: bool = True
+    said: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):
-    """A label, its probability, one sentence, and the terms (what, value, log-odds it adds)."""
+    """A label with its reason, its probability (NaN: none), one sentence, the evidence that decided (what, value,
+    nothing) and, where nothing is decided, all obstacles."""
 
     label: Label
+    reason: Reason
     probability: float
     sentence: str
     terms: tuple[tuple[str, float, float], ...]
+    obstacles: tuple[Obstacle, ...]
 
 
-def decide(evidence: Evidence) -> Verdict:
-    """Return the verdict on the evidence."""
-    gain = evidence.scores.gain
-    terms: list[tuple[str, float, float]] = [("gain", gain.value, math.nan)]
+def decide(case: Case) -> Verdict:
+    """Return the verdict on the case."""
+    gain = case.scores.gain
+    if case.same_model:
+        return _said(
+            case, "no gain", "", 1.0, "Base and tuned are the same model: there is no gain to explain."
+        )
+    if gain.high < 0:
+        told = f"The tuned model scores lower ({_points(gain)}): there is no gain to explain."
+        return _said(case, "no gain", "", 1.0, told)
     if not gain.low > 0:
-        return _without_gain(evidence, tuple(terms))
-    if evidence.scores.equivalence_small.equivalent:
-        return _said("no gain", evidence, with_lapse(1 - evidence.scores.equivalence_small.p), tuple(terms))
-    share = evidence.share
-    if math.isnan(share.value):
-        return _said("cannot tell", evidence, math.nan, tuple(terms))
-    model = stored()
-    chances = rule(share) if model is None else calibrated_chances(model, evidence.features)
-    label: Label = max(chances, key=lambda name: chances[name])
-    terms.append((f"recovered share ({evidence.how})", share.value, _log_odds(chances[label])))
-    terms.extend(evidence.terms)
-    if label != "elicited" and not evidence.probed:
-        return _said("cannot tell", evidence, math.nan, tuple(terms))
-    if chances[label] < (SETTLED if model is None else model.threshold):
-        return _said("cannot tell", evidence, math.nan, tuple(terms))
-    return _said(label, evidence, chances[label], tuple(terms))
+        return _without_gain(case)
+    if case.distinct >= FEWEST_QUESTIONS and (formal := _change_of_form(case)) is not None:
+        return formal
+    reason: Reason = "small gain" if gain.value < SMALL else ""
+    label, chance = _by_bounds(case)
+    probability = case.backing.probability(label, chance)
+    if label == "cannot tell" or probability < SETTLED:
+        return _open(case, reason)
+    return _said(case, label, reason, probability, _sentence(case, label))
 
 
-def calibrated_chances(model: Calibrated, features: Mapping[str, float]) -> dict[Label, float]:
-    """Return the calibrated chance of each label, as far as LAPSE from 0 and 1 as every other."""
-    labels: tuple[Label, ...] = ("elicited", "mixed", "acquired")
-    found = chances_of(model, features)
-    return {label: with_lapse(found[label]) for label in labels}
+def _without_gain(case: Case) -> Verdict:
+    gain, equal = case.scores.gain, case.equivalent
+    if equal.equivalent and case.distinct >= FEWEST_QUESTIONS:
+        told = (
+            f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no gain to "
+            "explain."
+        )
+        return _said(case, "no gain", "", 1 - equal.p, told)
+    return _open(case, "")
 
 
-def rule(share: Estimate) -> dict[Label, float]:
-    """Return the chance of each label from the share's interval alone."""
-    labels: tuple[Label, ...] = ("elicited", "mixed", "acquired")
-    found = rule_chances(share.value, standard_error(share))
-    return {label: found[label] for label in labels}
+def _change_of_form(case: Case) -> Verdict | None:
+    """Return the verdict where the gain is a change of form: content's upper end lies below the margin."""
+    margin, chance = case.equivalent.margin, case.chance
+    parts, found = case.parts, None
+    if parts is not None and parts.content.high < margin and parts.form.low > 0:
+        found = (parts.content, parts.right_base, "right in readable answers")
+    elif case.lenient.high < margin and case.lenient_base.low > 0:
+        found = (case.lenient, case.lenient_base, "right when read leniently, net of chance")
+    if found is None:
+        return None
+    content, held, how = found
+    gain = _points(case.scores.gain)
+    apart = f"content changed by {_points(content)}"
+    level = 0.0 if how.startswith("right when") else chance.upper
+    if not math.isfinite(level):
+        return None
+    if held.low > level:
+        told = (
+            f"The gain ({gain}) is a change of form: {apart}, and the base was {how} in {whole(held.value)} % "
+            f"[{whole(held.low)}, {whole(held.high)}] of them, above chance ({whole(level)} %): it held what it could "
+            "not write in the form that is scored."
+        )
+        return _said(case, "elicited", "change of form", 1.0, told)
+    if held.high < max(level + margin, 2 * level):
+        told = (
+            f"The gain ({gain}) is a change of form: {apart}, and the base is right at chance where it is readable: "
+            "there was nothing to hold, and nothing was learned but the form."
+        )
+        return _said(case, "no gain", "change of form", 1.0, told)
+    return None
 
 
-def _without_gain(evidence: Evidence, terms: tuple[tuple[str, float, float], ...]) -> Verdict:
-    gain, wide = evidence.scores.gain, evidence.scores.equivalence_wide
-    if gain.high < 0 or evidence.same_model:
-        return _said("no gain", evidence, with_lapse(1.0), terms)
-    if wide.equivalent:
-        return _said("no gain", evidence, with_lapse(1 - wide.p), terms)
-    return _said("cannot tell", evidence, math.nan, terms)
+def _by_bounds(case: Case) -> tuple[Label, float]:
+    """Return the word that the two bounds earn, and the chance that its bound lies where it must."""
+    low, high = case.held.low, case.held.high
+    if case.held.refused or case.distinct < FEWEST_QUESTIONS:
+        return "cannot tell", math.nan
+    if low.low > HALF and low.value > HIGH:
+        return "elicited", _beyond(low, HALF)
+    if case.held.open_arms or not math.isfinite(high.high):
+        return "cannot tell", math.nan
+    certainly = low.low if math.isfinite(low.low) else -math.inf
+    if high.high < HALF and high.value < LOW and not certainly > LOW:
+        return "acquired", _beyond(high, HALF)
+    if certainly > LOW and high.high < HIGH:
+        return "mixed", min(_beyond(low, LOW), _beyond(high, HIGH))
+    return "cannot tell", math.nan
 
 
-def _log_odds(probability: float) -> float:
-    return math.log(probability / (1 - probability))
+def _beyond(share: Estimate, level: float) -> float:
+    """Return the chance that the share lies on its own side of `level`, from its 90 % interval."""
+    from scipy import stats
+
+    error = (share.high - share.low) / (2 * float(stats.norm.ppf(0.95)))
+    if not error > 0:
+        return 1.0
+    return float(stats.norm.cdf(abs(share.value - level) / error))
 
 
-def _said(
-    label: Label, evidence: Evidence, probability: float, terms: tuple[tuple[str, float, float], ...]
-) -> Verdict:
-    return Verdict(label, probability, _sentence(label, evidence), terms)
+def _open(case: Case, reason: Reason) -> Verdict:
+    obstacles = obstacles_of(case)
+    told = "; ".join(one.what for one in obstacles) or "the bounds leave it open"
+    settle = "; ".join(dict.fromkeys(one.remove for one in obstacles if one.remove))
+    sentence = f"The evidence does not settle it ({_points(case.scores.gain)}): {told}."
+    if settle:
+        sentence += f" What would: {settle}."
+    return _said(case, "cannot tell", reason, math.nan, sentence)
 
 
-def _sentence(label: Label, evidence: Evidence) -> str:
-    gain, share = evidence.scores.gain, evidence.share
-    points = f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-    part = f"{whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"
-    match label:
-        case "no gain" if evidence.same_model:
-            return "Base and tuned are the same model: there is no gain to explain."
-        case "no gain" if gain.high < 0:
-            return f"The tuned model scores lower ({points}): there is no gain to explain."
-        case "no gain":
-            return f"Both models score the same within {100 * WIDE:.0f} points ({points}): there is no gain to explain."
-        case "elicited":
-            said = f"The base already held the gain ({points}): {evidence.how} brought back {part} of it."
-            return f"{said} {_narrower(evidence.scores)}".strip()
-        case "mixed":
-            return (
-                f"The base already held part of the gain ({points}): {evidence.how} brought back {part} of it; "
-                "the rest is new, or was not found."
+def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
+    """Return everything that keeps a word from being said, each with what removes it."""
+    found: list[Obstacle] = []
+    gain, held, distinct = case.scores.gain, case.held, case.distinct
+    if distinct < FEWEST_QUESTIONS:
+        found.append(
+            Obstacle(
+                f"{distinct} distinct questions are too few",
+                f"ask {FEWEST_QUESTIONS} distinct questions or more",
             )
-        case "acquired":
-            return (
-                f"Nothing that was tried brought the gain ({points}) out of the base (best: {evidence.how}, {part}): "
-                "it is new, or was not found."
+        )
+    if math.isnan(gain.low):
+        return (*found, Obstacle("too few items for an interval", "more items"))
+    if not gain.low > 0:
+        margin = 100 * case.equivalent.margin
+        need = _items_needed(case)
+        return (
+            *found,
+            Obstacle(
+                f"the gain's interval includes 0 and is too wide to call it none within {margin:.1f} points",
+                f"about {need} distinct questions" if need else "more distinct questions",
+            ),
+        )
+    if case.chance.reason:
+        found.append(Obstacle(case.chance.reason, "a chance level that can be measured or is stated"))
+        return tuple(found)
+    if held.refused:
+        found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
+        return tuple(found)
+    low = held.low
+    if not (low.low > HALF and low.value > HIGH):
+        share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
+        by = held.low_by or "what was tried"
+        if low.value > HIGH or low.high > HIGH:
+            found.append(
+                Obstacle(f"{by} brought back {share}, too wide an interval", "more distinct questions")
             )
-        case "cannot tell":
-            return f"The evidence does not settle it ({points}): {_why_open(evidence)}."
+        elif not case.asked_models:
+            found.append(
+                Obstacle(f"{by} brought back {share}", "the models themselves, or logs of elicited answers")
+            )
+        else:
+            found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    if not case.asked_models:
+        found.append(
+            Obstacle(
+                "logs cannot show what the base could have held",
+                "both models (weights and log-probabilities)",
+            )
+        )
+    else:
+        found += [
+            Obstacle(f"{arm.name}: {arm.obstacle}", _removal(arm.name, arm.obstacle))
+            for arm in held.open_arms
+        ]
+    if case.asked_models and not held.open_arms and not case.same_model:
+        high = held.high
+        found.append(
+            Obstacle(
+                f"the base could have held up to {whole(high.high)} % ({held.high_by})",
+                "a reference model that never met the skill (--reference), or more distinct questions",
+            )
+        )
+    return tuple(found)
+
+
+def _removal(name: str, obstacle: str) -> str:
+    if "planted" in obstacle:
+        return "--plant (hide a known skill in this base and look for it)"
+    if "log-probabilities" in obstacle or "weights" in obstacle:
+        return "local weights, or a server with log-probabilities"
+    if "installed" in obstacle:
+        return "pip install 'tellapart[train]'"
+    return f"a {name.replace('_', ' ')} arm that passes its controls"
+
+
+def _items_needed(case: Case) -> int | None:
+    """Return how many distinct questions would make the interval as narrow as the margin."""
+    gain = case.scores.gain
+    half = (gain.high - gain.low) / 2
+    if not half > 0:
+        return None
+    return math.ceil(case.distinct * (half / case.equivalent.margin) ** 2)
+
+
+def _points(value: Estimate) -> str:
+    return f"{100 * value.value:+.1f} points [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+
+
+def _said(case: Case, label: Label, reason: Reason, probability: float, sentence: str) -> Verdict:
+    held, gain = case.held, case.scores.gain
+    terms: list[tuple[str, float, float]] = [("gain", gain.value, math.nan)]
+    for name, value in (
+        ("chance level", case.chance.level.value),
+        (f"held at least ({held.low_by or 'nothing'})", held.low.value),
+        (f"held at most ({held.high_by or 'open'})", held.high.value),
+    ):
+        if math.isfinite(value):
+            terms.append((name, value, math.nan))
+    if case.parts is not None:
+        terms += [
+            ("form part", case.parts.form.value, math.nan),
+            ("content part", case.parts.content.value, math.nan),
+        ]
+    kept = tuple(term for term in terms if math.isfinite(term[1]))
+    stated = with_lapse(probability) if label == "no gain" or reason == "change of form" else probability
+    obstacles = obstacles_of(case) if label == "cannot tell" else ()
+    return Verdict(label, reason, stated, sentence, kept, obstacles)
+
+
+def _sentence(case: Case, label: Label) -> str:
+    gain, held = _points(case.scores.gain), case.held
+    low = f"{whole(held.low.value)} % [{whole(held.low.low)}, {whole(held.low.high)}]"
+    high = f"{whole(held.high.value)} % [{whole(held.high.low)}, {whole(held.high.high)}]"
+    chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
+    if label == "elicited":
+        return (
+            f"The base already held the gain ({gain}): {held.low_by}, told no right answer, brought back {low} of it, "
+            f"{chance}. {_narrower(case.scores)}"
+        ).strip()
+    if label == "mixed":
+        return (
+            f"The base already held part of the gain ({gain}): at least {low} by {held.low_by} and at most {high} by "
+            f"{held.high_by}, {chance}; the rest is new."
+        )
+    return (
+        f"The gain ({gain}) is new to the base: three arms that each found a planted skill in this base found at most "
+        f"{high} of it ({held.high_by}), {chance}. Whether the skill or these very items were learned is not known "
+        "without twins of the items."
+    )
 
 
 def _narrower(scores: Scores) -> str:
@@ -136,21 +306,9 @@ def _narrower(scores: Scores) -> str:
     base, tuned, difference = (
         scores.estimates[name] for name in (f"base_pass@{k}", f"tuned_pass@{k}", f"pass@{k}_difference")
     )
-    if k < 2 or difference.high > WIDE or difference.value > 0:
+    if k < 2 or difference.high > SMALL or difference.value > 0:
         return ""
     return (
         f"The tuned model is sharper, hardly wider: in {k} samples it solves {100 * tuned.value:.1f} % of the items, "
         f"the base {100 * base.value:.1f} %."
     )
-
-
-def _why_open(evidence: Evidence) -> str:
-    gain = evidence.scores.gain
-    if math.isnan(gain.low):
-        return "too few items for an interval"
-    if not gain.low > 0:
-        return f"the gain's interval includes 0, and is too wide to call it none (within {100 * WIDE:.0f} points)"
-    if evidence.reason:
-        return evidence.reason
-    share = evidence.share
-    return f"{evidence.how} brought back {whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"

@@ -1,0 +1,221 @@
+"""What was answered, beside the scores: which answers could be read, what a random guesser scores, which questions
+are distinct."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tellapart.stats.arrays import Floats, Integers
+from tellapart.stats.chance import AnswerKey, Given, constant_chance, expected_matches, permutation_chance
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.form_parts import Read
+from tellapart.studies.gain.items import PerItem
+from tellapart.tasks.questions import joined
+
+FEWEST_TARGETS = 10
+"""Fewer distinct targets of an open space do not show how likely a lucky guess is."""
+USES_A_TARGET = 5
+"""Items a target, from which on the targets that occur are taken for all that there are."""
+FEWEST_GROUPS = 10
+"""Fewer clusters (subtasks) than this are strata, not draws: intervals are over the questions within them."""
+
+
+class Asked(NamedTuple):
+    """The items that base and tuned share, in one order (n,): their `names`, `clusters` (as codes; nearly equal
+    questions share one), the number of `distinct` questions, and their answer `key` (None where no targets were
+    recorded). `caveats` are one line each."""
+
+    names: np.ndarray
+    clusters: Integers
+    distinct: int
+    key: AnswerKey | None
+    caveats: tuple[str, ...]
+
+
+class Chance(NamedTuple):
+    """The chance level with what set it; `reason` says why it is not known (NaN). Its upper end decides."""
+
+    level: Estimate
+    reason: str
+
+    @property
+    def upper(self) -> float:
+        return self.level.high if math.isfinite(self.level.high) else self.level.value
+
+
+def asked_items(rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[str, Any]]) -> Asked:
+    """Return what is known of the shared items: `items` are the facts' answer keys by item."""
+    first = rows.loc[rows["condition"].isin(("base/plain", "tuned/plain")), ["item", "question"]]
+    known = first[first["question"].fillna("") != ""].drop_duplicates("item").set_index("item")["question"]
+    found = known.reindex(pd.Index(side.items))
+    own = np.array([f"item {name}" for name in side.items], dtype=object)
+    questions = found.fillna(pd.Series(own, index=found.index)).tolist()
+    labels, caveats = side.cluster, ()
+    groups = len(set(labels.tolist()))
+    if groups < min(FEWEST_GROUPS, len(labels)):
+        caveats = (
+            f"items come from {groups} subtasks, too few to treat as drawn: intervals are over items within them",
+        )
+        labels = own
+    clusters = pd.factorize(np.array(joined([str(one) for one in labels], questions), dtype=object))[0]
+    distinct = len(set(questions))
+    if distinct < len(questions):
+        caveats += (
+            f"{len(questions)} items ask {distinct} distinct questions; equal ones count as one cluster",
+        )
+    codes = clusters.astype(np.int64)
+    return Asked(side.items, codes, distinct, _key(side.items, codes, items), caveats)
+
+
+def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str, Any]]) -> AnswerKey | None:
+    accepted = [tuple(items.get(str(name), {}).get("accepted", ())) for name in names]
+    if not all(accepted):
+        return None
+    pairs = [(at, value) for at, values in enumerate(accepted) for value in values]
+    kinds = pd.factorize(np.array([str(items[str(name)].get("kind", "")) for name in names], dtype=object))[0]
+    return AnswerKey(
+        np.array([at for at, _ in pairs], dtype=np.int64),
+        np.array([value for _, value in pairs], dtype=object),
+        clusters,
+        kinds.astype(np.int64),
+    )
+
+
+def given_answers(rows: pd.DataFrame, condition: str, asked: Asked) -> Given | None:
+    """Return the answers of a condition to the shared items; None where none were recorded."""
+    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()]
+    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    if not (at >= 0).any():
+        return None
+    return Given(at[at >= 0].astype(np.int64), chosen["answer"].to_numpy(dtype=object)[at >= 0])
+
+
+def matching_chance(rows: pd.DataFrame, condition: str, asked: Asked) -> Estimate:
+    """Return the score that the condition's own answers would get on other questions."""
+    given = None if asked.key is None else given_answers(rows, condition, asked)
+    if given is None or asked.key is None:
+        return missing("score", "answers or targets were not recorded")
+    return permutation_chance(given, asked.key)
+
+
+def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
+    """Return the same per item (n,), NaN where an item has no answer; None where nothing was recorded."""
+    given = None if asked.key is None else given_answers(rows, condition, asked)
+    return None if given is None or asked.key is None else expected_matches(given, asked.key)
+
+
+def chance_of(
+    rows: pd.DataFrame, asked: Asked, items: Mapping[str, Mapping[str, Any]], stated: float | None
+) -> Chance:
+    """Return the chance level of the task: the largest of what both models' answers score on other questions, what
+    popular answers score, one over the number of candidates, and what the user or the task stated. A stated value
+    that is lower than the measured one does not win."""
+    known = [matching_chance(rows, f"{role}/plain", asked) for role in ("base", "tuned")]
+    if asked.key is not None:
+        known.append(constant_chance(asked.key))
+        known.append(_of_candidates(asked, items))
+    n = len(asked.names)
+    given = (
+        missing("score", "not stated")
+        if stated is None
+        else Estimate(stated, stated, stated, n, "score", "stated")
+    )
+    known = [one for one in known if not math.isnan(one.value)]
+    reason = _unknown(asked, items)
+    if reason and stated is None:
+        return Chance(missing("score", reason, n), reason)
+    return Chance(_largest([*known, given] if stated is not None else known), "")
+
+
+def _largest(found: list[Estimate]) -> Estimate:
+    return max(found, key=lambda one: (one.high if math.isfinite(one.high) else one.value, one.value))
+
+
+def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+    counts = [items[str(name)].get("candidates") for name in asked.names]
+    known = [1 / count for count in counts if count]
+    if not known:
+        return missing("score", "no candidates stand in the questions")
+    value = math.fsum(known) / len(counts)
+    return Estimate(value, value, value, len(counts), "score", "one over the number of candidates")
+
+
+def _unknown(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return why chance cannot be measured on these items; nothing where it can."""
+    if asked.key is None:
+        return "the targets were not recorded, so chance cannot be measured: state it (--guess-floor)"
+    told = [items[str(name)] for name in asked.names]
+    open_ones = [one for one in told if not one.get("candidates")]
+    if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(told):
+        return (
+            "targets stand in the questions and their candidates are not known: give `choices`, or state the chance "
+            "level (--guess-floor)"
+        )
+    distinct = len(set(asked.key.value.tolist()))
+    if len(open_ones) * 2 > len(told) and distinct < FEWEST_TARGETS and len(told) < USES_A_TARGET * distinct:
+        return (
+            f"{distinct} distinct targets do not show how likely a lucky guess is: {FEWEST_TARGETS} are needed, or "
+            "state the chance level (--guess-floor)"
+        )
+    return ""
+
+
+class Reading(NamedTuple):
+    """Per shared item (n,): readable share and strict score, the lenient score, and what the lenient reading of the
+    same answers scores on other questions (NaN where not recorded)."""
+
+    strict: Read
+    lenient: Floats
+    lenient_chance: Floats
+
+
+def reading_of(rows: pd.DataFrame, condition: str, asked: Asked) -> Reading | None:
+    """Return how the condition's answers read; None where an item has none or answers were not recorded."""
+    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
+    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    chosen, at = chosen[at >= 0], at[at >= 0]
+    n = len(asked.names)
+    count = np.bincount(at, minlength=n)
+    if not len(chosen) or (count == 0).any() or chosen["answer"].isna().any():
+        return None
+    readable = np.bincount(at, weights=(chosen["answer"] != "").to_numpy(float), minlength=n) / count
+    score = np.bincount(at, weights=chosen["score"].fillna(0).to_numpy(float), minlength=n) / count
+    # Where a scorer finds no answer there is none to be right with, whatever it gave.
+    return Reading(
+        Read(np.maximum(readable, score), score),
+        _mean_of(chosen["lenient"], at, n),
+        _mean_of(chosen["measures"].map(_lenient_chance), at, n),
+    )
+
+
+def _mean_of(values: pd.Series, at: np.ndarray, n: int) -> Floats:
+    known = values.notna().to_numpy()
+    total = np.bincount(at[known], minlength=n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.bincount(at[known], weights=values[known].to_numpy(float), minlength=n) / total
+
+
+def _lenient_chance(measures: Any) -> float:
+    return math.nan if measures is None else dict(measures).get("lenient_chance", math.nan)
+
+
+def majority_means(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
+    """Return the mean score of each item's commonest readable answer (n,); None where it needs more samples, or
+    answers that were not recorded. An item without a readable answer scores 0."""
+    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
+    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    chosen, at = chosen[at >= 0], at[at >= 0]
+    if not len(chosen) or chosen["answer"].isna().any() or len(chosen) < 3 * len(asked.names):
+        return None
+    frame = pd.DataFrame(
+        {"at": at, "answer": chosen["answer"].to_numpy(), "score": chosen["score"].to_numpy()}
+    )
+    counted = frame[frame["answer"] != ""].groupby(["at", "answer"], sort=True)["score"].agg(["size", "mean"])
+    best = counted.reset_index().sort_values(["at", "size"], ascending=[True, False], kind="stable")
+    best = best.drop_duplicates("at")
+    means = np.zeros(len(asked.names))
+    means[best["at"]] = best["mean"]
+    return means

@@ -1,0 +1,242 @@
+"""The two bounds: the most that the base certainly held (L), and the most that it could have held (U).
+
+L is raised by positive evidence alone: by methods that told no right answers, by selection among few samples net of
+chance, and by teaching where the same teaching of a reference costs far more. U is lowered only by three arms that
+each found a planted skill in this very base; a method that failed, was refused or collapsed lowers nothing.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tellapart.stats.arrays import Floats
+from tellapart.stats.bounds import (
+    CONFIDENCE,
+    Gain,
+    Method,
+    baseline,
+    cross_fitted,
+    refused,
+    share_above,
+)
+from tellapart.stats.coverage import pass_at_k
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.form_parts import Parts, form_parts
+from tellapart.stats.intervals import mean
+from tellapart.stats.paired import paired_difference
+from tellapart.studies.gain.answers import (
+    Asked,
+    Chance,
+    Reading,
+    majority_means,
+    matching_by_item,
+    matching_chance,
+    reading_of,
+)
+from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.items import PerItem, per_item
+from tellapart.studies.gain.recovered import Recovered
+
+ARMS = ("form_demonstrations", "answer_rank", "few_labels")
+"""The three arms whose failure to find a skill says that it was not there, once each has found a planted one."""
+READ_ALIKE = 0.05
+"""An arm may be readable in this much less of its answers than the tuned model."""
+SELECTED_AMONG = 8
+"""Samples that selection may choose among: few, so that luck stays small, and the same whatever was drawn."""
+MOST_LUCK = 0.25
+"""Score of a random guesser in that many picks, above which selection says nothing."""
+
+
+class Claim(NamedTuple):
+    """A method that may raise L: its name, its per-item means over the shared items (n,), its chance level."""
+
+    name: str
+    method: Method
+
+
+class Arm(NamedTuple):
+    """One arm: its share of the gain (upper end decides), and why it does not lower U ("" where it does)."""
+
+    name: str
+    share: Estimate
+    obstacle: str
+
+
+class Held(NamedTuple):
+    """Both bounds with what set them, every claim and every arm; `refused` says why no share can be given."""
+
+    low: Estimate
+    low_by: str
+    high: Estimate
+    high_by: str
+    claims: tuple[tuple[str, Estimate], ...]
+    arms: tuple[Arm, ...]
+    refused: str
+
+    @property
+    def open_arms(self) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.arms if arm.obstacle)
+
+
+class Evidence(NamedTuple):
+    """What the bounds are computed from; `base` and `tuned` are the shared items."""
+
+    rows: pd.DataFrame
+    asked: Asked
+    base: PerItem
+    tuned: PerItem
+    chance: Chance
+    readings: tuple[Reading | None, Reading | None]
+    facts: Facts
+
+
+def bounds(evidence: Evidence, recovered: Recovered) -> Held:
+    """Return L and U. Without a known chance level there is neither."""
+    chance = evidence.chance
+    if chance.reason:
+        return _none(chance.reason)
+    gain = Gain(evidence.base.mean, evidence.tuned.mean, chance.upper, evidence.asked.clusters)
+    level = baseline(gain)
+    reason = refused(gain, level)
+    if reason:
+        return _none(reason)
+    claims = _claims(evidence, recovered)
+    shares = tuple((claim.name, share_above(gain, claim.method, level)) for claim in claims)
+    low, taken = cross_fitted(gain, [claim.method for claim in claims])
+    arms = tuple(_arm(name, evidence, gain, level) for name in ARMS)
+    high, high_by = _upper(arms, len(level))
+    return Held(low, " and ".join(claims[at].name for at in taken), high, high_by, shares, arms, "")
+
+
+def _none(reason: str) -> Held:
+    return Held(missing("share", reason), "", missing("share", reason), "", (), (), reason)
+
+
+def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
+    """Return the methods that told no right answers, each with its own chance level, and selection."""
+    floor, found = evidence.chance.upper, []
+    for name, means in recovered.untold.items():
+        own = matching_chance(evidence.rows, f"base/{name}", evidence.asked)
+        among = recovered.among.get(name, math.nan)
+        levels = [value for value in (floor, own.high, among) if math.isfinite(value)]
+        found.append(Claim(name, Method(means, max(levels))))
+    reading = evidence.readings[0]
+    if (
+        reading is not None
+        and not np.isnan(reading.lenient).any()
+        and not np.isnan(reading.lenient_chance).all()
+    ):
+        level = max(floor, _upper_mean(reading.lenient_chance))
+        found.append(Claim("the lenient reading", Method(reading.lenient, level)))
+    votes = majority_means(evidence.rows, "base/plain", evidence.asked)
+    if votes is not None:
+        found.append(Claim("the majority of its samples", Method(votes, floor)))
+    selected = _selected(evidence)
+    return found if selected is None else [*found, selected]
+
+
+def _upper_mean(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    error = known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else 0.0
+    return float(known.mean() + 2 * error)
+
+
+def _selected(evidence: Evidence) -> Claim | None:
+    """Return selection by the scorer among SELECTED_AMONG samples, net of a random guesser's luck: the gain on the
+    share of items that are covered. None where there are too few samples, or luck alone covers too much."""
+    base, tuned = evidence.base, evidence.tuned
+    k = min(SELECTED_AMONG, int(base.n.min()))
+    if k < 2:
+        return None
+    matched = matching_by_item(evidence.rows, "base/plain", evidence.asked)
+    lucky = (
+        np.full(len(base.items), evidence.chance.level.value) if matched is None else np.nan_to_num(matched)
+    )
+    lucky = np.maximum(lucky, evidence.chance.level.value)
+    luck = 1 - (1 - np.clip(lucky, 0, 1)) ** k
+    if float(luck.mean()) > MOST_LUCK:
+        return None
+    covered = (pass_at_k(base.counts, [k])[:, 0] - luck) / (1 - luck)
+    means = base.mean + (tuned.mean - base.mean) * covered
+    return Claim(f"choosing among {k} samples", Method(means, evidence.chance.upper))
+
+
+def _arm(name: str, evidence: Evidence, gain: Gain, level: Floats) -> Arm:
+    """Return what one arm found, or why it lowers nothing."""
+    facts = evidence.facts
+    control = facts.planting.get(name, {})
+    dose = control.get("dose")
+    condition = name if dose is None else f"{name}@{dose}"
+    told = facts.elicitors.get(condition) or facts.elicitors.get(name) or {}
+    if "missing" in told:
+        return _open(name, str(told["missing"]))
+    side = per_item(evidence.rows, f"base/{condition}", facts.correct_at)
+    if side is None or not told:
+        return _open(name, "not asked")
+    if not set(evidence.base.items) <= set(side.items):
+        return _open(name, "some items have no answer")
+    share = share_above(gain, Method(side.at(evidence.base.items).mean, gain.chance), level)
+    return Arm(name, share, _obstacle(name, condition, evidence, told, control))
+
+
+def _open(name: str, obstacle: str) -> Arm:
+    return Arm(name, missing("share", obstacle), obstacle)
+
+
+def _obstacle(
+    name: str, condition: str, evidence: Evidence, told: Mapping[str, Any], control: Mapping[str, Any]
+) -> str:
+    """Return why what the arm did not find says nothing; nothing where it passed all of its controls."""
+    if not control:
+        return "no planted skill was hidden in this base to see whether it would be found"
+    if not control.get("passed"):
+        return str(control.get("reason") or "it did not find the planted skill")
+    setting = told.get("setting", {})
+    if told.get("collapsed") or setting.get("collapsed"):
+        return "it collapsed to one answer"
+    fitted = setting.get("fitted_share")
+    if name == "few_labels" and fitted is not None and fitted < 0.9:
+        return f"it fitted {100 * fitted:.0f} % of its training labels (90 % needed)"
+    own, tuned = reading_of(evidence.rows, f"base/{condition}", evidence.asked), evidence.readings[1]
+    if own is None or tuned is None:
+        return "its answers were not recorded"
+    behind = float(tuned.strict.readable.mean() - own.strict.readable.mean())
+    if behind > READ_ALIKE:
+        return f"its answers are readable {100 * behind:.0f} points less often than the tuned model's"
+    return ""
+
+
+def _upper(arms: tuple[Arm, ...], n: int) -> tuple[Estimate, str]:
+    if any(arm.obstacle for arm in arms):
+        names = ", ".join(arm.name for arm in arms if arm.obstacle)
+        return Estimate(1.0, 1.0, 1.0, n, "share", f"open: {names}"), ""
+    most = max(arms, key=lambda arm: arm.share.high)
+    return most.share, most.name
+
+
+def lenient_content(evidence: Evidence) -> tuple[Estimate, Estimate]:
+    """Return what the lenient score rose by and what the base's is, each side less what its answers score on other
+    questions (90 % intervals); missing where no lenient reading was recorded."""
+    base, tuned = evidence.readings
+    unknown = missing("score", "no lenient reading was recorded")
+    if base is None or tuned is None:
+        return unknown, unknown
+    before, after = (one.lenient - one.lenient_chance for one in (base, tuned))
+    if np.isnan(before).any() or np.isnan(after).any():
+        return unknown, unknown
+    clusters = evidence.asked.clusters
+    return (
+        paired_difference(before, after, clusters, CONFIDENCE),
+        mean(before, clusters, CONFIDENCE),
+    )
+
+
+def parts_of(evidence: Evidence) -> Parts | None:
+    """Return the form and the content part of the gain; None where readability was not recorded."""
+    base, tuned = evidence.readings
+    if base is None or tuned is None:
+        return None
+    return form_parts(base.strict, tuned.strict, evidence.asked.clusters)

@@ -1,0 +1,30 @@
+"""Each item's answer key: which answers it accepts, of what kind they are, and among how many candidates they stand."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tellapart.tasks.answer_space import candidates, stands_in_prompt, target_class
+from tellapart.tasks.item import Item, Task
+from tellapart.tasks.match import Matched
+
+
+def answer_keys(task: Task, items: Iterable[Item]) -> dict[str, dict[str, Any]]:
+    """Return the answer key of each item, by id, as JSON values (facts.py says what they mean)."""
+    return {item.id: answer_key(task, item) for item in items}
+
+
+def answer_key(task: Task, item: Item) -> dict[str, Any]:
+    """Return one item's answer key. `accepted` is empty where the scorer reads no answer out of a target."""
+    found = candidates(task, item)
+    accepted = dict.fromkeys(text for target in item.target if (text := _canonical(task, item, target)))
+    return {
+        "accepted": list(accepted),
+        "kind": f"{task.scorer.name} {target_class(item, task.scorer)}",
+        "candidates": None if found is None else len(found),
+        "in_prompt": stands_in_prompt(task, item),
+    }
+
+
+def _canonical(task: Task, item: Item, target: str) -> str | None:
+    scorer = task.scorer
+    return scorer.canonical(item, target) if isinstance(scorer, Matched) else scorer.answer(item, target)
