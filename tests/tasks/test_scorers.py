@@ -246,6 +246,8 @@ def test_contains_means_whole_words(target: str, completion: str, score: float) 
         ("1011_2", r"\boxed{1011_{2}}", 1.0),
         ("x^2+2x+1", r"\boxed{x^{2} + 2x + 1}", 1.0),
         ("x^2+2x+1", r"\boxed{x^2+2x}", 0.0),
+        ("3,4", r"\boxed{3 \text{ and } 4}", 1.0),
+        ("34", r"\boxed{3 \text{ and } 4}", 0.0),
         (r"\{1,2\}", r"so $\boxed{\{1, 2\}}$", 1.0),
         (
             r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",

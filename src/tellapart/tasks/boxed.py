@@ -43,6 +43,7 @@ _REPLACED = (
     (re.compile(r"(?<=[0-9])(?:\{,\}|\\!,|,\\!|\\,)(?=[0-9]{3})"), ","),
     (re.compile(r"(?<!\\)\\[!,;: ]|\\q?quad(?![a-z])|~"), " "),
     (re.compile(r"\u2212|\u2013"), "-"),
+    (re.compile(r",?\s*\\text\s*\{\s*(?:and|or)\s*\}\s*"), ", "),
 )
 
 
@@ -111,9 +112,9 @@ def _without_shell(text: str) -> str:
 
 
 def _without_units(text: str) -> str:
-    r"""Return text without the \text{...} after a value; one that is the value itself, or a list, is kept."""
+    r"""Return text without the \text{...} after a value; one that is the value itself is kept."""
     match = _UNIT.search(text)
-    if match is None or match.start() == 0 or re.search(r"\b(?:and|or)\b", match[1]):
+    if match is None or match.start() == 0:
         return text
     return text[: match.start()].strip()
 
