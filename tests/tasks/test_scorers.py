@@ -152,6 +152,136 @@ def test_answer_is(text: str, expected: str) -> None:
     assert answer("answer_is", text) == expected
 
 
+PARIS = Item("1", {"prompt": "Is it Lyon? What is the capital of France?"}, ("Paris",))
+
+
+@pytest.mark.parametrize(
+    ("completion", "score"),
+    [
+        ("The capital of France is Paris.", 1.0),
+        ("  pArIs ", 1.0),
+        ("**Paris**, London too", 1.0),
+        ("not Lyon but Paris, I think; Rome is in Italy", 1.0),
+        ("Paris, London, Rome, Madrid", 0.0),
+        ("parisian", 0.0),
+        ("not Paris", 0.0),
+        ("Paris, Texas", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_contains(completion: str, score: float) -> None:
+    others = ["London", "Rome", "Madrid", "Lyon", "Paris, Texas"]
+    assert make_scorer("contains", {"others": others}).score(PARIS, completion) == score
+
+
+def test_contains_finds_no_answer_in_a_list() -> None:
+    scorer = make_scorer("contains", {"others": ["London", "Rome", "Madrid"]})
+    assert scorer.answer(PARIS, "Paris, London, Rome, Madrid") is None
+    assert scorer.answer(PARIS, "It is Paris!") == scorer.answer(PARIS, "it is paris")
+    assert make_scorer("contains").score(CITIES, "Paris or Rome") == 0.0
+    assert make_scorer("contains").score(CITIES, "Paris, Texas") == 1.0
+    assert make_scorer("contains").score(Item("1", {}, ("Rome",), CITIES.choices), "in Rome") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("target", "completion", "score"),
+    [
+        ("5", "it is 2.5", 0.0),
+        ("5", "it is 15", 0.0),
+        ("-5", "10-5", 0.0),
+        ("5", "10-5", 1.0),
+        ("1234", "about 1,234 of them", 1.0),
+        ("C", "C++ is", 0.0),
+        ("C++", "in C++.", 1.0),
+        ("Guinea", "Guineas", 0.0),
+        ("caf\u00e9", "the CAFE\u0301", 1.0),
+        ("stra\u00dfe", "STRASSE", 1.0),
+        ("\u5317\u4eac", "\u9996\u90fd\u662f\u5317\u4eac\u3002", 1.0),
+        ("New York", "new\n  york", 1.0),
+        ("\u0439", "\u0438", 0.0),
+    ],
+)
+def test_contains_means_whole_words(target: str, completion: str, score: float) -> None:
+    assert make_scorer("contains").score(Item("1", {}, (target,)), completion) == score
+
+
+@pytest.mark.parametrize(
+    ("target", "completion", "score"),
+    [
+        ("5", r"\boxed{5}", 1.0),
+        ("5", r"\boxed{4}, no, \boxed{5}.", 1.0),
+        ("4", r"\boxed{4}, no, \boxed{5}.", 0.0),
+        ("5", r"\boxed{5", 0.0),
+        ("5", "5", 0.0),
+        ("5", r"\boxed 5", 1.0),
+        (r"\frac{1}{2}", r"\boxed{\dfrac{1}{2}}", 1.0),
+        (r"\frac{1}{2}", r"\boxed{\tfrac12}", 1.0),
+        (r"\frac12", r"\boxed{0.5}", 1.0),
+        (r"\frac12", r"\boxed{1/2}", 1.0),
+        (r"-\frac{1}{2}", r"\boxed{\frac{-1}{2}}", 1.0),
+        (r"\frac{1}{2}", r"\boxed{\frac{1}{3}}", 0.0),
+        (r"1\frac{1}{2}", r"\boxed{1.5}", 1.0),
+        (r"\frac{\sqrt{3}}{2}", r"\boxed{\frac{\sqrt3}{2}}", 1.0),
+        (r"\frac{\sqrt{3}}{2}", r"\boxed{\dfrac{\sqrt{3}}2}", 1.0),
+        ("12", r"\boxed{12\text{ cm}^2}", 1.0),
+        ("12", r"\boxed{12\,\mathrm{cm}}", 1.0),
+        ("12", r"\boxed{12 square units}", 1.0),
+        (r"5\text{ meters}", r"\boxed{5}", 1.0),
+        ("18", r"\boxed{\$18.00}", 1.0),
+        ("90", r"\boxed{90^\circ}", 1.0),
+        (r"90^{\circ}", r"\boxed{90\degree}", 1.0),
+        ("50", r"\boxed{50\%}", 1.0),
+        ("1,234", r"\boxed{1{,}234}", 1.0),
+        (r"1,\!234,\!567", r"\boxed{1234567}", 1.0),
+        (r"\text{Evelyn}", r"\boxed{Evelyn}", 1.0),
+        (r"\text{even}", r"\boxed{\text{odd}}", 0.0),
+        ("x=5", r"\boxed{5}", 1.0),
+        ("5", r"\boxed{x = 5}", 1.0),
+        ("(1,2)", r"\boxed{\left( 1, 2 \right)}", 1.0),
+        (r"(\frac12, 3)", r"\boxed{(0.5,3)}", 1.0),
+        ("(1,2)", r"\boxed{(2,1)}", 0.0),
+        ("[0,1)", r"\boxed{x \in [0, 1)}", 1.0),
+        ("[0,1)", r"\boxed{[0,1]}", 0.0),
+        (r"\text{(C)}", r"\boxed{(C)}", 1.0),
+        ("1011_2", r"\boxed{1011_{2}}", 1.0),
+        ("x^2+2x+1", r"\boxed{x^{2} + 2x + 1}", 1.0),
+        ("x^2+2x+1", r"\boxed{x^2+2x}", 0.0),
+        ("3,4", r"\boxed{3 \text{ and } 4}", 1.0),
+        ("34", r"\boxed{3 \text{ and } 4}", 0.0),
+        (r"\{1,2\}", r"so $\boxed{\{1, 2\}}$", 1.0),
+        (
+            r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
+            r"\boxed{\begin{pmatrix}1&2\\3&4\end{pmatrix}}",
+            1.0,
+        ),
+        (r"x \leq 3", r"\boxed{x \le 3}", 1.0),
+        (r"2\pi", r"\boxed{2 \pi}", 1.0),
+        (r"2\pi", r"\boxed{2}", 0.0),
+        ("-3", "\\boxed{\u22123}", 1.0),
+    ],
+)
+def test_boxed(target: str, completion: str, score: float) -> None:
+    assert make_scorer("boxed").score(Item("1", {}, (target,)), completion) == score
+
+
+@pytest.mark.parametrize(
+    ("fallback", "completion", "expected"),
+    [
+        ("none", "#### 42", None),
+        ("####", "40+2\n#### 42\n", "42"),
+        ("####", "The answer is 42.", None),
+        ("answer is", "The answer is $42.", "42"),
+        ("answer is", "#### 42", None),
+        ("any", "The answer is 41.\n#### 42", "42"),
+        ("any", "#### 41\nthe answer is: 42 cm", "42"),
+        ("any", r"#### 41 \boxed{42}", "42"),
+        ("any", r"#### 41 \boxed{42", None),
+    ],
+)
+def test_boxed_falls_back_only_where_told(fallback: str, completion: str, expected: str | None) -> None:
+    assert answer("boxed", completion, fallback=fallback) == expected
+
+
 def test_a_pattern_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tellapart.tasks.pattern.MOST_SECONDS", 0.2)
     scorer = make_scorer("regex", {"pattern": r"((?:a|aa|a.)+)+$b"})
@@ -171,6 +301,9 @@ def test_a_pattern_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch) -> 
         ("exact", {"marker": ">"}, "takes no 'marker'"),
         ("choice", {"take": "middle"}, "'first' or 'last'"),
         ("choice", {"take": []}, "'first' or 'last'"),
+        ("boxed", {"fallback": "last"}, "'none' or"),
+        ("contains", {"others": "Rome"}, "a list of texts"),
+        ("contains", {"others": ["Rome", ""]}, "a list of texts"),
         ("numeric", {"tolerance": -1}, "from 0 up"),
         ("numeric", {"tolerance": math.nan}, "from 0 up"),
         ("numeric", {"tolerance": True}, "from 0 up"),

@@ -23,7 +23,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         elif kind == "python":
             exec(compile(text, "docs/tasks.md", "exec"), {})
             ran += 1
-    assert ran == 2
+    assert ran == 3
 
 
 def test_the_mistakes_are_told_as_written(tmp_path: Path) -> None:

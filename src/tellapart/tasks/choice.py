@@ -15,6 +15,7 @@ from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
 from tellapart.tasks.template import LETTERS
 from tellapart.tasks.text_match import squad_normalised
+from tellapart.tasks.words import find, phrase, words
 
 Take = Literal["first", "last"]
 
@@ -24,6 +25,7 @@ _PHRASE = re.compile(
     r"(?:([A-Zb-hj-z])|([ai](?!\s+[a-z])))(?![\w'])"
 )
 _BRACKETED = re.compile(r"[(\[]([A-Za-z])[)\]]")
+_DENIED = re.compile(r"(?:\bnot|n't)\s+(?:option\s+|choice\s+)?$")
 _ALONE = re.compile(r"(?<![\w'])(?:([B-HJ-Z])|([AI])(?!\s[a-z]))(?![\w'])")
 
 
@@ -96,6 +98,22 @@ def choice_letter(choices: Sequence[str], text: str) -> str | None:
     match = _WHOLE.fullmatch(stripped)
     letter = match.group(1).upper() if match else ""
     return letter if letter and letter in allowed_letters(choices) else None
+
+
+def named_letters(choices: Sequence[str], text: str) -> frozenset[str]:
+    """Return the letters of all choices that `text` names, by letter or by text; one that is denied does not count."""
+    whole = choice_letter(choices, text)
+    if whole is not None:
+        return frozenset(whole)
+    phrases = {phrase(choice): LETTERS[index] for index, choice in enumerate(choices)}
+    by_text = {phrases[hit.phrase] for hit in find(phrases, words(text))}
+    marks = [match for pattern in (_BRACKETED, _ALONE) for match in pattern.finditer(text)]
+    letters = {
+        next(filter(None, match.groups())).upper()
+        for match in marks
+        if not _DENIED.search(text[: match.start()])
+    }
+    return frozenset(by_text | (letters & set(allowed_letters(choices))))
 
 
 def continuations(item: Item) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.tasks.contains import Contains
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.floor import Floor, derived_floor, given_floor
 from tellapart.tasks.item import Item, Scorer, Task
@@ -85,8 +86,11 @@ def _scorer(settings: Settings, path: Path, placed: Sequence[_Placed], notes: li
     if not name:
         name = "choice" if all(one.item.choices for one in placed) else "exact"
         notes.append(f"no scorer was named: {name} is used")
+    given = dict(settings.scorer_settings)
+    if name == Contains.name:
+        given.setdefault("others", sorted({target for one in placed for target in one.item.target}))
     try:
-        return make_scorer(name, settings.scorer_settings, path.parent)
+        return make_scorer(name, given, path.parent)
     except UserMistake as mistake:
         key = next((key for key in settings.scorer_settings if key in str(mistake)), "scorer")
         raise settings.place(key, path).mistake(str(mistake)) from None

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.tasks.boxed import Boxed
 from tellapart.tasks.choice import Choice, ChoiceLogprob
+from tellapart.tasks.contains import Contains
 from tellapart.tasks.item import Item, Scorer, Task
 from tellapart.tasks.match import Matched
 from tellapart.tasks.numeric import LastNumber, Numeric
@@ -29,6 +31,8 @@ _ALL: tuple[type[Matched], ...] = (
     Normalised,
     Numeric,
     LastNumber,
+    Contains,
+    Boxed,
     Choice,
     ChoiceLogprob,
     Regex,
@@ -45,7 +49,7 @@ SETTINGS: tuple[str, ...] = tuple(
 
 
 def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Path | None = None) -> Scorer:
-    """Return the scorer called `name` with its settings (pattern, marker, tolerance, take, normalise).
+    """Return the scorer called `name` with its settings (the fields of its class).
 
     `folder` is where a `python:module:function` is looked for first. Raises UserMistake for an unknown name,
     a setting that the scorer does not take, one that it needs and lacks, and one of the wrong type or value.
@@ -67,7 +71,9 @@ def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Pa
             _check_setting(name, key, settings[key], kinds[key])
         elif field.default is dataclasses.MISSING:
             raise UserMistake(f'scorer {name!r} needs {key!r}: add {key} = "..." to the task file')
-    return SCORERS[name](**settings)
+    return SCORERS[name](
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    )
 
 
 def closest(name: str, names: Iterable[str]) -> str:
@@ -114,9 +120,16 @@ def _refuse_spare(name: str, settings: Mapping[str, Any], takes: Mapping[str, An
 
 
 def _check_setting(scorer: str, key: str, value: Any, kind: Any) -> None:
-    """Refuse a value that is not of the setting's declared kind: text, a number, or a listed word."""
+    """Refuse a value that is not of the setting's declared kind: text, a list of texts, a number, or a listed word."""
     allowed = typing.get_args(kind)
-    if allowed:
+    if typing.get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(one, str) and one.strip() for one in value
+        ):
+            raise UserMistake(
+                f"scorer {scorer!r}: {key} = {value!r}: give a list of texts that are not empty"
+            )
+    elif allowed:
         if value not in allowed:
             raise UserMistake(f"scorer {scorer!r}: {key} = {value!r}: use {' or '.join(map(repr, allowed))}")
     elif kind is float:
