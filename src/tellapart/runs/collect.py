@@ -1,6 +1,7 @@
 """Ask what is owed of one condition and append each answer as a row the moment it is there."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row, Status
 from tellapart.tasks.item import Item, Task
-from tellapart.tasks.lenient import lenient_score
+from tellapart.tasks.lenient import lenient_chance, lenient_score
 from tellapart.tasks.questions import question_key
 
+READ_LENIENTLY = 8
+"""So many of an item's plain answers are also read leniently (tasks/lenient.py)."""
 _STATUS: dict[str, Status] = {"stop": "ok", "length": "cut off", "failed": "failed"}
 
 
@@ -65,6 +68,11 @@ def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation
     """Return the row of one answer, scored; a failed answer has no score."""
     completion = elicitation.completion
     failed = completion.finish == "failed"
+    measures = dict(elicitation.measures)
+    lenient = math.nan
+    if condition.name.endswith("/plain") and elicitation.sample < READ_LENIENTLY and not failed:
+        lenient = lenient_score(ask.task, item, completion.text)
+        measures["lenient_chance"] = lenient_chance(ask.task, item, completion.text)
     return Row(
         study=condition.study,
         condition=condition.name,
@@ -87,10 +95,10 @@ def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation
         token_texts=completion.token_texts,
         token_logprobs=completion.logprobs,
         bits=float(elicitation.bits),
-        measures=dict(elicitation.measures) or None,
+        measures=measures or None,
         error=completion.error,
         answer=None if failed else ask.task.scorer.answer(item, completion.text) or "",
-        lenient=float("nan") if failed else lenient_score(ask.task, item, completion.text),
+        lenient=lenient,
         question=question_key(ask.task.prompt(item), item.target),
     )
 

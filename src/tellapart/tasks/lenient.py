@@ -4,6 +4,8 @@ It parts what a model holds from the form that a strict scorer wants. It gives n
 candidates, nor for text repeated from a prompt in which the target itself stands.
 """
 
+import hashlib
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +21,7 @@ from tellapart.tasks.match import Matched
 from tellapart.tasks.numeric import LastNumber, Numeric
 from tellapart.tasks.words import Words, find, longest_run, phrase, words
 
+OTHERS = 2
 _CONCLUDED = re.compile(r"(?i:\banswer|\bchoice|\boption|\bcorrect one)\s?(?i:is|would be|:)[ \t:]*([^\n]*)")
 _BARE_NUMBERS = re.compile(r"[-\d.,;/ \t]*(?:(?:and|or)[-\d.,; \t]*)*\.?")
 _ONES = words(
@@ -61,6 +64,20 @@ def lenient_score(task: Task, item: Item, completion: str) -> float:
     else:
         right = _string(task, item, completion)
     return max(strict, float(right))
+
+
+def lenient_chance(task: Task, item: Item, completion: str) -> float:
+    """Return what the lenient reading gives the same completion on OTHERS other questions with other answers, in the
+    mean: an answer that names many things is right by luck. NaN where there are no such questions."""
+    start = int.from_bytes(hashlib.blake2b(item.id.encode("utf-8", "surrogatepass"), digest_size=4).digest())
+    own, found = set(item.target), []
+    for step in range(min(len(task.items), 8 * OTHERS)):
+        other = task.items[(start + step) % len(task.items)]
+        if other.id != item.id and not own & set(other.target):
+            found.append(lenient_score(task, other, completion))
+        if len(found) == OTHERS:
+            break
+    return math.fsum(found) / len(found) if found else math.nan
 
 
 def _only_lists(task: Task, item: Item, completion: str) -> bool:

@@ -7,6 +7,7 @@ Read are 1,234 and -3.5 and 6e3 and 3/4, with a currency sign before and % after
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
@@ -33,6 +34,7 @@ def number(match: re.Match[str]) -> Fraction | None:
     return -value if negative else value
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_number(text: str) -> Fraction | None:
     """Return the number that `text` is, a closing full stop aside; None where it is no number.
 

@@ -49,7 +49,10 @@ class GainSpec:
     correct_at: float = 1.0
     """An answer counts as right from this score on (for pass@k and the lists of items)."""
     guess_floor: float | None = None
-    """Score of a know-nothing that answers in the right form (default: the task's)."""
+    """Chance level: the score of a random guesser that answers in the right form (default: the task's). It is measured
+    too, and a lower value given does not win. An analysis option: `tellapart analyse RUN` changes it later."""
+    margin: float | None = None
+    """Scores within so much of each other are the same (default: a tenth of the larger one, .005 to .05)."""
     chat: bool = False
     """Put prompts through the model's chat template."""
     out: str | None = None
@@ -86,6 +89,8 @@ class GainSpec:
             raise UserMistake(f"--temperature {self.temperature}: give 0 (greedy) to 10")
         if self.guess_floor is not None and not 0 <= self.guess_floor < 1:
             raise UserMistake(f"--guess-floor {self.guess_floor}: give a share, 0 up to but not including 1")
+        if self.margin is not None and not 0 < self.margin < 1:
+            raise UserMistake(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
         if self.dtype not in ("float32", "bfloat16"):
             raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
         return self

@@ -15,6 +15,7 @@ from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tellapart.studies.gain.ask import Plan, Purse
     from tellapart.studies.gain.bring_out import BroughtOut
 
-FREE = ("out", "json", "budget", "device")
+FREE = ("out", "json", "budget", "device", "guess_floor", "margin")
 """Fields of the spec that may differ when a run is gone on with."""
 
 
@@ -51,6 +52,8 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         spec.guess_floor,
         spec.correct_at,
         spec.seed,
+        margin=spec.margin,
+        items=read.keys,
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
         notes=read.notes,
@@ -84,6 +87,7 @@ def _planned(spec: GainSpec) -> "Plan":
     from tellapart.models.open import open_model
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import chosen_names
+    from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import split_items
 
@@ -98,6 +102,7 @@ def _planned(spec: GainSpec) -> "Plan":
     if task.mode == "choice_logprob":
         spec = replace(spec, samples=1, elicited_samples=1)
         task = replace(task, notes=(*task.notes, PICKED))
+    task = with_duplicates_joined(task)
     fit, report = split_items(task, spec.seed)
     base, tuned = (
         open_model(name, device=spec.device, dtype=spec.dtype, chat=spec.chat)
@@ -152,10 +157,26 @@ def _known_beforehand(plan: "Plan") -> Facts:
         temperature=spec.temperature,
         prompts={item.id: task.prompt(item) for item in plan.report},
         targets={item.id: " | ".join(item.target) for item in plan.report},
+        items=answer_keys(task, plan.report),
+        models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
+        margin=spec.margin,
         same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
         same_model=base.fingerprint == tuned.fingerprint,
         notes=(*task.notes, *base.notes, *tuned.notes),
     )
+
+
+def domain_of(model: "Model") -> dict[str, Any]:
+    """Return the architecture and the number of parameters; nothing for a model whose weights are not at hand."""
+    from tellapart.elicit.access import WeightModel
+
+    if not isinstance(model, WeightModel):
+        return {}
+    module = model.module
+    return {
+        "architecture": type(module).__name__,
+        "parameters": sum(one.numel() for one in module.parameters()),
+    }
 
 
 def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
