@@ -3,8 +3,9 @@
 The j-th way's share is looked at with an interval of level 1 - alpha_j, alpha_j = 0.05 * 6 / (pi^2 j^2): the
 alphas of any number of looks add up to at most 0.05, so stopping at the best-looking moment does not cheat
 (alpha spending, a union bound). Settled means: the best honest way's interval lies above HIGH (elicited), or at
-least one way of every mechanism that can run was asked and the best one's interval lies within one verdict. Where a
-share lies between two verdicts, asking also ends when PATIENCE further ways found nothing better.
+least one way of every mechanism that can run was seen and the best one's interval lies within one verdict. A mechanism
+of which every method failed is waited for no longer. Where a share lies between two verdicts, asking also ends when
+PATIENCE further ways found nothing better.
 """
 
 import math
@@ -20,7 +21,7 @@ from tellapart.stats.share_band import HIGH, LOW
 from tellapart.stats.shares import recovered_share
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import per_item, shared_items
-from tellapart.studies.gain.recovered import Way, allowed, way_of
+from tellapart.studies.gain.recovered import Way, allowed, unanswered, way_of
 from tellapart.studies.gain.scores import Scores, compare, finite
 
 ALPHA = 0.05
@@ -62,19 +63,27 @@ class Watch:
     facts: Facts
     looks: list[Look] = field(default_factory=list)
 
-    def see(self, name: str, about: Mapping[str, Any], mechanism: str, rows: Sequence[Row]) -> None:
-        """Look at the way `name`, whose rows (and its twin's) have just come."""
-        way = way_of(to_table(rows).to_pandas(), self.scores, self.facts, name, about)
+    @property
+    def seen(self) -> frozenset[str]:
+        """The mechanisms of which a way was looked at."""
+        return frozenset(look.mechanism for look in self.looks)
+
+    def see(self, name: str, about: Mapping[str, Any], mechanism: str, rows: Sequence[Row]) -> str:
+        """Look at the way `name`, whose rows (and its twin's) have just come; return why it has no share, "" where it
+        has one."""
+        table = to_table(rows).to_pandas()
+        way = way_of(table, self.scores, self.facts, name, about)
         if way is None:
-            return
+            return unanswered(table, f"base/{name}", self.scores)
         alpha = spent_at(1 + len(self.looks))
         share = self._share(way, alpha)
         honest = allowed(way, self.scores, self.facts.guess_floor)
         self.looks.append(Look(name, mechanism, share.value, share.low, share.high, alpha, honest))
+        return ""
 
-    def settled(self, mechanisms: frozenset[str]) -> str | None:
-        """Return in one sentence why nothing more need be asked, None where something must be. `mechanisms` are
-        those of all ways that can run."""
+    def settled(self, ahead: frozenset[str]) -> str | None:
+        """Return in one sentence why nothing more need be asked, None where something must be. `ahead` are the
+        mechanisms of the methods that can still be asked."""
         gain = self.scores.gain
         if not gain.low > 0:
             return "there is no gain whose share could be told"
@@ -85,14 +94,15 @@ class Watch:
         told = f"{best.way} brought back {_percent(best)} at level {1 - best.alpha:.4f}"
         if best.low > HIGH:
             return f"settled after {len(self.looks)} looks: {told}"
-        if mechanisms - {look.mechanism for look in self.looks}:
+        if ahead - self.seen:
             return None
         top = max(look.high for look in honest)
         if top < LOW or (best.low > LOW and top < HIGH):
-            return f"settled after {len(self.looks)} looks at ways of every mechanism: the best, {told}"
+            return f"settled after {len(self.looks)} looks at ways of every mechanism that gave one: the best, {told}"
         since = len(self.looks) - 1 - self.looks.index(best)
         if since >= PATIENCE:
-            return f"{since} ways more, and ways of every mechanism, found nothing better: the best, {told}"
+            said = f"{since} ways more, and ways of every mechanism that gave one, found nothing better"
+            return f"{said}: the best, {told}"
         return None
 
     def _share(self, way: Way, alpha: float) -> Estimate:

@@ -114,7 +114,7 @@ def _finding(
         probability=verdict.probability,
         sentence=verdict.sentence,
         estimates=estimates,
-        controls=_controls(recovered, facts),
+        controls=_controls(recovered),
         caveats=_caveats(scores, facts, tables["counts"]) + seen.caveats,
         evidence=verdict.terms,
         rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
@@ -122,7 +122,7 @@ def _finding(
     )
 
 
-def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
+def _controls(recovered: Recovered) -> dict[str, str]:
     told = {}
     for way in recovered.ways:
         null = way.null_share
@@ -132,9 +132,7 @@ def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
             else f"{100 * null.value:.0f} % [{100 * null.low:.0f}, {100 * null.high:.0f}]"
         )
         told[f"null twin of {way.name}"] = value
-    for name, about in facts.elicitors.items():
-        if "missing" in about:
-            told[name] = f"not tried: {about['missing']}"
+    told |= {name: f"no figure: {reason}" for name, reason in recovered.reasons.items()}
     return {**told, "verdict calibrated on": origin()}
 
 

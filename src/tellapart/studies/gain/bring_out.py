@@ -19,10 +19,12 @@ Who = Literal["base", "reference"]
 
 
 class BroughtOut(NamedTuple):
-    """Per elicitor's value what is told about it beside its rows (or why it has none); why it was stopped."""
+    """Per elicitor's value what is told about it beside its rows (or why it has none); why asking was stopped; the
+    mechanisms of which no method gave a figure, with the reasons."""
 
     elicitors: dict[str, dict[str, Any]]
     stopped: str
+    dropped: dict[str, str]
 
 
 class Fitted(NamedTuple):
@@ -38,44 +40,100 @@ def bring_out(
     """Ask `who` (`plan.pair.base` is that model) under every chosen elicitor that can run. In an adaptive plan each
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     names = chosen_names(plan.spec.elicitors)
-    obstacles = {name: applicable(ELICITORS[name], plan.pair, plan.task) for name in names}
-    mechanisms = frozenset(ELICITORS[name].mechanism for name in names if obstacles[name] is None)
-    told: dict[str, dict[str, Any]] = {}
-    stopped = ""
+    told: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
+    waiting = list(names)
     for name in names:
-        elicitor = ELICITORS[name]
-        about = {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
-        if watch is not None and not stopped and obstacles[name] is None:
-            stopped = watch.settled(mechanisms) or ""
-        reason = obstacles[name] or stopped
-        if not reason and purse.empty:
-            reason = f"the budget of {plan.spec.budget} tokens was spent"
-        try:
-            fitted = (
-                None if reason else _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
-            )
-        except UserMistake as mistake:
-            fitted, reason = None, str(mistake)
-        if fitted is None:
-            told[name] = {**about, "missing": reason}
+        if (obstacle := applicable(ELICITORS[name], plan.pair, plan.task)) is not None:
+            told[name] = {name: {**_about(name), "missing": obstacle}}
+            waiting.remove(name)
+    stopped = ""
+    while waiting:
+        ahead = frozenset(ELICITORS[name].mechanism for name in waiting)
+        if watch is not None and (stopped := watch.settled(ahead) or ""):
+            break
+        name = _next_of(waiting, watch)
+        waiting.remove(name)
+        told[name] = _brought_out_by(folder, plan, purse, watch, (name, who))
+    told |= {name: {name: {**_about(name), "missing": stopped}} for name in waiting}
+    dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
+    return BroughtOut(
+        {name: one for values in told.values() for name, one in values.items()}, stopped, dropped
+    )
+
+
+def _about(name: str) -> dict[str, Any]:
+    elicitor = ELICITORS[name]
+    return {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
+
+
+def _next_of(waiting: Sequence[str], watch: Watch | None) -> str:
+    """Return the method to ask next: the first of a mechanism that was not seen yet, else the first."""
+    if watch is None:
+        return waiting[0]
+    # Where a mechanism's first method fails, its next one is tried at once: the verdict waits for every mechanism.
+    unseen = (name for name in waiting if ELICITORS[name].mechanism not in watch.seen)
+    return next(unseen, waiting[0])
+
+
+def _brought_out_by(
+    folder: RunFolder, plan: Plan, purse: Purse, watch: Watch | None, by: tuple[str, Who]
+) -> dict[str, dict[str, Any]]:
+    """Fit one elicitor and ask its values; `by` is its name and who is asked."""
+    name, who = by
+    elicitor, about = ELICITORS[name], _about(name)
+    if purse.empty:
+        return {name: {**about, "missing": f"the budget of {plan.spec.budget} tokens was spent"}}
+    try:
+        fitted = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
+    except UserMistake as mistake:
+        return {name: {**about, "missing": str(mistake)}}
+    purse.pay_tokens(fitted.tokens)
+    told: dict[str, dict[str, Any]] = {}
+    for value, twin in fitted.values:
+        one = {**about, "bits_once": value.bits_once, "setting": dict(value.setting)}
+        rows, refused = _asked_of(folder, plan, value, who)
+        purse.pay(rows)
+        if refused:
+            told[value.name] = {**one, "missing": refused}
             continue
-        purse.pay_tokens(fitted.tokens)
-        for value, twin in fitted.values:
-            told[value.name] = {**about, "bits_once": value.bits_once, "setting": dict(value.setting)}
-            rows = [row for each in (value, twin) for row in _asked_of(folder, plan, each, who)]
-            purse.pay(rows)
-            if watch is not None:
-                watch.see(value.name, told[value.name], elicitor.mechanism, rows)
-    return BroughtOut(told, stopped)
+        twin_rows, refused = _asked_of(folder, plan, twin, who)
+        purse.pay(twin_rows)
+        if refused:
+            one["null_missing"] = refused
+        told[value.name] = one
+        if watch is not None and (
+            unseen := watch.see(value.name, one, elicitor.mechanism, [*rows, *twin_rows])
+        ):
+            told[value.name] = {**one, "missing": unseen}
+    return told
 
 
-def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> list[Row]:
+def _dropped(
+    told: dict[str, dict[str, dict[str, Any]]], waiting: frozenset[str], watch: Watch
+) -> dict[str, str]:
+    """Return the mechanisms of which every method was tried, or cannot run, and none was seen; with the reasons."""
+    reasons: dict[str, list[str]] = {}
+    for name, values in told.items():
+        reasons.setdefault(ELICITORS[name].mechanism, []).extend(
+            f"{value}: {one['missing']}" for value, one in values.items() if "missing" in one
+        )
+    open_ones = watch.seen | {ELICITORS[name].mechanism for name in waiting}
+    return {mechanism: "; ".join(said) for mechanism, said in reasons.items() if mechanism not in open_ones}
+
+
+def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple[list[Row], str]:
+    """Return the rows under a value, and why there are no more where the model refused it."""
     ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
     identity = identity_of(plan.pair.base, ask, save(value))
     if plan.pair.tuned is not None and "tuned" in ELICITORS[elicitor_name(value.name)].needs:
         identity["tuned"] = plan.pair.tuned.fingerprint
     condition = Condition(STUDY, f"{who}/{value.name}", "report", identity)
-    return collect(folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json)
+    try:
+        return collect(
+            folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json
+        ), ""
+    except UserMistake as mistake:
+        return folder.read_rows(condition.name), str(mistake)
 
 
 def _fitted(folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool) -> Fitted:

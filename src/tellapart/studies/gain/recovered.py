@@ -51,7 +51,7 @@ class Way(NamedTuple):
 
 class Recovered(NamedTuple):
     """What all ways brought back; `honest` are those that may bear witness, `chosen` the ways the two halves of the
-    items were given to."""
+    items were given to, `reasons` why others have no figure."""
 
     ways: tuple[Way, ...]
     honest: tuple[Way, ...]
@@ -60,15 +60,19 @@ class Recovered(NamedTuple):
     null_of_chosen: Estimate
     estimates: dict[str, Estimate]
     tables: dict[str, Any]
+    reasons: dict[str, str]
 
 
 def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
     """Return the recovered shares of every way whose rows are there; missing ones are named with their reason."""
-    ways = tuple(
-        way
+    found = {
+        name: way_of(rows, scores, facts, name, about)
         for name, about in facts.elicitors.items()
-        if "missing" not in about and (way := way_of(rows, scores, facts, name, about)) is not None
-    )
+        if "missing" not in about
+    }
+    ways = tuple(way for way in found.values() if way is not None)
+    reasons = {name: str(about["missing"]) for name, about in facts.elicitors.items() if "missing" in about}
+    reasons |= {name: unanswered(rows, f"base/{name}", scores) for name, way in found.items() if way is None}
     honest = tuple(way for way in ways if allowed(way, scores, facts.guess_floor))
     elicited, chosen, null = _cross_fitted(honest, scores)
     estimates: dict[str, Estimate] = {}
@@ -80,7 +84,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
             way.bits, math.nan, math.nan, len(way.means), "bits", "once, and over one answer to each item"
         )
     estimates["elicited_share"] = elicited
-    return Recovered(ways, honest, elicited, chosen, null, estimates, _tables(ways, facts))
+    return Recovered(ways, honest, elicited, chosen, null, estimates, _tables(ways, reasons, facts), reasons)
 
 
 def allowed(way: Way, scores: Scores, floor: float | None) -> bool:
@@ -108,13 +112,23 @@ def way_of(
     told = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
     share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
     null = (
-        missing("share", "no null twin")
+        missing("share", str(about.get("null_missing", "no null twin")))
         if null_means is None
         else recovered_share(scores.base.mean, null_means, scores.tuned.mean, scores.clusters)
     )
     bits = float(about.get("bits_once", 0.0)) + float(told.mean()) * len(means)
     routed = _mean_measure(own, "routed_share")
     return Way(name, means, null_means, share, null, bits, told, routed, bool(about.get("oracle")))
+
+
+def unanswered(rows: pd.DataFrame, condition: str, scores: Scores) -> str:
+    """Return why a condition has no share: how many items have no answer under it, and the first error."""
+    own = rows[rows["condition"] == condition]
+    good = own[(own["status"] != "failed") & own["score"].notna()]
+    lost = int((~np.isin(scores.base.items, good["item"].to_numpy(dtype=object))).sum())
+    said = f"{lost} of {len(scores.base.items)} items have no answer under it"
+    errors = [error for error in own["error"] if error]
+    return f"{said}: {errors[0]}" if errors else said
 
 
 def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
@@ -145,20 +159,20 @@ def _cross_fitted(ways: tuple[Way, ...], scores: Scores) -> tuple[Estimate, tupl
     return share, tuple(dict.fromkeys((best[1].name, best[0].name))), null
 
 
-def _tables(ways: tuple[Way, ...], facts: Facts) -> dict[str, Any]:
+def _tables(ways: tuple[Way, ...], reasons: Mapping[str, str], facts: Facts) -> dict[str, Any]:
     elicitors = [_told(way.name, facts.elicitors[way.name], way) for way in ways]
-    elicitors += [_told(name, about, None) for name, about in facts.elicitors.items() if "missing" in about]
+    elicitors += [_told(name, facts.elicitors[name], None, reason) for name, reason in reasons.items()]
     routing = [point for way in ways if not math.isnan(way.routed_share) for point in _routed(way, facts)]
     return {"elicitors": elicitors, **({"routing": routing} if routing else {})}
 
 
-def _told(name: str, about: Mapping[str, Any], way: Way | None) -> dict[str, Any]:
-    """Return the report's line about a way, or about one that was not tried (`way` None)."""
-    share = missing("share", "not tried") if way is None else way.share
-    null = missing("share", "not tried") if way is None else way.null_share
+def _told(name: str, about: Mapping[str, Any], way: Way | None, reason: str = "") -> dict[str, Any]:
+    """Return the report's line about a way, or about one that has no figure (`way` None) and why."""
+    share = missing("share", "no figure") if way is None else way.share
+    null = missing("share", "no figure") if way is None else way.null_share
     note = str(about.get("setting", {}).get("label", ""))
     if way is None:
-        note = f"not tried: {about['missing']}"
+        note = f"no figure: {reason}"
     elif way.oracle:
         note = f"{note}; sees the scorer's verdict: a ceiling"
     return {

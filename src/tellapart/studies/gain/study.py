@@ -135,6 +135,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
         plan={
             "plan": spec.plan,
             "stopped": brought.stopped,
+            "dropped": brought.dropped,
             "tokens": plain.purse.spent,
             "looks": [look.as_json() for look in watch.looks] if watch else [],
         },
