@@ -26,7 +26,7 @@ from tellapart.models.model import Answer, Completion, Model, Request, Sampling
 from tellapart.runs.folder import open_run
 from tellapart.studies.gain import bring_out as module
 from tellapart.studies.gain.adaptive import watching
-from tellapart.studies.gain.ask import Plan, Purse
+from tellapart.studies.gain.ask import Plan
 from tellapart.studies.gain.bring_out import BroughtOut, bring_out
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.spec import GainSpec
@@ -104,7 +104,7 @@ def run(
         GainSpec("b", "t", "fake", plan="adaptive", json=True), Pair(Silent()), task, (), ITEMS, Sampling()
     )
     with open_run(tmp_path / "run", {}, {}) as folder:
-        return fitted, bring_out(folder, plan, Purse(None), watch)
+        return fitted, bring_out(folder, plan, watch)
 
 
 @pytest.mark.parametrize("how", ["unfitted", "refused", "failing", "missing"])

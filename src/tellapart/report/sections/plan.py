@@ -1,4 +1,4 @@
-"""How it was asked: every look of an adaptive plan in order, the rule it stopped by, and what it cost."""
+"""How it was asked: every look of an adaptive plan in order, and the rule it stopped by."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ _TEMPLATE = template("""
 {% endif %}
 {% if dropped %}<p>Mechanisms of which no method gave a figure, and which were not waited for:</p>
 <ul>{% for name, reason in dropped %}<li>{{ name }}: {{ reason }}</li>{% endfor %}</ul>{% endif %}
-<p>{{ stopped }} {{ "{:,.0f}".format(tokens) }} tokens were generated in all.</p>
+<p>{{ stopped }}</p>
 """)
 
 
@@ -45,7 +45,6 @@ def section(finding: Finding, number: int) -> Section | None:
         "looks": [_look(one) for one in plan.get("looks") or []],
         "stopped": f"Stopped: {stopped}." if stopped else "Every way that can run was asked.",
         "dropped": sorted((plan.get("dropped") or {}).items()),
-        "tokens": parsed(plan.get("tokens")),
         "between": between,
         "percent": percent,
     }

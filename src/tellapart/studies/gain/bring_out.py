@@ -8,35 +8,28 @@ from tellapart.elicit import ELICITORS, applicable, load, save
 from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, elicitor_name
 from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Watch
-from tellapart.studies.gain.ask import STUDY, Plan, Purse, identity_of
+from tellapart.studies.gain.ask import STUDY, Plan, identity_of
 
 Who = Literal["base", "reference"]
 """The base, or a model of its shape that never met the skill."""
 
 
 class BroughtOut(NamedTuple):
-    """Per elicitor's value what is told about it beside its rows (or why it has none); why asking was stopped; the
-    mechanisms of which no method gave a figure, with the reasons."""
+    """All rows; per elicitor's value what is told about it beside them (or why it has none); why asking was stopped;
+    the mechanisms of which no method gave a figure, with the reasons."""
 
+    rows: list[Row]
     elicitors: dict[str, dict[str, Any]]
     stopped: str
     dropped: dict[str, str]
 
 
-class Fitted(NamedTuple):
-    """An elicitor's values with their null twins, and the tokens that were generated to fit them."""
-
-    values: list[tuple[Elicited, Elicited]]
-    tokens: int
-
-
-def bring_out(
-    folder: RunFolder, plan: Plan, purse: Purse, watch: Watch | None, who: Who = "base"
-) -> BroughtOut:
+def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "base") -> BroughtOut:
     """Ask `who` (`plan.pair.base` is that model) under every chosen elicitor that can run. In an adaptive plan each
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     names = chosen_names(plan.spec.elicitors)
@@ -47,18 +40,18 @@ def bring_out(
             told[name] = {name: {**_about(name), "missing": obstacle}}
             waiting.remove(name)
     stopped = ""
+    rows: list[Row] = []
     while waiting:
         ahead = frozenset(ELICITORS[name].mechanism for name in waiting)
         if watch is not None and (stopped := watch.settled(ahead) or ""):
             break
         name = _next_of(waiting, watch)
         waiting.remove(name)
-        told[name] = _brought_out_by(folder, plan, purse, watch, (name, who))
+        told[name] = _brought_out_by(folder, plan, watch, (name, who), rows)
     told |= {name: {name: {**_about(name), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
-    return BroughtOut(
-        {name: one for values in told.values() for name, one in values.items()}, stopped, dropped
-    )
+    found = {name: one for values in told.values() for name, one in values.items()}
+    return BroughtOut(rows, found, stopped, dropped)
 
 
 def _about(name: str) -> dict[str, Any]:
@@ -76,33 +69,30 @@ def _next_of(waiting: Sequence[str], watch: Watch | None) -> str:
 
 
 def _brought_out_by(
-    folder: RunFolder, plan: Plan, purse: Purse, watch: Watch | None, by: tuple[str, Who]
+    folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[str, Who], rows: list[Row]
 ) -> dict[str, dict[str, Any]]:
-    """Fit one elicitor and ask its values; `by` is its name and who is asked."""
+    """Fit one elicitor and ask its values, adding to `rows`; `by` is its name and who is asked."""
     name, who = by
     elicitor, about = ELICITORS[name], _about(name)
-    if purse.empty:
-        return {name: {**about, "missing": f"the budget of {plan.spec.budget} tokens was spent"}}
     try:
-        fitted = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
-    except UserMistake as mistake:
-        return {name: {**about, "missing": str(mistake)}}
-    purse.pay_tokens(fitted.tokens)
+        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
+    except (UserMistake, BudgetSpent) as reason:
+        return {name: {**about, "missing": str(reason)}}
     told: dict[str, dict[str, Any]] = {}
-    for value, twin in fitted.values:
+    for value, twin in values:
         one = {**about, "bits_once": value.bits_once, "setting": dict(value.setting)}
-        rows, refused = _asked_of(folder, plan, value, who)
-        purse.pay(rows)
+        own, refused = _asked_of(folder, plan, value, who)
+        rows += own
         if refused:
             told[value.name] = {**one, "missing": refused}
             continue
-        twin_rows, refused = _asked_of(folder, plan, twin, who)
-        purse.pay(twin_rows)
+        twin_own, refused = _asked_of(folder, plan, twin, who)
+        rows += twin_own
         if refused:
             one["null_missing"] = refused
         told[value.name] = one
         if watch is not None and (
-            unseen := watch.see(value.name, one, elicitor.mechanism, [*rows, *twin_rows])
+            unseen := watch.see(value.name, one, elicitor.mechanism, [*own, *twin_own])
         ):
             told[value.name] = {**one, "missing": unseen}
     return told
@@ -136,7 +126,9 @@ def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple
         return folder.read_rows(condition.name), str(mistake)
 
 
-def _fitted(folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool) -> Fitted:
+def _fitted(
+    folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool
+) -> list[tuple[Elicited, Elicited]]:
     """Return an elicitor's values (all of its curve where `whole`), fitted on the fit split, with their null twins;
     read where they were fitted before."""
     name = "-".join(
@@ -144,20 +136,16 @@ def _fitted(folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: 
     )
     kept = folder.read_artifact(name)
     if kept is None:
-        models = [model for model in plan.pair if model is not None]
-        before = sum(model.written for model in models)
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
         values = elicitor.curve(plan.pair, ask) if whole else (elicitor.fit(plan.pair, ask),)
         pairs = [(value, elicitor.null(value, plan.spec.seed)) for value in values]
         for each in (one for pair in pairs for one in pair if one.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())
-        written = sum(model.written for model in models) - before
-        kept = {"values": [[save(one) for one in pair] for pair in pairs], "tokens": written}
+        kept = {"values": [[save(one) for one in pair] for pair in pairs]}
         folder.write_artifact(name, kept)
         folder.clear_scratch(name)
-    pairs = [(_kept(folder, value), _kept(folder, twin)) for value, twin in kept["values"]]
-    return Fitted(pairs, int(kept["tokens"]))
+    return [(_kept(folder, value), _kept(folder, twin)) for value, twin in kept["values"]]
 
 
 def _kept(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
