@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tellapart.controls import Made, controls_of
+from tellapart.models.budget import TokenBudget, current, metered
 from tellapart.models.model import Answer, Completion, Model, Request, Scored
 from tellapart.runs.folder import open_run
 from tellapart.runs.row import Row
@@ -313,7 +314,10 @@ class Counting(Biased):
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:
         for index, _ in enumerate(requests):
+            if current().empty:
+                raise current().refusal()
             self.asked += 1
+            current().charge("generated", 1)
             yield Answer(index, Completion("A", (1,), ("A",), None, None, "stop", 1, 0.0))
 
 
@@ -328,7 +332,8 @@ def test_equal_arms_are_asked_once_and_a_budget_stops(tmp_path: Path) -> None:
         ask_together(Asking(folder, model, FormSpec(json=True)), arms)
         assert model.asked == 10, "what the folder holds is not asked again"
     with open_run(tmp_path / "poor", {}, {}) as folder:
-        asking = Asking(folder, model, FormSpec(json=True, budget=4))
-        ask_together(asking, arms)
-        assert asking.empty
+        asking = Asking(folder, model, FormSpec(json=True))
+        with metered(TokenBudget(4)) as budget:
+            ask_together(asking, arms)
+        assert budget.refused
         assert [len(rows) for rows in asking.rows.values()] == [4, 4, 4]

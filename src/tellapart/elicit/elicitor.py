@@ -39,6 +39,7 @@ class Ask(NamedTuple):
     """What is asked of an elicited model: `samples` answers to each item, drawn by `sampling`.
 
     `scratch` is a folder in which a long fit keeps its checkpoints, so that it goes on after a kill (None: none).
+    `held` names (item id, sample) of answers that are there already.
     """
 
     task: Task
@@ -47,6 +48,7 @@ class Ask(NamedTuple):
     seed: int
     sampling: Sampling
     scratch: Path | None = None
+    held: frozenset[tuple[str, int]] = frozenset()
 
 
 class Elicitation(NamedTuple):
@@ -167,12 +169,15 @@ def total_tokens(completions: Iterable[Completion]) -> float:
 
 
 def plain_requests(ask: Ask) -> Iterator[tuple[int, int, Request]]:
-    """Yield (item index, sample, request) for plain sampling; seeds differ by item and sample. Where the task picks
+    """Yield (item index, sample, request) of every answer that is not held, for plain sampling; seeds differ by item
+    and sample. Where the task picks
     answers by log-probability the request lists the item's choices."""
     scorer = ask.task.scorer
     for index, item in enumerate(ask.items):
         prompt = ask.task.prompt(item)
         for sample in range(ask.samples):
+            if (item.id, sample) in ask.held:
+                continue
             request = Request(prompt, row_seed(ask.seed, item.id, sample), ask.sampling)
             if isinstance(scorer, ChoiceLogprob):
                 request = replace(request, choices=continuations(item), normalise=scorer.normalise)

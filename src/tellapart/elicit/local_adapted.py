@@ -12,6 +12,7 @@ from tellapart.elicit.elicitor import Ask, Elicitation, asked
 from tellapart.elicit.own_answers import OwnAnswers, Pick
 from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Model, Request
 from tellapart.training.change import Change, changed
@@ -65,8 +66,10 @@ def answers_with(
     if isinstance(recipe, Svf):
         recipe = dataclasses.replace(recipe, form="merged")
     with changed(base, recipe, weights):
-        answers = list(asked(base, rows))
+        answers, spent = until_spent(asked(base, rows))
     yield from answers
+    if spent:
+        raise spent
 
 
 def change_of(told: Mapping[str, Any]) -> Change:

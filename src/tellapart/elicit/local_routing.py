@@ -11,6 +11,7 @@ from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.routing import Decider
 from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.lockstep import (
     Decide,
@@ -34,9 +35,7 @@ def write(pair: Pair, requests: Sequence[Request], decider: Decider) -> Iterator
     base, tuned = pair
     if not isinstance(base, LocalModel) or not isinstance(tuned, LocalModel):
         raise UserMistake("routing needs the weights of both models: give two local ones")
-    for answer in routed(base, tuned, requests, decider):
-        base.written += len(answer.completion.tokens)
-        yield answer
+    yield from routed(base, tuned, requests, decider)
 
 
 def routed(
@@ -48,8 +47,12 @@ def routed(
         return
     for begin in range(0, len(requests), AT_ONCE):
         with probed(base, probe_of(decider.probe)):
-            answers = list(route(base, tuned, requests[begin : begin + AT_ONCE], decide_by(decider)))
+            answers, spent = until_spent(
+                route(base, tuned, requests[begin : begin + AT_ONCE], decide_by(decider))
+            )
         yield from (replace(answer, index=answer.index + begin) for answer in answers)
+        if spent:
+            raise spent
 
 
 def probe_of(weights: Weights) -> Probe:

@@ -87,6 +87,7 @@ class Powered(Switched):
             Chain(index, sample, model.encode(ask.task.prompt(item)), f"{item.id}|{sample}")
             for index, item in enumerate(ask.items)
             for sample in range(ask.samples)
+            if (item.id, sample) not in ask.held
         ]
         run_chains(model, chains, self, ask)
         for chain in chains:

@@ -20,6 +20,7 @@ from tellapart.elicit.elicitor import (
     plain_requests,
 )
 from tellapart.errors import UserMistake
+from tellapart.models.budget import until_spent
 from tellapart.models.model import Model
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ class ByTraining(Switched):
         rows = list(plain_requests(ask))
         for first in range(0, len(rows), BLOCK):
             with self.applied(pair.base):
-                answers = list(asked(pair.base, rows[first : first + BLOCK]))
+                answers, spent = until_spent(asked(pair.base, rows[first : first + BLOCK]))
             yield from answers
+            if spent:
+                raise spent
 
 
 def local(model: Model, name: str) -> "LocalModel":

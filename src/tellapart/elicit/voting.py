@@ -122,6 +122,8 @@ def drawn_answers(
     for index, item in enumerate(ask.items):
         prompt = ask.task.prompt(item)
         for sample in range(ask.samples):
+            if (item.id, sample) in ask.held:
+                continue
             for draw in range(draws):
                 seed = row_seed(ask.seed, item.id, sample * draws + draw)
                 rows.append((index, sample, draw, Request(prompt, seed, ask.sampling)))

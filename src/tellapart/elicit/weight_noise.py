@@ -27,6 +27,7 @@ from tellapart.elicit.elicitor import (
     row_seed,
 )
 from tellapart.errors import UserMistake
+from tellapart.models.budget import until_spent
 
 SIGMAS = (0.01, 0.03, 0.1)
 DRAWS = 4
@@ -56,8 +57,10 @@ class Noised(Switched):
             mine = [row for row in rows if (first[row[0]] + row[1]) % len(seeds) == turn]
             if mine:
                 with perturbing_weights(pair.base, sigma, int(seed)):
-                    answers = list(asked(pair.base, mine))
+                    answers, spent = until_spent(asked(pair.base, mine))
                 yield from answers
+                if spent:
+                    raise spent
 
 
 @final

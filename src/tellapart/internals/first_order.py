@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
 
@@ -37,6 +38,7 @@ def mean_slopes(model: LocalModel, pairs: Sequence[tuple[str, str]]) -> Tensor:
 def slopes(model: LocalModel, ids: Sequence[int], start: int) -> Tensor:
     """Return the gradient [layer, width] of the log-probability of ids[start:], at position start - 1."""
     tokens = torch.tensor([list(ids)], device=model.module.device)
+    current().charge("scored", len(ids) - start)
     with torch.inference_mode(False), torch.enable_grad(), _nudged(model, start - 1) as nudges:
         logits = model.module(input_ids=tokens, use_cache=False).logits[0, start - 1 : -1].float()
         chosen = logits.log_softmax(-1).gather(-1, tokens[0, start:, None])

@@ -15,11 +15,12 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.endpoint_answer import Traits, body_of, completion_of
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, EndpointOptions, Line, Sleep, import_openai, stream
@@ -58,7 +59,10 @@ class EndpointModel(Model):
         def finish(index: int, outcome: Reply | Failure) -> Answer:
             return Answer(index, completion_of(requests[index], outcome, address, traits.logprobs))
 
-        yield from stream(self._line, bodies, finish)
+        yield from _paid_for(
+            requests,
+            lambda part: stream(self._line, [bodies[at] for at in part], lambda i, o: finish(part[i], o)),
+        )
 
     def score(self, pairs: Iterable[tuple[str | tuple[int, ...], str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities (nats) of each (prompt, completion), in order; token ids are unknown.
@@ -75,9 +79,12 @@ class EndpointModel(Model):
             echo_body(self._line.address, "".join(texts[index]), self.traits.echo_tokens) for index in asked
         ]
         lost: list[str] = []
+        budget = current()
+        budget.require()
         for place, outcome in stream(self._line, bodies, lambda place, outcome: (place, outcome)):
             index = asked[place]
             scored[index] = scored_of(*texts[index], outcome)
+            budget.charge("scored", len(scored[index].logprobs))
             if math.isnan(scored[index].logprobs[0]):
                 lost.append(outcome.reason if isinstance(outcome, Failure) else "no token boundary")
         if lost:
@@ -85,6 +92,25 @@ class EndpointModel(Model):
                 "%s: %d of %d texts not scored, first: %s", self.reference, len(lost), len(texts), lost[0]
             )
         return scored
+
+
+def _paid_for(
+    requests: Sequence[Request], ask: Callable[[Sequence[int]], Iterator[Answer]]
+) -> Iterator[Answer]:
+    """Yield the answers to as many requests, by their places, as the budget pays for at their longest, then to more
+    with what was left over; raises BudgetSpent where some are left."""
+    budget, begin = current(), 0
+    while begin < len(requests):
+        if budget.empty:
+            raise budget.refusal()
+        most = max(1, *(request.sampling.max_tokens for request in requests[begin:]))
+        count = len(requests) if budget.left == math.inf else max(1, int(budget.left // most))
+        part = range(begin, min(begin + count, len(requests)))
+        for answer in ask(part):
+            made = answer.completion
+            budget.charge("generated", len(made.tokens) if made.generated is None else made.generated)
+            yield answer
+        begin = part.stop
 
 
 def open_endpoint(

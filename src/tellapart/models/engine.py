@@ -5,6 +5,7 @@ generation, two for lockstep. What the next token is, `choose` says. Out of memo
 starts its unfinished rows again; since noise belongs to the row, they come out the same.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from tellapart.models.budget import UNLIMITED, TokenBudget
 from tellapart.models.cache import SlotCache
 from tellapart.models.families import Family, Ids, families
 from tellapart.models.prefill import Filled, read_prompts
@@ -24,7 +26,8 @@ AHEAD = 64
 
 
 class Plan(NamedTuple):
-    """What a run goes by. `may_stop` says which of the tokens [n] could complete one of a job's stop strings."""
+    """What a run goes by. `may_stop` says which of the tokens [n] could complete one of a job's stop strings; `budget`
+    pays for the tokens, and jobs that it cannot pay for are not begun."""
 
     modules: Sequence[PreTrainedModel]
     choose: Choose
@@ -32,6 +35,7 @@ class Plan(NamedTuple):
     stop_check: StopCheck
     may_stop: Callable[[np.ndarray], np.ndarray]
     width: int
+    budget: TokenBudget = UNLIMITED
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -42,7 +46,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def write_answers(plan: Plan, jobs: Sequence[Job]) -> Iterator[Finished]:
-    """Yield every job, finished; each exactly once, in the order in which they end."""
+    """Yield every job that the budget pays for, finished; each exactly once, in the order in which they end."""
     waiting = list(jobs)
     width = plan.width
     while waiting:
@@ -100,13 +104,30 @@ class Run:
 
     def __iter__(self) -> Iterator[Finished]:
         while self.queue or self.rows.live.any():
-            free = self.rows.width - int(self.rows.live.sum())
-            if self.queue and (free >= max(1, self.rows.width // 8) or free >= len(self.queue)):
-                self._admit(min(free, len(self.queue)))
+            entering = self._entering()
+            if entering:
+                self._admit(entering)
+            elif not self.rows.live.any():
+                self.queue.clear()
             else:
                 self._pack()
                 self._accept(np.arange(self.used), self._forward())
             yield from self.drain()
+
+    def _entering(self) -> int:
+        """Return how many waiting jobs are let in now."""
+        free = self.rows.width - int(self.rows.live.sum())
+        wanted = min(free, len(self.queue))
+        if not wanted or (free < max(1, self.rows.width // 8) and free < len(self.queue)):
+            return 0
+        left = self.plan.budget.left
+        if left == math.inf:
+            return wanted
+        # Rows under way are reckoned at their longest, so that the budget is overshot by one answer at most.
+        rows, most = self.rows, max(job.budget for job in self.queue)
+        owed = int((rows.budget - rows.count)[rows.live].sum())
+        paid = min(wanted, int((left - owed) // most))
+        return max(paid, int(not rows.live.any() and left > 0))
 
     @torch.inference_mode()
     def _admit(self, count: int) -> None:
@@ -251,6 +272,7 @@ class Run:
         slots = slots[alive]
         tokens = choice.tokens.cpu().numpy()[alive]
         broken = choice.broken.cpu().numpy()[alive]
+        self.plan.budget.charge("generated", int((~broken).sum()))
         rows.write(
             slots, tokens, {name: column.cpu().numpy()[alive] for name, column in choice.columns.items()}
         )

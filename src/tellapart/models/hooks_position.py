@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import until_spent
 from tellapart.models.hooks import Proof, _residual, _watched, hash_tensor, layers_of
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Answer, Request
@@ -129,9 +130,11 @@ def generate_shifted(
     """
     for span, owners in _blocks(model, requests, where):
         with shifting(model, shift, span):
-            answers = list(model.generate([requests[owner] for owner in owners]))
+            answers, spent = until_spent(model.generate([requests[owner] for owner in owners]))
         for index, completion in answers:
             yield Answer(owners[index], completion)
+        if spent:
+            raise spent
 
 
 def _blocks(model: LocalModel, requests: Sequence[Request], where: Where) -> Iterator[tuple[Span, list[int]]]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from tellapart.models.budget import current
 from tellapart.models.checkpoint import (
     end_tokens,
     fingerprint_of,
@@ -81,7 +82,8 @@ class LocalModel(Model):
     ) -> Iterator[Answer]:
         """Yield each answer as soon as it is finished; `record` adds margins or entropies of each token.
 
-        Raises RuntimeError if the model is changed (an intervention begun or ended) before the last answer is read.
+        Raises BudgetSpent after the last answer that the budget pays for, and RuntimeError if the model is changed (an
+        intervention begun or ended) before the last answer is read.
         """
         return self._generate(requests, record, self.fingerprint)
 
@@ -99,7 +101,7 @@ class LocalModel(Model):
             lambda logits, rows: choose_plain(logits[0], rows, record),
             self.max_rows,
         )
-        answers = write_answers(plan, jobs)
+        answers, done = write_answers(plan, jobs), 0
         while True:
             if self.fingerprint != asked_of:
                 raise RuntimeError(
@@ -107,17 +109,23 @@ class LocalModel(Model):
                 )
             finished = next(answers, None)
             if finished is None:
+                if done < len(jobs):
+                    raise plan.budget.refusal()
                 return
+            done += 1
             completion = completion_of(self.vocabulary, requests[finished.job.index], finished)
-            self.written += len(completion.tokens)
             yield Answer(finished.job.index, completion)
 
     def score(self, pairs: Iterable[tuple[Text, Text]]) -> list[Scored]:
         """Return the log-probabilities (nats) of each completion after its prompt, in order.
 
-        Completions as token ids are taken as they are; text is tokenised together with its prompt.
+        Completions as token ids are taken as they are; text is tokenised together with its prompt. Raises BudgetSpent
+        where the budget does not pay for all of them.
         """
         encoded = self.vocabulary.encode_pairs(list(pairs))
+        budget, cost = current(), sum(len(tokens) for _, tokens in encoded)
+        budget.require(cost)
+        budget.charge("scored", cost)
         scores = score_tokens(self.module, encoded, self.asked.context)
         return [
             Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs.tolist()))

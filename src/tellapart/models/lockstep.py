@@ -181,7 +181,9 @@ def _route(
         lambda logits, rows: choose_routed(logits, rows, decide, asked.size),
         base.max_rows,
     )
+    done = 0
     for finished in write_answers(plan, jobs):
+        done += 1
         if (base.fingerprint, tuned.fingerprint) != asked_of:
             raise RuntimeError(
                 "a model was changed while its answers were being written: read them all first"
@@ -197,6 +199,8 @@ def _route(
             tuple(lines.get("seen", ())),
             tuple(lines.get("base_best", ())),
         )
+    if done < len(jobs):
+        raise plan.budget.refusal()
 
 
 def choose_routed(logits: Sequence[Tensor], rows: Drawing, decide: Decide, vocab: int) -> Choice:

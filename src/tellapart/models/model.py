@@ -89,15 +89,14 @@ class Model(abc.ABC):
     fingerprint: str
     can_score: bool = False
     notes: tuple[str, ...] = ()
-    written: int = 0
-    """Tokens generated since it was opened: what a budget is spent on."""
     tokenizer_id: str = ""
     """Identifies the tokenizer where token ids are at hand: equal ids mean the same tokens; "" is unknown."""
 
     @abc.abstractmethod
     def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:
         """Yield each answer as soon as it is finished, in any order; every request is answered once,
-        a failed one with finish "failed" and the reason in `error`."""
+        a failed one with finish "failed" and the reason in `error`. Its tokens are charged to the current budget
+        (models/budget.py); once that is spent BudgetSpent is raised, after the answers that were paid for."""
 
     def score(self, pairs: Iterable[tuple[str | tuple[int, ...], str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities of each (prompt, completion), in order. Needs `can_score`."""

@@ -7,6 +7,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.engine import Plan
 from tellapart.models.model import Answer, Completion, Request, Sampling
 from tellapart.models.rows import Choose, Finished, Job
@@ -92,6 +93,7 @@ def plan_of(
         lambda job, tokens: stops.cut(job.prompt, tokens, job.sampling.stop),
         stops.may_stop,
         batch_width(modules, longest, max_rows),
+        current(),
     )
 
 

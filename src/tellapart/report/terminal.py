@@ -17,7 +17,7 @@ from tellapart.report.document import finding_from_json, number
 from tellapart.report.sections.trust import answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
-from tellapart.report.text import between, bits, count, percent, shown, signed, visible_deep
+from tellapart.report.text import between, bits, count, percent, shown, signed, tokens_spent, visible_deep
 from tellapart.report.ways import ways
 from tellapart.studies.finding import Finding
 
@@ -54,6 +54,8 @@ def print_summary(
         _elicitors(clean.tables.get("elicitors") or [], console)
         _evidence(clean, console)
         _counts(clean.tables.get("counts") or [], console)
+        if said := tokens_spent(clean.tables.get("tokens") or {}):
+            _say(console, said)
         for caveat in clean.caveats:
             _say(console, f"Caveat: {caveat}")
         console.print()

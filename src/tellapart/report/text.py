@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -186,3 +187,15 @@ def whole(share: float) -> str:
     ('0', '56')
     """
     return "0" if abs(share) < 0.005 else f"{100 * share:.0f}"
+
+
+def tokens_spent(counts: Mapping[str, Any]) -> str:
+    """Return what a run spent, by kind and in all; nothing where it was not counted.
+
+    >>> tokens_spent({"generated": 1200, "scored": 30, "trained": 4})
+    'Tokens spent: 1,234 (1,200 generated, 30 scored, 4 trained on).'
+    """
+    if not counts:
+        return ""
+    kinds = [int(counts.get(kind) or 0) for kind in ("generated", "scored", "trained")]
+    return "Tokens spent: {:,} ({:,} generated, {:,} scored, {:,} trained on).".format(sum(kinds), *kinds)

@@ -1,5 +1,6 @@
 """Ask what is owed of one condition and append each answer as a row the moment it is there."""
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tellapart.elicit.elicitor import Ask, Elicitation, row_seed
+from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Completion
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
@@ -41,8 +43,9 @@ def collect(
     """Return all rows of `condition`, asking only for those that the folder does not hold yet.
 
     An item of which any sample is missing is asked again whole (some elicitors choose among their samples);
-    only the missing rows are written. Answers depend on seeds alone, so the rest would be the same. A row that
-    failed is asked again when the run is started again; the later row counts.
+    only the missing rows are written. Answers depend on seeds alone, so the rest would be the same; methods that draw
+    every answer by itself leave out what `Ask.held` names. A row that failed is asked again when the run is started
+    again; the later row counts. Where the token budget is spent, what is there is returned.
     """
     known = {(row.item, row.sample): row for row in folder.read_rows(condition.name)}
     have = {at for at, row in known.items() if row.status != "failed"}
@@ -51,8 +54,12 @@ def collect(
         return list(known.values())
     key = digest(condition.identity)
     missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
-    with folder.appending(condition.name) as writer, ticking(condition.name, missing, quiet) as ticker:
-        for elicitation in answer(ask._replace(items=owed)):
+    with (
+        folder.appending(condition.name) as writer,
+        ticking(condition.name, missing, quiet) as ticker,
+        contextlib.suppress(BudgetSpent),
+    ):
+        for elicitation in answer(ask._replace(items=owed, held=frozenset(have))):
             item = owed[elicitation.item]
             if (item.id, elicitation.sample) in have:
                 continue

@@ -1,169 +1,118 @@
-"""Fit the verdict on specimens, and say how it does on kinds of model that it has not seen.
+"""What specimens of known truth say of the verdict: how often each word was right, by kind, and on what models.
 
-Every figure comes from leaving one kind out: the model is fitted anew on the other kinds. The truth is read by the
-check (check.py), which hands it over as `Case.truth`.
+No threshold of the verdict is fitted on specimens, so every kind is one that it has not seen. A word's probability is
+capped by the number of kinds (not of seeds) on which it was right whenever it was said.
 """
 
-import json
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from tellapart.runs.folder import canonical, write_atomically
 from tellapart.runs.provenance import provenance
-from tellapart.stats.calibration import CANNOT_TELL, Calibrated
-from tellapart.stats.estimate import Estimate
-from tellapart.stats.multinomial import Evidence, fit_multinomial
 from tellapart.stats.probabilities import brier_score, reliability_table
-from tellapart.studies.gain.calibrated import USED, chances, seen_by_model
+from tellapart.studies.gain.calibrated import cap_of
 
+CANNOT_TELL, NO_GAIN = "cannot tell", "no gain"
 LABELS = ("acquired", "elicited", "mixed")
-NO_GAIN = "no gain"
-PENALTY, SETTLED = 1.0, 0.6
-"""Set beforehand: with two kinds of a label, one of them left out, nothing is left to choose them on."""
-WEIGHT = 60
-"""How often a label's cases stand in the fit, all together."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A specimen's evidence beside its truth. `ruled` is a verdict that the gain's own interval settles: "no gain",
-    or "cannot tell" for want of a gain; None where the shares decide."""
+    """A specimen's verdict beside its truth; `raw` is the chance that the deciding bound lies where it must, before
+    any cap (NaN where nothing was decided), and the model's architecture and number of parameters."""
 
     name: str
     kind: str
     truth: str
-    features: Mapping[str, float | None]
-    ruled: str | None
-
-
-class Judged(NamedTuple):
-    """What a specimen was given by a model that saw nothing of its kind."""
-
-    case: Case
     verdict: str
-    chances: Mapping[str, float]
+    raw: float
+    architecture: str
+    parameters: int
 
     @property
     def right(self) -> bool:
-        return self.verdict == self.case.truth
+        return self.verdict == self.truth
+
+    @property
+    def decided(self) -> bool:
+        return self.verdict != CANNOT_TELL
 
 
-class Held(NamedTuple):
-    """Figures over all specimens, each judged with its kind left out."""
-
-    judged: tuple[Judged, ...]
-    accuracy_decided: float
-    cannot_tell_share: float
-    brier: Estimate
-    reliability: list[dict[str, Any]]
-    confusion: dict[str, dict[str, int]]
-
-
-def fitted(cases: Sequence[Case], names: tuple[str, ...] = USED) -> Calibrated:
-    """Return the verdict's model, fitted on the cases in which the shares decide."""
-    known = [case for case in cases if case.ruled is None and case.truth in LABELS]
-    rows, labels = (
-        np.array([seen_by_model(case.features, names) for case in known]),
-        [case.truth for case in known],
-    )
-    model = fit_multinomial(Evidence(rows, names), labels, LABELS, PENALTY, balanced(known))
-    return Calibrated(model, SETTLED)
-
-
-def balanced(cases: Sequence[Case]) -> NDArray[np.float64]:
-    """Return how often each case counts (n,), so that every label weighs the same and, within it, every kind: the
-    model's chances are for somebody to whom the labels are equally likely beforehand."""
-    kinds = {(case.truth, case.kind) for case in cases}
-    fellows = Counter((case.truth, case.kind) for case in cases)
-    rivals = Counter(truth for truth, _ in kinds)
-    return np.array([WEIGHT / (fellows[case.truth, case.kind] * rivals[case.truth]) for case in cases])
-
-
-def leave_one_kind_out(cases: Sequence[Case], names: tuple[str, ...] = USED) -> Held:
-    """Return what every case is given by a model fitted on the other kinds."""
-    judged: list[Judged] = []
-    for kind in dict.fromkeys(case.kind for case in cases):
-        model = fitted([case for case in cases if case.kind != kind], names)
-        judged += [judge(model, case, names) for case in cases if case.kind == kind]
-    return summed_up(judged)
-
-
-def judge(model: Calibrated, case: Case, names: tuple[str, ...] = USED) -> Judged:
-    """Return the model's verdict on a case."""
-    if case.ruled is not None:
-        sure = dict.fromkeys(LABELS, 0.0) | {NO_GAIN: float(case.ruled == NO_GAIN)}
-        return Judged(case, case.ruled, sure)
-    found = chances(model, case.features, names)
-    best = max(found, key=lambda label: found[label])
-    return Judged(case, best if found[best] >= model.threshold else CANNOT_TELL, {**found, NO_GAIN: 0.0})
-
-
-def summed_up(judged: Sequence[Judged]) -> Held:
-    """Return the figures over what was judged."""
-    decided = [one for one in judged if one.verdict != CANNOT_TELL]
-    classes = (*LABELS, NO_GAIN)
-    known = [one for one in judged if math.isclose(sum(one.chances.values()), 1.0, abs_tol=1e-6)]
-    table = np.array([[one.chances[label] for label in classes] for one in known])
-    truth = np.array([classes.index(one.case.truth) for one in known])
-    kinds = np.array([one.case.kind for one in known])
-    confusion: dict[str, dict[str, int]] = {}
-    for one in judged:
-        row = confusion.setdefault(one.case.truth, {})
-        row[one.verdict] = row.get(one.verdict, 0) + 1
-    reliability = [
-        {
-            "from": bin.low,
-            "to": bin.high,
-            "n": bin.n,
-            "stated": bin.confidence,
-            "right": bin.accuracy.value,
-            "low": bin.accuracy.low,
-            "high": bin.accuracy.high,
+def caps(cases: Sequence[Case], without: str = "") -> dict[str, dict[str, float]]:
+    """Return for each word its cap, and over how many kinds it was said and always right; `without` leaves one kind
+    out."""
+    said: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for case in cases:
+        if case.decided and case.kind != without:
+            said[case.verdict][case.kind].append(case.right)
+    return {
+        word: {
+            "cap": cap_of(sum(all(rights) for rights in kinds.values()), len(kinds)),
+            "kinds": float(len(kinds)),
+            "always_right": float(sum(all(rights) for rights in kinds.values())),
         }
-        for bin in reliability_table(table, truth)
-    ]
-    return Held(
-        tuple(judged),
-        float(np.mean([one.right for one in decided])) if decided else math.nan,
-        1 - len(decided) / len(judged),
-        brier_score(table, truth, kinds),
-        reliability,
-        confusion,
-    )
+        for word, kinds in said.items()
+    }
 
 
-def store(path: Path, cases: Sequence[Case], held: Held) -> None:
-    """Write the model fitted on all cases, with where it comes from and how it did with each kind left out."""
-    model = fitted(cases)
-    told = {
-        "verdict": model.as_json(),
-        "provenance": {
-            "specimens": [case.name for case in cases],
-            "kinds": sorted({case.kind for case in cases}),
-            "features": list(USED),
-            "leave_one_kind_out": figures(held),
-            "made_by": dict(provenance()),
+def figures(cases: Sequence[Case]) -> dict[str, Any]:
+    """Return how often the words were right, each judged by caps that did not see its kind, as JSON."""
+    decided = [case for case in cases if case.decided]
+    stated = []
+    for case in decided:
+        cap = caps(cases, without=case.kind).get(case.verdict, {}).get("cap", 0.5)
+        stated.append((cap if math.isnan(case.raw) else cap * case.raw, case.right))
+    kinds: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        kinds[case.kind].append(case)
+    wrong = {kind: sum(one.decided and not one.right for one in ones) for kind, ones in kinds.items()}
+    worst = max(wrong, key=lambda kind: (wrong[kind] / len(kinds[kind]), kind), default="")
+    brier = None
+    if stated:
+        brier = brier_score([chance for chance, _ in stated], [right for _, right in stated]).as_json()
+    return {
+        "n": len(cases),
+        "kinds": len(kinds),
+        "accuracy_decided": sum(case.right for case in decided) / len(decided) if decided else None,
+        "cannot_tell_share": 1 - len(decided) / len(cases) if cases else None,
+        "brier": brier,
+        "reliability": reliability_table([c for c, _ in stated], [r for _, r in stated]) if stated else [],
+        "worst_kind": worst if worst and wrong[worst] else "",
+        "by_kind": {
+            kind: {
+                "n": len(ones),
+                "right": sum(one.right for one in ones),
+                "wrong": wrong[kind],
+                "cannot tell": sum(not one.decided for one in ones),
+            }
+            for kind, ones in sorted(kinds.items())
         },
     }
-    write_atomically(path, canonical(json.loads(json.dumps(told))))
 
 
-def figures(held: Held) -> dict[str, Any]:
-    """Return the figures as JSON."""
-    return {
-        "accuracy_decided": held.accuracy_decided,
-        "cannot_tell_share": held.cannot_tell_share,
-        "brier": held.brier.value,
-        "brier_low": held.brier.low,
-        "brier_high": held.brier.high,
-        "confusion": held.confusion,
-        "reliability": held.reliability,
-        "n": len(held.judged),
+def store(path: Path, cases: Sequence[Case]) -> None:
+    """Write the calibration: caps, domain, and where they come from."""
+    found = figures(cases)
+    sizes = [case.parameters for case in cases if case.parameters]
+    told = {
+        "version": 2,
+        "words": caps(cases),
+        "domain": {
+            "architectures": sorted({case.architecture for case in cases if case.architecture}),
+            "parameters": [min(sizes), max(sizes)],
+        },
+        "provenance": {
+            "specimens": found["n"],
+            "kinds": found["kinds"],
+            "accuracy_decided": found["accuracy_decided"],
+            "cannot_tell_share": found["cannot_tell_share"],
+            "worst": found["worst_kind"] or "none was wrong",
+            "by_kind": found["by_kind"],
+            "made_by": provenance(),
+        },
     }
+    write_atomically(path, canonical(told))

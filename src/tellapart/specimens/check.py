@@ -6,7 +6,7 @@ The truth is opened here only, and only after every verdict stands in its findin
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,8 @@ from rich.table import Table
 
 from tellapart.errors import UserMistake
 from tellapart.specimens import names
-from tellapart.specimens.calibration import LABELS, NO_GAIN, Case, Held, figures, leave_one_kind_out, store
-from tellapart.specimens.checking import CANNOT_TELL, mean_or_none, run_each, run_study, tell
+from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
+from tellapart.specimens.checking import mean_or_none, run_each, run_study, tell
 from tellapart.specimens.commands import Check
 from tellapart.specimens.truth import read_truth
 
@@ -44,19 +44,16 @@ def run_check(spec: Check) -> int:
     )
     verdicts = [_verdict(name, out / name) for name in chosen if name not in failures]
     cases = [_case(name, out / name) for name in chosen if name not in failures]
-    held = leave_one_kind_out(cases) if _enough(cases) else None
-    result = summary(verdicts) | {"leave_one_kind_out": None if held is None else figures(held)}
+    found = figures(cases)
+    result = summary(verdicts) | {"leave_one_kind_out": found}
     if spec.calibrate:
-        if held is None:
-            raise UserMistake(
-                "--calibrate needs two kinds or more of each verdict, three in all: name more specimens"
-            )
-        store(Path(spec.calibrate), cases, held)
+        if len({case.kind for case in cases}) < 2:
+            raise UserMistake("--calibrate needs two kinds or more: name more specimens")
+        store(Path(spec.calibrate), cases)
 
     def show(result: Mapping[str, Any], console: Console) -> None:
         _print(result, console)
-        if held is not None:
-            _print_held(held, console)
+        _print_kinds(found, console)
 
     return tell(result, failures, spec.json, show)
 
@@ -81,35 +78,28 @@ def _verdict(name: str, out: Path) -> Verdict:
 
 
 def _case(name: str, out: Path) -> Case:
-    """Return a specimen's evidence and its truth, for fitting the verdict and judging it with its kind left out."""
+    """Return a specimen's verdict and its truth."""
     finding = json.loads((out / "findings.json").read_text())["findings"][0]
-    found = finding["tables"]["features"]
-    truth = read_truth(name)
-    by_gain = finding["verdict"] == NO_GAIN or found.get("share") is None
-    return Case(name, truth.kind, truth.verdict, found, finding["verdict"] if by_gain else None)
-
-
-def _enough(cases: Sequence[Case]) -> bool:
-    """Return whether every verdict that shares decide is there in two kinds at least."""
-    kinds = {(case.truth, case.kind) for case in cases if case.ruled is None}
-    return all(sum(truth == label for truth, _ in kinds) >= 2 for label in LABELS)
-
-
-def _print_held(held: Held, console: Console) -> None:
-    """Print the figures with each kind left out: what to expect of kinds that were not seen."""
-    console.print(
-        f"With its kind left out of the fit: right among decided {held.accuracy_decided:.1%}, cannot tell "
-        f"{held.cannot_tell_share:.1%}, Brier {held.brier.value:.3f} [{held.brier.low:.3f}, {held.brier.high:.3f}]"
+    facts = json.loads((out / "artifacts" / "facts.json").read_text())
+    truth, raw = read_truth(name), finding["tables"]["decision"]["chance_of_bound"]
+    model = facts["models"].get("base") or {}
+    return Case(
+        name,
+        truth.kind,
+        truth.verdict,
+        finding["verdict"],
+        math.nan if raw is None else raw,
+        model.get("architecture", ""),
+        model.get("parameters", 0),
     )
-    for bin in held.reliability:
-        console.print(
-            f"  stated {bin['stated']:.2f}: right {bin['right']:.2f} [{bin['low']:.2f}, {bin['high']:.2f}], "
-            f"n = {bin['n']}"
-        )
-    for one in held.judged:
-        if not one.right:
-            given = ", ".join(f"{label} {chance:.2f}" for label, chance in one.chances.items())
-            console.print(f"  {one.case.name}: {one.verdict}, truth {one.case.truth} ({given})", markup=False)
+
+
+def _print_kinds(found: Mapping[str, Any], console: Console) -> None:
+    """Print how each kind fared; caps that judge a kind have not seen it."""
+    table = Table("kind", "n", "right", "wrong", CANNOT_TELL)
+    for kind, one in found["by_kind"].items():
+        table.add_row(kind, *(str(one[name]) for name in ("n", "right", "wrong", "cannot tell")))
+    console.print(table)
 
 
 def summary(verdicts: list[Verdict]) -> dict[str, Any]:

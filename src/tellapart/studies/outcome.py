@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import TokenBudget
 from tellapart.report.html import write_report
 from tellapart.report.terminal import print_summary
 from tellapart.runs.folder import canonical, write_atomically
@@ -28,6 +29,22 @@ class Run(NamedTuple):
 def asked(study: str, spec: "DataclassInstance", free: Sequence[str]) -> dict[str, Any]:
     """Return what must be the same for a run to be gone on with: the spec's fields but the `free` ones."""
     return {"study": study, **{name: value for name, value in asdict(spec).items() if name not in free}}
+
+
+def left_out(budget: TokenBudget) -> tuple[str, ...]:
+    """Return the caveat that a budget left something out; nothing where it paid for all."""
+    if not budget.refused:
+        return ()
+    said = f"The budget of {budget.limit:,} tokens was spent ({budget.total:,}): what is missing was left out"
+    return (f"{said}; the same command with a larger --budget goes on from there.",)
+
+
+def with_tokens(findings: Sequence[Finding], budget: TokenBudget | None) -> list[Finding]:
+    """Return the findings, the first one with the tokens that the run spent by kind (None: nothing was asked)."""
+    if budget is None or not findings:
+        return list(findings)
+    first, *others = findings
+    return [replace(first, tables={**first.tables, "tokens": dict(budget.counts)}), *others]
 
 
 def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> None:

@@ -14,6 +14,7 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.tasks.item import Item, Task
@@ -141,7 +142,8 @@ def writing(model: LocalModel, practice: Practice, settings: GrpoSettings) -> An
         ]
         mode = model.module.training
         model.module.eval()
-        answers = [answer.completion for answer in sorted(model.generate(requests))]
+        with current().whole_batch():  # a step that was begun is finished, and the run stops after it
+            answers = [answer.completion for answer in sorted(model.generate(requests))]
         model.module.train(mode)
         for request, answer in zip(requests, answers, strict=True):
             if answer.finish == "failed":

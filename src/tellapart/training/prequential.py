@@ -24,6 +24,7 @@ from torch import Tensor
 
 from tellapart.elicit.weights import Weights, weights_from
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking
 from tellapart.stats.content import Costs, content_bits
@@ -114,6 +115,7 @@ class Learner:
 
     def update(self, pairs: Sequence[Pair]) -> list[float]:
         """Take one step on the mean loss a token; return what each answer cost before it, in bits."""
+        current().charge("trained", sum(len(answer) for _, answer in pairs))
         nats = answer_nats(self.module, pairs)
         if not bool(nats.isfinite().all()):
             raise UserMistake(f"the loss is not finite any more at rate {self.rate:g}: give a lower one")
@@ -163,6 +165,7 @@ def first_pass(learner: Learner, run: Run, ticker: Ticker) -> Progress:
     ticker.tick(len(done.bits))
     sizes = run.settings.sizes
     while len(done.bits) < sizes[-1]:
+        current().require()
         start = len(done.bits)
         stop = min(start + run.settings.batch, next(size for size in sizes if size > start))
         done.bits.extend(learner.update(run.told[start:stop]))
@@ -198,7 +201,9 @@ def answer_nats(module: torch.nn.Module, pairs: Sequence[Pair]) -> Tensor:
 def read_bits(module: torch.nn.Module, pairs: Sequence[Pair]) -> Iterator[list[float]]:
     """Yield the bits of the answers, READ_AT_ONCE at a time, in order."""
     for start in range(0, len(pairs), READ_AT_ONCE):
-        nats = answer_nats(module, pairs[start : start + READ_AT_ONCE])
+        batch = pairs[start : start + READ_AT_ONCE]
+        current().charge("scored", sum(len(answer) for _, answer in batch))
+        nats = answer_nats(module, batch)
         yield (nats.double() / math.log(2)).tolist()
 
 

@@ -18,6 +18,7 @@ from tellapart.training.change import Change, attached
 from tellapart.training.kept import finished, keep, key_of
 from tellapart.training.settings import Example, SftSettings, Trained
 from tellapart.training.trainers import (
+    IGNORED,
     Arguments,
     SftRun,
     order,
@@ -26,7 +27,6 @@ from tellapart.training.trainers import (
 )
 from tellapart.training.untouched import left_as_it_was, padded_tokenizer
 
-IGNORED = -100
 Ids = tuple[int, ...]
 
 

@@ -23,11 +23,14 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.sft_trainer import SFTTrainer
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking
 from tellapart.training.change import Attached, Change
 from tellapart.training.settings import Fitting, GrpoSettings
 
+IGNORED = -100
+"""The label of tokens that are not in the loss."""
 WEIGHTS_FILE = "change.safetensors"
 CHECKPOINTED_ABOVE = 1_000_000_000
 """Models with more parameters recompute activations in the backward pass: slower, and far less memory."""
@@ -67,6 +70,11 @@ class Keeps:
 class SftRun(Keeps, SFTTrainer):
     """SFTTrainer over a Change; rows are taken in the dataset's order."""
 
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Charge the tokens in the loss, and return it."""
+        current().charge("trained", int((inputs["labels"] != IGNORED).sum()))
+        return super().compute_loss(model, inputs, *args, **kwargs)
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(rows)
@@ -77,6 +85,11 @@ class GrpoRun(Keeps, GRPOTrainer):
 
     Advantages are divided by the population std of the group, as published (TRL's has n - 1 in it).
     """
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Charge the tokens in the loss, and return it."""
+        current().charge("trained", int(inputs["completion_mask"].sum()))
+        return super().compute_loss(model, inputs, *args, **kwargs)
 
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         rewards = super()._calculate_rewards(*args, **kwargs)
@@ -100,11 +113,13 @@ class GrpoRun(Keeps, GRPOTrainer):
 
 
 class Telling(TrainerCallback):
-    """Ticks once a step, and stops where nothing was learned for `patience` steps (0: never)."""
+    """Ticks once a step, and stops where nothing was learned for `patience` steps (0: never), or, with a checkpoint to
+    go on from, where the token budget is spent."""
 
     def __init__(self, ticker: Ticker, patience: int) -> None:
         self.ticker = ticker
         self.patience = patience
+        self.unpaid = False
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Stop where the last `patience` steps had no group with different rewards."""
@@ -117,8 +132,10 @@ class Telling(TrainerCallback):
         self.ticker.done = state.global_step
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Count one step."""
+        """Count one step; stop where the next one cannot be paid for."""
         self.ticker.tick()
+        if current().empty and state.global_step < state.max_steps:
+            self.unpaid = control.should_save = control.should_training_stop = True
 
 
 def order(count: int, wanted: int, seed: int) -> list[int]:
@@ -220,14 +237,19 @@ def learning_rate(model: LocalModel, change: Change, settings: Fitting) -> float
 def run_trainer(
     trainer: SftRun | GrpoRun, place: Attached, folder: Path, settings: Fitting
 ) -> list[dict[str, float]]:
-    """Train to the end, from the last whole checkpoint in `folder` where there is one; return one log entry a step."""
+    """Train to the end, from the last whole checkpoint in `folder` where there is one; return one log entry a step.
+    Raises BudgetSpent, with a checkpoint written, where the budget does not pay for all steps."""
+    current().require()
     trainer.place = place
     trainer.remove_callback(PrinterCallback)
     start = last_checkpoint(folder)
     patience = settings.patience if isinstance(settings, GrpoSettings) else 0
     with ticking(settings.title or "training", settings.steps, settings.quiet) as ticker:
-        trainer.add_callback(Telling(ticker, patience))
+        telling = Telling(ticker, patience)
+        trainer.add_callback(telling)
         trainer.train(resume_from_checkpoint=str(start) if start else None)
+    if telling.unpaid:
+        raise current().refusal()
     return [
         {name: float(value) for name, value in entry.items() if isinstance(value, int | float)}
         for entry in trainer.state.log_history

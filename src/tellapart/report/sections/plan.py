@@ -1,4 +1,4 @@
-"""How it was asked: every look of an adaptive plan in order, the rule it stopped by, and what it cost."""
+"""How it was asked: every look of an adaptive plan in order, and the rule it stopped by."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +13,8 @@ RULE = (
     "Ways are asked one after another, cheap ones first. The j-th look has an interval of level 1 - alpha with "
     "alpha = 0.05 x 6 / (pi^2 j^2): over any number of looks they add up to at most 0.05, so that stopping early does "
     "not cheat. It stops when the best way's interval lies above the threshold of elicited, or when a way of every "
-    "mechanism was asked and the best one's interval lies within one verdict, or several ways in a row found nothing "
-    "better."
+    "mechanism that can give one was seen and the best one's interval lies within one verdict, or several ways in a "
+    "row found nothing better."
 )
 
 _TEMPLATE = template("""
@@ -28,7 +28,9 @@ _TEMPLATE = template("""
 <td class="number">{{ look.share | percent }} <span class="interval">{{ between(look.low, look.high) }}</span></td>
 <td class="number">{{ "%.4f" | format(look.level) }}</td></tr>{% endfor %}</tbody></table></div>
 {% endif %}
-<p>{{ stopped }} {{ "{:,.0f}".format(tokens) }} tokens were generated in all.</p>
+{% if dropped %}<p>Mechanisms of which no method gave a figure, and which were not waited for:</p>
+<ul>{% for name, reason in dropped %}<li>{{ name }}: {{ reason }}</li>{% endfor %}</ul>{% endif %}
+<p>{{ stopped }}</p>
 """)
 
 
@@ -42,7 +44,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "rule": RULE,
         "looks": [_look(one) for one in plan.get("looks") or []],
         "stopped": f"Stopped: {stopped}." if stopped else "Every way that can run was asked.",
-        "tokens": parsed(plan.get("tokens")),
+        "dropped": sorted((plan.get("dropped") or {}).items()),
         "between": between,
         "percent": percent,
     }

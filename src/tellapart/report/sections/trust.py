@@ -6,6 +6,7 @@ from typing import Any
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
+from tellapart.report.text import tokens_spent
 from tellapart.studies.finding import Finding
 
 ROWS = 20
@@ -52,6 +53,7 @@ _TEMPLATE = template("""
 <p class="hint">asked = {{ columns[1:] | join(" + ") }}.{% if unequal %} <strong>These do not add up:
 {{ unequal | join(", ") }}.</strong>{% endif %}</p>
 {% endif %}
+{% if spent %}<p class="hint">{{ spent }}</p>{% endif %}
 """)
 
 
@@ -67,6 +69,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "finding": finding,
         "shown": finding.rows[:ROWS],
         "counts": counts,
+        "spent": tokens_spent(finding.tables.get("tokens") or {}),
         "first": first,
         "rest": rest,
         "columns": columns,

@@ -1,12 +1,13 @@
 """Ask one model all arms together: prompts that begin alike are read once, and equal arms are asked once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 
 from tellapart.controls import Control, Made
 from tellapart.controls.audit import AuditLine
 from tellapart.elicit.elicitor import Ask, Elicitation, plain_requests
+from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
 from tellapart.runs.collect import Condition, scored_row
@@ -17,6 +18,7 @@ from tellapart.studies.form.facts import condition
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.ask import identity_of
 
+AT_ONCE = 64
 FOUND = "answer_found"
 """The measure in a row: 1 where the task's scorer found an answer in the completion, right or wrong."""
 
@@ -37,18 +39,12 @@ class Arm:
 
 @dataclass
 class Asking:
-    """A model under a run's settings; `spent` tokens were generated so far, `rows` holds every row."""
+    """A model under a run's settings; `rows` holds every row."""
 
     folder: RunFolder
     model: Model
     spec: FormSpec
-    spent: int = 0
     rows: dict[str, list[Row]] = field(default_factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        """Tell whether the budget is used up."""
-        return self.spec.budget is not None and self.spent >= self.spec.budget
 
 
 @dataclass(frozen=True)
@@ -110,15 +106,21 @@ def _requests(at: int, arm: Arm, ask: Ask) -> Iterator[_Owed]:
 
 def _answers(asking: Asking, owed: Sequence[_Owed]) -> Iterator[tuple[_Owed, Completion]]:
     """Yield answers as they are finished: generated ones together, then picked ones; stops when the budget is spent."""
-    for picked in (False, True):
-        batch = [one for one in owed if bool(one.request.choices) == picked]
-        if not batch or asking.empty:
-            continue
-        for index, completion in answers_of(asking.model, [one.request for one in batch]):
-            asking.spent += len(completion.tokens) if completion.generated is None else completion.generated
-            yield batch[index], completion
-            if asking.empty:
-                break
+    with suppress(BudgetSpent):
+        for picked in (False, True):
+            batch = [one for one in owed if bool(one.request.choices) == picked]
+            for part in _parts(batch):
+                for index, completion in answers_of(asking.model, [one.request for one in part]):
+                    yield part[index], completion
+
+
+def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
+    """Return the requests in the parts in which they are asked: all at once, or, under a limit, every arm's of some
+    items before those of others, so that what the budget paid for can be compared."""
+    if current().limit is None:
+        return [batch] if batch else []
+    ordered = sorted(batch, key=lambda one: (one.item, one.sample))
+    return [ordered[begin : begin + AT_ONCE] for begin in range(0, len(ordered), AT_ONCE)]
 
 
 def _row(arm: Arm, ask: Ask, key: str, one: _Owed, completion: Completion) -> Row:

@@ -1,6 +1,7 @@
 """`form MODEL --task T`: which arms can run, their audit, and the asking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,10 +9,12 @@ from typing import Any, NamedTuple
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model
 from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
+from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import refuse_unread
@@ -23,6 +26,7 @@ from tellapart.studies.form.option_bias import measure_option_bias
 from tellapart.studies.form.paraphrase import paraphrases
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import canonical_spec, finish
+from tellapart.studies.outcome import left_out
 from tellapart.tasks.item import Task
 from tellapart.tasks.scorers import closest
 from tellapart.tasks.sources import open_task
@@ -58,7 +62,10 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
         "fingerprints": {"model": model.fingerprint, "task": task.fingerprint},
         "items": len(task.items),
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with (
+        open_run(out, described, {"provenance": provenance()}) as folder,
+        spending(folder, spec.budget) as budget,
+    ):
         asking = Asking(folder, model, spec)
         ask_together(asking, list(arms.values()))
         arms |= _on_own_chains(asking, given, plan, arms, paraphraser)
@@ -68,10 +75,14 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
                 f"no family of controls can run on {task.name}: {next(iter(plan.not_run.values()))}"
             )
         write_table(folder.path, to_table(row for rows in asking.rows.values() for row in rows))
-        bias = measure_option_bias(folder, model, task, spec.seed) if "choices" in plan.families else None
-        meanings = _meanings(asking, task, plan, arms, entailment)
-        facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *_spent(asking)))
-        return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings))
+        bias, meanings = None, None
+        with suppress(BudgetSpent):
+            meanings = _meanings(asking, task, plan, arms, entailment)
+        with suppress(BudgetSpent):
+            if "choices" in plan.families:
+                bias = measure_option_bias(folder, model, task, spec.seed)
+        facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *left_out(budget)))
+        return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings), budget)
 
 
 def _meanings(
@@ -149,8 +160,9 @@ def _on_own_chains(
             continue
         own = given._replace(task=full.made.task, chains=chains_of(asking.rows[full.condition]))
         if paraphraser is not None:
-            said = paraphrases(asking.folder, paraphraser, own, asking.spec.json)
-            own = own._replace(paraphrases=said)
+            with suppress(BudgetSpent):
+                said = paraphrases(asking.folder, paraphraser, own, asking.spec.json)
+                own = own._replace(paraphrases=said)
         for control in waiting:
             reason = control.obstacle(own)
             if reason:
@@ -174,14 +186,6 @@ def _refuse_unread(asking: Asking, arms: Mapping[Control, Arm]) -> None:
         if control.role == "full" and rows:
             found = {f"{row.item}/{row.sample}": (row.measures or {}).get(FOUND, 1.0) for row in rows}
             refuse_unread(found, arm.condition, rows[0].completion, arm.made.task.scorer.name)
-
-
-def _spent(asking: Asking) -> Sequence[str]:
-    if not asking.empty:
-        return ()
-    return (
-        f"the budget of {asking.spec.budget} tokens was spent: answers are missing; run again with more to go on",
-    )
 
 
 def _facts(

@@ -1,43 +1,62 @@
-"""The adaptive plan: ways are asked one after another, cheap ones first, until the verdict is settled.
+"""The adaptive plan: ask what could still change the word, cheapest first, and say why each was asked.
 
-The j-th way's share is looked at with an interval of level 1 - alpha_j, alpha_j = 0.05 * 6 / (pi^2 j^2): the
-alphas of any number of looks add up to at most 0.05, so stopping at the best-looking moment does not cheat
-(alpha spending, a union bound). Settled means: the best honest way's interval lies above HIGH (elicited), or at
-least one way of every mechanism that can run was asked and the best one's interval lies within one verdict. Where a
-share lies between two verdicts, asking also ends when PATIENCE further ways found nothing better.
+After each method the verdict is made anew from all rows so far (judge.py). Nothing more is asked once no method that
+is left could change it: a word that only positive evidence could overturn stands, and where no share can be given no
+method helps. Stopping at a good-looking moment does not cheat: an early "elicited" needs INTERIM, not 90 %.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from tellapart.elicit.elicitor import Elicitor
+from tellapart.errors import UserMistake
 from tellapart.report.text import whole
 from tellapart.runs.row import Row
-from tellapart.runs.table import to_table
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.share_band import HIGH, LOW
-from tellapart.stats.shares import recovered_share
+from tellapart.stats.share_band import HIGH
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.items import per_item, shared_items
-from tellapart.studies.gain.recovered import Way, allowed, way_of
-from tellapart.studies.gain.scores import Scores, compare, finite
+from tellapart.studies.gain.held import ARMS
+from tellapart.studies.gain.judge import Judged, judge, light_frame
+from tellapart.studies.gain.recovered import unanswered
+from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.verdict import HALF
 
-ALPHA = 0.05
-PATIENCE = 4
-"""So many ways in a row that do not beat the best one end an adaptive plan whose verdict stays open."""
+INTERIM = 0.99
+"""Level of the interval on which asking ends early."""
+OPTIONAL = frozenset(
+    {
+        "power_sampling",
+        "steering",
+        "sae_feature",
+        "steering_sft",
+        "steering_rl",
+        "svf",
+        "lora",
+        "masked_adapter",
+    }
+    | {"rlvr", "critique", "few_labels_tuned"}
+)
+"""Dear methods that could raise the lower bound but are asked in an exhaustive plan only."""
+
+
+Plant = Callable[[], Mapping[str, Mapping[str, Any]]]
+"""Hides a known skill in the base and looks for it by each arm: by arm, whether it was found (facts.planting)."""
 
 
 class Look(NamedTuple):
-    """One way's share as it was seen when it was asked, at level 1 - alpha; `honest` as in recovered.allowed."""
+    """What a method brought, when it was asked, and why it was asked."""
 
     way: str
     mechanism: str
     share: float
     low: float
     high: float
-    alpha: float
-    honest: bool
+    tells: str
+    reason: str
+    held_at_least: float
+    held_at_most: float
 
     def as_json(self) -> dict[str, Any]:
         """Return the look as JSON; what is not finite is None."""
@@ -45,72 +64,114 @@ class Look(NamedTuple):
         return {key: finite(value) if isinstance(value, float) else value for key, value in told.items()}
 
 
-def spent_at(look: int) -> float:
-    """Return the alpha of the `look`-th look (from 1); they add up to at most ALPHA.
+class Next(NamedTuple):
+    """What is asked next (a method, or "" for nothing more), and why."""
 
-    >>> sum(spent_at(j) for j in range(1, 100_000)) <= 0.05
-    True
-    """
-    return ALPHA * 6 / (math.pi**2 * look**2)
+    name: str
+    reason: str
 
 
 @dataclass
 class Watch:
-    """Sees the ways' shares as they come and says when the verdict is settled."""
+    """Holds the rows so far and makes the verdict of them after each method."""
 
-    scores: Scores
+    rows: list[Row]
     facts: Facts
     looks: list[Look] = field(default_factory=list)
+    plant: Plant | None = None
+    judged: Judged = field(init=False)
 
-    def see(self, name: str, about: Mapping[str, Any], mechanism: str, rows: Sequence[Row]) -> None:
-        """Look at the way `name`, whose rows (and its twin's) have just come."""
-        way = way_of(to_table(rows).to_pandas(), self.scores, self.facts, name, about)
+    def __post_init__(self) -> None:
+        self._judge()
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """The mechanisms of which a method was looked at."""
+        return frozenset(look.mechanism for look in self.looks)
+
+    def see(self, name: str, about: Mapping[str, Any], by: tuple[str, str], rows: Sequence[Row]) -> str:
+        """Look at the method `name`, whose rows (and its control's) have just come; `by` is its mechanism and why it
+        was asked. Return why it has no share, "" where it has one."""
+        self.rows += rows
+        self.facts = replace(self.facts, elicitors={**self.facts.elicitors, name: about})
+        self._judge()
+        way = next((one for one in self.judged.recovered.ways if one.name == name), None)
         if way is None:
+            return unanswered(light_frame(rows), f"base/{name}", self.judged.scores)
+        held, share = self.judged.held, way.share
+        self.looks.append(
+            Look(
+                name, by[0], share.value, share.low, share.high, way.tells, by[1], held.low.value, held.high.value
+            )
+        )  # fmt: skip
+        return ""
+
+    def choose(self, waiting: Sequence[str], elicitors: Mapping[str, Elicitor]) -> Next:
+        """Return the first of the waiting methods that could still change the word, and why; or why there is none."""
+        verdict, held = self.judged.verdict, self.judged.held
+        if verdict.label == "no gain" or verdict.reason == "change of form":
+            return Next("", f"no method could change the word: {verdict.label} {verdict.reason}".strip())
+        if not held.decidable:
+            why = held.refused or "; ".join(one.what for one in verdict.obstacles)
+            return Next("", f"no method could change the word: {why}")
+        if self._surely_elicited():
+            return Next(
+                "", f"what was found cannot be taken back: {self.judged.held.low_by} {_percent(held.low)}"
+            )
+        self._plant_where_it_decides(waiting)
+        if self.judged.verdict.label in ("acquired", "mixed"):
+            return Next(
+                "", f"{self.judged.verdict.label}: every method that could raise the lower bound was asked"
+            )
+        for name in waiting:
+            reason = self._use_of(name, elicitors[name])
+            if reason:
+                return Next(name, reason)
+        return Next("", "nothing that is left could change the word")
+
+    def _surely_elicited(self) -> bool:
+        if self.judged.verdict.label != "elicited":
+            return False
+        low = judge(light_frame(self.rows), self.facts, INTERIM).held.low
+        return low.low > HALF and low.value > HIGH
+
+    def _use_of(self, name: str, elicitor: Elicitor) -> str:
+        """Return what asking the method could do to the word; "" where it could do nothing."""
+        if name in OPTIONAL:
+            return ""
+        if elicitor.tells == "nothing" or (elicitor.tells == "labels" and elicitor.mechanism == "prompt"):
+            return "it, or its control, tells no right answer and could raise what was certainly held"
+        if name in ARMS and self.plant is not None and self._could_lower(name):
+            return "finding nothing, it would lower what could have been held"
+        return ""
+
+    def _could_lower(self, name: str) -> bool:
+        """Return whether the other arms leave room for a word: one that already found most of the gain does not."""
+        others = [arm for arm in self.judged.held.arms if arm.name != name and not math.isnan(arm.share.high)]
+        return all(arm.share.high < HIGH for arm in others)
+
+    def _plant_where_it_decides(self, waiting: Sequence[str]) -> None:
+        """Look for a planted skill in the base where that alone is missing: all three arms were asked and found
+        little."""
+        arms = self.judged.held.arms
+        if self.plant is None or self.facts.planting or set(ARMS) & set(waiting):
             return
-        alpha = spent_at(1 + len(self.looks))
-        share = self._share(way, alpha)
-        honest = allowed(way, self.scores, self.facts.guess_floor)
-        self.looks.append(Look(name, mechanism, share.value, share.low, share.high, alpha, honest))
+        if any(math.isnan(arm.share.high) or arm.share.high >= HIGH for arm in arms):
+            return
+        self.facts = replace(self.facts, planting=self.plant())
+        self._judge()
 
-    def settled(self, mechanisms: frozenset[str]) -> str | None:
-        """Return in one sentence why nothing more need be asked, None where something must be. `mechanisms` are
-        those of all ways that can run."""
-        gain = self.scores.gain
-        if not gain.low > 0:
-            return "there is no gain whose share could be told"
-        honest = [look for look in self.looks if look.honest and not math.isnan(look.low)]
-        if not honest:
-            return None
-        best = max(honest, key=lambda look: look.low)
-        told = f"{best.way} brought back {_percent(best)} at level {1 - best.alpha:.4f}"
-        if best.low > HIGH:
-            return f"settled after {len(self.looks)} looks: {told}"
-        if mechanisms - {look.mechanism for look in self.looks}:
-            return None
-        top = max(look.high for look in honest)
-        if top < LOW or (best.low > LOW and top < HIGH):
-            return f"settled after {len(self.looks)} looks at ways of every mechanism: the best, {told}"
-        since = len(self.looks) - 1 - self.looks.index(best)
-        if since >= PATIENCE:
-            return f"{since} ways more, and ways of every mechanism, found nothing better: the best, {told}"
+    def _judge(self) -> None:
+        self.judged = judge(light_frame(self.rows), self.facts)
+
+
+def watching(rows: Sequence[Row], facts: Facts, plant: Plant | None) -> Watch | None:
+    """Return a watch that begins with the plain answers; None where no verdict can be made of them."""
+    try:
+        return Watch(list(rows), facts, plant=plant)
+    except UserMistake:
         return None
 
-    def _share(self, way: Way, alpha: float) -> Estimate:
-        scores = self.scores
-        return recovered_share(scores.base.mean, way.means, scores.tuned.mean, scores.clusters, alpha)
 
-
-def watching(plain: Mapping[str, Sequence[Row]], facts: Facts) -> Watch | None:
-    """Return a watch over the two models' plain answers; None where they share no item that both answered."""
-    rows = to_table([row for side in plain.values() for row in side]).to_pandas()
-    base, tuned = (per_item(rows, f"{role}/plain", facts.correct_at) for role in ("base", "tuned"))
-    if base is None or tuned is None:
-        return None
-    both_base, both_tuned = shared_items(base, tuned)
-    if not len(both_base.items):
-        return None
-    return Watch(compare(base, tuned, both_base, both_tuned, facts.guess_floor), facts)
-
-
-def _percent(look: Look) -> str:
-    return f"{whole(look.share)} % [{whole(look.low)}, {whole(look.high)}] of the gain"
+def _percent(share: Estimate) -> str:
+    return f"brought back {whole(share.value)} % [{whole(share.low)}, {whole(share.high)}] of the gain"

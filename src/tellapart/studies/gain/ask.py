@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tellapart.elicit.elicitor import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
@@ -16,7 +17,7 @@ from tellapart.studies.gain.spec import GainSpec
 from tellapart.tasks.item import Item, Task
 
 STUDY = "gain"
-SCORED_AT_ONCE = 512
+SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 
 @dataclass(frozen=True)
@@ -31,48 +32,32 @@ class Plan:
     sampling: Sampling
 
 
-@dataclass
-class Purse:
-    """Counts generated tokens against the budget."""
-
-    budget: int | None
-    spent: int = 0
-    rows: list[Row] = field(default_factory=list)
-
-    def pay_tokens(self, tokens: int) -> None:
-        self.spent += tokens
-
-    def pay(self, rows: Sequence[Row]) -> None:
-        self.rows.extend(rows)
-        self.spent += sum(row.tokens for row in rows if "<" not in row.condition)
-
-    @property
-    def empty(self) -> bool:
-        return self.budget is not None and self.spent >= self.budget
-
-
 class Plain(NamedTuple):
-    """Both models' plain rows by role, and the purse with all rows so far."""
+    """Both models' plain rows by role, and all rows so far."""
 
-    rows: dict[str, list[Row]]
-    purse: Purse
+    by_role: dict[str, list[Row]]
+    rows: list[Row]
 
 
 def ask_plainly(folder: RunFolder, plan: Plan) -> Plain:
     """Ask both models what the folder does not hold yet, and score what each wrote under the other."""
-    purse = Purse(plan.spec.budget)
     ask = Ask(plan.task, plan.report, plan.spec.samples, plan.spec.seed, plan.sampling)
-    plain: dict[str, list[Row]] = {}
-    for role, model in zip(("base", "tuned"), plan.pair, strict=True):
-        assert model is not None
-        plain[role] = ask_model(folder, plan, (role, model), ask)
-        purse.pay(plain[role])
+    base, tuned = plan.pair
+    assert tuned is not None
+    # Neither model may use up the other's tokens: answers of one alone say nothing.
+    with current().part(0.5):
+        ask_model(folder, plan, ("base", base), ask)
+    plain = {
+        role: ask_model(folder, plan, (role, model), ask)
+        for role, model in (("tuned", tuned), ("base", base))
+    }
+    rows = [row for own in plain.values() for row in own]
     if plan.task.mode == "generate":
         for scorer, writer in (("base", "tuned"), ("tuned", "base")):
-            purse.pay(_cross_scored(folder, plan, scorer, plain[writer]))
-        purse.pay(_guesses_scored(folder, plan, plain["base"]))
-        purse.pay(_content_scored(folder, plan, plain["tuned"]))
-    return Plain(plain, purse)
+            rows += _cross_scored(folder, plan, scorer, plain[writer])
+        rows += _guesses_scored(folder, plan, plain["base"])
+        rows += _content_scored(folder, plan, plain["tuned"])
+    return Plain(plain, rows)
 
 
 def ask_model(folder: RunFolder, plan: Plan, who: tuple[str, Model], ask: Ask) -> list[Row]:
@@ -125,7 +110,10 @@ def _guesses_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> li
     if not (base.can_score and tuned.can_score and _same_tokens(plan)):
         return []
     found = guesses(plan.task, plan.report, answers)
-    tokens = as_tokens(base, [plan.task.prompt(guess.item) for guess in found], found)
+    try:
+        tokens = as_tokens(base, [plan.task.prompt(guess.item) for guess in found], found)
+    except BudgetSpent:
+        return [row for role in ("base", "tuned") for row in folder.read_rows(f"{role}<guess")]
     seen: Counter[str] = Counter()
     known: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]] = {}
     for guess, ids in zip(found, tokens, strict=True):
@@ -168,9 +156,12 @@ def _scored(
 
     def answers(ask: Ask) -> Iterator[Elicitation]:
         owed = [
-            (i, s) for i, item in enumerate(ask.items) for s in range(ask.samples) if (item.id, s) in known
+            (i, s)
+            for i, item in enumerate(ask.items)
+            for s in range(ask.samples)
+            if (item.id, s) in known and (item.id, s) not in ask.held
         ]
-        for block in _blocks(owed, SCORED_AT_ONCE):
+        for block in _blocks(owed, SCORED_AT_ONCE if current().limit is None else SCORED_UNDER_A_LIMIT):
             texts = [known[ask.items[i].id, s] for i, s in block]
             prompts = [plan.task.prompt(ask.items[i]) for i, _ in block]
             results = model.score([(prompt, text) for prompt, (text, _) in zip(prompts, texts, strict=True)])

@@ -8,83 +8,124 @@ from tellapart.elicit import ELICITORS, applicable, load, save
 from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, elicitor_name
 from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
-from tellapart.studies.gain.adaptive import Watch
-from tellapart.studies.gain.ask import STUDY, Plan, Purse, identity_of
+from tellapart.studies.gain.adaptive import Next, Watch
+from tellapart.studies.gain.ask import STUDY, Plan, identity_of
 
 Who = Literal["base", "reference"]
 """The base, or a model of its shape that never met the skill."""
 
 
 class BroughtOut(NamedTuple):
-    """Per elicitor's value what is told about it beside its rows (or why it has none); why it was stopped."""
+    """All rows; per elicitor's value what is told about it beside them (or why it has none); why asking was stopped;
+    the mechanisms of which no method gave a figure, with the reasons."""
 
+    rows: list[Row]
     elicitors: dict[str, dict[str, Any]]
     stopped: str
+    dropped: dict[str, str]
 
 
-class Fitted(NamedTuple):
-    """An elicitor's values with their null twins, and the tokens that were generated to fit them."""
-
-    values: list[tuple[Elicited, Elicited]]
-    tokens: int
-
-
-def bring_out(
-    folder: RunFolder, plan: Plan, purse: Purse, watch: Watch | None, who: Who = "base"
-) -> BroughtOut:
+def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "base") -> BroughtOut:
     """Ask `who` (`plan.pair.base` is that model) under every chosen elicitor that can run. In an adaptive plan each
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     names = chosen_names(plan.spec.elicitors)
-    obstacles = {name: applicable(ELICITORS[name], plan.pair, plan.task) for name in names}
-    mechanisms = frozenset(ELICITORS[name].mechanism for name in names if obstacles[name] is None)
-    told: dict[str, dict[str, Any]] = {}
-    stopped = ""
+    told: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
+    waiting = list(names)
     for name in names:
-        elicitor = ELICITORS[name]
-        about = {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
-        if watch is not None and not stopped and obstacles[name] is None:
-            stopped = watch.settled(mechanisms) or ""
-        reason = obstacles[name] or stopped
-        if not reason and purse.empty:
-            reason = f"the budget of {plan.spec.budget} tokens was spent"
-        try:
-            fitted = (
-                None if reason else _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
-            )
-        except UserMistake as mistake:
-            fitted, reason = None, str(mistake)
-        if fitted is None:
-            told[name] = {**about, "missing": reason}
+        if (obstacle := applicable(ELICITORS[name], plan.pair, plan.task)) is not None:
+            told[name] = {name: {**_about(name), "missing": obstacle}}
+            waiting.remove(name)
+    stopped = ""
+    rows: list[Row] = []
+    while waiting:
+        chosen = Next(waiting[0], "") if watch is None else watch.choose(waiting, ELICITORS)
+        if not chosen.name:
+            stopped = chosen.reason
+            break
+        waiting.remove(chosen.name)
+        told[chosen.name] = _brought_out_by(folder, plan, watch, (chosen, who), rows)
+    told |= {name: {name: {**_about(name), "missing": stopped}} for name in waiting}
+    dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
+    found = {name: one for values in told.values() for name, one in values.items()}
+    return BroughtOut(rows, found, stopped, dropped)
+
+
+def _about(name: str) -> dict[str, Any]:
+    elicitor = ELICITORS[name]
+    return {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
+
+
+def _brought_out_by(
+    folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[Next, Who], rows: list[Row]
+) -> dict[str, dict[str, Any]]:
+    """Fit one elicitor and ask its values, adding to `rows`; `by` is its name and who is asked."""
+    (name, reason), who = by
+    elicitor, about = ELICITORS[name], _about(name)
+    try:
+        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
+    except (UserMistake, BudgetSpent) as refusal:
+        return {name: {**about, "missing": str(refusal)}}
+    told: dict[str, dict[str, Any]] = {}
+    for value, twin in values:
+        one = {
+            **about,
+            "bits_once": value.bits_once,
+            "setting": dict(value.setting),
+            "tells": elicitor.tells_of(value.name, value.setting),
+            "null_tells": elicitor.tells_of(twin.name, twin.setting),
+        }
+        own, refused = _asked_of(folder, plan, value, who)
+        rows += own
+        if refused:
+            told[value.name] = {**one, "missing": refused}
             continue
-        purse.pay_tokens(fitted.tokens)
-        for value, twin in fitted.values:
-            told[value.name] = {
-                **about,
-                "bits_once": value.bits_once,
-                "setting": dict(value.setting),
-                "tells": elicitor.tells_of(value.name, value.setting),
-                "null_tells": elicitor.tells_of(twin.name, twin.setting),
-            }
-            rows = [row for each in (value, twin) for row in _asked_of(folder, plan, each, who)]
-            purse.pay(rows)
-            if watch is not None:
-                watch.see(value.name, told[value.name], elicitor.mechanism, rows)
-    return BroughtOut(told, stopped)
+        twin_own, refused = _asked_of(folder, plan, twin, who)
+        rows += twin_own
+        if refused:
+            one["null_missing"] = refused
+        told[value.name] = one
+        if watch is not None and (
+            unseen := watch.see(value.name, one, (elicitor.mechanism, reason), [*own, *twin_own])
+        ):
+            told[value.name] = {**one, "missing": unseen}
+    return told
 
 
-def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> list[Row]:
+def _dropped(
+    told: dict[str, dict[str, dict[str, Any]]], waiting: frozenset[str], watch: Watch
+) -> dict[str, str]:
+    """Return the mechanisms of which every method was tried, or cannot run, and none was seen; with the reasons."""
+    reasons: dict[str, list[str]] = {}
+    for name, values in told.items():
+        reasons.setdefault(ELICITORS[name].mechanism, []).extend(
+            f"{value}: {one['missing']}" for value, one in values.items() if "missing" in one
+        )
+    open_ones = watch.seen | {ELICITORS[name].mechanism for name in waiting}
+    return {mechanism: "; ".join(said) for mechanism, said in reasons.items() if mechanism not in open_ones}
+
+
+def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple[list[Row], str]:
+    """Return the rows under a value, and why there are no more where the model refused it."""
     ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
     identity = identity_of(plan.pair.base, ask, save(value))
     if plan.pair.tuned is not None and "tuned" in ELICITORS[elicitor_name(value.name)].needs:
         identity["tuned"] = plan.pair.tuned.fingerprint
     condition = Condition(STUDY, f"{who}/{value.name}", "report", identity)
-    return collect(folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json)
+    try:
+        return collect(
+            folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json
+        ), ""
+    except UserMistake as mistake:
+        return folder.read_rows(condition.name), str(mistake)
 
 
-def _fitted(folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool) -> Fitted:
+def _fitted(
+    folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool
+) -> list[tuple[Elicited, Elicited]]:
     """Return an elicitor's values (all of its curve where `whole`), fitted on the fit split, with their null twins;
     read where they were fitted before."""
     name = "-".join(
@@ -92,20 +133,16 @@ def _fitted(folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: 
     )
     kept = folder.read_artifact(name)
     if kept is None:
-        models = [model for model in plan.pair if model is not None]
-        before = sum(model.written for model in models)
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
         values = elicitor.curve(plan.pair, ask) if whole else (elicitor.fit(plan.pair, ask),)
         pairs = [(value, elicitor.null(value, plan.spec.seed)) for value in values]
         for each in (one for pair in pairs for one in pair if one.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())
-        written = sum(model.written for model in models) - before
-        kept = {"values": [[save(one) for one in pair] for pair in pairs], "tokens": written}
+        kept = {"values": [[save(one) for one in pair] for pair in pairs]}
         folder.write_artifact(name, kept)
         folder.clear_scratch(name)
-    pairs = [(_kept(folder, value), _kept(folder, twin)) for value, twin in kept["values"]]
-    return Fitted(pairs, int(kept["tokens"]))
+    return [(_kept(folder, value), _kept(folder, twin)) for value, twin in kept["values"]]
 
 
 def _kept(folder: RunFolder, saved: dict[str, Any]) -> Elicited:

@@ -66,7 +66,8 @@ class Arm(NamedTuple):
 
 
 class Held(NamedTuple):
-    """Both bounds with what set them, every claim and every arm; `refused` says why no share can be given."""
+    """Both bounds with what set them, every claim and every arm; `refused` says why no share can be given, `decidable`
+    whether a method could change the word."""
 
     low: Estimate
     low_by: str
@@ -75,6 +76,7 @@ class Held(NamedTuple):
     claims: tuple[tuple[str, Estimate], ...]
     arms: tuple[Arm, ...]
     refused: str
+    decidable: bool
 
     @property
     def open_arms(self) -> tuple[Arm, ...]:
@@ -93,8 +95,11 @@ class Evidence(NamedTuple):
     facts: Facts
 
 
-def bounds(evidence: Evidence, recovered: Recovered) -> Held:
-    """Return L and U. Without a known chance level there is neither."""
+def bounds(
+    evidence: Evidence, recovered: Recovered, confidence: float = CONFIDENCE, enough: bool = True
+) -> Held:
+    """Return L and U. Without a known chance level there is neither; `enough` says whether there are questions enough
+    for a word to be said at all."""
     chance = evidence.chance
     if chance.reason:
         return _none(chance.reason)
@@ -104,15 +109,16 @@ def bounds(evidence: Evidence, recovered: Recovered) -> Held:
     if reason:
         return _none(reason)
     claims = _claims(evidence, recovered)
-    shares = tuple((claim.name, share_above(gain, claim.method, level)) for claim in claims)
-    low, taken = cross_fitted(gain, [claim.method for claim in claims])
+    shares = tuple((claim.name, share_above(gain, claim.method, level, confidence)) for claim in claims)
+    low, taken = cross_fitted(gain, [claim.method for claim in claims], confidence)
     arms = tuple(_arm(name, evidence, gain, level) for name in ARMS)
     high, high_by = _upper(arms, len(level))
-    return Held(low, " and ".join(claims[at].name for at in taken), high, high_by, shares, arms, "")
+    low_by = " and ".join(claims[at].name for at in taken)
+    return Held(low, low_by, high, high_by, shares, arms, "", enough)
 
 
 def _none(reason: str) -> Held:
-    return Held(missing("share", reason), "", missing("share", reason), "", (), (), reason)
+    return Held(missing("share", reason), "", missing("share", reason), "", (), (), reason, False)
 
 
 def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:

@@ -1,6 +1,6 @@
 """`gain --logs A B`: the same rows, read from other tools' logs instead of asked."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ class FromLogs(NamedTuple):
     table: pa.Table
     sources: dict[str, dict[str, str]]
     notes: tuple[str, ...]
+    keys: dict[str, dict[str, Any]]
 
 
 def rows_from_logs(base: str, tuned: str) -> FromLogs:
@@ -31,7 +32,7 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }
     notes = tuple(dict.fromkeys((*logs["base"].notes, *logs["tuned"].notes, *paired.notes)))
-    return FromLogs(from_frame(rows), sources, notes)
+    return FromLogs(from_frame(rows), sources, notes, {})
 
 
 def log_rows(study: str, condition: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -47,8 +47,8 @@ class Way(NamedTuple):
 
 class Recovered(NamedTuple):
     """What all methods brought back. `priced` are those whose bits are charged (no oracle, nothing that tells of the
-    asked items); `untold` the per-item means of every condition that told no right answers, by name, and `among` the
-    chance of one that picks among candidates."""
+    asked items); `untold` the per-item means of every condition that told no right answers, by name, `among` the
+    chance of one that picks among candidates, and `reasons` why others have no figure."""
 
     ways: tuple[Way, ...]
     priced: tuple[Way, ...]
@@ -56,15 +56,19 @@ class Recovered(NamedTuple):
     among: dict[str, float]
     estimates: dict[str, Estimate]
     tables: dict[str, Any]
+    reasons: dict[str, str]
 
 
 def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
     """Return the recovered shares of every way whose rows are there; missing ones are named with their reason."""
-    ways = tuple(
-        way
+    found = {
+        name: way_of(rows, scores, facts, name, about)
         for name, about in facts.elicitors.items()
-        if "missing" not in about and (way := way_of(rows, scores, facts, name, about)) is not None
-    )
+        if "missing" not in about
+    }
+    ways = tuple(way for way in found.values() if way is not None)
+    reasons = {name: str(about["missing"]) for name, about in facts.elicitors.items() if "missing" in about}
+    reasons |= {name: unanswered(rows, f"base/{name}", scores) for name, way in found.items() if way is None}
     estimates: dict[str, Estimate] = {}
     untold: dict[str, NDArray[np.float64]] = {}
     for way in ways:
@@ -80,7 +84,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
             untold[null_name(way.name)] = way.null_means
     priced = tuple(way for way in ways if not way.oracle and way.tells != "items")
     among = {way.name: way.among for way in ways}
-    return Recovered(ways, priced, untold, among, estimates, _tables(ways, facts))
+    return Recovered(ways, priced, untold, among, estimates, _tables(ways, reasons, facts), reasons)
 
 
 def way_of(
@@ -95,7 +99,11 @@ def way_of(
     told = own["bits"].to_numpy(dtype=np.float64)
     told = told[~np.isnan(told)]
     share = _share(means, scores)
-    null = missing("share", "no null control") if null_means is None else _share(null_means, scores)
+    null = (
+        missing("share", str(about.get("null_missing", "no null control")))
+        if null_means is None
+        else _share(null_means, scores)
+    )
     filled, null_filled = (_filled(one, scores.base.mean) for one in (means, null_means))
     assert filled is not None
     an_answer = float(told.mean()) if len(told) else math.nan
@@ -130,6 +138,16 @@ def told_by(name: str, about: Mapping[str, Any]) -> tuple[str, str]:
     return elicitor.tells_of(name, setting), elicitor.tells_of(null_name(name), setting)
 
 
+def unanswered(rows: pd.DataFrame, condition: str, scores: Scores) -> str:
+    """Return why a condition has no share: how many items have no answer under it, and the first error."""
+    own = rows[rows["condition"] == condition]
+    good = own[(own["status"] != "failed") & own["score"].notna()]
+    lost = int((~np.isin(scores.base.items, good["item"].to_numpy(dtype=object))).sum())
+    said = f"{lost} of {len(scores.base.items)} items have no answer under it"
+    errors = [error for error in own["error"] if error]
+    return f"{said}: {errors[0]}" if errors else said
+
+
 def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
     """Return the condition's mean score of each item of `base`, (n,), NaN where an item has no answer; None where
     more than a tenth of them have none."""
@@ -159,20 +177,20 @@ def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _tables(ways: tuple[Way, ...], facts: Facts) -> dict[str, Any]:
+def _tables(ways: tuple[Way, ...], reasons: Mapping[str, str], facts: Facts) -> dict[str, Any]:
     elicitors = [_told(way.name, facts.elicitors[way.name], way) for way in ways]
-    elicitors += [_told(name, about, None) for name, about in facts.elicitors.items() if "missing" in about]
+    elicitors += [_told(name, facts.elicitors[name], None, reason) for name, reason in reasons.items()]
     routing = [point for way in ways if not math.isnan(way.routed_share) for point in _routed(way, facts)]
     return {"elicitors": elicitors, **({"routing": routing} if routing else {})}
 
 
-def _told(name: str, about: Mapping[str, Any], way: Way | None) -> dict[str, Any]:
-    """Return the report's line about a way, or about one that was not tried (`way` None)."""
-    share = missing("share", "not tried") if way is None else way.share
-    null = missing("share", "not tried") if way is None else way.null_share
+def _told(name: str, about: Mapping[str, Any], way: Way | None, reason: str = "") -> dict[str, Any]:
+    """Return the report's line about a way, or about one that has no figure (`way` None) and why."""
+    share = missing("share", "no figure") if way is None else way.share
+    null = missing("share", "no figure") if way is None else way.null_share
     note = str(about.get("setting", {}).get("label", ""))
     if way is None:
-        note = f"not tried: {about['missing']}"
+        note = f"no figure: {reason}"
     elif way.oracle:
         note = f"{note}; sees the scorer's verdict: a ceiling"
     return {

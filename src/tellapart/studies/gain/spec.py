@@ -62,7 +62,8 @@ class GainSpec:
     seed: int = 0
     """Seed of everything that is drawn."""
     budget: int | None = None
-    """Stop asking once this many tokens were generated; what is missing is said."""
+    """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
+    said, and a larger budget goes on from there."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
     device: str = "cpu"

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.runs.folder import RunFolder, open_run
 from tellapart.runs.provenance import provenance
+from tellapart.runs.row import Row
+from tellapart.runs.spending import spending
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.gain.analyse import analyse
@@ -18,11 +21,11 @@ from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.studies.outcome import Run, asked, conclude, left_out, tell, with_tokens
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
-    from tellapart.studies.gain.ask import Plan, Purse
+    from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import BroughtOut
 
 FREE = ("out", "json", "budget", "device", "guess_floor", "margin")
@@ -77,7 +80,9 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
     with open_run(out, described_as, {"provenance": provenance()}) as folder:
-        return _finish(folder, _ask_all(folder, plan, reference))
+        with spending(folder, spec.budget) as budget:
+            facts = _ask_all(folder, plan, reference, budget)
+        return _finish(folder, facts, budget)
 
 
 def _planned(spec: GainSpec) -> "Plan":
@@ -112,7 +117,7 @@ def _planned(spec: GainSpec) -> "Plan":
     return Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
 
 
-def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
+def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import watching
     from tellapart.studies.gain.ask import ask_plainly
@@ -122,25 +127,29 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
-    watch = watching(plain.rows, facts) if spec.plan == "adaptive" else None
-    brought = bring_out(folder, plan, plain.purse, watch)
-    referred = {}
+    watch = watching(plain.rows, facts, None) if spec.plan == "adaptive" else None
+    brought = bring_out(folder, plan, watch)
+    rows, referred = [*plain.rows, *brought.rows], {}
     if reference is not None:
-        referred = _price_of_teaching(folder, plan, plain.purse, brought, reference)
+        referred = _price_of_teaching(folder, plan, brought, reference, rows)
     pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
-    length, unmeasured = _extra(spec.description_length, lambda: described(folder, plan, plain.rows["tuned"]))
-    write_table(folder.path, to_table(plain.purse.rows))
+    length, unmeasured = _extra(
+        spec.description_length, lambda: described(folder, plan, plain.by_role["tuned"])
+    )
+    write_table(folder.path, to_table(rows))
     return replace(
         facts,
         elicitors=brought.elicitors,
+        planting={} if watch is None else watch.facts.planting,
         reference=referred,
         directions=pointing,
         described=length,
-        notes=(*facts.notes, *unpointed, *unmeasured),
+        notes=(*facts.notes, *unpointed, *unmeasured, *left_out(budget)),
         plan={
             "plan": spec.plan,
             "stopped": brought.stopped,
-            "tokens": plain.purse.spent,
+            "dropped": brought.dropped,
+            "tokens": budget.total,
             "looks": [look.as_json() for look in watch.looks] if watch else [],
         },
     )
@@ -185,8 +194,8 @@ def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[st
         return {}, ()
     try:
         return measure(), ()
-    except UserMistake as mistake:
-        return {}, (f"Not measured: {mistake}.",)
+    except (UserMistake, BudgetSpent) as reason:
+        return {}, (f"Not measured: {reason}.",)
 
 
 def _reference(spec: GainSpec, base: "Model") -> "Model":
@@ -203,9 +212,9 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
 
 
 def _price_of_teaching(
-    folder: RunFolder, plan: "Plan", purse: "Purse", brought: "BroughtOut", model: "Model"
+    folder: RunFolder, plan: "Plan", brought: "BroughtOut", model: "Model", rows: list[Row]
 ) -> dict[str, dict[str, Any]]:
-    """Ask the reference model plainly and under the ways that the base was asked under."""
+    """Ask the reference model plainly and under the ways that the base was asked under, adding to `rows`."""
     from tellapart.elicit.elicitor import Ask
     from tellapart.studies.gain.ask import ask_model
     from tellapart.studies.gain.bring_out import bring_out
@@ -215,13 +224,15 @@ def _price_of_teaching(
     )
     there = replace(plan, pair=plan.pair._replace(base=model), spec=replace(plan.spec, elicitors=names))
     ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
-    purse.pay(ask_model(folder, there, ("reference", model), ask))
-    return bring_out(folder, there, purse, None, "reference").elicitors
+    rows += ask_model(folder, there, ("reference", model), ask)
+    taught = bring_out(folder, there, None, "reference")
+    rows += taught.rows
+    return taught.elicitors
 
 
-def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
+def _finish(folder: RunFolder, facts: Facts, budget: TokenBudget | None = None) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
-    findings = analyse(read_table(folder.path), facts)
+    findings = with_tokens(analyse(read_table(folder.path), facts), budget)
     conclude(folder.path, "gain", findings)
     return findings

@@ -104,4 +104,5 @@ def decision_table(chance: Chance, verdict: Verdict, unbacked: str) -> dict[str,
         "chance_upper": finite(chance.upper),
         "chance_by": chance.level.method,
         "no_probability": unbacked,
+        "chance_of_bound": finite(verdict.raw),
     }

@@ -56,7 +56,8 @@ class Case(NamedTuple):
 
 class Verdict(NamedTuple):
     """A label with its reason, its probability (NaN: none), one sentence, the evidence that decided (what, value,
-    nothing) and, where nothing is decided, all obstacles."""
+    nothing) and, where nothing is decided, all obstacles; `raw` is its chance before the
+    calibration's cap."""
 
     label: Label
     reason: Reason
@@ -64,6 +65,7 @@ class Verdict(NamedTuple):
     sentence: str
     terms: tuple[tuple[str, float, float], ...]
     obstacles: tuple[Obstacle, ...]
+    raw: float
 
 
 def decide(case: Case) -> Verdict:
@@ -85,7 +87,7 @@ def decide(case: Case) -> Verdict:
     probability = case.backing.probability(label, chance)
     if label == "cannot tell" or probability < SETTLED:
         return _open(case, reason)
-    return _said(case, label, reason, probability, _sentence(case, label))
+    return _said(case, label, reason, probability, _sentence(case, label))._replace(raw=chance)
 
 
 def _without_gain(case: Case) -> Verdict:
@@ -275,7 +277,7 @@ def _said(case: Case, label: Label, reason: Reason, probability: float, sentence
     kept = tuple(term for term in terms if math.isfinite(term[1]))
     stated = with_lapse(probability) if label == "no gain" or reason == "change of form" else probability
     obstacles = obstacles_of(case) if label == "cannot tell" else ()
-    return Verdict(label, reason, stated, sentence, kept, obstacles)
+    return Verdict(label, reason, stated, sentence, kept, obstacles, probability)
 
 
 def _sentence(case: Case, label: Label) -> str:

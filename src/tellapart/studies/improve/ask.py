@@ -1,5 +1,6 @@
 """What a version of the model is asked, and what verifiers say of its answers. All of it is kept in the run folder."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.elicit.elicitor import Ask, asked, plain_requests, row_seed
 from tellapart.elicit.weights import Weights
+from tellapart.models.budget import current
 from tellapart.models.model import Model, Sampling
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder, digest
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 STUDY = "improve"
 CANARY_SAMPLES = 4
+FEWEST_ITEMS = 2
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,6 @@ class Plan:
     change: "Change | None" = None
     quiet: bool = False
     rows: dict[str, list[Row]] = field(default_factory=dict)
-
-    @property
-    def spent(self) -> int:
-        """Tokens generated as answers so far."""
-        return sum(row.tokens for rows in self.rows.values() for row in rows)
 
 
 class Version(NamedTuple):
@@ -91,7 +89,11 @@ def applied(plan: Plan, version: Version) -> Iterator[Model]:
 
 
 def answers(plan: Plan, version: Version, part: str) -> Answers:
-    """Return the version's answers to `part`: train, report, or the name of a canary; asked where they are missing."""
+    """Return the version's answers to `part`: train, report, or the name of a canary; asked where they are missing.
+
+    Raises BudgetSpent where the budget does not pay for all of them. Only the start's answers to the report items, from
+    which the headroom is told, are then those to the items that it did pay for.
+    """
     task, items, samples = _asked_of(plan, part)
     seed = row_seed(plan.spec.seed, part, version.round if part == "train" else 0)
     sampling = plan.sampling if task is plan.task else Sampling(max_tokens=task.max_tokens, stop=task.stop)
@@ -109,7 +111,11 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
             plan.folder, condition, ask, lambda owed: asked(model, list(plain_requests(owed))), plan.quiet
         )
     plan.rows[name] = rows
-    return _laid_out(name, ask, rows)
+    there = Counter(row.item for row in rows)
+    whole = [item for item in items if there[item.id] >= samples]
+    if len(whole) < len(items) and (name != "start/report" or len(whole) < FEWEST_ITEMS):
+        raise current().refusal()
+    return _laid_out(name, ask._replace(items=whole), rows)
 
 
 def _asked_of(plan: Plan, part: str) -> tuple[Task, Sequence[Item], int]:
@@ -136,7 +142,9 @@ def _laid_out(condition: str, ask: Ask, rows: Sequence[Row]) -> Answers:
 
 def judged(plan: Plan, version: Version, given: Answers, verifier: Verifier) -> Utilities:
     """Return what a verifier says of answers; what it said before is read from the folder."""
-    name = f"judged-{digest([given.condition, verifier.name])[:16]}"
+    whole = len(given.items) == len(_asked_of(plan, "report")[1]) or given.condition != "start/report"
+    part = [] if whole else [item.id for item in given.items]
+    name = f"judged-{digest([given.condition, verifier.name, *part])[:16]}"
     before = plan.folder.read_artifact(name)
     if before is not None:
         return np.array(before["utilities"], dtype=np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.improvement import accepted_by_chance, gap, relative_gap, score, verified
 from tellapart.stats.paired import paired_difference
@@ -56,6 +57,8 @@ def ask_verifiers(
             if named:
                 raise
             notes.append(f"Verifier {verifier.name} was not measured: {mistake}.")
+        except BudgetSpent as spent:
+            notes.append(f"Verifier {verifier.name} was not measured: {spent}.")
     return found, notes
 
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tellapart.elicit.elicitor import row_seed
 from tellapart.elicit.weights import Weights, weights_from
+from tellapart.models.budget import BudgetSpent
 from tellapart.stats.improvement import accepted_by_chance
 from tellapart.studies.improve.anchors import Anchor, trusted
 from tellapart.studies.improve.ask import Answers, Plan, Version, answers, canary_name, judged
@@ -48,16 +49,17 @@ def run_arm(plan: Plan, arm: Arm) -> Course:
     seen = [look(plan, version, arm)]
     measured = [measure(seen[0], None, seen[0])]
     while not (why := reason_to_stop(measured, plan.spec.rounds)):
-        if plan.spec.budget is not None and plan.spent >= plan.spec.budget:
+        try:
+            chosen = _chosen(plan, version, arm, rule)
+            if not chosen:
+                why = NOTHING
+                break
+            weights = _trained(plan, version, arm, chosen)
+            version = Version(arm.name, version.round + 1, weights)
+            seen.append(look(plan, version, arm)._replace(examples=len(set(chosen))))
+        except BudgetSpent:
             why = SPENT
             break
-        chosen = _chosen(plan, version, arm, rule)
-        if not chosen:
-            why = NOTHING
-            break
-        weights = _trained(plan, version, arm, chosen)
-        version = Version(arm.name, version.round + 1, weights)
-        seen.append(look(plan, version, arm)._replace(examples=len(set(chosen))))
         measured.append(measure(seen[-1], seen[-2], seen[0]))
     return Course(arm, tuple(seen), tuple(measured), why)
 

@@ -57,7 +57,8 @@ class ImproveSpec:
     seed: int = 0
     """Seed of everything that is drawn."""
     budget: int | None = None
-    """Begin no further round once this many tokens were generated."""
+    """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); a larger budget goes
+    on from there."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
     device: str = "cpu"

@@ -9,20 +9,22 @@ from typing import Any
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.models.model import Model, Sampling
 from tellapart.models.open import open_model
 from tellapart.runs.collect import counts
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
+from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.improve.analyse import analyse
 from tellapart.studies.improve.anchors import Anchor, anchored_items, read_corrections
-from tellapart.studies.improve.ask import Plan, Version, answers
+from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers
 from tellapart.studies.improve.headroom import ask_verifiers, best_own, headroom
 from tellapart.studies.improve.rounds import Arm, Course, run_arm
 from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.studies.outcome import Run, asked, conclude, left_out, tell, with_tokens
 from tellapart.tasks.item import Task
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import split_items
@@ -76,7 +78,10 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     change = _change(model) if spec.rounds else None
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with (
+        open_run(out, described, {"provenance": provenance()}) as folder,
+        spending(folder, spec.budget) as budget,
+    ):
         plan = Plan(
             folder,
             spec,
@@ -89,7 +94,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
             change,
             quiet or spec.json,
         )
-        findings = _findings(plan, cast, corrections)
+        findings = with_tokens(_findings(plan, cast, corrections, budget), budget)
         write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
         conclude(folder.path, "improve", findings)
     run = Run(out, tuple(findings))
@@ -118,15 +123,26 @@ def _change(model: Model) -> Any:
     return default_change(model)
 
 
-def _findings(plan: Plan, cast: Cast, corrections: dict[str, str]) -> list[Finding]:
-    given = answers(plan, Version(), "report")
+def _findings(plan: Plan, cast: Cast, corrections: dict[str, str], budget: TokenBudget) -> list[Finding]:
+    try:
+        given = answers(plan, Version(), "report")
+    except BudgetSpent as spent:
+        raise UserMistake(
+            f"{spent} before {FEWEST_ITEMS} items were answered: run the same command with a larger --budget"
+        ) from spent
     found, notes = ask_verifiers(plan, given, cast.verifiers, cast.named)
     known = [*plan.task.notes, *plan.model.notes]
+    courses: list[Course] = []
+    if plan.spec.rounds and not budget.refused:
+        try:
+            trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
+            courses = _courses(plan, trainer, cast.anchor, corrections)
+        except BudgetSpent as spent:
+            notes.append(f"No round was measured: {spent}.")
+    known += left_out(budget)
     first = headroom(given, found, plan.spec.seed, [*known, *notes])
-    if not plan.spec.rounds:
+    if not courses:
         return [_counted(first, plan)]
-    trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
-    courses = _courses(plan, trainer, cast.anchor, corrections)
     raised = analyse(courses, plan.spec.rounds, plan.spec.seed, known)
     return [_counted(raised, plan), first]
 

@@ -1,0 +1,36 @@
+"""What a run folder has spent in all, over every time that it was gone on with: artifacts/tokens.json."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tellapart.errors import UserMistake
+from tellapart.models.budget import KINDS, TokenBudget, metered
+from tellapart.runs.folder import RunFolder
+
+WIDTH = 256
+"""Bytes of the file, padded with spaces: one write puts the new counts in the place of the old, kill or not."""
+
+
+@contextmanager
+def spending(folder: RunFolder, limit: int | None) -> Iterator[TokenBudget]:
+    """Yield the run's budget, which goes on from what the folder spent before; what happens inside is charged."""
+    path = folder.path / "artifacts" / "tokens.json"
+    path.parent.mkdir(exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        said = os.pread(file, WIDTH, 0)
+        try:
+            counts = json.loads(said) if said.strip() else {}
+            spent = {kind: int(counts.get(kind, 0)) for kind in KINDS}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserMistake(f"{path} is damaged ({error}); delete it to count from 0") from error
+
+        def keep(counts: Mapping[str, int]) -> None:
+            os.pwrite(file, json.dumps(dict(counts)).ljust(WIDTH - 1).encode("ascii") + b"\n", 0)
+
+        with metered(TokenBudget(limit, spent, keep)) as budget:
+            yield budget
+    finally:
+        os.close(file)

@@ -1,0 +1,115 @@
+"""The verdict alone: rows and facts in, the bounds and the word out. What only shows is added in analyse.py."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from tellapart.errors import UserMistake
+from tellapart.runs.row import Row
+from tellapart.stats.bounds import CONFIDENCE
+from tellapart.stats.equivalence import equivalence
+from tellapart.stats.estimate import Estimate
+from tellapart.stats.form_parts import Parts
+from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
+from tellapart.studies.gain.calibrated import Domain, backing
+from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.held import Evidence, Held, bounds, lenient_content, parts_of
+from tellapart.studies.gain.items import PerItem, per_item, shared_items
+from tellapart.studies.gain.recovered import Recovered, recover
+from tellapart.studies.gain.scores import Scores, compare
+from tellapart.studies.gain.verdict import FEWEST_QUESTIONS, Case, Verdict, decide
+
+READ = (
+    "condition", "item", "sample", "status", "score", "cluster", "bits", "measures", "error", "answer", "lenient",
+    "question",
+)  # fmt: skip
+"""The columns of rows that a verdict is made of."""
+
+
+class Judged(NamedTuple):
+    """All that the verdict rests on, and the verdict."""
+
+    scores: Scores
+    recovered: Recovered
+    evidence: Evidence
+    held: Held
+    parts: Parts | None
+    lenient: Estimate
+    verdict: Verdict
+
+    @property
+    def asked(self) -> Asked:
+        return self.evidence.asked
+
+    @property
+    def chance(self) -> Chance:
+        return self.evidence.chance
+
+
+def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> Judged:
+    """Return the verdict on a run. Raises UserMistake where either model has no scored answer."""
+    base_all, tuned_all = (_side(rows, role, facts) for role in ("base", "tuned"))
+    base, tuned = shared_items(base_all, tuned_all)
+    if len(base.items) == 0:
+        raise UserMistake("base and tuned share no item with scored answers")
+    asked = asked_items(rows, base, facts.items)
+    chance = chance_of(rows, asked, facts.items, facts.guess_floor)
+    level = None if math.isnan(chance.upper) else chance.upper
+    scores = compare(base_all, tuned_all, base, tuned, (asked.clusters, level))
+    recovered = recover(rows, scores, facts)
+    readings = (reading_of(rows, "base/plain", asked), reading_of(rows, "tuned/plain", asked))
+    evidence = Evidence(rows, asked, base, tuned, chance, readings, facts)
+    held = bounds(evidence, recovered, confidence, enough=asked.distinct >= FEWEST_QUESTIONS)
+    parts = parts_of(evidence)
+    lenient, lenient_base = lenient_content(evidence)
+    verdict = decide(
+        Case(
+            scores=scores,
+            equivalent=equivalence(base.mean, tuned.mean, margin_of(scores, facts.margin), asked.clusters),
+            chance=chance,
+            held=held,
+            parts=parts,
+            lenient=lenient,
+            lenient_base=lenient_base,
+            distinct=asked.distinct,
+            backing=backing(domains(facts)),
+            same_model=facts.same_model,
+            asked_models=facts.asked_models,
+        )
+    )
+    return Judged(scores, recovered, evidence, held, parts, lenient, verdict)
+
+
+def _side(rows: pd.DataFrame, role: str, facts: Facts) -> PerItem:
+    side = per_item(rows, f"{role}/plain", facts.correct_at)
+    if side is None:
+        raise UserMistake(
+            f"no scored answer of the {role} model: every request failed, or the log has no scores"
+        )
+    return side
+
+
+def light_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return what a verdict needs of the rows."""
+    ordered = sorted(rows, key=lambda row: (row.condition, row.item, row.sample))
+    return pd.DataFrame({name: [getattr(row, name) for row in ordered] for name in READ})
+
+
+def margin_of(scores: Scores, given: float | None) -> float:
+    """Return the margin within which two scores are the same: a tenth of the larger one, .005 to .05, or as given."""
+    if given is not None:
+        return given
+    larger = max(scores.base.mean.mean(), scores.tuned.mean.mean())
+    return min(0.05, max(0.005, 0.1 * float(larger)))
+
+
+def domains(facts: Facts) -> tuple[Domain | None, ...]:
+    """Return what is known of both models."""
+    if not facts.asked_models:
+        return (None,)
+    return tuple(
+        Domain(str(known["architecture"]), int(known["parameters"])) if known else None
+        for known in (facts.models.get(role) for role in ("base", "tuned"))
+    )
