@@ -52,7 +52,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for trainer, key in ((SFTTrainer, "labels"), (GRPOTrainer, "completion_mask")):
         real = trainer.compute_loss
 
-        def loss(self: Any, model: Any, inputs: Any, *args: Any, _of: Any = (real, key), **kwargs: Any) -> Any:
+        def loss(
+            self: Any, model: Any, inputs: Any, *args: Any, _of: Any = (real, key), **kwargs: Any
+        ) -> Any:
             whole, name = _of
             counts["trained"] += int((inputs[name] > (-100 if name == "labels" else 0)).sum())
             return whole(self, model, inputs, *args, **kwargs)
@@ -104,11 +106,11 @@ def test_the_budget_counts_what_is_really_spent(
     assert f"Tokens spent: {counted.total():,} (" in page
 
 
-@pytest.mark.parametrize("budget", [500, 4_000, 12_000, 40_000])
+@pytest.mark.parametrize("budget", [500, 3_000, 8_000])
 def test_a_budget_is_not_overshot_by_more_than_a_batch(
     tmp_path: Path, counted: Counter[str], budget: int
 ) -> None:
-    told = gain(tmp_path / "run", budget, "prefill", "few_labels_tuned", "cot_decoding")
+    told = gain(tmp_path / "run", budget, "few_labels_tuned", "prefill")
     assert counted.total() == sum(spent(tmp_path / "run").values())
     assert counted.total() <= budget + ONE_STEP
     if not counted["trained"]:
@@ -120,11 +122,11 @@ def test_a_budget_is_not_overshot_by_more_than_a_batch(
 def test_a_run_goes_on_with_a_larger_budget_and_asks_nothing_twice(
     tmp_path: Path, counted: Counter[str]
 ) -> None:
-    ways = ("prefill", "few_labels_tuned", "step_by_step")
+    ways = ("few_labels_tuned", "prefill")
     whole = gain(tmp_path / "whole", None, *ways)
     cost, total = dict(counted), counted.total()
     parts, before = [], None
-    for share in (0.1, 0.3, 0.3, 0.6, 0.9, 2.0):
+    for share in (0.1, 0.3, 0.3, 0.6, 2.0):
         counted.clear()
         gain(tmp_path / "parts", int(share * total), *ways)
         parts.append(counted.total())
@@ -142,11 +144,11 @@ def test_a_run_goes_on_with_a_larger_budget_and_asks_nothing_twice(
 
 
 def test_plain_answers_are_never_asked_twice(tmp_path: Path, counted: Counter[str]) -> None:
-    gain(tmp_path / "whole", None, "step_by_step")
+    gain(tmp_path / "whole", None, "few_shot")
     total, generated = counted.total(), counted["generated"]
     counted.clear()
-    for share in (0.05, 0.2, 0.21, 0.5, 0.8, 1.1):
-        gain(tmp_path / "parts", max(300, int(share * total)), "step_by_step")
+    for share in (0.1, 0.2, 0.5, 1.1):
+        gain(tmp_path / "parts", max(300, int(share * total)), "few_shot")
     assert counted["generated"] == generated
 
 
@@ -169,16 +171,23 @@ def test_form_keeps_to_its_budget(tmp_path: Path, counted: Counter[str]) -> None
 
 def test_improve_keeps_to_its_budget(tmp_path: Path, counted: Counter[str]) -> None:
     spec = ImproveSpec(
-        f"specimen:{SPECIMEN}/base", f"specimen:{SPECIMEN}", ("checker",), rounds=1, limit=24, samples=4, steps=4
+        f"specimen:{SPECIMEN}/base",
+        f"specimen:{SPECIMEN}",
+        ("checker",),
+        rounds=1,
+        limit=24,
+        samples=4,
+        steps=4,
     )
     whole = tmp_path / "whole"
     run_improve(ImproveSpec(**{**vars(spec), "out": str(whole)}), quiet=True)
     total, trained = counted.total(), counted["trained"]
     assert spent(whole) == {kind: counted[kind] for kind in ("generated", "scored", "trained")}
     counted.clear()
-    for share in (0.1, 0.4, 0.6, 0.8, 2.0):
+    for share in (0.2, 0.5, 0.8, 2.0):
         run_improve(
-            ImproveSpec(**{**vars(spec), "out": str(tmp_path / "run"), "budget": int(share * total)}), quiet=True
+            ImproveSpec(**{**vars(spec), "out": str(tmp_path / "run"), "budget": int(share * total)}),
+            quiet=True,
         )
         assert sum(spent(tmp_path / "run").values()) <= share * total + ONE_STEP
         assert finding(tmp_path / "run")["tables"]["tokens"] == spent(tmp_path / "run")

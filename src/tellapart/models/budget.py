@@ -81,13 +81,13 @@ class TokenBudget:
 
     @contextlib.contextmanager
     def part(self, share: float) -> Iterator[None]:
-        """Let at most a share of what is left be spent inside."""
-        before = self._part
+        """Let at most a share of what is left be spent inside; what that refuses is not left out yet."""
+        before, refused = self._part, self.refused
         self._part = self.total + share * self.left if self.limit is not None else math.inf
         try:
             yield
         finally:
-            self._part = before
+            self._part, self.refused = before, refused
 
     @contextlib.contextmanager
     def whole_batch(self) -> Iterator[None]:

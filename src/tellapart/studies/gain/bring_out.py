@@ -8,7 +8,7 @@ from tellapart.elicit import ELICITORS, applicable, load, save
 from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, elicitor_name
 from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
-from tellapart.models.budget import BudgetSpent
+from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
@@ -65,6 +65,8 @@ def _brought_out_by(
     """Fit one elicitor and ask its values, adding to `rows`; `by` is its name and who is asked."""
     (name, reason), who = by
     elicitor, about = ELICITORS[name], _about(name)
+    if current().refused:  # a fit that the rest of the budget could only begin would be begun anew
+        return {name: {**about, "missing": current().said}}
     try:
         values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
     except (UserMistake, BudgetSpent) as refusal:
