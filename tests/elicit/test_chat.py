@@ -1,4 +1,5 @@
-"""Prompt elicitors on chat models: demonstrations are turns, instructions end the last message, openers begin answers."""
+"""Prompt elicitors on chat models: demonstrations are turns, an instruction ends the last message, an opener begins
+the answer."""
 
 import json
 

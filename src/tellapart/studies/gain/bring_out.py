@@ -13,6 +13,7 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Watch
 from tellapart.studies.gain.ask import STUDY, Plan, Purse, identity_of
+from tellapart.studies.gain.collapse import rows_collapsed
 
 Who = Literal["base", "reference"]
 """The base, or a model of its shape that never met the skill."""
@@ -62,11 +63,21 @@ def bring_out(
         purse.pay_tokens(fitted.tokens)
         for value, twin in fitted.values:
             told[value.name] = {**about, "bits_once": value.bits_once, "setting": dict(value.setting)}
-            rows = [row for each in (value, twin) for row in _asked_of(folder, plan, each, who)]
+            asked = [_asked_of(folder, plan, each, who) for each in (value, twin)]
+            told[value.name] |= _collapses(plan, purse, asked, who)
+            rows = [row for each in asked for row in each]
             purse.pay(rows)
             if watch is not None:
                 watch.see(value.name, told[value.name], elicitor.mechanism, rows)
     return BroughtOut(told, stopped)
+
+
+def _collapses(plan: Plan, purse: Purse, asked: Sequence[Sequence[Row]], who: Who) -> dict[str, str]:
+    """Return under "collapsed" and "null_collapsed" what is to be told where a value or its twin gives one answer."""
+    plain = [row for row in purse.rows if row.condition == f"{who}/plain"]
+    found = [rows_collapsed(plan.task, plan.report, rows, plain) for rows in asked]
+    named = zip(("collapsed", "null_collapsed"), found, strict=True)
+    return {name: reason for name, reason in named if reason}
 
 
 def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> list[Row]:
