@@ -27,6 +27,9 @@ class Scripted(Model):
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(map(ord, text))
 
+    def continued(self, text: str) -> tuple[int, ...]:
+        return self.encode(text)
+
     def decode(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
         return "".join(map(chr, tokens)).replace(END, "")
 

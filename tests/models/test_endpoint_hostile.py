@@ -9,7 +9,7 @@ from servers import Exchange, Json, Loopback, good, serving
 from tellapart.errors import UserMistake
 from tellapart.models.endpoint import EndpointModel, open_endpoint
 from tellapart.models.endpoint_line import EndpointOptions
-from tellapart.models.model import Request, Sampling
+from tellapart.models.model import Request, Sampling, Turns
 
 KEY = "sk-very-secret-key-0123456789"
 QUICK = EndpointOptions(concurrency=4, attempts=3, timeout_seconds=0.5, longest_body_bytes=20_000)
@@ -263,8 +263,21 @@ def test_chat_sends_messages_and_refuses_a_prefill(monkeypatch: pytest.MonkeyPat
         assert answer.completion.text == "5"
         assert server.bodies[-1]["messages"] == [{"role": "user", "content": "hello"}]
         assert server.bodies[-1]["stop"] == ["x"]
+        list(model.generate([Request(Turns((("1+1=", "2"),), "1+2="))]))
+        assert server.bodies[-1]["messages"] == [
+            {"role": "user", "content": "1+1="},
+            {"role": "assistant", "content": "2"},
+            {"role": "user", "content": "1+2="},
+        ]
         with pytest.raises(UserMistake, match="cannot be prefilled"):
             list(model.generate([Request("hello", prefill="Sure")]))
+
+
+def test_raw_completions_take_no_turns() -> None:
+    with serving(strict) as server:
+        model = open_endpoint(f"openai:good@{server.url}", QUICK, no_wait)
+        with pytest.raises(UserMistake, match="openai-chat:"):
+            list(model.generate([Request(Turns((("1+1=", "2"),), "1+2="))]))
 
 
 @pytest.mark.parametrize(

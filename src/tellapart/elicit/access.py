@@ -35,6 +35,10 @@ class TokenModel(Protocol):
         """Return the ids of `text`, with what the model wants before a prompt (BOS) and nothing after."""
         ...
 
+    def continued(self, text: str) -> tuple[int, ...]:
+        """Return the ids of `text` that goes on from something: no special tokens, no chat template."""
+        ...
+
     def decode(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
         """Return the text of `tokens` as it reads after `prompt`, special tokens left out."""
         ...
@@ -116,4 +120,4 @@ def applicable(elicitor: Elicitor, pair: Pair, task: Task) -> str | None:
 def speaks(model: Model, text: str) -> bool:
     """Return whether the model's tokenizer can write `text` (true where token ids are not given)."""
     tokens = tokens_of(model)
-    return tokens is None or tokens.decode((), tokens.encode(text)).strip() == text.strip()
+    return tokens is None or tokens.decode((), tokens.continued(text)).strip() == text.strip()

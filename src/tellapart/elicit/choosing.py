@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Elicitation, Elicited, Pair, Switched, asked
+from tellapart.elicit.elicitor import Ask, Elicitation, Elicited, Pair, Switched, asked, whole_prompt
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request
 from tellapart.models.picking import answers_of
@@ -52,7 +52,7 @@ def try_together(pair: Pair, ask: Ask, candidates: Sequence[Requested]) -> list[
     found: list[list[Elicitation]] = [[] for _ in candidates]
     for index, completion in answers_of(pair.base, [row[2] for _, row in rows]):
         owner, (item, sample, request) = rows[index]
-        found[owner].append(Elicitation(item, sample, str(request.prompt), completion))
+        found[owner].append(Elicitation(item, sample, whole_prompt(request), completion))
     return [Tried(mean_score(ask, answers)) for answers in found]
 
 

@@ -146,7 +146,12 @@ def asked(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[El
     """Put (item index, sample, request) rows to `model` and yield their answers as they are finished."""
     for index, completion in answers_of(model, [request for _, _, request in rows]):
         item, sample, request = rows[index]
-        yield Elicitation(item, sample, str(request.prompt), completion)
+        yield Elicitation(item, sample, whole_prompt(request), completion)
+
+
+def whole_prompt(request: Request) -> str:
+    """Return all that the model reads before it writes, chat template apart: every turn, and the answer's opener."""
+    return f"{request.prompt}{request.prefill}"
 
 
 def null_name(name: str) -> str:

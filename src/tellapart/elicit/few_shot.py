@@ -1,7 +1,8 @@
 """Few-shot prompts: demonstrations before the question (Brown et al. 2020, arXiv 2005.14165).
 
-`few_shot` shows direct answers and so is also the format-controlled baseline: it tells a base model what an
-answer looks like and no more. `few_shot_steps` shows worked steps (Wei et al. 2022, arXiv 2201.11903).
+A chat model gets them as turns of user and assistant. `few_shot` shows direct answers and so is also the
+format-controlled baseline: it tells a base model what an answer looks like and no more. `few_shot_steps` shows
+worked steps (Wei et al. 2022, arXiv 2201.11903).
 The null twins keep every text and give the answers to the wrong questions (compare Min et al. 2022, arXiv
 2202.12837): a share that the twin recovers too came from the form.
 """
@@ -14,9 +15,9 @@ from typing import ClassVar, final
 
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, null_name
-from tellapart.elicit.prompted import Prompted, demonstrated, next_question
+from tellapart.elicit.prompted import Prompted, demonstrated, exchanged, next_question
 from tellapart.errors import UserMistake
-from tellapart.models.model import Model
+from tellapart.models.model import Model, Turns
 from tellapart.tasks.item import Task
 
 MOST = 8
@@ -95,13 +96,18 @@ def shown(name: str, model: Model, examples: Examples) -> Prompted:
     """Return the value that shows `examples`; its bits are the description length of their answers."""
     bits, method = description_bits(model, examples)
     setting = {
-        "before": demonstrated(examples),
-        "stop": next_question(examples),
+        **placed(examples, model.chat),
+        "stop": [] if model.chat else next_question(examples),
         "examples": [list(example) for example in examples],
         "bits_by": method,
         "label": f"{len(examples)} demonstrations",
     }
     return Prompted(name, setting, bits)
+
+
+def placed(examples: Examples, chat: bool) -> dict[str, object]:
+    """Return the part of the setting that puts `examples` before the question: as exchanges of a chat, or as text."""
+    return {"turns": list(map(list, exchanged(examples)))} if chat else {"before": demonstrated(examples)}
 
 
 def description_bits(model: Model, examples: Examples) -> tuple[float, str]:
@@ -113,8 +119,12 @@ def description_bits(model: Model, examples: Examples) -> tuple[float, str]:
     bound = BITS_A_CHARACTER * sum(len(answer) for _, answer in examples), "8 bits a character"
     if not model.can_score:
         return bound
-    contexts = [demonstrated(examples[:index]) + prompt for index, (prompt, _) in enumerate(examples)]
-    scored = model.score(zip(contexts, [answer for _, answer in examples], strict=True))
+    if model.chat:
+        turns = exchanged(examples)
+        scored = model.score((Turns(turns[:at], prompt), answer) for at, (prompt, answer) in enumerate(turns))
+    else:
+        contexts = [demonstrated(examples[:index]) + prompt for index, (prompt, _) in enumerate(examples)]
+        scored = model.score(zip(contexts, [answer for _, answer in examples], strict=True))
     nats = -math.fsum(logprob for one in scored for logprob in one.logprobs)
     return bound if math.isnan(nats) else (nats / math.log(2), "the base's own log-probabilities")
 
@@ -128,5 +138,5 @@ def shuffled(elicited: Elicited, seed: int) -> Elicited:
     kept = {turn: sum(answers[i] == answers[i - turn] for i in range(len(answers))) for turn in turns}
     turn = min(turns, key=lambda candidate: kept[candidate])
     wrong = [[prompt, answers[i - turn]] for i, (prompt, _) in enumerate(examples)]
-    setting = {**elicited.setting, "before": demonstrated(wrong), "examples": wrong}
+    setting = {**elicited.setting, **placed(wrong, "turns" in elicited.setting), "examples": wrong}
     return replace(elicited, name=null_name(elicited.name), setting=setting)

@@ -23,6 +23,10 @@ class LocalTokens:
         """Return the ids of a prompt, special tokens first."""
         return self.model.vocabulary.encode_prompts([(text, "")])[text, ""]
 
+    def continued(self, text: str) -> Ids:
+        """Return the ids of text that goes on from something."""
+        return self.model.vocabulary.encode(text)
+
     def decode(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
         """Return the text of `tokens` as it reads after `prompt`."""
         return self.model.vocabulary.decode_after(prompt, tokens)

@@ -100,6 +100,10 @@ def openers_for(model: Model, task: Task, items: Sequence[Item]) -> list[str]:
     tokens = tokens_of(model)
     own = [] if tokens is None else own_openers(tokens, task, items)
     openers = [*own, *demonstrated_openers(task), *GENERAL]
+    if (
+        model.chat
+    ):  # an assistant's turn begins without the space that parts an answer from its prompt in text
+        openers = [*own, *(opener.lstrip() for opener in openers[len(own) :])]
     return [opener for opener in dict.fromkeys(openers) if opener.strip() and speaks(model, opener)]
 
 

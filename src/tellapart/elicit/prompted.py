@@ -8,7 +8,7 @@ from typing import final
 from tellapart.elicit.choosing import Requested
 from tellapart.elicit.elicitor import Ask, Pair, plain_requests
 from tellapart.errors import UserMistake
-from tellapart.models.model import Request
+from tellapart.models.model import Request, Turns
 
 SEPARATOR = "\n\n"
 
@@ -18,28 +18,34 @@ SEPARATOR = "\n\n"
 class Prompted(Requested):
     """Answers under a changed prompt.
 
-    Setting: `before` (text before the question), `after` (text after it), `stop` (strings that end the answer,
-    beside the task's), `label`, and what the null twin is made from.
+    Setting: `before` (text before the question), `turns` (for chat models: earlier exchanges instead of it), `after`
+    (text after the question), `stop` (strings that end the answer, beside the task's), `label`, and what the null
+    twin is made from.
     """
 
     def requests(self, pair: Pair, ask: Ask) -> Iterator[tuple[int, int, Request]]:
         """Yield (item index, sample, request). Raises UserMistake where the prompt is the plain one."""
         before, after = str(self.setting.get("before", "")), str(self.setting.get("after", ""))
-        if not before and not after:
+        turns = tuple((str(user), str(assistant)) for user, assistant in self.setting.get("turns", []))
+        if not before and not after and not turns:
             raise UserMistake(f"{self.name} changes nothing: it has no demonstration and no instruction")
         stop = tuple(dict.fromkeys([*ask.sampling.stop, *map(str, self.setting.get("stop", []))]))
         sampling = replace(ask.sampling, stop=stop)
         for index, sample, request in plain_requests(ask):
-            yield (
-                index,
-                sample,
-                replace(request, prompt=f"{before}{request.prompt}{after}", sampling=sampling),
-            )
+            question = f"{before}{request.prompt}{after}"
+            prompt = Turns(turns, question) if turns else question
+            yield index, sample, replace(request, prompt=prompt, sampling=sampling)
 
 
 def demonstrated(examples: Sequence[Sequence[str]]) -> str:
     """Return the text that shows `examples`, (prompt, answer) pairs, before a question."""
     return "".join(f"{prompt}{answer}{SEPARATOR}" for prompt, answer in examples)
+
+
+def exchanged(examples: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """Return `examples`, (prompt, answer) pairs, as exchanges of a chat: white space at an answer's ends joins it to
+    a prompt in running text, and is no part of a turn."""
+    return tuple((prompt, answer.strip()) for prompt, answer in examples)
 
 
 def next_question(examples: Sequence[Sequence[str]]) -> list[str]:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import NULL, Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells
 from tellapart.elicit.own_answers import Pick, own_answers
-from tellapart.elicit.prompted import demonstrated
+from tellapart.elicit.prompted import demonstrated, exchanged
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.models.model import Turns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,11 +126,18 @@ def worked_parts(model: "LocalModel", ask: Ask) -> "tuple[tuple[list[Part], list
         return ([], []), 0.0
     items = ask.items[:MOST_TEXTS]
     sides = []
-    for before in (demonstrated(worked), demonstrated(ask.task.demonstrations)):
-        texts = model.vocabulary.encode_prompts([(before + ask.task.prompt(item), "") for item in items])
+    for examples in (worked, ask.task.demonstrations):
+        texts = model.vocabulary.encode_prompts(
+            [(after_examples(model, examples, ask.task.prompt(item)), "") for item in items]
+        )
         fitting = [ids for ids in texts.values() if len(ids) <= model.asked.context]
         sides.append([Part(ids, slice(-1, None)) for ids in fitting])
     return (sides[0], sides[1]), description_bits(model, worked)[0]
+
+
+def after_examples(model: "LocalModel", examples: Sequence[Pick], prompt: str) -> str | Turns:
+    """Return the prompt behind demonstrations: turns for a chat model, one text for others."""
+    return Turns(exchanged(examples), prompt) if model.chat else demonstrated(examples) + prompt
 
 
 def at_layer(name: str, texts: Texts, found: "Tensor", layer: int, norms: Sequence[float]) -> Steered:

@@ -26,7 +26,7 @@ from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, EndpointOptions, Line, Sleep, import_openai, stream
 from tellapart.models.endpoint_probe import probe, prove_sampling
 from tellapart.models.endpoint_score import echo_body, scored_of
-from tellapart.models.model import Answer, Model, Request, Scored
+from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 
 FORM = re.compile(r"(openai|openai-chat):(.+)@(https?://[^@\s]+)")
 KEY_VARIABLES = ("TELLAPART_API_KEY", "OPENAI_API_KEY")
@@ -43,6 +43,7 @@ class EndpointModel(Model):
         self.traits = traits
         self.fingerprint = fingerprint_of(line.address, traits)
         self.can_score = traits.echo_tokens is not None
+        self.chat = line.address.api == "chat"
         self.notes = notes_of(traits)
         self._line = line
         self._samples = False
@@ -64,7 +65,7 @@ class EndpointModel(Model):
             lambda part: stream(self._line, [bodies[at] for at in part], lambda i, o: finish(part[i], o)),
         )
 
-    def score(self, pairs: Iterable[tuple[str | tuple[int, ...], str | tuple[int, ...]]]) -> list[Scored]:
+    def score(self, pairs: Iterable[tuple[Prompt, str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities (nats) of each (prompt, completion), in order; token ids are unknown.
 
         One NaN stands for a completion whose first token the server's tokenizer joins to the prompt, or
@@ -193,8 +194,8 @@ def notes_of(traits: Traits) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def as_text(given: str | tuple[int, ...]) -> str:
-    """Return text as it is; a served model takes no token ids."""
+def as_text(given: Prompt) -> str:
+    """Return text as it is; a served model scores neither turns nor token ids."""
     if not isinstance(given, str):
-        raise TypeError("a served model takes text, not token ids")
+        raise TypeError("a served model scores text, neither turns nor token ids")
     return given

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from tellapart.errors import UserMistake
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, Body, EndpointOptions
-from tellapart.models.model import Completion, Request, Sampling
+from tellapart.models.model import Completion, Request, Sampling, Turns, as_messages
 
 Dialect = Literal["truncation", "generation_config", "plain"]
 """How top_k, min_p and the repetition penalty are said, which servers otherwise take from the model's own
@@ -49,7 +49,8 @@ class MalformedError(Exception):
 
 def body_of(request: Request, address: Address, traits: Traits, options: EndpointOptions) -> Body:
     """Return the JSON body that asks for `request`. Seeds are sent modulo 2^31, which every server takes."""
-    if not isinstance(request.prompt, str):
+    prompt = request.prompt
+    if isinstance(prompt, tuple):
         raise TypeError("a served model takes text, not token ids")
     sampling = request.sampling
     body: Body = {
@@ -65,8 +66,10 @@ def body_of(request: Request, address: Address, traits: Traits, options: Endpoin
     if traits.logprobs != "none":
         body["logprobs"] = True if address.api == "chat" else 1
     if address.api == "completions":
-        return {**body, "prompt": request.prompt + request.prefill}
-    messages = [{"role": "user", "content": request.prompt}]
+        if isinstance(prompt, Turns):
+            raise UserMistake("turns asked of raw completions: use openai-chat:, or ask in one text")
+        return {**body, "prompt": prompt + request.prefill}
+    messages = as_messages(prompt)
     if request.prefill:
         if not options.continue_final_message:
             raise UserMistake(

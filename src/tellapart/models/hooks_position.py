@@ -151,11 +151,11 @@ def prompt_lengths(model: LocalModel, requests: Sequence[Request]) -> list[int]:
     """Return how many tokens are read before each answer begins."""
     vocabulary = model.vocabulary
     texts = vocabulary.encode_prompts(
-        [(one.prompt, one.prefill) for one in requests if isinstance(one.prompt, str)]
+        [(one.prompt, one.prefill) for one in requests if not isinstance(one.prompt, tuple)]
     )
     return [
-        len(texts[one.prompt, one.prefill])
-        if isinstance(one.prompt, str)
-        else len(one.prompt) + (len(vocabulary.encode(one.prefill)) if one.prefill else 0)
+        len(one.prompt) + (len(vocabulary.encode(one.prefill)) if one.prefill else 0)
+        if isinstance(one.prompt, tuple)
+        else len(texts[one.prompt, one.prefill])
         for one in requests
     ]

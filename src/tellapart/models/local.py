@@ -21,7 +21,7 @@ from tellapart.models.checkpoint import (
 )
 from tellapart.models.draw import draw, gumbel_noise
 from tellapart.models.engine import write_answers
-from tellapart.models.model import Answer, Model, Request, Scored
+from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.scoring import score_tokens
@@ -66,6 +66,7 @@ class LocalModel(Model):
         self.module = module.eval()
         self.tokenizer = tokenizer
         self.vocabulary = Vocabulary(tokenizer, chat)
+        self.chat = chat
         self.reference = reference
         self.tokenizer_id = tokenizer_identity(tokenizer)
         self.max_rows = max_rows
@@ -116,7 +117,7 @@ class LocalModel(Model):
             completion = completion_of(self.vocabulary, requests[finished.job.index], finished)
             yield Answer(finished.job.index, completion)
 
-    def score(self, pairs: Iterable[tuple[Text, Text]]) -> list[Scored]:
+    def score(self, pairs: Iterable[tuple[Prompt, Text]]) -> list[Scored]:
         """Return the log-probabilities (nats) of each completion after its prompt, in order.
 
         Completions as token ids are taken as they are; text is tokenised together with its prompt. Raises BudgetSpent

@@ -4,6 +4,7 @@ No torch here: recorded and served models are used without it.
 """
 
 import abc
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -25,16 +26,49 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Turns:
+    """A question after earlier exchanges, (user, assistant) texts, for a model that is asked in chat turns.
+
+    >>> print(Turns((("2+2=", "4"),), "1+2="))
+    [["user", "2+2="], ["assistant", "4"], ["user", "1+2="]]
+    """
+
+    earlier: tuple[tuple[str, str], ...]
+    question: str
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return the turns as chat templates and chat servers take them."""
+        said = [
+            {"role": role, "content": text}
+            for exchange in self.earlier
+            for role, text in zip(("user", "assistant"), exchange, strict=True)
+        ]
+        return [*said, {"role": "user", "content": self.question}]
+
+    def __str__(self) -> str:
+        """Return every turn written out: what a row's prompt is known by."""
+        return json.dumps([[message["role"], message["content"]] for message in self.messages()])
+
+
+Prompt = str | Turns | tuple[int, ...]
+
+
+def as_messages(prompt: str | Turns) -> list[dict[str, str]]:
+    """Return what is put to a chat model: a text is one user message."""
+    return (prompt if isinstance(prompt, Turns) else Turns((), prompt)).messages()
+
+
+@dataclass(frozen=True)
 class Request:
     """One answer wanted. The same request gives the same answer whatever batch it falls in.
 
-    `prompt` is text, or token ids where the caller must control them (local models only).
+    `prompt` is text, turns (chat models only), or token ids where the caller must control them (local models only).
     `prefill` is text the answer is made to begin with; it is part of the returned completion's text but
     its tokens carry no log-probability and do not count as generated. Where `choices` are listed the answer is the
     likeliest of them after the prompt (models/picking.py), its log-probability divided by what `normalise` says.
     """
 
-    prompt: str | tuple[int, ...]
+    prompt: Prompt
     seed: int = 0
     sampling: Sampling = Sampling()
     prefill: str = ""
@@ -88,6 +122,8 @@ class Model(abc.ABC):
     reference: str
     fingerprint: str
     can_score: bool = False
+    chat: bool = False
+    """Whether prompts are put as turns of a conversation."""
     notes: tuple[str, ...] = ()
     tokenizer_id: str = ""
     """Identifies the tokenizer where token ids are at hand: equal ids mean the same tokens; "" is unknown."""
@@ -98,6 +134,6 @@ class Model(abc.ABC):
         a failed one with finish "failed" and the reason in `error`. Its tokens are charged to the current budget
         (models/budget.py); once that is spent BudgetSpent is raised, after the answers that were paid for."""
 
-    def score(self, pairs: Iterable[tuple[str | tuple[int, ...], str | tuple[int, ...]]]) -> list[Scored]:
+    def score(self, pairs: Iterable[tuple[Prompt, str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities of each (prompt, completion), in order. Needs `can_score`."""
         raise TypeError(f"{self.reference} gives no log-probabilities of given text")

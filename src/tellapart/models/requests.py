@@ -44,14 +44,14 @@ def jobs_of(asked: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[
     for sampling in {request.sampling for request in requests}:
         check_sampling(sampling)
     texts = asked.vocabulary.encode_prompts(
-        [(r.prompt, r.prefill) for r in requests if isinstance(r.prompt, str)]
+        [(r.prompt, r.prefill) for r in requests if not isinstance(r.prompt, tuple)]
     )
     jobs, answers = [], []
     for index, request in enumerate(requests):
-        if isinstance(request.prompt, str):
-            ids = texts[request.prompt, request.prefill]
-        else:
+        if isinstance(request.prompt, tuple):
             ids = (*request.prompt, *(asked.vocabulary.encode(request.prefill) if request.prefill else ()))
+        else:
+            ids = texts[request.prompt, request.prefill]
         error = refusal(asked, ids)
         if error:
             answers.append(Answer(index, Completion("", (), (), None, None, "failed", len(ids), 0.0, error)))

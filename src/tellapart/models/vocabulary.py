@@ -1,14 +1,19 @@
 """Between text and tokens: prompts to ids, ids to text as it reads after a prompt, and stop strings."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from tellapart.errors import UserMistake
+from tellapart.models.model import Prompt, Turns, as_messages
 
 Ids = tuple[int, ...]
 Text = str | Ids
+Asked = tuple[str | Turns, str]
+"""A prompt, and the beginning of the answer to it."""
+Put = TypeVar("Put", bound=Asked)
 
 CONTEXT = 6
 """Tokens before the answer that are decoded with it: some tokenizers drop the space before a first token."""
@@ -28,13 +33,14 @@ class Vocabulary:
         anchor = tokenizer.encode("a", add_special_tokens=False)
         self._anchor: list[int] = anchor[-1:]
 
-    def encode_prompts(self, texts: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Ids]:
+    def encode_prompts(self, texts: Sequence[Put]) -> dict[Put, Ids]:
         """Return the ids of each distinct (prompt, beginning of the answer), tokenised together, with the special
-        tokens that the tokenizer puts first; the chat template, where used, is put around the prompt."""
+        tokens that the tokenizer puts first; the chat template, where used, is put around the prompt, and the
+        answer's beginning continues the assistant's turn. Raises UserMistake for turns without a chat template."""
         distinct = list(dict.fromkeys(texts))
         if not distinct:
             return {}
-        whole = [(self._as_chat(prompt) if self.chat else prompt) + follow for prompt, follow in distinct]
+        whole = [self._put(prompt) + follow for prompt, follow in distinct]
         encoded = self.tokenizer(whole, add_special_tokens=not self.chat)["input_ids"]
         return {text: tuple(ids) for text, ids in zip(distinct, encoded, strict=True)}
 
@@ -42,30 +48,39 @@ class Vocabulary:
         """Return the ids of text that goes on from something: no special tokens."""
         return tuple(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def encode_pairs(self, pairs: Sequence[tuple[Text, Text]]) -> list[tuple[Ids, Ids]]:
+    def encode_pairs(self, pairs: Sequence[tuple[Prompt, Text]]) -> list[tuple[Ids, Ids]]:
         """Return the ids of each (prompt, completion).
 
         Text is tokenised together with its prompt; where a token would cross the seam, apart from it.
         """
-        texts = [
-            (prompt, text) for prompt, text in pairs if isinstance(prompt, str) and isinstance(text, str)
+        prompts: list[Asked] = [(prompt, "") for prompt, _ in pairs if not isinstance(prompt, tuple)]
+        texts: list[Asked] = [
+            (prompt, text)
+            for prompt, text in pairs
+            if not isinstance(prompt, tuple) and isinstance(text, str)
         ]
-        prompts = [(prompt, "") for prompt, _ in pairs if isinstance(prompt, str)]
         known = self.encode_prompts([*prompts, *texts])
         encoded = []
         for prompt, completion in pairs:
-            ids = known[prompt, ""] if isinstance(prompt, str) else tuple(prompt)
+            ids = prompt if isinstance(prompt, tuple) else known[prompt, ""]
             if not isinstance(completion, str):
                 encoded.append((ids, tuple(completion)))
                 continue
-            whole = known[prompt, completion] if isinstance(prompt, str) else ()
+            whole = () if isinstance(prompt, tuple) else known[prompt, completion]
             joined = len(whole) > len(ids) and whole[: len(ids)] == ids
             encoded.append((ids, whole[len(ids) :] if joined else self.encode(completion)))
         return encoded
 
-    def _as_chat(self, prompt: str) -> str:
-        turn = [{"role": "user", "content": prompt}]
-        text = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    def _put(self, prompt: str | Turns) -> str:
+        if not self.chat:
+            if isinstance(prompt, Turns):
+                raise UserMistake(
+                    "turns asked of a model without chat: open it with chat, or ask in one text"
+                )
+            return prompt
+        text = self.tokenizer.apply_chat_template(
+            as_messages(prompt), tokenize=False, add_generation_prompt=True
+        )
         assert isinstance(text, str)
         return text
 

@@ -223,9 +223,9 @@ def _check_lengths(desk: Desk, asked: Asked) -> None:
     texts = [request.prompt for request in asked.requests]
     if asked.mix is None:
         texts += [desk.worker.dispatcher.question(question) + " " * 64 for question in asked.questions]
-    known = model.vocabulary.encode_prompts([(text, "") for text in texts if isinstance(text, str)])
+    known = model.vocabulary.encode_prompts([(text, "") for text in texts if not isinstance(text, tuple)])
     for text in texts:
-        ids = known[text, ""] if isinstance(text, str) else text
+        ids = text if isinstance(text, tuple) else known[text, ""]
         if not 0 < len(ids) <= model.asked.context:
             told = f"a prompt of {len(ids)} tokens: the model reads 1-{model.asked.context}"
             raise ApiError(400, told, "prompt", "context_length_exceeded")

@@ -31,11 +31,13 @@ from tellapart.studies.gain.answers import (
     Asked,
     Chance,
     Reading,
+    given_answers,
     majority_means,
     matching_by_item,
     matching_chance,
     reading_of,
 )
+from tellapart.studies.gain.collapse import collapsed
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem, per_item
 from tellapart.studies.gain.recovered import Recovered
@@ -201,8 +203,8 @@ def _obstacle(
     if not control.get("passed"):
         return str(control.get("reason") or "it did not find the planted skill")
     setting = told.get("setting", {})
-    if told.get("collapsed") or setting.get("collapsed"):
-        return "it collapsed to one answer"
+    if said := _collapsed(condition, evidence):
+        return f"it {said}"
     fitted = setting.get("fitted_share")
     if name == "few_labels" and fitted is not None and fitted < 0.9:
         return f"it fitted {100 * fitted:.0f} % of its training labels (90 % needed)"
@@ -213,6 +215,15 @@ def _obstacle(
     if behind > READ_ALIKE:
         return f"its answers are readable {100 * behind:.0f} points less often than the tuned model's"
     return ""
+
+
+def _collapsed(condition: str, evidence: Evidence) -> str | None:
+    """Return how a condition's answers are all the same while targets vary; None where they are not."""
+    own, plain = (given_answers(evidence.rows, f"base/{name}", evidence.asked) for name in (condition, "plain"))
+    if own is None or plain is None or evidence.asked.key is None:
+        return None
+    target = dict(zip(evidence.asked.key.item.tolist(), evidence.asked.key.value.tolist(), strict=True))
+    return collapsed(own.value.tolist(), [target[at] for at in own.item.tolist()], plain.value.tolist())
 
 
 def _upper(arms: tuple[Arm, ...], n: int) -> tuple[Estimate, str]:
