@@ -6,6 +6,7 @@ lies left of a row is masked out. Buffers have shape [slots, heads, columns, hea
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -75,7 +76,8 @@ class SlotCache(Cache):
 
     def __init__(self, slots: int, capacity: int) -> None:
         self.window = Window(slots, capacity)
-        super().__init__(layer_class_to_replicate=lambda: SlotLayer(self.window))  # pyright: ignore
+        # Not a lambda over self: that cycle would keep the buffers until the garbage collector comes round.
+        super().__init__(layer_class_to_replicate=partial(SlotLayer, self.window))  # pyright: ignore
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return the columns in use (the same in every layer)."""
