@@ -37,7 +37,9 @@ def caches(monkeypatch) -> Iterator[weakref.WeakSet[SlotCache]]:
 
 def requests(samples: int = 6) -> list[Request]:
     return [
-        Request(prompt, seed=k, sampling=Sampling(max_tokens=12)) for prompt in PROMPTS for k in range(samples)
+        Request(prompt, seed=k, sampling=Sampling(max_tokens=12))
+        for prompt in PROMPTS
+        for k in range(samples)
     ]
 
 

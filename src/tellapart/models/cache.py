@@ -70,11 +70,12 @@ class SlotLayer(CacheLayerMixin):
 
 
 class SlotCache(Cache):
-    """The cache of one module for `slots` rows."""
+    """The cache of one module for `slots` rows, which need at most `columns` columns where that is known."""
 
     layers: list[SlotLayer]
 
-    def __init__(self, slots: int, capacity: int) -> None:
+    def __init__(self, slots: int, capacity: int, columns: int | None = None) -> None:
+        self.columns = columns
         self.window = Window(slots, capacity)
         # Not a lambda over self: that cycle would keep the buffers until the garbage collector comes round.
         super().__init__(layer_class_to_replicate=partial(SlotLayer, self.window))  # pyright: ignore
@@ -103,6 +104,8 @@ class SlotCache(Cache):
         capacity = window.capacity
         if target + ahead > capacity:
             capacity = target + ahead + max(GROWTH, target // 2)
+            if self.columns is not None:
+                capacity = max(target + ahead, min(capacity, self.columns))
         for layer in self.layers:
             layer.keys = self._moved(layer.keys, target, capacity, longest)
             layer.values = self._moved(layer.values, target, capacity, longest)
