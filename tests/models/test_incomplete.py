@@ -99,7 +99,9 @@ def test_harmless_differences_are_none(tmp_path):
 def test_the_command_ends_with_2_and_one_line(folder, tmp_path):
     configure(folder, num_hidden_layers=4, layer_types=None)
     items = tmp_path / "items.jsonl"
-    items.write_text("".join(json.dumps({"id": str(n), "prompt": "a", "target": "b"}) + "\n" for n in range(8)))
+    items.write_text(
+        "".join(json.dumps({"id": str(n), "prompt": "a", "target": "b"}) + "\n" for n in range(8))
+    )
     code = "import sys; from tellapart.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "gain", str(folder), str(folder), "--task", str(items)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

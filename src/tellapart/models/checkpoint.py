@@ -101,7 +101,9 @@ def check_complete(report: Mapping[str, Any], reference: str) -> None:
     ]
     told = [_counted(sorted(map(str, names)), fault) for names, fault in faults if names]
     if told:
-        raise UserMistake(f"{reference}: {'; '.join(told)}: save the whole model again, or correct its config.json")
+        raise UserMistake(
+            f"{reference}: {'; '.join(told)}: save the whole model again, or correct its config.json"
+        )
 
 
 def _counted(names: Sequence[str], fault: str) -> str:

@@ -18,7 +18,7 @@ from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare
 from tellapart.studies.gain.selection import selection_share
 from tellapart.studies.gain.surfacing import surface
-from tellapart.studies.gain.tables import counts_table, ladder, samples
+from tellapart.studies.gain.tables import counts_table, empty_answers, ladder, samples
 from tellapart.studies.gain.verdict import Evidence, Verdict, decide
 
 QUESTION = "How much of the gain was already in the base?"
@@ -115,7 +115,7 @@ def _finding(
         sentence=verdict.sentence,
         estimates=estimates,
         controls=_controls(recovered, facts),
-        caveats=_caveats(scores, facts, tables["counts"]) + seen.caveats,
+        caveats=_caveats(scores, facts, tables["counts"]) + _empty(rows, facts) + seen.caveats,
         evidence=verdict.terms,
         rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
         tables=tables,
@@ -136,6 +136,11 @@ def _controls(recovered: Recovered, facts: Facts) -> dict[str, str]:
         if "missing" in about:
             told[name] = f"not tried: {about['missing']}"
     return {**told, "verdict calibrated on": origin()}
+
+
+def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
+    """Return caveats on empty answers; a log may have scores and no texts."""
+    return empty_answers(rows, ("base/plain", "tuned/plain")) if facts.asked_models else ()
 
 
 def _caveats(scores: Scores, facts: Facts, counts: list[dict[str, Any]]) -> tuple[str, ...]:
