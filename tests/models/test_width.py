@@ -1,4 +1,4 @@
-"""The width of a batch: what a row needs is what it takes, shared prompts are counted once, and memory is read right."""
+"""The width of a batch: a row is counted for what it takes, a shared prompt once, and memory is read right."""
 
 from pathlib import Path
 

@@ -14,7 +14,7 @@ SMALL = 8_000_000
 
 WIDE, USUAL = 1024, 256
 
-CPU_BYTES = 1_200_000_000
+CPU_BYTES = 1_000_000_000
 """On a CPU a batch takes no more than this, or than the weights where those are larger: past some 64 rows a step
 takes longer by as much as it writes more."""
 

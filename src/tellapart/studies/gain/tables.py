@@ -64,8 +64,8 @@ def empty_answers(rows: pd.DataFrame, conditions: Sequence[str]) -> tuple[str, .
         empty = int((answers.str.strip() == "").sum())
         if 2 * empty > len(answers):
             said.append(
-                f"{condition}: {empty} of {len(answers)} answers are empty: the prompt's form may be none that the model "
-                "answers (--chat puts prompts through its chat template), or it is made to end at once."
+                f"{condition}: {empty} of {len(answers)} answers are empty: the model may not answer prompts "
+                "of this form (--chat puts them through its chat template)."
             )
     return tuple(said)
 
