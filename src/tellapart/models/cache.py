@@ -6,6 +6,7 @@ lies left of a row is masked out. Buffers have shape [slots, heads, columns, hea
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -69,13 +70,15 @@ class SlotLayer(CacheLayerMixin):
 
 
 class SlotCache(Cache):
-    """The cache of one module for `slots` rows."""
+    """The cache of one module for `slots` rows, which need at most `columns` columns where that is known."""
 
     layers: list[SlotLayer]
 
-    def __init__(self, slots: int, capacity: int) -> None:
+    def __init__(self, slots: int, capacity: int, columns: int | None = None) -> None:
+        self.columns = columns
         self.window = Window(slots, capacity)
-        super().__init__(layer_class_to_replicate=lambda: SlotLayer(self.window))  # pyright: ignore
+        # Not a lambda over self: that cycle would keep the buffers until the garbage collector comes round.
+        super().__init__(layer_class_to_replicate=partial(SlotLayer, self.window))  # pyright: ignore
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return the columns in use (the same in every layer)."""
@@ -101,6 +104,8 @@ class SlotCache(Cache):
         capacity = window.capacity
         if target + ahead > capacity:
             capacity = target + ahead + max(GROWTH, target // 2)
+            if self.columns is not None:
+                capacity = max(target + ahead, min(capacity, self.columns))
         for layer in self.layers:
             layer.keys = self._moved(layer.keys, target, capacity, longest)
             layer.values = self._moved(layer.values, target, capacity, longest)

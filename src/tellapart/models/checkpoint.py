@@ -3,9 +3,10 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from transformers import (
@@ -24,6 +25,9 @@ ENGINE_VERSION = "1"
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+
+NAMED = 3
+"""Weights that a refusal names; the others are counted."""
 
 ATTENTION = {"full_attention", "sliding_attention"}
 """Kinds of layers that the engine's key/value cache holds right."""
@@ -44,26 +48,72 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     check_device(device)
     folder = Path(reference)
     _check_reference(reference, folder)
-    quiet = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(reference, trust_remote_code=False)
-        module = AutoModelForCausalLM.from_pretrained(
-            reference,  # pyright: ignore[reportArgumentType]
-            dtype=DTYPES[dtype],
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        with _silent():
+            tokenizer = AutoTokenizer.from_pretrained(reference, trust_remote_code=False)
+            module, report = AutoModelForCausalLM.from_pretrained(
+                reference,  # pyright: ignore[reportArgumentType]
+                dtype=DTYPES[dtype],
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told by the report, with names
+            )
     except Exception as error:  # whatever a bad folder makes the libraries raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserMistake(f"{reference} cannot be loaded as a causal language model: {first}") from error
-    finally:
-        if quiet:
-            logging.enable_progress_bar()
+    check_complete(report, reference)
     check_layers(module, reference)
     weights = hash_files(sorted(folder.glob("*.safetensors"))) if folder.is_dir() else ""
     module.to(device)  # pyright: ignore[reportArgumentType]
     return Checkpoint(module, tokenizer, weights)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep transformers' progress bar and its table of weights off the terminal: what matters of it is raised."""
+    bar, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+def check_complete(report: Mapping[str, Any], reference: str) -> None:
+    """Raise UserMistake where the files and the model do not hold the same weights: a model with layers drawn at random
+    would be measured.
+
+    `report` is transformers' loading info. What transformers knows to be harmless (tied embeddings, old rotary
+    buffers, parts that an architecture drops) is not in it.
+    """
+    mismatched = [
+        f"{name} {_shape(held)} for {_shape(wanted)}" for name, held, wanted in report["mismatched_keys"]
+    ]
+    faults = [
+        (report["missing_keys"], "not in the file"),
+        (mismatched, "of another shape than config.json says"),
+        (report["unexpected_keys"], "in the file and not in the model"),
+        (report["error_msgs"], "unreadable"),
+    ]
+    told = [_counted(sorted(map(str, names)), fault) for names, fault in faults if names]
+    if told:
+        raise UserMistake(
+            f"{reference}: {'; '.join(told)}: save the whole model again, or correct its config.json"
+        )
+
+
+def _counted(names: Sequence[str], fault: str) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    many = "1 weight is" if len(names) == 1 else f"{len(names)} weights are"
+    return f"{many} {fault}: {', '.join(names[:NAMED])}{more}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
 
 
 def check_device(device: str) -> None:

@@ -17,17 +17,19 @@ from transformers import PreTrainedModel
 
 from tellapart.models.budget import UNLIMITED, TokenBudget
 from tellapart.models.cache import SlotCache
-from tellapart.models.families import Family, Ids, families
+from tellapart.models.families import Family, Ids
 from tellapart.models.prefill import Filled, read_prompts
 from tellapart.models.rows import Choose, Finished, Job, Rows, StopCheck
-from tellapart.models.stems import LEAST_ROWS, Group, Stem, attending, group_of, supports_stems
+from tellapart.models.sharing import Sharing
+from tellapart.models.stems import Group, Stem, attending, group_of
 
 AHEAD = 64
 
 
 class Plan(NamedTuple):
     """What a run goes by. `may_stop` says which of the tokens [n] could complete one of a job's stop strings; `budget`
-    pays for the tokens, and jobs that it cannot pay for are not begun."""
+    pays for the tokens, and jobs that it cannot pay for are not begun. `numbers` are those of a token's keys and values
+    in one layer, 0 where the modules cannot attend to stems."""
 
     modules: Sequence[PreTrainedModel]
     choose: Choose
@@ -36,6 +38,7 @@ class Plan(NamedTuple):
     may_stop: Callable[[np.ndarray], np.ndarray]
     width: int
     budget: TokenBudget = UNLIMITED
+    numbers: int = 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -71,21 +74,13 @@ class Run:
 
     def __init__(self, plan: Plan, jobs: Sequence[Job], width: int) -> None:
         self.plan = plan
-        self.family_of: dict[Ids, Family] = {}
-        by_prompt: dict[Ids, list[Job]] = {}
-        for job in jobs:
-            by_prompt.setdefault(job.prompt, []).append(job)
-        self.queue: deque[Job] = deque()
-        for family in families({prompt: len(prompt) - 1 for prompt in by_prompt}):
-            for prompt in family.members:
-                self.family_of[prompt] = family
-                self.queue.extend(by_prompt[prompt])
-        self.samples = {prompt: len(asked) for prompt, asked in by_prompt.items()}
-        self.left = dict(self.samples)
-        self.stems_work: bool | None = None
+        self.sharing = Sharing(jobs, plan.numbers)
+        self.queue: deque[Job] = deque(self.sharing.ordered())
+        self.left = dict(self.sharing.samples)
         self.filled: dict[Ids, Filled] = {}
         self.rows = Rows(min(width, len(jobs)), max(job.budget for job in jobs))
-        self.caches = [SlotCache(self.rows.width, 0) for _ in plan.modules]
+        columns = self.sharing.room().own + AHEAD
+        self.caches = [SlotCache(self.rows.width, 0, columns) for _ in plan.modules]
         self.taken: list[Job] = []
         self.done: list[Finished] = []
         self.device = next(plan.modules[0].parameters()).device
@@ -150,7 +145,7 @@ class Run:
         missing: dict[int, tuple[Family, dict[Ids, None]]] = {}
         for job in jobs:
             if job.prompt not in self.filled:
-                family = self.family_of[job.prompt]
+                family = self.sharing.family_of[job.prompt]
                 missing.setdefault(id(family), (family, {}))[1][job.prompt] = None
         for family, prompts in missing.values():
             self.filled.update(read_prompts(self.plan.modules, family, list(prompts)))
@@ -162,26 +157,16 @@ class Run:
         return filled
 
     def _share(self, entering: Sequence[tuple[int, Filled]]) -> None:
-        """Give rows a stem where enough of them begin alike: the whole prompt, else the family's part of it."""
-        by_stem: dict[tuple[int, int, int], tuple[Stem, list[int]]] = {}
+        """Give rows a stem where enough of all rows begin alike: the whole prompt, else the family's part of it."""
         for slot, filled in entering:
             job = self.rows.jobs[slot]
             assert job is not None
-            family = self.family_of[job.prompt]
-            stem = Stem(family.caches, 0, family.shared)
-            if self.samples[job.prompt] >= LEAST_ROWS:
-                stem = Stem(filled.caches, filled.row, len(job.prompt), filled.first)
-            by_stem.setdefault(stem.key, (stem, []))[1].append(slot)
-        for stem, slots in by_stem.values():
-            if stem.pays(len(slots)) and self._can_share():
-                self.rows.own[slots] -= stem.length
-                for slot in slots:
-                    self.rows.stems[slot] = stem
-
-    def _can_share(self) -> bool:
-        if self.stems_work is None:
-            self.stems_work = all(map(supports_stems, self.plan.modules))
-        return self.stems_work
+            length = self.sharing.shared(job.prompt)
+            if length == len(job.prompt):
+                self.rows.stems[slot] = Stem(filled.caches, filled.row, length, filled.first)
+            elif length:
+                self.rows.stems[slot] = Stem(self.sharing.family_of[job.prompt].caches, 0, length)
+            self.rows.own[slot] -= length
 
     def _place(self, entering: Sequence[tuple[int, Filled]]) -> None:
         """Copy what the rows do not share into their slots."""

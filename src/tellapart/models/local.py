@@ -70,6 +70,11 @@ class LocalModel(Model):
         self.reference = reference
         self.tokenizer_id = tokenizer_identity(tokenizer)
         self.max_rows = max_rows
+        if tokenizer.chat_template and not chat:
+            self.notes = (
+                f"{reference} has a chat template and was asked without it (--chat puts prompts through it): a model "
+                "tuned to chat may answer otherwise, or not at all.",
+            )
         self.asked = Asked(
             self.vocabulary,
             end_tokens(module, tokenizer),

@@ -28,7 +28,9 @@ def open_model(
         from tellapart.specimens import load_model
 
         check_device(device)
-        return load_model(rest, device, dtype)
+        specimen = load_model(rest, device, dtype)
+        specimen.max_rows = max_rows
+        return specimen
     from tellapart.models.local import open_local
 
     return open_local(reference, device, dtype, chat, max_rows)

@@ -11,8 +11,10 @@ from tellapart.models.budget import current
 from tellapart.models.engine import Plan
 from tellapart.models.model import Answer, Completion, Request, Sampling
 from tellapart.models.rows import Choose, Finished, Job
+from tellapart.models.sharing import Sharing
+from tellapart.models.stems import supports_stems
 from tellapart.models.vocabulary import Ids, Stops, Vocabulary
-from tellapart.models.width import batch_width
+from tellapart.models.width import batch_width, layer_numbers
 
 
 class Asked(NamedTuple):
@@ -82,18 +84,23 @@ def plan_of(
     jobs: Sequence[Job],
     choose: Choose,
     max_rows: int | None,
+    sharing: bool = True,
 ) -> Plan:
-    """Return what the engine needs to write `jobs` with these modules."""
+    """Return what the engine needs to write `jobs` with these modules; without `sharing` every row keeps its whole
+    prompt."""
     stops = Stops(asked.vocabulary, [stop for job in jobs for stop in job.sampling.stop])
-    longest = max(len(job.prompt) + job.budget for job in jobs)
+    among = Sharing(jobs, layer_numbers(modules[0]) if sharing else 0)
+    if any(map(among.shared, among.samples)) and not all(map(supports_stems, modules)):
+        among = Sharing(jobs, 0)
     return Plan(
         modules,
         choose,
         np.array(sorted(asked.ends), dtype=np.int64),
         lambda job, tokens: stops.cut(job.prompt, tokens, job.sampling.stop),
         stops.may_stop,
-        batch_width(modules, longest, max_rows),
+        batch_width(modules, among.room(), max_rows),
         current(),
+        among.numbers,
     )
 
 

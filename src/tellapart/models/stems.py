@@ -41,13 +41,11 @@ class Stem:
         """What stems of the same columns have in common."""
         return id(self.caches), self.row, self.length
 
-    def pays(self, rows: int) -> bool:
-        """Tell whether `rows` rows are enough to make up for the overhead of attending in two parts."""
-        if not self.length or rows < LEAST_ROWS:
-            return False
-        layer = self.caches[0].layers[0]
-        per_token = layer.keys.shape[1] * (layer.keys.shape[3] + layer.values.shape[3])
-        return rows * self.length * per_token >= LEAST_SAVED
+
+def pays(rows: int, length: int, numbers: int) -> bool:
+    """Tell whether `rows` rows that share `length` tokens are enough to make up for the overhead of attending in two
+    parts; `numbers` are those of a token's keys and values in one layer."""
+    return rows >= LEAST_ROWS and length > 0 and rows * length * numbers >= LEAST_SAVED
 
 
 class Group(NamedTuple):

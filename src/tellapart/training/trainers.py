@@ -38,7 +38,9 @@ CHECKPOINTED_ABOVE = 1_000_000_000
 
 BATCH_BYTES = 4_000_000_000
 """Activations held for the backward pass: 34 numbers a token, layer and width (Korthikanti et al. 2022), 2 where
-they are recomputed."""
+they are recomputed; and three copies of the logits in float32."""
+CPU_BATCH_BYTES = 500_000_000
+"""The same on a CPU, which some hundred tokens at a time keep busy."""
 
 
 class Keeps:
@@ -211,15 +213,11 @@ class Arguments:
             )
         config = model.module.config.get_text_config()
         numbers = 2 if recomputed else 34
-        row = (
-            self.length
-            * config.num_hidden_layers
-            * config.hidden_size
-            * numbers
-            * model.module.dtype.itemsize
-        )
+        held = config.num_hidden_layers * config.hidden_size * numbers * model.module.dtype.itemsize
+        row = self.length * (held + 3 * 4 * config.vocab_size)
         mine = self.units // processes * self.each
-        most = max(1, BATCH_BYTES // row)
+        room = min(BATCH_BYTES, CPU_BATCH_BYTES) if model.module.device.type == "cpu" else BATCH_BYTES
+        most = max(1, room // row)
         turns = next(turns for turns in range(1, mine + 1) if mine % turns == 0 and mine // turns <= most)
         return mine // turns, turns
 

@@ -25,17 +25,19 @@ VERIFIERS: dict[str, type[Verifier]] = {
 """The verifiers that need nothing but their name."""
 
 
-def open_verifier(name: str, device: str = "cpu", dtype: str = "float32") -> Verifier:
+def open_verifier(
+    name: str, device: str = "cpu", dtype: str = "float32", max_rows: int | None = None
+) -> Verifier:
     """Return the verifier called `name`: one of VERIFIERS, judge:MODEL, python:module:function, or several joined
     by "+" (all must accept). Raises UserMistake for anything else."""
     if name.startswith("judge:"):
         from tellapart.models.open import open_model
 
-        return Judge(open_model(name.removeprefix("judge:"), device=device, dtype=dtype))
+        return Judge(open_model(name.removeprefix("judge:"), device, dtype, max_rows=max_rows))
     if name.startswith("python:"):
         return PythonVerifier(name)
     if "+" in name:
-        return AllOf([open_verifier(part, device, dtype) for part in name.split("+")])
+        return AllOf([open_verifier(part, device, dtype, max_rows) for part in name.split("+")])
     if name in VERIFIERS:
         return VERIFIERS[name]()
     raise UserMistake(

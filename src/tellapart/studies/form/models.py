@@ -52,9 +52,9 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     first += [PlainTask()] if sized else []
     arms = {control: Arm(control, control.make(given)) for control in first}
     arms = {control: audited(arms, arm, spec.tolerance) for control, arm in arms.items()}
-    model = open_model(spec.model, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
     paraphraser, entailment = (
-        open_model(name, spec.device, spec.dtype, spec.chat) if name else None
+        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows) if name else None
         for name in (spec.paraphraser, spec.entailment)
     )
     described = {

@@ -67,6 +67,8 @@ class FormSpec:
     """cpu, cuda, cuda:1 ..."""
     dtype: str = "float32"
     """float32 or bfloat16."""
+    max_rows: int | None = None
+    """Most answers written at once by a model in this process (default: what memory holds)."""
 
     def checked(self) -> "FormSpec":
         """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
@@ -85,6 +87,7 @@ class FormSpec:
             ("--limit", self.limit, 2),
             ("--budget", self.budget, 1),
             ("--max-tokens", self.max_tokens, 1),
+            ("--max-rows", self.max_rows, 1),
         ):
             if value is not None and value < least:
                 raise UserMistake(f"{name} {value}: give {least} or more")

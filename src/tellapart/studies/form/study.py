@@ -19,7 +19,7 @@ from tellapart.studies.form.logs import FAMILY, rows_from_logs
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell, with_tokens
 
-FREE = ("out", "json", "budget", "device")
+FREE = ("out", "json", "budget", "device", "max_rows")
 """Fields of the spec that may differ when a run is gone on with."""
 
 
@@ -78,7 +78,7 @@ def _from_judge(spec: FormSpec, out: Path) -> list[Finding]:
     assert spec.pairs is not None
     assert spec.judge is not None
     pairs = read_unjudged(spec.pairs)
-    judge = open_model(spec.judge, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    judge = open_model(spec.judge, spec.device, spec.dtype, spec.chat, spec.max_rows)
     described = {
         **canonical_spec(spec),
         "fingerprints": {"judge": judge.fingerprint},

@@ -19,7 +19,14 @@ from tellapart.studies.gain.judge import Judged, domains, judge
 from tellapart.studies.gain.recovered import Recovered
 from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.surfacing import surface
-from tellapart.studies.gain.tables import bounds_table, counts_table, decision_table, ladder, samples
+from tellapart.studies.gain.tables import (
+    bounds_table,
+    counts_table,
+    decision_table,
+    empty_answers,
+    ladder,
+    samples,
+)
 
 QUESTION = "How much of the gain was already in the base?"
 SHOWN_ITEMS = 60
@@ -89,7 +96,7 @@ def _finding(seen: Seen) -> Finding:
         sentence=verdict.sentence,
         estimates=estimates,
         controls=_controls(recovered),
-        caveats=_caveats(seen, tables["counts"]) + seen.density.caveats,
+        caveats=_caveats(seen, tables["counts"]) + _empty(rows, facts) + seen.density.caveats,
         evidence=verdict.terms,
         rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
         tables=tables,
@@ -166,6 +173,11 @@ def _controls(recovered: Recovered) -> dict[str, str]:
         told[f"null control of {way.name}"] = value
     told |= {name: f"no figure: {reason}" for name, reason in recovered.reasons.items()}
     return {**told, "verdict calibrated on": origin()}
+
+
+def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
+    """Return caveats on empty answers; a log may have scores and no texts."""
+    return empty_answers(rows, ("base/plain", "tuned/plain")) if facts.asked_models else ()
 
 
 def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ class GainSpec:
     """cpu, cuda, cuda:1 ..."""
     dtype: str = "float32"
     """float32 or bfloat16."""
+    max_rows: int | None = None
+    """Most answers written at once by a model in this process (default: what memory holds)."""
 
     def checked(self) -> "GainSpec":
         """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
@@ -83,6 +85,7 @@ class GainSpec:
             ("--limit", self.limit),
             ("--budget", self.budget),
             ("--max-tokens", self.max_tokens),
+            ("--max-rows", self.max_rows),
         ):
             if value is not None:
                 _at_least(name, value, 1)

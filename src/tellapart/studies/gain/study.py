@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import BroughtOut
 
-FREE = ("out", "json", "budget", "device", "guess_floor", "margin")
+FREE = ("out", "json", "budget", "device", "max_rows", "guess_floor", "margin")
 """Fields of the spec that may differ when a run is gone on with."""
 
 
@@ -110,7 +110,7 @@ def _planned(spec: GainSpec) -> "Plan":
     task = with_duplicates_joined(task)
     fit, report = split_items(task, spec.seed)
     base, tuned = (
-        open_model(name, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
         for name in (base_name, tuned_name)
     )
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
@@ -205,7 +205,7 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
     from tellapart.models.open import open_model
 
     if spec.reference != "fresh":
-        return open_model(str(spec.reference), device=spec.device, dtype=spec.dtype, chat=spec.chat)
+        return open_model(str(spec.reference), spec.device, spec.dtype, spec.chat, spec.max_rows)
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)

@@ -1,6 +1,7 @@
 """Tables of a gain finding that only show: the ladder, samples of the items listed first, and the counts."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -55,6 +56,20 @@ def samples(rows: pd.DataFrame, items: list[str], facts: Facts) -> dict[str, Any
         for item, text, score, status in zip(*columns, strict=True):
             shown[item][role].append({"text": text[:LONGEST_TEXT], "score": finite(score), "status": status})
     return shown
+
+
+def empty_answers(rows: pd.DataFrame, conditions: Sequence[str]) -> tuple[str, ...]:
+    """Return a caveat for each condition under which most answers have no text."""
+    said = []
+    for condition in conditions:
+        answers = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]["completion"]
+        empty = int((answers.str.strip() == "").sum())
+        if 2 * empty > len(answers):
+            said.append(
+                f"{condition}: {empty} of {len(answers)} answers are empty: the model may not answer prompts "
+                "of this form (--chat puts them through its chat template)."
+            )
+    return tuple(said)
 
 
 def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:

@@ -49,6 +49,8 @@ class GuardSpec:
     """cpu, cuda, cuda:1 ..."""
     dtype: str = "float32"
     """float32 or bfloat16."""
+    max_rows: int | None = None
+    """Most answers written at once by a model in this process (default: what memory holds)."""
     out: str | None = None
     """Run folder (default: runs/guard-TIME)."""
     seed: int = 0
@@ -70,6 +72,8 @@ class GuardSpec:
             raise UserMistake(f"--margin {self.margin:g}: give a score above 0 and below 1")
         if self.samples < 1 or (self.limit is not None and self.limit < 1):
             raise UserMistake(f"--samples {self.samples} --limit {self.limit}: give 1 or more")
+        if self.max_rows is not None and self.max_rows < 1:
+            raise UserMistake(f"--max-rows {self.max_rows}: give 1 or more")
         if self.dtype not in ("float32", "bfloat16"):
             raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
         if not 0 <= self.hard < self.solved <= 1:

@@ -25,7 +25,7 @@ from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
-FREE = ("out", "json")
+FREE = ("out", "json", "max_rows")
 """Fields of the spec that may differ when a run is gone on with."""
 GROUP = 8
 
@@ -54,7 +54,8 @@ def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
 
     tasks = [open_task(name, limit=spec.limit, seed=spec.seed) for name in spec.task]
     first, second = (
-        open_model(name, device=spec.device, dtype=spec.dtype) for name in (*spec.before, *spec.after)
+        open_model(name, spec.device, spec.dtype, max_rows=spec.max_rows)
+        for name in (*spec.before, *spec.after)
     )
     prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
     with open_run(

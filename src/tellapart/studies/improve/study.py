@@ -33,7 +33,7 @@ from tellapart.verifiers.critique import Judge
 from tellapart.verifiers.python_code import PythonVerifier
 from tellapart.verifiers.verifier import Verifier
 
-FREE = ("out", "json", "budget", "device")
+FREE = ("out", "json", "budget", "device", "max_rows")
 """Fields of the spec that may differ when a run is gone on with."""
 USUAL = ("logprob", "critique", "score", "tournament", "majority", "checker", "steps", "longest")
 TRAIN_SHARE = 0.5
@@ -45,8 +45,12 @@ class Cast:
     def __init__(self, spec: ImproveSpec, task: Task) -> None:
         names = spec.verifier or tuple(name for name in USUAL if name != "steps" or task.steps is not None)
         self.named = bool(spec.verifier)
-        self.verifiers = [open_verifier(name, spec.device, spec.dtype) for name in dict.fromkeys(names)]
-        self.anchor = open_verifier(spec.anchor_by, spec.device, spec.dtype) if spec.anchor > 0 else None
+        self.verifiers = [
+            open_verifier(name, spec.device, spec.dtype, spec.max_rows) for name in dict.fromkeys(names)
+        ]
+        self.anchor = (
+            open_verifier(spec.anchor_by, spec.device, spec.dtype, spec.max_rows) if spec.anchor > 0 else None
+        )
 
     def prints(self) -> dict[str, str]:
         """Return what identifies the verifiers that come from outside."""
@@ -63,7 +67,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
-    model = open_model(spec.model, device=spec.device, dtype=spec.dtype, chat=spec.chat)
+    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
     prints = {
         "model": model.fingerprint,
         "task": task.fingerprint,

@@ -35,7 +35,7 @@ _BESIDE = (
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",
     "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
-FREE = ("out", "json", "networks", "device")
+FREE = ("out", "json", "networks", "device", "max_rows")
 Known = dict[tuple[object, ...], dict[str, Any]]
 """Figures as JSON, by all that they hang on."""
 
@@ -74,7 +74,7 @@ def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = No
 
 
 def _opened(reference: str, spec: InsideSpec) -> LocalModel:
-    model = local_model(open_model(reference, spec.device, spec.dtype, spec.chat), "inside")
+    model = local_model(open_model(reference, spec.device, spec.dtype, spec.chat, spec.max_rows), "inside")
     count = len(layers_of(model.module))
     if spec.layer is not None and not 0 <= spec.layer < count:
         raise UserMistake(f"--layer {spec.layer}: {reference} has {count}, choose 0-{count - 1}")

@@ -30,6 +30,8 @@ class InsideSpec:
     """Language models: float32, bfloat16 or float16."""
     chat: bool = False
     """Language models: put prompts through the tokenizer's chat template."""
+    max_rows: int | None = None
+    """Language models: most answers written at once (default: what memory holds)."""
     out: str | None = None
     """Run folder (default: runs/inside-TIME). The same command on the same folder makes the same run again."""
     seed: int = 0
@@ -47,6 +49,8 @@ class InsideSpec:
             )
         if self.seed < 0:
             raise UserMistake(f"--seed {self.seed}: give 0 or more")
+        if self.max_rows is not None and self.max_rows < 1:
+            raise UserMistake(f"--max-rows {self.max_rows}: give 1 or more")
         if self.tuning < 0:
             raise UserMistake(f"--tuning {self.tuning}: give 0 steps (none) or more")
         if self.concepts is not None and any(name.endswith(".npz") for name in self.networks):

@@ -52,6 +52,8 @@ class MixSpec:
     """Seed of everything that is drawn."""
     device: str = "cpu"
     """Device of the model."""
+    max_rows: int | None = None
+    """Most answers written at once (default: what memory holds)."""
     json: bool = False
     """Print the result as JSON and nothing else."""
 

@@ -112,6 +112,7 @@ class Lanes:
             jobs,
             lambda logits, rows: choose_plain(logits[0], rows, frozenset()),
             self.model.max_rows,
+            sharing=False,
         )
         run = MixedRun(plan, Size(min(plan.width, len(jobs)), max(job.budget for job in jobs)), self)
         for job in jobs:

@@ -46,7 +46,7 @@ def run_mix(spec: MixSpec) -> dict[str, Any]:
     if spec.how == "classifier" and not spec.judge:
         raise UserMistake("a classifier needs --judge: the expert that was trained to tell prompts apart")
     task = open_task(spec.task, seed=spec.seed)
-    experts = open_experts(spec.folder, spec.device)
+    experts = open_experts(spec.folder, spec.device, spec.max_rows)
     items = in_order(task, spec.seed)
     taken = spec.shots if spec.how in ("cem", "learned") else 0
     if taken >= len(items):

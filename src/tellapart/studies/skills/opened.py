@@ -29,7 +29,7 @@ class Experts:
         return self.kept[text] if text in self.kept else read_mix(text, list(self.weights))
 
 
-def open_experts(folder: str, device: str = "cpu") -> Experts:
+def open_experts(folder: str, device: str = "cpu", max_rows: int | None = None) -> Experts:
     """Return what is in the folder of a run of `skills train`. Raises UserMistake where it is none, or damaged."""
     path = Path(folder)
     if not folder or not (path / "spec.json").is_file():
@@ -44,7 +44,7 @@ def open_experts(folder: str, device: str = "cpu") -> Experts:
     if study != "skills":
         raise UserMistake(f"{path} is a run of {study}, not of skills train")
     files = experts_in(path)
-    model = open_model(reference, device, dtype)
+    model = open_model(reference, device, dtype, max_rows=max_rows)
     if not isinstance(model, LocalModel):
         raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
     identity = base_identity(model.module)

@@ -83,6 +83,8 @@ class SkillsSpec:
     """Device of the model."""
     dtype: str = "float32"
     """Type of the model's weights."""
+    max_rows: int | None = None
+    """Most answers written at once (default: what memory holds)."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
 
@@ -102,6 +104,8 @@ class SkillsSpec:
             raise UserMistake(f"--objective {self.objective}: choose {', '.join(OBJECTIVES)}")
         steps = self.steps if self.lora_steps is None else self.lora_steps
         _at_least(1, steps=self.steps, lora_steps=steps, batch=self.batch, samples=self.samples)
+        if self.max_rows is not None and self.max_rows < 1:
+            raise UserMistake(f"--max-rows {self.max_rows}: give 1 or more")
         _at_least(0, lora_rank=self.lora_rank, seed=self.seed)
         if self.objective == "grpo" and (self.group < 2 or self.batch % self.group):
             raise UserMistake(

@@ -36,7 +36,7 @@ from tellapart.studies.skills.train import (
 )
 from tellapart.tasks.sources import open_task
 
-FREE = ("out", "json", "device")
+FREE = ("out", "json", "device", "max_rows")
 
 
 def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
@@ -48,7 +48,7 @@ def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
         for kind in ("task", "joint", "also", "watch")
     }
     _check_names([skill.name for some in parts.values() for skill in some])
-    model = local(open_model(spec.model, spec.device, spec.dtype), spec.model)
+    model = local(open_model(spec.model, spec.device, spec.dtype, max_rows=spec.max_rows), spec.model)
     described = {
         **asked("skills", spec, FREE),
         "fingerprint": model.fingerprint,
