@@ -120,7 +120,7 @@ def way_of(
 def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
     """Return the condition's mean score of each item of `base`, (n,); None where any item has no answer."""
     side = per_item(rows, condition, facts.correct_at)
-    if side is None or not np.isin(base.items, side.items).all():
+    if side is None or not side.has(base.items).all():
         return None
     return side.at(base.items).mean
 
