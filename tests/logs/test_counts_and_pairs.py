@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tellapart.errors import UserMistake
-from tellapart.logs import Recorded, pair, read_log
+from tellapart.logs import Paired, Recorded, pair, read_log
 from tellapart.logs.recorded import Logged, Origin, recorded
 
 
@@ -122,24 +125,164 @@ def test_pairs_by_text_whatever_the_ids(tmp_path: Path) -> None:
     assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"0": 1, "1": 0}
     assert paired.a_rest["item"].tolist() == ["2"]
     assert paired.b_rest["item"].tolist() == ["2 (second log)"]
-    assert paired.notes == ("paired 2 items by question; 1 only in a, 1 only in b",)
+    assert paired.notes == (
+        "paired 2 items by question; 1 only in a, 1 only in b",
+        "the logs' ids disagree (item '0' is another one in each): ids not used there",
+    )
 
 
 def test_pairs_by_id_where_a_text_is_missing() -> None:
     a = log("a", Logged("x", 0, "Q1"), Logged("y", 1, "Q2"))
-    b = log("b", Logged("y", 0), Logged("x", 1, "Q2"))
+    b = log("b", Logged("y", 0), Logged("x", 1, "Q1"))
     paired = pair(a, b)
     assert paired.by == "item"
     assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"y": 0, "x": 1}
 
 
-def test_repeated_questions_pair_in_order() -> None:
-    a = log("a", *(Logged(str(i), i, "same") for i in range(3)))
-    b = log("b", *(Logged(f"b{i}", 10 * i, "same") for i in range(2)))
+def repeated(name: str, ids: str, *more: Logged, target: str = "") -> Recorded:
+    return log(name, *(Logged(id_, i, "same", target=target) for i, id_ in enumerate(ids)), *more)
+
+
+def test_repeated_questions_without_shared_ids_pair_in_order_where_both_have_as_many() -> None:
+    paired = pair(repeated("a", "012"), repeated("b", "xyz"))
+    assert paired.by == "question and place"
+    assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"0": 0, "1": 1, "2": 2}
+    assert "a: 2 of 3 questions repeat an earlier one word for word" in paired.notes
+    assert any("right only if both logs are in one order" in note for note in paired.notes)
+
+
+def test_repeated_questions_that_nothing_tells_apart_are_left_out() -> None:
+    with pytest.raises(UserMistake, match="share only questions that repeat, and nothing tells their occ"):
+        pair(repeated("a", "012"), repeated("b", "xy"))
+    paired = pair(repeated("a", "012", Logged("3", 1, "once")), repeated("b", "xy", Logged("z", 0, "once")))
+    assert (paired.by, paired.items, paired.a_unmatched, paired.b_unmatched) == ("question", 1, 3, 2)
+    assert any("1 repeated questions are left out of the pairs" in note for note in paired.notes)
+
+
+def test_repeated_questions_pair_by_id_in_any_order_and_part() -> None:
+    paired = pair(repeated("a", "0123"), repeated("b", "301"))
+    assert paired.by == "question and id"
+    assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"3": 0, "0": 1, "1": 2}
+    assert (paired.a_rest["item"].tolist(), len(paired.b_rest)) == (["2"], 0)
+
+
+def test_ids_that_disagree_with_questions_tell_nothing_apart() -> None:
+    a = repeated("a", "01", Logged("2", 1, "p"), Logged("3", 1, "q"))
+    b = repeated("b", "12", Logged("3", 1, "p"), Logged("0", 1, "q"))
     paired = pair(a, b)
-    assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"0": 0, "1": 10}
-    assert (paired.items, paired.a_unmatched, paired.b_unmatched) == (2, 1, 0)
-    assert "a: 2 of 3 questions repeat an earlier one word for word" in paired.notes[0]
+    assert (paired.by, paired.a["item"].tolist()) == ("question", ["2", "3"])
+    assert any("ids disagree" in note for note in paired.notes)
+
+
+def test_ids_that_disagree_with_documents_or_targets_give_way_to_them() -> None:
+    for field in ("document", "target"):
+        a = log("a", *(Logged(str(i), i, "same", **{field: f"d{i}"}) for i in range(4)))
+        b = log("b", *(Logged(str(i), i, "same", **{field: f"d{3 - i}"}) for i in range(4)))
+        paired = pair(a, b)
+        assert paired.by == "question and document"
+        assert dict(zip(paired.b["item"], paired.b["score"], strict=True)) == {"3": 0, "2": 1, "1": 2, "0": 3}
+
+
+def test_each_log_holding_another_occurrence_of_a_question_does_not_pair_them() -> None:
+    a = log("a", Logged("1", 1, "same"), Logged("2", 0, "q"))
+    b = log("b", Logged("7", 0, "same"), Logged("2", 1, "q"))
+    assert pair(a, b).a["item"].tolist() == ["2"]
+
+
+def test_prompts_under_a_template_pair_by_document_else_by_id() -> None:
+    asked = [f"What is {i} + {i}?" for i in range(12)]
+    plain = log("a", *(Logged(f"i{i}", i, q, document=f"d{i}") for i, q in enumerate(asked)))
+    for document in ("d{}", "", "other {}"):
+        rows = [
+            Logged(f"i{i}", i, f"<user>{q}<model>", document=document.format(i)) for i, q in enumerate(asked)
+        ]
+        paired = pair(plain, log("b", *reversed(rows)))
+        assert paired.by == ("document" if document == "d{}" else "item")
+        assert (
+            paired.b.set_index("item")["score"].to_dict() == plain.frame.set_index("item")["score"].to_dict()
+        )
+        assert any("no question is the same text in both logs" in note for note in paired.notes)
+    turned = [Logged(f"i{11 - i}", i, f"<user>{q}<model>") for i, q in enumerate(asked)]
+    with pytest.raises(UserMistake, match="share no question"):
+        pair(plain, log("b", *turned))
+
+
+def test_an_id_with_other_questions_is_refused() -> None:
+    a = log("a", Logged("x", 0, "Q1"), Logged("y", 1, "Q2"))
+    with pytest.raises(UserMistake, match="item 'x' is 'Q1' in the first and 'Q2' in the second"):
+        pair(a, log("b", Logged("y", 0), Logged("x", 1, "Q2")))
+    with pytest.raises(UserMistake, match="b: item 'x' asks 'Q1' and 'Q2': one id names several questions"):
+        pair(a, log("b", Logged("x", 0, "Q1"), Logged("x", 1, "Q2")))
+
+
+def changes(paired: Paired) -> dict[str, tuple[float, float]]:
+    """Return the mean score of each paired item in both logs, by its id without the mark of a renaming."""
+    means = [frame.groupby("item")["score"].mean() for frame in (paired.a, paired.b)]
+    return {item.removeprefix("renamed "): (means[0][item], means[1][item]) for item in means[0].index}
+
+
+@st.composite
+def two_logs(draw: st.DrawFn) -> tuple[list[Logged], list[Logged]]:
+    """Two logs of one benchmark: questions repeat, each log holds a part of the items, in any order."""
+    n = draw(st.integers(1, 12))
+    asked = draw(st.lists(st.sampled_from("pqr"), min_size=n, max_size=n))
+    sides = []
+    for side in range(2):
+        held = draw(st.permutations(range(n)))[: draw(st.integers(1, n))]
+        samples = draw(st.integers(1, 2))
+        sides.append(
+            [Logged(f"i{i}", float((3 * i + k + side) % 2), asked[i]) for i in held for k in range(samples)]
+        )
+    return sides[0], sides[1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(two_logs(), st.randoms(use_true_random=False))
+def test_pairs_are_the_same_in_any_order_under_any_names_and_in_shards(
+    logs: tuple[list[Logged], list[Logged]], random: Random
+) -> None:
+    first, second = logs
+    common = {row.item for row in first} & {row.item for row in second}
+    if not common:  # nothing shows that the ids mean the same
+        return
+    whole = changes(pair(log("a", *first), log("b", *second)))
+    assert set(whole) == common
+    drawn = {row.item: random.random() for row in (*first, *second)}
+    orders = [
+        sorted(first, key=lambda row: drawn[row.item]),
+        sorted(second, key=lambda row: -drawn[row.item]),
+    ]
+    assert changes(pair(log("a", *orders[0]), log("b", *orders[1]))) == whole
+    names = [[row._replace(item=f"renamed {row.item}") for row in rows] for rows in orders]
+    assert changes(pair(log("a", *names[0]), log("b", *names[1]))) == whole
+    in_parts: dict[str, tuple[float, float]] = {}
+    for item in dict.fromkeys(row.item for row in second):
+        if item in common:
+            part = [row for row in second if row.item == item]
+            in_parts |= changes(pair(log("a", *first), log("b", *part)))
+    assert in_parts == whole
+
+
+@settings(deadline=None, max_examples=60)
+@given(two_logs(), st.randoms(use_true_random=False))
+def test_ids_renamed_in_one_log_never_change_a_pair_in_silence(
+    logs: tuple[list[Logged], list[Logged]], random: Random
+) -> None:
+    """Ids of the second log moved among its own items: the true pairs, fewer, a note on place, or a refusal."""
+    first, second = logs
+    items = list(dict.fromkeys(row.item for row in second))
+    moved = dict(zip(items, random.sample(items, len(items)), strict=True))
+    asked = {row.item: row.question for row in second}
+    try:
+        paired = pair(log("a", *first), log("b", *(row._replace(item=moved[row.item]) for row in second)))
+    except UserMistake:
+        return
+    if paired.by == "question":
+        questions = [dict(zip(f["item"], f["question"], strict=True)) for f in (paired.a, paired.b)]
+        assert questions[0] == questions[1]
+    else:  # the ids still ask the same: no log can show that they were moved
+        assert any("repeat an earlier one" in note for note in paired.notes)
+        assert paired.by == "question and place" or any(asked[i] == asked[moved[i]] for i in items)
 
 
 def test_all_samples_of_an_item_follow_it() -> None:

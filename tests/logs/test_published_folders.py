@@ -30,7 +30,12 @@ def test_direct_and_steps_pair_by_question(shared: Path) -> None:
     folder = shared / "data/bbh/code-davinci-002-outputs"
     direct, steps = (read_log(str(folder / f"code-davinci-002-{way}")) for way in ("direct", "cot"))
     paired = pair(direct, steps)
-    assert (paired.by, paired.items, paired.a_unmatched, paired.b_unmatched) == ("question", 6511, 0, 0)
+    assert (paired.by, paired.items, paired.a_unmatched, paired.b_unmatched) == (
+        "question and id",
+        6511,
+        0,
+        0,
+    )
     families = direct.frame["cluster"].str.partition("/")[0]
     assert families.nunique() == 23
     assert 100 * direct.frame["score"].groupby(families).mean().mean() == pytest.approx(56.61, abs=0.005)

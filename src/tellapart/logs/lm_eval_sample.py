@@ -5,7 +5,7 @@ from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.logs.recorded import NAN, Logged
-from tellapart.logs.value import listing, mapping, number, short, text
+from tellapart.logs.value import hashed, listing, mapping, number, short, text
 
 QUESTIONS = ("question", "query", "problem", "input", "prompt", "instruction", "text")
 OWN = {
@@ -45,23 +45,25 @@ def logged(
     sample: Mapping[str, Any], item: str, metric: str, question: str, where: str
 ) -> tuple[list[Logged], int]:
     """Return the rows of one sample, and the number of responses that the model gave to it."""
+    document = hashed(sample.get("doc"))
     requests = [listing(r, f"{where}: resps") for r in listing(sample["resps"], f"{where}: resps")]
     value = sample.get(metric)
     target = text(sample.get("target"))
     if not requests or not requests[0]:
-        row = Logged(item, NAN, question, status="failed", target=target)
+        row = Logged(item, NAN, question, status="failed", target=target, document=document)
         return [row], 1
     if len(requests) > 1 or isinstance(requests[0][0], list):
         option, logprob = _option(sample, requests, metric, where)
         score = _single(value, metric, where)
-        return [Logged(item, score, question, option, 0, logprob=logprob, target=target)], 1
+        row = Logged(item, score, question, option, 0, logprob=logprob, target=target, document=document)
+        return [row], 1
     responses = requests[0]
     if isinstance(value, list) and len(value) == len(responses):
         scores = [number(v, f"{where}: {short(metric)}") for v in value]
     else:
         scores = [_single(value, metric, where)]
     return [
-        Logged(item, score, question, text(response), index, target=target)
+        Logged(item, score, question, text(response), index, target=target, document=document)
         for index, (score, response) in enumerate(zip(scores, responses, strict=False))
     ], len(responses)
 

@@ -1,10 +1,12 @@
-"""Two logs side by side: the items that both models answered, found by the question's text.
+"""Two logs side by side: the items that both models answered, found by the strongest key that both logs hold.
 
 Texts, not indices: two runs of one benchmark may have drawn different questions (in reasoning-gym's
-polynomial multiplication 99 of 100 rows differ between two runs with the same seed).
+polynomial multiplication 99 of 100 rows differ between two runs with the same seed). Ids and whole documents tell
+questions apart that repeat, and find the item again where the texts differ by a chat template.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -15,6 +17,8 @@ from tellapart.errors import UserMistake
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.value import short
 
+By = Literal["question", "question and id", "question and document", "question and place", "document", "item"]
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -22,14 +26,14 @@ class Paired:
 
     `a_rest` and `b_rest` are the rows on items that the other log lacks, under keys of their own that occur
     nowhere else: a log's own score is over `a` and `a_rest` together, a paired difference over `a` and `b`.
-    `by` says what paired them; counts are of items.
+    `by` says what paired them, the weakest key that any pair needed; counts are of items.
     """
 
     a: pd.DataFrame
     b: pd.DataFrame
     a_rest: pd.DataFrame
     b_rest: pd.DataFrame
-    by: Literal["question", "item"]
+    by: By
     items: int
     a_unmatched: int
     b_unmatched: int
@@ -39,75 +43,257 @@ class Paired:
 def pair(a: Recorded, b: Recorded) -> Paired:
     """Return both logs restricted to the items they share; raises UserMistake where they share none.
 
-    Pairs on the question's text (white space normalised, nothing else) where every item of both logs has one,
-    else on the item's id. Of a question that occurs n times the i-th occurrence pairs with the i-th.
+    Pairs on the question's text (white space normalised, nothing else) where every item of both logs has one;
+    questions that repeat are told apart by id or by the whole document. Where no text is shared (a chat template),
+    or some are missing, it pairs on the document or the id. Keys that contradict each other are refused or not used.
     """
     first, second = _items(a), _items(b)
-    by: Literal["question", "item"] = "question" if all((*first.questions, *second.questions)) else "item"
-    notes: list[str] = []
-    keys_a, keys_b = _keys(first, by, a, notes), _keys(second, by, b, notes)
-    partner = dict(zip(keys_a, first.ids, strict=True))
-    matched = set(keys_a) & set(keys_b)
-    if not matched:
-        what = "question" if by == "question" else "item id"
-        raise UserMistake(
-            f"{a.source} and {b.source} share no {what}: the first begins with {short(keys_a[0][0])}, "
-            f"the second with {short(keys_b[0][0])}"
-        )
+    matched = _matched(first, second)
+    if not len(matched.pairs):
+        raise UserMistake(_nothing_shared(first, second, matched))
+    place_a, place_b = (np.array(places, dtype=np.int64) for places in zip(*matched.pairs, strict=True))
+    in_a, in_b = np.zeros(len(first.ids), bool), np.zeros(len(second.ids), bool)
+    in_a[place_a], in_b[place_b] = True, True
+    partner = dict(zip(place_b.tolist(), place_a.tolist(), strict=True))
     taken = set(first.ids)
     renamed = [
-        partner[key] if key in matched else _fresh(id_, taken)
-        for key, id_ in zip(keys_b, second.ids, strict=True)
+        first.ids[partner[place]] if place in partner else _fresh(id_, taken)
+        for place, id_ in enumerate(second.ids)
     ]
-    kept_a = np.array([key in matched for key in keys_a])[first.codes]
-    kept_b = np.array([key in matched for key in keys_b])[second.codes]
     frame_b = b.frame.assign(item=pd.Series(renamed, dtype="str").take(second.codes).to_numpy())
-    only_a, only_b = len(keys_a) - len(matched), len(keys_b) - len(matched)
-    if only_a or only_b:
-        notes.append(
-            f"paired {len(matched)} items by {by}; {only_a} only in {a.source}, {only_b} only in {b.source}"
-        )
+    only_a, only_b = int((~in_a).sum()), int((~in_b).sum())
+    rest = f"; {only_a} only in {a.source}, {only_b} only in {b.source}" if only_a or only_b else ""
     return Paired(
-        a=_rows(a.frame, kept_a),
-        b=_rows(frame_b, kept_b),
-        a_rest=_rows(a.frame, ~kept_a),
-        b_rest=_rows(frame_b, ~kept_b),
-        by=by,
-        items=len(matched),
+        a=_rows(a.frame, in_a[first.codes]),
+        b=_rows(frame_b, in_b[second.codes]),
+        a_rest=_rows(a.frame, ~in_a[first.codes]),
+        b_rest=_rows(frame_b, ~in_b[second.codes]),
+        by=matched.by,
+        items=len(place_a),
         a_unmatched=only_a,
         b_unmatched=only_b,
-        notes=tuple(notes),
+        notes=(f"paired {len(place_a)} items by {matched.by}{rest}", *matched.notes),
     )
 
 
 class _Items(NamedTuple):
-    """The items of a log in order: ids, questions (white space normalised), and each row's item number."""
+    """The items of a log in order: ids, questions (white space normalised), documents, contents (the document, else the
+    target), clusters, and each row's item number."""
 
+    source: str
     ids: list[str]
     questions: list[str]
+    documents: list[str]
+    contents: list[str]
+    clusters: list[str]
     codes: np.ndarray
+
+
+class _Matched(NamedTuple):
+    """Pairs of places in the two logs' items, and what found them. `apart`: questions whose repeats nothing told apart,
+    with their counts in both logs."""
+
+    by: By
+    pairs: list[tuple[int, int]]
+    notes: list[str]
+    apart: dict[str, tuple[int, int]]
 
 
 def _items(log: Recorded) -> _Items:
     codes, _ = log.frame["item"].factorize()
     rows = np.unique(codes, return_index=True)[1]
-    questions = log.frame["question"].take(rows).tolist()
-    return _Items(log.frame["item"].take(rows).tolist(), [" ".join(q.split()) for q in questions], codes)
+    ids, asked, documents, targets, clusters = (
+        log.frame[name].take(rows).tolist() for name in ("item", "question", "document", "target", "cluster")
+    )
+    questions = [" ".join(question.split()) for question in asked]
+    texts = log.frame["question"].factorize()[0]
+    for row in np.flatnonzero(texts != texts[rows][codes]):
+        item, question = codes[row], " ".join(log.frame["question"].iloc[row].split())
+        if question and questions[item] and question != questions[item]:
+            raise UserMistake(
+                f"{log.source}: item {short(ids[item])} asks {short(questions[item])} and {short(question)}: one id "
+                "names several questions (ids that start again in each part?); give each its own"
+            )
+    contents = [document or target for document, target in zip(documents, targets, strict=True)]
+    return _Items(log.source, ids, questions, documents, contents, clusters, codes)
 
 
-def _keys(items: _Items, by: str, log: Recorded, notes: list[str]) -> list[tuple[str, int]]:
-    seen: Counter[str] = Counter()
-    keys = []
-    for text in items.questions if by == "question" else items.ids:
-        keys.append((text, seen[text]))
-        seen[text] += 1
-    repeats = len(keys) - len(seen)
-    if repeats:
-        notes.append(
-            f"{log.source}: {repeats} of {len(keys)} questions repeat an earlier one word for word; "
-            "the n-th occurrence pairs with the n-th"
+def _matched(first: _Items, second: _Items) -> _Matched:
+    if not all(first.questions) or not all(second.questions):
+        return _by_id(first, second)
+    if set(first.questions).isdisjoint(second.questions):
+        return _under_a_template(first, second)
+    return _by_question(first, second)
+
+
+def _by_id(first: _Items, second: _Items) -> _Matched:
+    """Pair on the id alone; where both logs hold an item's question, it must be the same."""
+    pairs = _same(first.ids, second.ids)
+    for i, j in pairs:
+        if (
+            first.questions[i]
+            and second.questions[j]
+            and not _nested(first.questions[i], second.questions[j])
+        ):
+            raise UserMistake(
+                f"{first.source} and {second.source} can be paired by id only, as some items have no question, but "
+                f"item {short(first.ids[i])} is {short(first.questions[i])} in the first and "
+                f"{short(second.questions[j])} in the second"
+            )
+    return _Matched("item", pairs, [], {})
+
+
+def _under_a_template(first: _Items, second: _Items) -> _Matched:
+    """Pair logs that share no text on the whole document, else on ids under which each text lies within the other."""
+    by: By = "document"
+    pairs = _same(_once(first.documents), _once(second.documents))
+    if not pairs:
+        by, pairs = "item", _same(first.ids, second.ids)
+        if not all(_nested(first.questions[i], second.questions[j]) for i, j in pairs):
+            return _Matched(by, [], [], {})
+    if not pairs:
+        return _Matched(by, [], [], {})
+    i, j = pairs[0]
+    said = (
+        f"no question is the same text in both logs (a chat template, or other examples): the first pair is "
+        f"{short(first.questions[i])} and {short(second.questions[j])}"
+    )
+    return _Matched(by, pairs, [said], {})
+
+
+def _by_question(first: _Items, second: _Items) -> _Matched:
+    """Pair on the question; of those that repeat, the one with the same id, document, or, last, place."""
+    trust = _Trust.of(first, second)
+    there = defaultdict(list)
+    for j, question in enumerate(second.questions):
+        there[question].append(j)
+    here = defaultdict(list)
+    for i, question in enumerate(first.questions):
+        if question in there:
+            here[question].append(i)
+    found: dict[By, list[tuple[int, int]]] = defaultdict(list)
+    apart: dict[str, tuple[int, int]] = {}
+    for question, left in here.items():
+        right = there[question]
+        by, pairs = _told_apart(first, second, (left, right), trust)
+        if by is None:
+            apart[question] = len(left), len(right)
+        else:
+            found[by] += pairs
+    weakest = next((by for by in _WEAKEST_FIRST if by in found), "question")
+    pairs = sorted(pair for some in found.values() for pair in some)
+    return _Matched(weakest, pairs, [*_remarks(first, second, found, apart), *trust.notes], apart)
+
+
+_WEAKEST_FIRST: tuple[By, ...] = ("question and place", "question and document", "question and id")
+
+
+class _Trust(NamedTuple):
+    """Clusters (tasks) in which ids name the same items in both logs, those in which they cannot."""
+
+    good: frozenset[str]
+    bad: frozenset[str]
+    notes: list[str]
+
+    @classmethod
+    def of(cls, first: _Items, second: _Items) -> "_Trust":
+        """Ids are good where every shared one asks the same in both logs, and bad where one does not."""
+        whole = set(zip(second.questions, second.contents, strict=True))
+        good, bad, example = set(), set(), None
+        for i, j in _same(first.ids, second.ids):
+            cluster, asked, content = first.clusters[i], first.questions[i], first.contents[i]
+            moved = bool(content) and content != second.contents[j] and (asked, content) in whole
+            if asked != second.questions[j] or moved:
+                bad.add(cluster)
+                example = example or first.ids[i]
+            else:
+                good.add(cluster)
+        notes = []
+        if example is not None:
+            notes.append(
+                f"the logs' ids disagree (item {short(example)} is another one in each): ids not used there"
+            )
+        return cls(frozenset(good - bad), frozenset(bad), notes)
+
+
+def _told_apart(
+    first: _Items, second: _Items, places: tuple[list[int], list[int]], trust: _Trust
+) -> tuple[By | None, list[tuple[int, int]]]:
+    """Return what told the items of one question apart and the pairs; None where nothing does."""
+    left, right = places
+    cluster = first.clusters[left[0]]
+    if len(left) == len(right) == 1:
+        i, j = left[0], right[0]
+        if cluster in trust.good and first.ids[i] != second.ids[j]:
+            return "question and id", []  # it repeats, and each log holds another occurrence
+        return "question", [(i, j)]
+    if cluster in trust.good:
+        ids = _same([first.ids[i] for i in left], [second.ids[j] for j in right])
+        return "question and id", [(left[i], right[j]) for i, j in ids]
+    documents = _same(_once(first.contents[i] for i in left), _once(second.contents[j] for j in right))
+    if documents:
+        return "question and document", [(left[i], right[j]) for i, j in documents]
+    if cluster not in trust.bad and len(left) == len(right):
+        return "question and place", list(zip(left, right, strict=True))
+    return None, []
+
+
+def _remarks(
+    first: _Items,
+    second: _Items,
+    found: Mapping[By, Sequence[tuple[int, int]]],
+    apart: Mapping[str, tuple[int, int]],
+) -> list[str]:
+    remarks = []
+    for log in (first, second):
+        repeats = len(log.questions) - len(set(log.questions))
+        if repeats:
+            remarks.append(
+                f"{log.source}: {repeats} of {len(log.questions)} questions repeat an earlier one word for word"
+            )
+    placed = found.get("question and place", ())
+    if placed:
+        remarks.append(
+            f"{len(placed)} repeated questions have no id that both logs share: the n-th occurrence pairs with the "
+            "n-th, right only if both logs are in one order"
         )
-    return keys
+    if apart:
+        remarks.append(f"{len(apart)} repeated questions are left out of the pairs, as {_why(apart)}")
+    return remarks
+
+
+def _why(apart: Mapping[str, tuple[int, int]]) -> str:
+    question, (here, there) = next(iter(apart.items()))
+    return f"nothing tells their occurrences apart ({short(question)}: {here} in the first log, {there} in the second)"
+
+
+def _nothing_shared(first: _Items, second: _Items, matched: _Matched) -> str:
+    both = f"{first.source} and {second.source}"
+    if matched.apart:
+        return f"{both} share only questions that repeat, and {_why(matched.apart)}; give items the same ids in both"
+    by_id = not all(first.questions) or not all(second.questions)
+    keys = (first.ids, second.ids) if by_id else (first.questions, second.questions)
+    return (
+        f"{both} share no {'item id' if by_id else 'question'}: the first begins with {short(keys[0][0])}, "
+        f"the second with {short(keys[1][0])}"
+    )
+
+
+def _same(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the places of equal keys, "" left out; each occurs once on its side."""
+    places = {key: j for j, key in enumerate(right) if key}
+    return [(i, places[key]) for i, key in enumerate(left) if key in places]
+
+
+def _once(keys: Iterable[str]) -> list[str]:
+    """Return the keys with those that occur several times made ""."""
+    keys = list(keys)
+    times = Counter(keys)
+    return [key if times[key] == 1 else "" for key in keys]
+
+
+def _nested(one: str, other: str) -> bool:
+    return one in other or other in one
 
 
 def _rows(frame: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:

@@ -15,11 +15,11 @@ from tellapart.logs.value import short
 
 Status = Literal["ok", "cut off", "failed"]
 NAN = float("nan")
-TEXT = ("item", "question", "completion", "status", "cluster", "target", "steps")
+TEXT = ("item", "question", "completion", "status", "cluster", "target", "steps", "document")
 FLOAT = ("score", "logprob", "tokens")
 COLUMNS = (
     "item", "question", "sample", "completion", "score", "status",
-    "logprob", "tokens", "cluster", "target", "token_logprobs", "steps",
+    "logprob", "tokens", "cluster", "target", "token_logprobs", "steps", "document",
 )  # fmt: skip
 
 
@@ -31,8 +31,9 @@ class Recorded:
     "" where the log has none), `sample` (0, 1, ... within the item), `completion`, `score` (NaN where there is
     none), `status` (ok | cut off | failed), `logprob` (nats, summed over the completion; NaN where unknown),
     `tokens` (generated; NaN where unknown), `cluster` (subtask or data set, "family/subtask" where those are
-    nested, "" if none), `target`, `token_logprobs` (nats, a list a row; None where the log has none), and `steps`
-    (valid | invalid where the log says whether the steps are right, else ""). `notes` are one-line warnings.
+    nested, "" if none), `target`, `token_logprobs` (nats, a list a row; None where the log has none), `steps`
+    (valid | invalid where the log says whether the steps are right, else ""), and `document` (a hash of the whole item
+    as the log holds it, options and all; "" where it does not). `notes` are one-line warnings.
     """
 
     frame: pd.DataFrame
@@ -57,6 +58,7 @@ class Logged(NamedTuple):
     target: str = ""
     token_logprobs: tuple[float, ...] | None = None
     steps: str = ""
+    document: str = ""
 
 
 class Origin(NamedTuple):

@@ -1,5 +1,7 @@
 """Single values out of logs, which are hostile until parsed: a score, a text, a list. Nothing is guessed."""
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -54,6 +56,14 @@ def identity(value: Any, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         raise UserMistake(f"{where}: the id {short(value)} must be text or a number")
     return str(value)
+
+
+def hashed(value: Any) -> str:
+    """Return a hash of any JSON value, "" for null: the same value has the same one, whatever its keys' order."""
+    if value is None:
+        return ""
+    written = json.dumps(value, sort_keys=True, ensure_ascii=True).encode()
+    return hashlib.blake2b(written, digest_size=16).hexdigest()
 
 
 def mapping(value: Any, where: str) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ Text from outside is put into rich as Text, so that nothing in it is read as mar
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ MAIN = (
     "lost_items",
     "base_only_items", "tuned_only_items",
 )  # fmt: skip
+TABLES = ("arms", "elicitors", "counts", "tokens")
 NARROW = 76
 _STYLES = {
     "elicited": "blue",
@@ -47,14 +49,15 @@ def print_summary(
     if told:
         _say(console, told, "dim")
     for finding in findings:
-        clean = finding_from_json(visible_deep(finding.as_json()))
+        printed = replace(finding, tables={name: finding.tables.get(name) or [] for name in TABLES})
+        clean = finding_from_json(visible_deep(printed.as_json()))
         _verdict(clean, console)
         _figures(clean, console)
-        _arms(clean.tables.get("arms") or [], console)
-        _elicitors(clean.tables.get("elicitors") or [], console)
+        _arms(clean.tables["arms"], console)
+        _elicitors(clean.tables["elicitors"], console)
         _evidence(clean, console)
-        _counts(clean.tables.get("counts") or [], console)
-        if said := tokens_spent(clean.tables.get("tokens") or {}):
+        _counts(clean.tables["counts"], console)
+        if said := tokens_spent(clean.tables["tokens"] or {}):
             _say(console, said)
         for caveat in clean.caveats:
             _say(console, f"Caveat: {caveat}")

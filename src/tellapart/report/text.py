@@ -18,6 +18,8 @@ _HIDDEN = re.compile(
 
 def visible(text: str) -> str:
     """Return `text` with what would hide, reorder or break it shown by its code point; tabs and line ends stay."""
+    if text.isascii() and text.isprintable():
+        return text
     return _HIDDEN.sub(_symbol, text)
 
 

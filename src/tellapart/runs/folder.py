@@ -176,8 +176,25 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def canonical(value: Any) -> str:
-    """Return JSON with sorted keys, so that equal values are equal texts."""
-    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+    """Return JSON with sorted keys, so that equal values are equal texts; a row of a finding's table is one line."""
+    return _indented(value, 0)
+
+
+_ON_ONE_LINE = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False)
+_DEEPEST = 5
+"""Of document, findings, finding, tables, table, row: what lies deeper stands on one line (json indents slowly)."""
+
+
+def _indented(value: Any, depth: int) -> str:
+    if not isinstance(value, dict | list | tuple) or not value or depth == _DEEPEST:
+        return _ON_ONE_LINE.encode(value)
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        return _ON_ONE_LINE.encode(value)
+    margin = "\n" + " " * depth
+    if isinstance(value, dict):
+        inner = [f"{_ON_ONE_LINE.encode(key)}: {_indented(value[key], depth + 1)}" for key in sorted(value)]
+        return "{" + ",".join(f"{margin} {line}" for line in inner) + margin + "}"
+    return "[" + ",".join(f"{margin} {_indented(one, depth + 1)}" for one in value) + margin + "]"
 
 
 def digest(value: Any) -> str:

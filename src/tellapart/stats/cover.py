@@ -17,7 +17,7 @@ from tellapart.stats.coverage import Counts, checked_counts
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.paired import paired_bootstrap
-from tellapart.stats.resampling import RESAMPLES, percentile_bounds, resample_weights
+from tellapart.stats.resampling import RESAMPLES, percentile_bounds, resample_sums
 
 ROUNDING = 1e-9
 
@@ -85,9 +85,7 @@ def crossing_tau(
     codes = cluster_codes(clusters, len(gaps))
     sums = np.zeros((int(codes.max()) + 1, taus.size))
     np.add.at(sums, codes, gaps)
-    crossings = [
-        _first_crossing(weights @ sums, taus) for weights in resample_weights(len(sums), resamples, seed)
-    ]
+    crossings = [_first_crossing(totals, taus) for totals in resample_sums(sums, resamples, seed)]
     low, high = percentile_bounds(np.nan_to_num(np.concatenate(crossings), nan=1.0))
     method = f"first crossing of cover@tau, paired bootstrap, {resamples} resamples"
     return Estimate(value, float(low), float(high), len(gaps), "share of samples", method)

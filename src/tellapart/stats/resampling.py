@@ -13,6 +13,9 @@ from tellapart.stats.arrays import Floats, cluster_codes, cluster_sums
 RESAMPLES = 4000
 CELLS_AT_ONCE = 4_000_000
 """Weights held at one time: 32 MB."""
+MANY = 20_000
+FEW_KINDS = 20
+"""A kind costs as much to draw as this many units."""
 
 
 def bootstrap_means(
@@ -26,9 +29,24 @@ def bootstrap_means(
     codes = cluster_codes(clusters, columns.shape[0])
     sized = np.column_stack([columns, np.ones(columns.shape[0])])
     sums = sized if clusters is None else cluster_sums(sized, codes)
-    blocks = [weights @ sums for weights in resample_weights(sums.shape[0], resamples, seed)]
-    totals = np.concatenate(blocks)
+    totals = np.concatenate(list(resample_sums(sums, resamples, seed)))
     return totals[:, :-1] / totals[:, -1:]
+
+
+def resample_sums(sums: Floats, resamples: int, seed: int) -> Iterator[Floats]:
+    """Yield blocks of (rows, m): the column sums of (units, m) over the units of each resample.
+
+    Of MANY units those with equal rows are drawn together: how many of each kind is multinomial, exactly, and a
+    million items have few kinds of counts.
+    """
+    if sums.shape[0] > MANY:
+        kinds, times = np.unique(sums, axis=0, return_counts=True)
+        if len(kinds) * FEW_KINDS <= sums.shape[0]:
+            drawn = np.random.default_rng(seed).multinomial(times.sum(), times / times.sum(), size=resamples)
+            yield drawn @ kinds
+            return
+    for weights in resample_weights(sums.shape[0], resamples, seed):
+        yield weights @ sums
 
 
 def resample_weights(units: int, resamples: int, seed: int) -> Iterator[Floats]:

@@ -44,6 +44,8 @@ class Finding:
 
 def without_nan(value: Any) -> Any:
     """Return a JSON value with NaN and infinities as None: "not known", since JSON has neither."""
+    if isinstance(value, str | int):  # first: most values of a table, and the test against Mapping is slow
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

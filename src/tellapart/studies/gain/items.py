@@ -24,9 +24,13 @@ class PerItem:
     def counts(self) -> Counts:
         return Counts(self.n, self.c)
 
+    def has(self, items: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Return which of `items` are there (hashed: np.isin compares objects pair by pair)."""
+        return pd.Index(items, dtype=object).isin(pd.Index(self.items, dtype=object))
+
     def at(self, items: NDArray[np.object_]) -> "PerItem":
         """Return the entries of `items`, in that order; every one must be there."""
-        places = pd.Index(self.items).get_indexer(pd.Index(items))
+        places = pd.Index(self.items, dtype=object).get_indexer(pd.Index(items, dtype=object))
         return PerItem(items, self.n[places], self.c[places], self.mean[places], self.cluster[places])
 
 
@@ -52,5 +56,5 @@ def shared_items(*sides: PerItem) -> tuple[PerItem, ...]:
     """Return the sides restricted to the items that all of them have, in one order."""
     common = sides[0].items
     for side in sides[1:]:
-        common = common[np.isin(common, side.items)]
+        common = common[side.has(common)]
     return tuple(side.at(common) for side in sides)
