@@ -10,7 +10,7 @@ import pandas as pd
 
 from tellapart.stats.advantages import binary_advantages
 from tellapart.stats.chains import Chains
-from tellapart.stats.difficulty import fitted_prior, learnable_share, spread_ranks
+from tellapart.stats.difficulty import MOST_MORE, fitted_prior, learnable_share, spread_ranks
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.rollout_signals import SIGNALS
@@ -120,11 +120,9 @@ def _more_rollouts(decided: Decided) -> str:
     known = more[np.isfinite(more)]
     told = f" {more.size} of those held have too few rollouts"
     if not known.size:
-        return f"{told}; no number of more that can be foreseen would tell."
+        return f"{told}, and {MOST_MORE:,} more each would not tell either."
     rest = f", {more.size - known.size} cannot be settled so" if known.size < more.size else ""
-    return (
-        f"{told}: about {known.sum():,.0f} more in all would tell (median {np.median(known):.0f} a problem{rest})."
-    )
+    return f"{told}: about {known.sum():,.0f} more in all would tell (median {np.median(known):.0f} a problem{rest})."
 
 
 def _by_luck(frame: pd.DataFrame, decided: Decided) -> str:
@@ -210,7 +208,9 @@ def _no_advantage(log: TrainingLog) -> str:
     groups = log.frame.groupby(["step", "item"])["score"]
     if (groups.nunique() > 1).any():
         return ""
-    return "all groups are of one answer" if (groups.size() == 1).all() else "all rewards of a group are equal"
+    return (
+        "all groups are of one answer" if (groups.size() == 1).all() else "all rewards of a group are equal"
+    )
 
 
 def _said(count: int, alarms: Sequence[Alarm], limits: Limits) -> tuple[str, str]:

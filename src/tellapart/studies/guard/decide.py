@@ -14,6 +14,7 @@ from tellapart.stats.difficulty import (
     DROP,
     HOLD,
     KEEP,
+    MOST_MORE,
     TAIL,
     Bands,
     Rates,
@@ -119,7 +120,9 @@ def _one(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
         return _Made("hold", f"not solved so far: {told}, no reward to learn from")
     if guess is not None:
         return _Made("hold", f"{told}: less often than a guess's {guess:g}")
-    return _Made("hold", f"hard: {told}, and nothing here tells skill from luck (check steps, or say --guess)")
+    return _Made(
+        "hold", f"hard: {told}, and nothing here tells skill from luck (check steps, or say --guess)"
+    )
 
 
 def _too_few(seen: _Seen, told: str, guess: float | None) -> str:
@@ -128,7 +131,7 @@ def _too_few(seen: _Seen, told: str, guess: float | None) -> str:
         what = "a lucky hit" if guess is None else f"not above a guess's {guess:g}"
         beside = f", {what} with a chance of {100 * seen.by_luck:.0f} % among these problems"
     if np.isnan(seen.more):
-        return f"too few rollouts: {told}{beside}; no number of them that is worth its price would tell"
+        return f"too few rollouts: {told}{beside}; {MOST_MORE:,} more would not tell either"
     return f"too few rollouts: {told}{beside}; about {seen.more:.0f} more would tell"
 
 

@@ -34,7 +34,8 @@ _METRIC = re.compile(
 class Problems:
     """`frame` has one row a problem: item, question, n, c, spread (std of its accuracy over visits, NaN for one),
     visits, checked (rewarded answers whose steps were checked), lucky (those without valid steps), differs (whether any
-    two rewards of one group differ, as far as the data tell). `records` are the lines as given, to be written out again; `group` is the number of rollouts a visit, 0 where not known."""
+    two rewards of one group differ, as far as the data tell). `records` are the
+    lines as given, to be written out again; `group` is the number of rollouts a visit, 0 where not known."""
 
     frame: pd.DataFrame
     records: Sequence[Mapping[str, Any]]
