@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 
@@ -108,6 +109,107 @@ def test_a_signal_that_is_not_known_never_alarms_and_one_odd_step_is_none():
     assert find_alarms(range(20), {"skipped": [0.1] * 8 + [math.nan] * 12}) == []
     alarm = find_alarms(range(20), {"skipped": [0.1] * 15 + [0.9] * 5})[0]
     assert (alarm.step, alarm.baseline, alarm.limit) == (16, pytest.approx(0.1), pytest.approx(0.2))
+
+
+def _shorter(seed, rises=True, bad=False, steps=30):
+    """Chains that lose three quarters of their steps, while the reward rises (or not); `bad`: and steps go missing."""
+    rng, rows = np.random.default_rng(seed), []
+    for step in range(steps):
+        far = step / steps
+        for group in range(GROUPS):
+            for _ in range(SIZE):
+                right = rng.random() < (0.3 + 0.6 * far if rises else 0.5)
+                text = "step. " * max(2, round(rng.normal(16 - 13 * far, 1))) + str(
+                    group if right else rng.integers(99, 999)
+                )
+                steps_are = "absent" if bad and rng.random() < far else "valid" if bad else ""
+                answer = text.split()[-1]
+                rows.append((step, f"q{group}", text, float(right), answer, steps_are, len(text)))
+    return _log(rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shorter_chains_alarm_unless_the_reward_rises_and_nothing_else_speaks(seed):
+    fine = during(_shorter(seed), 1.0)
+    assert fine.verdict == "no alarm"
+    told = {alarm["signal"]: alarm["harm"] for alarm in fine.tables["guard_signals"]["alarms"]}
+    assert told["length"] is False
+    assert "length" in fine.sentence
+    assert during(_shorter(seed, rises=False), 1.0).verdict == "alarm"
+    worse = during(_shorter(seed, bad=True), 1.0)
+    harms = {alarm["signal"] for alarm in worse.tables["guard_signals"]["alarms"] if alarm["harm"]}
+    assert {"skipped", "length"} <= harms
+
+
+def test_a_run_whose_groups_earn_alike_has_no_advantage_anywhere():
+    healthy = _healthy(0).frame
+    alike = TrainingLog(healthy.assign(score=1.0), "trl", (), ())
+    alone = TrainingLog(healthy.drop_duplicates(["step", "item"]).reset_index(drop=True), "trl", (), ())
+    for log, why in ((alike, "all rewards of a group are equal"), (alone, "all groups are of one answer")):
+        finding = during(log, 1.0)
+        assert finding.verdict == "no advantage anywhere"
+        assert why in finding.sentence
+    harmed = _harmed(0).frame.assign(score=0.0)
+    assert during(TrainingLog(harmed, "trl", (), ()), 1.0).verdict == "alarm"
+
+
+def _counted(folder, p, n, seed):
+    """Run guard on problems of success rates p with n rollouts each; return the finding and each problem's line."""
+    c = np.random.default_rng(seed).binomial(n, p)
+    file = folder / "problems.jsonl"
+    file.write_text("".join(json.dumps({"id": i, "n": n, "c": int(x)}) + "\n" for i, x in enumerate(c)))
+    finding = run_guard(GuardSpec(str(file), out=str(folder / "out")), quiet=True).findings[0]
+    lines = [
+        json.loads(line)
+        for name in ("kept", "held", "dropped")
+        for line in (folder / f"out/{name}.jsonl").read_text().splitlines()
+    ]
+    return finding, sorted(lines, key=lambda line: line["id"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("p", [0.01, 0.05])
+def test_lucky_hits_among_many_hopeless_problems_are_not_kept(p, seed, tmp_path):
+    finding, lines = _counted(tmp_path, np.full(2000, p), 8, seed)
+    assert sum(line["guard_decision"] == "keep" for line in lines) <= 2
+    assert not any(line["guard_decision"] == "drop" for line in lines)
+    once = next(line for line in lines if line["c"] == 1)
+    assert once["guard_open"]
+    assert once["guard_reason"].startswith("too few rollouts: 1 of 8 right, a lucky hit with a chance of")
+    assert "more in all would tell" in finding.sentence
+    if p == 0.01:
+        assert once["guard_more"] > 8
+        assert finding.verdict == "too few rollouts"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_eight_of_eight_is_not_solved(seed, tmp_path):
+    finding, lines = _counted(tmp_path, np.full(1000, 0.8), 8, seed)
+    assert finding.verdict == "keep some"
+    assert not any(line["guard_decision"] == "drop" for line in lines)
+    assert sum(line["guard_decision"] == "keep" for line in lines) > 800
+    assert all(line["guard_open"] for line in lines if line["c"] == 8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mixed_population_keeps_what_is_learnable(seed, tmp_path):
+    p = np.repeat([0.04, 0.6, 1.0], [1800, 200, 200])
+    _, lines = _counted(tmp_path, p, 8, seed)
+    kept = np.array([line["guard_decision"] == "keep" for line in lines])
+    assert kept[:1800].sum() <= 0.025 * kept.sum()
+    assert kept[1800:2000].mean() > 0.7
+    assert kept[2000:].sum() == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_problems_that_are_tried_once_or_always_alike_give_no_advantage(seed, tmp_path):
+    cases = ((np.full(300, 0.5), 1), (np.repeat([0.0, 1.0], 150), 8), (np.zeros(300), 8))
+    for p, n in cases:
+        finding, lines = _counted(tmp_path, p, n, seed)
+        assert finding.verdict == "no advantage anywhere"
+        assert "too few rollouts" in finding.sentence
+        assert {line["guard_decision"] for line in lines} == {"hold"}
+        shutil.rmtree(tmp_path / "out")
 
 
 def _frame(*rows):
@@ -236,6 +338,9 @@ def test_hostile_text_is_escaped_in_the_section():
         ("d.jsonl", '{"item": "a", "n": 4, "c": 1}\n{"item": "a", "n": 4, "c": 1}\n', "there twice"),
         ("e.csv", "item,score\na,0.1\na,0.2\na,0.3\n", "--success"),
         ("f.txt", "nonsense\n", "no known log"),
+        ("g.json", '{"pass@1": 0.12, "pass@10": 0.31}', "'pass@1' is the name of a metric"),
+        ("h.json", '{"acc,none": 0.5, "acc_stderr,none": 0.01, "n": 1}', "is the name of a metric"),
+        ("i.jsonl", '{"item": "mmlu/acc", "accuracy": 0.5}\n', "is the name of a metric"),
     ],
 )
 def test_bad_input_is_told_in_one_line(name, content, told, tmp_path):

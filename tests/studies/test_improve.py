@@ -13,15 +13,18 @@ import pytest
 import tellapart
 from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model
+from tellapart.specimens import load_task
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.studies.improve.anchors import anchored_items, read_corrections, trusted
 from tellapart.studies.improve.ask import Answers
+from tellapart.studies.improve.headroom import Judged, headroom, no_headroom
 from tellapart.studies.improve.measure import Seen, Verdicts, measure
 from tellapart.studies.improve.methods import METHODS, examples
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.improve.stopping import reason_to_stop
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
+from tellapart.verifiers import open_verifier
 
 ITEMS = tuple(Item(f"i{n}", {"prompt": f"{n}?"}, (str(n),)) for n in range(40))
 TASK = Task("echo", ITEMS, "{prompt}", make_scorer("exact"))
@@ -190,6 +193,59 @@ def test_a_verifier_at_chance_raises_nothing_and_the_report_says_so(tmp_path):
     assert run.findings[0].verdict in ("no rise", "falls")
     assert "Nothing rises" in run.findings[0].sentence
     assert "Nothing rises" in (tmp_path / "report.html").read_text()
+
+
+def _judged(rate, let, seed):
+    given = _answers(rate, seed)
+    accepted = (given.truth > 0) | (np.random.default_rng(seed + 9).random(given.truth.shape) < let)
+    return given, Verdicts(accepted.astype(float), accepted)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_at_the_ceiling_and_where_selection_gains_nothing_there_is_no_headroom(seed):
+    checker, chance = open_verifier("checker"), open_verifier("majority")
+    for rate in (1.0, 0.998):
+        given, said = _judged(rate, 0.0, seed)
+        assert headroom(given, [Judged(checker, said)], seed, ()).verdict == "no headroom"
+        assert no_headroom(given, said).startswith("no headroom: ")
+        assert no_headroom(given, None).startswith("no headroom: ")
+    given, said = _judged(0.6, 0.0, seed)
+    assert headroom(given, [Judged(checker, said)], seed, ()).verdict != "no headroom"
+    assert no_headroom(given, said) == ""
+    given, blind = _judged(0.6, 1.0, seed)  # accepts all: an exact zero, shown over 400 items and not over 40
+    many = given._replace(items=given.items * 10, texts=given.texts * 10, truth=np.tile(given.truth, (10, 1)))
+    everything = Verdicts(np.ones(many.truth.shape), np.ones(many.truth.shape, dtype=bool))
+    assert "gains less than 2 points" in no_headroom(many, everything)
+    assert no_headroom(many, None) == ""
+    assert headroom(many, [Judged(chance, everything)], seed, ()).verdict == "no headroom"
+    assert no_headroom(given, blind) == ""
+    few = given._replace(items=ITEMS[:3], texts=given.texts[:3], truth=given.truth[:3])
+    assert no_headroom(few, Verdicts(blind.utilities[:3], blind.accepted[:3])) == ""  # wide is not high
+
+
+def _always_right(tmp_path):
+    """A task on which the base of a specimen is right at any temperature: any text at all counts."""
+    file = tmp_path / "easy.jsonl"
+    task = load_task("latent-register-0")
+    lines = [{"id": i.id, "prompt": task.prompt(i), "target": ">"} for i in task.items[:160]]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    file.with_suffix(".toml").write_text(
+        'name = "easy"\ntemplate = "{prompt}"\nscorer = "regex"\npattern = \'(>)\'\nguess_floor = 0.0\n'
+        'max_tokens = 64\nstop = ["\\n"]\n'
+    )
+    return str(file)
+
+
+def test_nothing_is_trained_at_the_ceiling(tmp_path):
+    run = tellapart.improve(
+        model="specimen:latent-register-0/base", task=_always_right(tmp_path), verifier=("checker",), rounds=2,
+        out=str(tmp_path / "run"), **SMALL,
+    )  # fmt: skip
+    assert [one.verdict for one in run.findings] == ["no headroom", "no headroom"]
+    assert "Nothing was trained" in run.findings[0].sentence
+    assert not list((tmp_path / "run" / "artifacts").glob("*.safetensors"))
+    assert all(len(arm["rounds"]) == 1 for arm in run.findings[0].tables["improve_rounds"]["arms"])
+    assert "no headroom" in (tmp_path / "run" / "report.html").read_text()
 
 
 class _Echo(Model):

@@ -7,6 +7,7 @@ dynamic programming (beta-binomial prediction of the decision that `horizon` rol
 to all problems, and a stopping rule does not bias it). The price falls until enough is foreseen.
 
     sequential(draw, 1209)      # draw(problems, count) -> successes; about the decisions of 64 rollouts each
+    settle(n, c, fitted_population(n, c), 1 / 16)      # by bounds, not by the rate that was seen: else OPEN
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from tellapart.stats.arrays import Floats, Integers
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 
-HOLD, KEEP, DROP = 0, 1, 2
+HOLD, KEEP, DROP, OPEN = 0, 1, 2, 3
 Draw = Callable[[Integers, int], Integers]
 """(problems (m,), count) -> successes among `count` new rollouts of each (m,)."""
 
@@ -48,6 +49,13 @@ class Prior(NamedTuple):
     b: float
 
 
+class Population(NamedTuple):
+    """How p is distributed over problems: success rates (m,) and how much each weighs."""
+
+    points: Floats
+    weights: Floats
+
+
 class Spent(NamedTuple):
     """Rollouts and successes (k,) after stopping, the decision of each problem, and how sure it is."""
 
@@ -64,6 +72,12 @@ PRICES = np.geomspace(0.05, 0.0005, 40)
 REFIT = 1.1
 """The prior is fitted anew when this many times the rollouts are there."""
 BANDS, JEFFREYS = Bands(), Prior(0.5, 0.5)
+GRID: Floats = np.sin(np.pi * np.arange(401) / 800) ** 2
+"""Success rates from 0 to 1, closest at both ends, where a binomial tells them apart best."""
+EM_STEPS = 300
+TAIL = 0.025
+MOST_MORE = 4096
+MORE = np.unique(np.geomspace(1, MOST_MORE, 90).astype(np.int64))
 
 
 def success_rates(n: ArrayLike, c: ArrayLike, confidence: float = 0.95) -> Rates:
@@ -105,6 +119,76 @@ def fitted_prior(n: ArrayLike, c: ArrayLike) -> Prior:
     found = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[ends, ends])
     a, b = np.exp(found.x)
     return Prior(float(a), float(b))
+
+
+def fitted_population(n: ArrayLike, c: ArrayLike) -> Population:
+    """Return the distribution of p of greatest likelihood, of any shape, on GRID (Laird 1978, by EM).
+
+    One problem that may lie anywhere is added, so that no rate is ruled out by a few problems.
+    """
+    tried, right = _checked(n, c)
+    pairs, counts = np.unique(np.column_stack([tried, right]), axis=0, return_counts=True)
+    likelihood = _likelihood(pairs[:, 0], pairs[:, 1])
+    weights = np.full(GRID.size, 1 / GRID.size)
+    for _ in range(EM_STEPS):
+        share = counts / (likelihood @ weights)
+        weights = (weights * (share @ likelihood) + 1 / GRID.size) / (tried.size + 1)
+    return Population(GRID, weights)
+
+
+def chance_up_to(n: ArrayLike, c: ArrayLike, population: Population, rate: float) -> Floats:
+    """Return of each problem (k,) the chance that p <= `rate`: its counts seen as one draw from the population."""
+    tried, right = _checked(n, c)
+    pairs, place = np.unique(np.column_stack([tried, right]), axis=0, return_inverse=True)
+    seen = _likelihood(pairs[:, 0], pairs[:, 1]) * population.weights
+    return (seen[:, population.points <= rate].sum(axis=1) / seen.sum(axis=1))[place.ravel()]
+
+
+def expected_rates(n: ArrayLike, c: ArrayLike, population: Population) -> Floats:
+    """Return of each problem (k,) the mean of p, its counts seen as one draw from the population."""
+    tried, right = _checked(n, c)
+    pairs, place = np.unique(np.column_stack([tried, right]), axis=0, return_inverse=True)
+    seen = _likelihood(pairs[:, 0], pairs[:, 1]) * population.weights
+    return ((seen @ population.points) / seen.sum(axis=1))[place.ravel()]
+
+
+def settle(
+    n: ArrayLike, c: ArrayLike, population: Population, floor: float, solved: float = BANDS.solved
+) -> Integers:
+    """Return HOLD, KEEP, DROP or OPEN of each problem (k,): what its bounds show.
+
+    HOLD: p is below `floor`. KEEP: above it, and not seen to be above `solved`. DROP: above `solved`. What is above a
+    threshold must be so by its exact bound AND be no lucky hit of the population (chance under TAIL): of many problems
+    near 0 some succeed often enough for any bound of their own.
+    """
+    tried, right = _checked(n, c)
+    rates = success_rates(tried, right)
+    with np.errstate(invalid="ignore"):
+        done = (rates.low > solved) & (chance_up_to(tried, right, population, solved) <= TAIL)
+        learnable = (rates.low > floor) & (chance_up_to(tried, right, population, floor) <= TAIL)
+        learnable &= rates.value <= solved
+    told = np.select([done, learnable, rates.high < floor], [DROP, KEEP, HOLD], OPEN)
+    return told.astype(np.int64)
+
+
+def more_needed(
+    n: ArrayLike, c: ArrayLike, population: Population, floor: float, solved: float = BANDS.solved
+) -> Floats:
+    """Return of each problem (k,) about how many rollouts more would settle it; 0 where it is, NaN above MOST_MORE.
+
+    Reckoned as if successes came at the rate that the population and the counts lead to expect.
+    """
+    tried, right = _checked(n, c)
+    more = np.zeros(tried.size)
+    is_open = settle(tried, right, population, floor, solved) == OPEN
+    pairs, place = np.unique(np.column_stack([tried, right])[is_open], axis=0, return_inverse=True)
+    needed = np.full(len(pairs), np.nan)
+    for at, rate in enumerate(expected_rates(pairs[:, 0], pairs[:, 1], population)):
+        then = settle(pairs[at, 0] + MORE, pairs[at, 1] + rate * MORE, population, floor, solved)
+        if (then != OPEN).any():
+            needed[at] = MORE[np.argmax(then != OPEN)]
+    more[is_open] = needed[place.ravel()]
+    return more
 
 
 def foreseen(
@@ -235,6 +319,12 @@ def _all_of(n: Floats, c: Floats, group: int) -> Floats:
         logs = special.gammaln(c + 1) - special.gammaln(c - group + 1)
         logs += special.gammaln(n - group + 1) - special.gammaln(n + 1)
         return np.where(c >= group, np.exp(logs), 0.0)
+
+
+def _likelihood(n: Floats, c: Floats) -> Floats:
+    """Return the likelihood of c of n at each rate of GRID, the largest 1: (k, m)."""
+    logs = special.xlogy(c[:, None], GRID) + special.xlog1py((n - c)[:, None], -GRID)
+    return np.exp(logs - logs.max(axis=1, keepdims=True))
 
 
 def _checked(n: ArrayLike, c: ArrayLike) -> tuple[Floats, Floats]:

@@ -3,7 +3,8 @@
 The first steps are the run's own baseline. An alarm needs two steps in a row beyond the baseline's mean by the margin
 AND by its prediction limit (Student's t, one-sided 0.5 %, for one further step); or two in a row beyond a level, which
 only lucky and thin reward have unless the limits are calibrated on healthy runs. Signals of difficulty never alarm:
-they are noticed.
+they are noticed. So are chains that grow shorter while the reward is shown to rise, unless another signal of harm is
+beyond its limit by then: a model that learns needs fewer words.
 """
 
 import math
@@ -19,6 +20,8 @@ from tellapart.errors import UserMistake
 LEAST = 6
 TAIL = 0.005
 LUCKY = 0.5
+RISING = 0.05
+SHORTER = ("length", "thin", "thin_paid")
 FALSE = 0.05
 """How often a healthy run may alarm, all calibrated limits together."""
 
@@ -107,11 +110,20 @@ def find_alarms(
     steps: Sequence[int], signals: Mapping[str, Sequence[float]], limits: Limits = BY_HAND
 ) -> list[Alarm]:
     """Return each signal's first alarm or notice, by step. `signals` are those of rollout_signals, one value a step."""
+    told = {name: rule for name, rule in limits.rules.items() if name in signals}
     found = [
         alarm
-        for name, rule in limits.rules.items()
-        if name in signals and (alarm := _first(name, rule, steps, signals[name], limits))
+        for name, rule in told.items()
+        if name not in SHORTER and (alarm := _first(name, rule, steps, signals[name], limits))
     ]
+    others = min((alarm.step for alarm in found if alarm.harm), default=math.inf)
+    rising = _rises(steps, signals["reward"]) if "reward" in signals else np.zeros(len(steps), dtype=bool)
+    excused = rising & (np.asarray(steps) < others)
+    for name in SHORTER:
+        if name in told:
+            harm = _first(name, told[name], steps, signals[name], limits, excused)
+            notice = harm or _first(name, told[name]._replace(harm=False), steps, signals[name], limits)
+            found += [notice] if notice else []
     return sorted(found, key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal))
 
 
@@ -170,8 +182,27 @@ def _beyond_all(extremes: Sequence[float]) -> float:
     return float(max(known.max(), known.mean() + wide * known.std(ddof=1)))
 
 
+def _rises(steps: Sequence[int], given: Sequence[float]) -> np.ndarray:
+    """Return of each step whether the reward is shown to have risen up to it: the slope of all steps so far, from LEAST
+    on (one-sided RISING)."""
+    values = np.asarray(given, dtype=np.float64)
+    rises = np.zeros(values.size, dtype=bool)
+    for at in range(LEAST - 1, values.size):
+        x, y = np.asarray(steps[: at + 1], dtype=np.float64), values[: at + 1]
+        known = np.isfinite(y)
+        if known.sum() >= LEAST and np.ptp(y[known]) > 0:
+            fit = stats.linregress(x[known], y[known], alternative="greater")
+            rises[at] = fit.pvalue < RISING  # pyright: ignore[reportAttributeAccessIssue]
+    return rises
+
+
 def _first(
-    name: str, rule: Rule, steps: Sequence[int], given: Sequence[float], limits: Limits
+    name: str,
+    rule: Rule,
+    steps: Sequence[int],
+    given: Sequence[float],
+    limits: Limits,
+    excused: np.ndarray | None = None,
 ) -> Alarm | None:
     values = np.asarray(given, dtype=np.float64)
     begun = baseline_steps(values.size, limits)
@@ -184,16 +215,21 @@ def _first(
         ways.append((begun, mean, limit))
     if math.isfinite(rule.level):
         ways.append((0, rule.level, rule.level))
-    alarms = [_crossed(name, rule, steps, values, way) for way in ways]
+    alarms = [_crossed(name, rule, steps, values, way, excused) for way in ways]
     return min((alarm for alarm in alarms if alarm), key=lambda alarm: alarm.step, default=None)
 
 
 def _crossed(
-    name: str, rule: Rule, steps: Sequence[int], values: np.ndarray, way: tuple[int, float, float]
+    name: str,
+    rule: Rule,
+    steps: Sequence[int],
+    values: np.ndarray,
+    way: tuple[int, float, float],
+    excused: np.ndarray | None = None,
 ) -> Alarm | None:
     start, mean, limit = way
     beyond = rule.direction * (values - limit) > 0  # NaN is not beyond
     for at in range(start + 1, values.size):
-        if beyond[at] and beyond[at - 1]:
+        if beyond[at] and beyond[at - 1] and not (excused is not None and excused[at]):
             return Alarm(name, int(steps[at]), float(values[at]), mean, limit, rule.harm)
     return None

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tellapart.stats.advantages import binary_advantages
 from tellapart.stats.chains import Chains
-from tellapart.stats.difficulty import fitted_prior, learnable_share, spread_ranks
+from tellapart.stats.difficulty import MOST_MORE, fitted_prior, learnable_share, spread_ranks
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.rollout_signals import SIGNALS
@@ -43,21 +43,15 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
     caveats = list(problems.notes)
     if frame["checked"].sum() == 0:
         caveats.append("no steps were checked: whether reward comes with reasoning is not known")
-    if decided.open.any():
-        caveats.append(f"{int(decided.open.sum())} decisions are open: more rollouts may change them")
+    if by_luck := _by_luck(frame, decided):
+        caveats.append(by_luck)
     told = ", ".join(f"{counts[name]} {name}" for name in DECISIONS)
-    label = (
-        "nothing to keep"
-        if not counts["keep"]
-        else "keep all"
-        if counts["keep"] == len(frame)
-        else "keep some"
-    )
+    label, beside = _sorted_out(frame, decided)
     return Finding(
         question=BEFORE,
         verdict=label,
         probability=math.nan,
-        sentence=f"Of {len(frame)} problems: {told}.",
+        sentence=f"{beside}Of {len(frame)} problems: {told}.{_more_rollouts(decided)}",
         estimates=estimates,
         caveats=tuple(caveats),
         tables={"guard_problems": {"group": group, "total": len(frame), "problems": _rows(frame, decided),
@@ -75,6 +69,9 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
         key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal),
     )
     label, sentence = _said(len(steps), alarms, limits)
+    if why := _no_advantage(log):
+        label = label if label == "alarm" else "no advantage anywhere"
+        sentence = f"No advantage anywhere: {why}. {sentence}"
     signals = {**signals, **over_steps(asked, steps)}
     return Finding(
         question=DURING,
@@ -103,6 +100,43 @@ def signals_over(log: TrainingLog, success: float) -> tuple[list[int], dict[str,
     return [step for step, _ in by_step], {name: [one[name] for one in told] for name in SIGNALS}
 
 
+def _sorted_out(frame: pd.DataFrame, decided: Decided) -> tuple[str, str]:
+    """Return the verdict on the problems, and what stands before their counts."""
+    kept = decided.decision.count("keep")
+    if not frame["differs"].any():
+        alone = (frame["n"] == 1).all()
+        why = "one rollout a problem is a group of one" if alone else "no problem has two rewards that differ"
+        return "no advantage anywhere", f"No advantage anywhere: {why}. "
+    if kept:
+        return ("keep all" if kept == len(frame) else "keep some"), ""
+    return ("too few rollouts" if decided.open.any() else "nothing to keep"), ""
+
+
+def _more_rollouts(decided: Decided) -> str:
+    """Return in words how many problems have too few rollouts, and how many more these need."""
+    if not decided.open.any():
+        return ""
+    more = decided.more[decided.open]
+    known = more[np.isfinite(more)]
+    told = f" {more.size} of those held have too few rollouts"
+    if not known.size:
+        return f"{told}, and {MOST_MORE:,} more each would not tell either."
+    rest = f", {more.size - known.size} cannot be settled so" if known.size < more.size else ""
+    return f"{told}: about {known.sum():,.0f} more in all would tell (median {np.median(known):.0f} a problem{rest})."
+
+
+def _by_luck(frame: pd.DataFrame, decided: Decided) -> str:
+    """Return in words how many of the successes that are open would be lucky hits."""
+    hits = decided.open & (frame["c"].to_numpy(dtype=float) > 0)
+    expected = float(decided.lucky[hits].sum())
+    if expected < 1:
+        return ""
+    return (
+        f"of {int(hits.sum())} problems with a success and too few rollouts about {expected:.0f} are lucky hits, "
+        "as the successes of all problems together let expect"
+    )
+
+
 def _learnable(frame: pd.DataFrame, group: int) -> Estimate:
     n, c = frame["n"].to_numpy(dtype=float), frame["c"].to_numpy(dtype=float)
     if (c != np.floor(c)).any():
@@ -124,7 +158,7 @@ def _rows(frame: pd.DataFrame, decided: Decided) -> list[dict[str, Any]]:
     columns = zip(
         frame["item"], frame["question"], frame["n"], frame["c"], rates.value.tolist(), rates.low.tolist(),
         rates.high.tolist(), frame["spread"], ranks, decided.decision, decided.reason, decided.open.tolist(),
-        strict=True,
+        decided.more.tolist(), strict=True,
     )  # fmt: skip
     names = (
         "item",
@@ -139,6 +173,7 @@ def _rows(frame: pd.DataFrame, decided: Decided) -> list[dict[str, Any]]:
         "decision",
         "reason",
         "open",
+        "more",
     )
     rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in columns]
     for row in rows:
@@ -168,10 +203,20 @@ def _last(values: Sequence[float], name: str) -> Estimate:
     )
 
 
+def _no_advantage(log: TrainingLog) -> str:
+    """Return in words why no group of a step had an advantage, "" where one had."""
+    groups = log.frame.groupby(["step", "item"])["score"]
+    if (groups.nunique() > 1).any():
+        return ""
+    return (
+        "all groups are of one answer" if (groups.size() == 1).all() else "all rewards of a group are equal"
+    )
+
+
 def _said(count: int, alarms: Sequence[Alarm], limits: Limits) -> tuple[str, str]:
     harm = [alarm for alarm in alarms if alarm.harm]
     noticed = [alarm.signal for alarm in alarms if not alarm.harm]
-    beside = f" Noticed, as signs of difficulty: {', '.join(map(_plain, noticed))}." if noticed else ""
+    beside = f" Noticed, no harm by itself: {', '.join(map(_plain, noticed))}." if noticed else ""
     if harm:
         told = "; ".join(f"{_plain(a.signal)} {a.value:.3g} at step {a.step} ({_against(a)})" for a in harm)
         return "alarm", f"{told}.{beside}"

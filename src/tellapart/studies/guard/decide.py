@@ -1,7 +1,8 @@
-"""Keep, hold for later, or drop: one decision a problem, with its reason in words.
+"""Keep, hold for later, or drop: one decision a problem, by its bounds, with its reason in words.
 
-Difficulty alone never drops a problem (the hardest solvable ones may help most, arXiv 2508.14094). Dropped are problems
-that have nothing left to teach, and those whose reward is shown to come without reasoning.
+Kept is what is shown to be learnable, dropped what is shown to be solved, or to be rewarded without reasoning. What is
+shown to be hard is held (the hardest solvable ones may help most, arXiv 2508.14094), and so is what has too few
+rollouts to tell: such a problem is open, with how many more it needs.
 """
 
 from typing import Literal, NamedTuple
@@ -9,92 +10,136 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tellapart.stats.difficulty import Bands, Rates, foreseen, success_rates
+from tellapart.stats.difficulty import (
+    DROP,
+    HOLD,
+    KEEP,
+    MOST_MORE,
+    TAIL,
+    Bands,
+    Rates,
+    chance_up_to,
+    fitted_population,
+    more_needed,
+    settle,
+    success_rates,
+)
 
 Decision = Literal["keep", "hold", "drop"]
 DECISIONS: tuple[Decision, ...] = ("keep", "hold", "drop")
-HORIZON = 64
-"""Rollouts that settle a decision."""
-SETTLED = 0.9
 MOSTLY = 0.5
 """Reward is without reasoning where more than this share of the rewarded answers has no valid steps."""
+EASIEST, ENOUGH, DOUBT = 0.25, 64, 0.05
+"""Where nothing is kept, problems with ENOUGH rollouts are that lie above this part of the threshold of hard ones, but
+for a chance of DOUBT."""
 
 
 class Decided(NamedTuple):
-    """Of each problem (k,): decision, reason, rate with bounds, the chance that 64 rollouts decide alike on
-    difficulty, and whether that is still open."""
+    """Of each problem (k,): decision, reason, rate with bounds, whether it has too few rollouts to tell, about how
+    many more it needs (0: none, NaN: more than can be foreseen), and the chance that its success is a lucky hit."""
 
     decision: tuple[Decision, ...]
     reason: tuple[str, ...]
     rates: Rates
-    sure: np.ndarray
     open: np.ndarray
+    more: np.ndarray
+    lucky: np.ndarray
 
 
 def decide_problems(frame: pd.DataFrame, bands: Bands, guess: float | None) -> Decided:
     """Return the decision on every row of `Problems.frame`."""
     n, c = frame["n"].to_numpy(dtype=float), frame["c"].to_numpy(dtype=float)
-    rates = success_rates(n, c)
-    luck = success_rates(frame["checked"], frame["lucky"])
-    made = [
-        _one(_Seen(*row), bands, guess)
-        for row in zip(n, c, rates.value, rates.low, frame["checked"], frame["lucky"], luck.low, strict=True)
+    rates, luck = success_rates(n, c), success_rates(frame["checked"], frame["lucky"])
+    floor = bands.hard if guess is None else guess
+    population = fitted_population(n, c)
+    settled = settle(n, c, population, floor, bands.solved)
+    more = more_needed(n, c, population, floor, bands.solved)
+    lucky = chance_up_to(n, c, population, floor)
+    seen = [
+        _Seen(*row)
+        for row in zip(
+            n, c, rates.value, settled, more, lucky, frame["checked"], frame["lucky"], luck.low, strict=True
+        )
     ]
-    if not any(decision == "keep" for decision, _ in made):
-        made = [
-            _never_whole(one, row, guess)
-            for one, row in zip(made, zip(c, rates.low, strict=True), strict=True)
-        ]
-    sure = foreseen(n, c, HORIZON, bands=bands).max(axis=1)
-    decisions, reasons = zip(*made, strict=True)
-    return Decided(decisions, reasons, rates, sure, (sure < SETTLED) & (n < HORIZON))
+    made = [_one(one, bands, guess) for one in seen]
+    if guess is None and not any(one.decision == "keep" for one in made):
+        rare = chance_up_to(n, c, population, EASIEST * floor)
+        made = [_never_whole(*row) for row in zip(made, seen, rare, strict=True)]
+    is_open = np.array([one.open for one in made])
+    return Decided(
+        tuple(one.decision for one in made),
+        tuple(one.reason for one in made),
+        rates,
+        is_open,
+        np.where(is_open, more, 0.0),
+        lucky,
+    )
 
 
 class _Seen(NamedTuple):
     n: float
     c: float
     rate: float
-    low: float
+    settled: int
+    more: float
+    by_luck: float
     checked: int
     lucky: int
     luck_low: float
 
 
-def _one(seen: _Seen, bands: Bands, guess: float | None) -> tuple[Decision, str]:
+class _Made(NamedTuple):
+    decision: Decision
+    reason: str
+    open: bool = False
+
+
+def _one(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
     told = f"{seen.c:g} of {seen.n:g} right"
     if seen.luck_low > MOSTLY:
-        return (
+        return _Made(
             "drop",
             f"reward without reasoning: {seen.lucky} of {seen.checked} rewarded answers lack valid steps",
         )
     if seen.checked and seen.lucky > MOSTLY * seen.checked:
-        return (
+        return _Made(
             "hold",
             f"{seen.lucky} of {seen.checked} rewarded answers lack valid steps: luck is not ruled out",
         )
-    if seen.rate > bands.solved:
-        return "drop", f"solved: {told}, nothing left to teach"
+    if seen.settled == DROP:
+        return _Made("drop", f"solved: {told}, nothing left to teach")
+    if seen.settled == KEEP and seen.rate >= bands.hard:
+        return _Made("keep", f"{told}: both outcomes to learn from")
+    if seen.settled == KEEP:
+        return _Made("keep", f"hard but solvable: {told}, more often than a guess")
+    if seen.checked > seen.lucky and seen.rate <= bands.solved:
+        return _Made("keep", f"hard but solvable: {told}, {seen.checked - seen.lucky} with valid steps")
+    if seen.settled != HOLD:
+        return _Made("hold", _too_few(seen, told, guess), True)
     if seen.c == 0:
-        return "hold", f"not solved so far: {told}, no reward to learn from"
-    if guess is not None and seen.low <= guess:
-        return "hold", f"{told}: not shown to be above a guess's {guess:g}"
-    if seen.rate >= bands.hard:
-        return "keep", f"{told}: both outcomes to learn from"
-    if seen.checked > seen.lucky:
-        return "keep", f"hard but solvable: {told}, {seen.checked - seen.lucky} with valid steps"
+        return _Made("hold", f"not solved so far: {told}, no reward to learn from")
     if guess is not None:
-        return "keep", f"hard but solvable: {told}, more often than a guess"
-    return "hold", f"hard: {told}, and nothing here tells skill from luck (check steps, or say --guess)"
+        return _Made("hold", f"{told}: less often than a guess's {guess:g}")
+    return _Made(
+        "hold", f"hard: {told}, and nothing here tells skill from luck (check steps, or say --guess)"
+    )
 
 
-def _never_whole(
-    one: tuple[Decision, str], seen: tuple[float, float], guess: float | None
-) -> tuple[Decision, str]:
-    decision, reason = one
-    right, low = seen
-    if decision == "hold" and reason.startswith("hard: ") and right > 0 and (guess is None or low > guess):
-        return (
-            "keep",
-            f"{reason}; kept since nothing easier is left: watch for luck, leave the std out of advantages",
-        )
-    return one
+def _too_few(seen: _Seen, told: str, guess: float | None) -> str:
+    beside = ""
+    if seen.c and seen.by_luck > TAIL:
+        what = "a lucky hit" if guess is None else f"not above a guess's {guess:g}"
+        beside = f", {what} with a chance of {100 * seen.by_luck:.0f} % among these problems"
+    if np.isnan(seen.more):
+        return f"too few rollouts: {told}{beside}; {MOST_MORE:,} more would not tell either"
+    return f"too few rollouts: {told}{beside}; about {seen.more:.0f} more would tell"
+
+
+def _never_whole(one: _Made, seen: _Seen, rare: float) -> _Made:
+    if one.decision != "hold" or seen.checked or seen.n < ENOUGH or rare > DOUBT:
+        return one
+    return _Made(
+        "keep",
+        f"hard but solvable: {seen.c:g} of {seen.n:g} right, more than luck gives among these problems; kept since "
+        "nothing easier is left: watch for luck, leave the std out of advantages",
+    )

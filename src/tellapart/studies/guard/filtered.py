@@ -33,5 +33,6 @@ def _lines(problems: Problems, decided: Decided, wanted: Decision) -> Iterator[s
                 "guard_low": float(rates.low[i]),
                 "guard_high": float(rates.high[i]),
                 "guard_open": bool(decided.open[i]),
+                "guard_more": float(decided.more[i]),
             }
             yield json.dumps(without_nan({**record, **added}), ensure_ascii=True, allow_nan=False)

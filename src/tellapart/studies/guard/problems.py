@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,20 @@ from tellapart.logs.value import identity, listing, number, short, whole
 NAMES = ("item", "id", "index")
 RATES = ("accuracies", "accuracy", "acc", "p")
 LARGEST_GROUP = 64
+_METRIC = re.compile(
+    r"(?:pass|cons|maj|best|avg|mean|cover)@\S+|(?:.*[/_.-])?(?:acc|accuracy|exact_match|em|f1|bleu|chrf|meteor|mcc|score|reward"
+    r"|rouge\w*|perplexity|ppl|loss|brier\w*|bits_per_\w+|acc_norm|mc[12]|solve_rate|success_rate|win_rate|mean|std|stderr"
+    r"|micro_avg|macro_avg|average|overall|avg)(?:_stderr)?(?:,.*)?",
+    re.IGNORECASE,
+)
+"""Names of figures over many problems; what follows a comma is a filter of lm-eval."""
 
 
 @dataclass(frozen=True)
 class Problems:
     """`frame` has one row a problem: item, question, n, c, spread (std of its accuracy over visits, NaN for one),
-    visits, checked (rewarded answers whose steps were checked), lucky (those without valid steps). `records` are the
+    visits, checked (rewarded answers whose steps were checked), lucky (those without valid steps), differs (whether any
+    two rewards of one group differ, as far as the data tell). `records` are the
     lines as given, to be written out again; `group` is the number of rollouts a visit, 0 where not known."""
 
     frame: pd.DataFrame
@@ -74,14 +83,17 @@ def from_answers(log: Recorded, success: float) -> Problems:
             "question": frame["question"],
             "n": 1,
             "c": right.astype(int),
+            "least": frame["score"],
+            "most": frame["score"],
             "checked": (right & (frame["steps"] != "")).astype(int),
             "lucky": (right & frame["steps"].isin(["invalid", "absent"])).astype(int),
         }
     )
     sums = told.groupby("key", sort=False).agg(
         item=("item", "first"), question=("question", "first"), n=("n", "sum"), c=("c", "sum"),
-        checked=("checked", "sum"), lucky=("lucky", "sum"),
+        checked=("checked", "sum"), lucky=("lucky", "sum"), least=("least", "min"), most=("most", "max"),
     ).reset_index(drop=True)  # fmt: skip
+    sums["differs"] = sums.pop("most") > sums.pop("least")
     sums["spread"], sums["visits"] = math.nan, 1
     lines = [
         {"item": item, "prompt": question} if question else {"item": item}
@@ -109,6 +121,7 @@ def _from_records(
     if len(set(items)) < len(items):
         twice = next(item for item in items if items.count(item) > 1)
         raise UserMistake(f"problem {short(twice)} is there twice: give each problem one line")
+    _refuse_metrics(items, found[0][0])
     histories = [_history(record, where) for where, record in found]
     size = group or _common_group([h for h in histories if h is not None])
     rows = [
@@ -124,6 +137,16 @@ def _from_records(
         told.append("accuracies of several visits are put together: where the model was trained between them, "
                     "the rate is that of its average over training, not of the model as it is now")  # fmt: skip
     return Problems(frame, [record for _, record in found], size, tuple(told))
+
+
+def _refuse_metrics(items: Sequence[str], where: str) -> None:
+    """Raise UserMistake where what is named are figures over many problems, not problems."""
+    named = [item for item in items if _METRIC.fullmatch(item.strip())]
+    if 2 * len(named) >= len(items) or any("@" in item for item in named):
+        raise UserMistake(
+            f"{where.partition(': ')[0]}: {short(named[0])} is the name of a metric, not of a problem; give counts "
+            "(n, c) or accuracies of single problems"
+        )
 
 
 def _item(record: Mapping[str, Any], where: str) -> str:
@@ -167,12 +190,15 @@ def _row(record: Mapping[str, Any], where: str, history: list[float] | None, siz
         n, c = whole(record["n"], f"{where}, n"), whole(record["c"], f"{where}, c")
         if not 0 <= c <= n or n < 1:
             raise UserMistake(f"{where}: c = {c} of n = {n}; need 0 <= c <= n and n at least 1")
-        return {"question": question, "n": n, "c": c, "spread": math.nan, "visits": 1}
+        return {"question": question, "n": n, "c": c, "spread": math.nan, "visits": 1, "differs": 0 < c < n}
     n = len(history) * (size or 1)
     spread = float(np.std(history)) if len(history) > 1 else math.nan
     total = sum(history) * (size or 1)
     c = round(total) if size else total
-    return {"question": question, "n": n, "c": c, "spread": spread, "visits": len(history)}
+    differs = any(0 < value < 1 for value in history)
+    return {
+        "question": question, "n": n, "c": c, "spread": spread, "visits": len(history), "differs": differs,
+    }  # fmt: skip
 
 
 def _told_group(size: int, given: int | None) -> str:

@@ -179,8 +179,13 @@ class Guard:
         self._add(find_alarms(self.steps, self.signals, limits))
 
     def _add(self, alarms: Sequence[Alarm]) -> None:
-        known = {alarm.signal for alarm in self.alarms}
-        self.alarms += [alarm for alarm in alarms if alarm.signal not in known]
+        known = {(alarm.signal, alarm.harm) for alarm in self.alarms}
+        harmed = {alarm.signal for alarm in self.alarms if alarm.harm}
+        self.alarms += [
+            alarm
+            for alarm in alarms
+            if alarm.signal not in harmed and (alarm.signal, alarm.harm) not in known
+        ]
 
     def _barred(self, luck: dict[str, tuple[int, int]]) -> set[str]:
         if self.alarm is None or self.watch.act not in ("mask", "hold"):

@@ -88,6 +88,8 @@ def _verdict(own: Course, null: Course) -> tuple[str, str]:
         if any(one.opened for one in own.measured):
             return "hacked", f"{paid}; the score went from {moved}. {ended}"
         ended = f"{ended} {paid}, as it was before training: it asks too little."
+    if last.round == 0 and own.why.startswith("no headroom"):
+        return "no headroom", f"Nothing was trained. {ended}"
     if last.round == 0:
         return "no rise", f"No round was run. {ended}"
     if rise.low > 0 and over.low > 0:

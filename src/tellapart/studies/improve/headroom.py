@@ -22,6 +22,8 @@ QUESTION = "Does the model know its better answers from its worse ones?"
 CONTROLS = ("chance", "form", "longest")
 SAME = 0.02
 """A gap that is shown to be smaller than this is none."""
+NEAR = 0.9
+"""A score from here on that is not shown to be below 1 is at the ceiling; a lower one is merely not known well."""
 
 
 class Judged(NamedTuple):
@@ -117,6 +119,33 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
     )
 
 
+def at_ceiling(generation: Estimate) -> bool:
+    """Return whether the score is below 1 by no more than the half of its interval, and near 1."""
+    return generation.value >= NEAR and 1 - generation.value <= (generation.high - generation.low) / 2
+
+
+def no_headroom(given: Answers, said: Verdicts | None) -> str:
+    """Return in words why training on what a verifier selects cannot raise the score; empty where it may.
+
+    `said` is what the verifier that trains said of the same answers; None where answers come from outside as well, so
+    that only the ceiling bars training.
+    """
+    base = verified(given.truth, np.zeros(given.truth.shape, dtype=bool), given.clusters)
+    generation = score(base.generation, base.clusters)
+    if at_ceiling(generation):
+        return f"no headroom: {_percent(generation.value)} of its answers are right, not shown to be below all of them"
+    if said is None:
+        return ""
+    gained = gap(verified(given.truth, said.accepted, given.clusters))
+    if gained.high < SAME:
+        return f"no headroom: selection by this verifier gains less than {100 * SAME:.0f} points"
+    return ""
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
 def _no_better_than_length(given: Answers, found: Sequence[Judged], told: Sequence[Sized]) -> list[str]:
     """Return the model's own verifiers with a gap that is not shown to be above that of picking the longest answer."""
     scores = {
@@ -151,18 +180,20 @@ def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
     real = [one for one in told if one.name not in CONTROLS and math.isfinite(one.sure.value)]
     own = sorted((o for o in real if not o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
     helped = sorted((o for o in real if o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
-    start = f"{100 * generation.value:.1f} % of its answers are right"
+    start = f"{_percent(generation.value)} of its answers are right"
+    if at_ceiling(generation):
+        return "no headroom", f"{start}: that is not shown to be below all of them."
     if own:
         best = own[0]
         return (
             "headroom",
-            f"{start}; of those that its {best.name} verifier accepts, {100 * best.verification.value:.1f} %.",
+            f"{start}; of those that its {best.name} verifier accepts, {_percent(best.verification.value)}.",
         )
     if helped:
         best = helped[0]
         return (
             "headroom with outside help only",
-            f"{start}; {best.name} lifts that to {100 * best.verification.value:.1f} %, "
+            f"{start}; {best.name} lifts that to {_percent(best.verification.value)}, "
             "none of its own verifiers is shown to.",
         )
     if real and all(one.sure.low > -SAME and one.sure.high < SAME for one in real):

@@ -42,13 +42,13 @@ class Course(NamedTuple):
     why: str
 
 
-def run_arm(plan: Plan, arm: Arm) -> Course:
-    """Run the arm to its end."""
+def run_arm(plan: Plan, arm: Arm, barred: str = "") -> Course:
+    """Run the arm to its end; no round where `barred` says why there is none."""
     rule = METHODS[plan.spec.method]
     version = Version()
     seen = [look(plan, version, arm)]
     measured = [measure(seen[0], None, seen[0])]
-    while not (why := reason_to_stop(measured, plan.spec.rounds)):
+    while not (why := barred or reason_to_stop(measured, plan.spec.rounds)):
         try:
             chosen = _chosen(plan, version, arm, rule)
             if not chosen:

@@ -21,8 +21,8 @@ from tellapart.studies.finding import Finding
 from tellapart.studies.improve.analyse import analyse
 from tellapart.studies.improve.anchors import Anchor, anchored_items, read_corrections
 from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers
-from tellapart.studies.improve.headroom import ask_verifiers, best_own, headroom
-from tellapart.studies.improve.rounds import Arm, Course, run_arm
+from tellapart.studies.improve.headroom import CONTROLS, ask_verifiers, best_own, headroom, no_headroom
+from tellapart.studies.improve.rounds import Arm, Course, run_arm, verdicts
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.outcome import Run, asked, conclude, left_out, tell, with_tokens
 from tellapart.tasks.item import Task
@@ -140,7 +140,10 @@ def _findings(plan: Plan, cast: Cast, corrections: dict[str, str], budget: Token
     if plan.spec.rounds and not budget.refused:
         try:
             trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
-            courses = _courses(plan, trainer, cast.anchor, corrections)
+            # a control is trained on to see that it raises nothing; an anchor selects by more than this verifier
+            alone = trainer.name not in CONTROLS and cast.anchor is None and not corrections
+            barred = no_headroom(given, verdicts(plan, Version(), given, trainer) if alone else None)
+            courses = _courses(plan, trainer, cast.anchor, corrections, barred)
         except BudgetSpent as spent:
             notes.append(f"No round was measured: {spent}.")
     known += left_out(budget)
@@ -162,13 +165,13 @@ def _best(plan: Plan, verifiers: Sequence[Verifier]) -> Verifier:
 
 
 def _courses(
-    plan: Plan, trainer: Verifier, anchored_by: Verifier | None, corrections: dict[str, str]
+    plan: Plan, trainer: Verifier, anchored_by: Verifier | None, corrections: dict[str, str], barred: str
 ) -> list[Course]:
     arms = [Arm("unanchored", trainer), Arm("by chance", trainer, by_chance=True)]
     if anchored_by is not None or corrections:
         items = anchored_items(plan.train, plan.spec.anchor, plan.spec.seed)
         arms.append(Arm("anchored", trainer, anchor=Anchor(anchored_by, items, corrections)))
-    return [run_arm(plan, arm) for arm in arms]
+    return [run_arm(plan, arm, barred) for arm in arms]
 
 
 def _counted(finding: Finding, plan: Plan) -> Finding:
