@@ -9,11 +9,13 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tellapart.elicit.access import applicable
+from tellapart.elicit.answer_rank import AnswerRank
 from tellapart.elicit.cot_decoding import CotDecoding
 from tellapart.elicit.critique import Critique
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
 from tellapart.elicit.few_labels import FewLabels, FewLabelsTuned
 from tellapart.elicit.few_shot import FewShot, FewShotSteps
+from tellapart.elicit.form_demonstrations import FormDemonstrations
 from tellapart.elicit.learned_router import LearnedRouting
 from tellapart.elicit.lora import LowRank
 from tellapart.elicit.masked_adapter import MaskedAdapter
@@ -39,11 +41,14 @@ GROUP = "tellapart.elicitors"
 
 OURS: tuple[Elicitor, ...] = (
     # The order in which they are asked: first the most telling way of each mechanism, cheap ones before dear ones.
+    FormDemonstrations(),
+    AnswerRank(),
     FewShotSteps(),
     CotDecoding(),
     FirstTokensRouting(),
     Steering(),
     WeightNoise(),
+    FewLabels(),
     FewLabelsTuned(),
     FewShot(),
     StepByStep(),
@@ -62,7 +67,6 @@ OURS: tuple[Elicitor, ...] = (
     LowRank(),
     MaskedAdapter(),
     Rlvr(),
-    FewLabels(),
     Critique(),
 )
 

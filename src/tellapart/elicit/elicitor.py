@@ -129,6 +129,10 @@ class Elicitor(abc.ABC):
         """Return every value that is worth reporting: one, unless the method is a curve or has variants."""
         return (self.fit(pair, ask),)
 
+    def main_values(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
+        """Return the values that an adaptive plan asks: few, since each costs a round of answers."""
+        return (self.fit(pair, ask),)
+
     def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
         """Return what the value called `name` (a point of the curve, a variant, a null control) tells."""
         return self.null_tells if name.endswith(NULL) else self.tells

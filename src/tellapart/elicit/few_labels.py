@@ -1,31 +1,50 @@
 """Fine-tuning on n = 1, 2, 4 ... labelled items of the fit split: how many labels bring half of the gain?
 
 A skill that is there needs few labels, one that is not needs many. `few_labels@N` learns from the items' targets
-(worked solutions where the task has them), `few_labels_tuned@N` from the tuned model's own right answers: that is
-supervision by the tuned model, and it shows steps where targets show none (a target teaches nothing about how).
-The null twin learns as long from the same labels, each given to another question.
+(worked solutions where the task has them), in three draws of items (`few_labels@N`, `few_labels@N.1`,
+`few_labels@N.2`); `few_labels_tuned@N` from the tuned model's own right answers: that is supervision by the tuned
+model, and it shows steps where targets show none (a target teaches nothing about how). The null control learns as
+long from the same questions with labels drawn from the same pool whatever the question: one may be right by chance.
+(Labels that are never right would teach the inverse in a two-way task.)
 
 Bits: -log2 p of the labels under the base, or 32 a trained parameter where that is less.
 """
 
 import abc
 import math
-from collections.abc import Sequence
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import (
+    Ask,
+    Elicitation,
+    Elicited,
+    Elicitor,
+    Mechanism,
+    Need,
+    Pair,
+    Tells,
+    asked,
+    plain_requests,
+    row_seed,
+)
 from tellapart.elicit.labels import target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
-from tellapart.tasks.item import Task
+from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example, SftSettings
 
 if TYPE_CHECKING:
     from tellapart.training.change import Change
 
 SIZES = (1, 2, 4, 8, 16, 32)
+DOSES = (*SIZES, 64)
+MAIN_DOSES = (16, 32, 64)
+DRAWS = 3
+LOOKED_AT = 32
+"""So many trained and so many untrained items are answered to see whether training went well."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
 
 
@@ -35,16 +54,36 @@ class Labels(NamedTuple):
     examples: Sequence[Example]
     items: Sequence[int]
 
+    def drawn(self, seed: int, draw: int) -> "Labels":
+        """Return the labels in the order of a draw; the first draw takes them as they come."""
+        order = list(range(len(self.examples)))
+        if draw:
+            random.Random(row_seed(seed, "labels", draw)).shuffle(order)
+        return Labels([self.examples[at] for at in order], [self.items[at] for at in order])
+
+
+class Fitted(NamedTuple):
+    """Whether training went well. `fitted_share`: of the items trained on, answered with their label (greedily).
+    `distinct_share`: different answers to untrained items (to the trained ones where there are none), over their
+    different right answers: near 0 where the model came to say one thing."""
+
+    fitted_share: float
+    distinct_share: float
+
 
 @dataclass(frozen=True)
 class Labelled(Elicitor):
-    """What both sources of labels have in common. `change` None: full weights on small models, LoRA on others."""
+    """What both sources of labels have in common. `change` None: full weights on small models, LoRA on others.
+    `sizes` are the doses of the whole curve, `main_sizes` those of an adaptive plan (none: the largest there is)."""
 
     value: ClassVar[type[Elicited]] = ByTraining
     mechanism: ClassVar[Mechanism] = "training"
+    tells: ClassVar[Tells] = "labels"
 
     settings: SftSettings = DEFAULTS
     sizes: tuple[int, ...] = SIZES
+    main_sizes: tuple[int, ...] = ()
+    draws: int = 1
     change: "Change | None" = None
 
     @abc.abstractmethod
@@ -54,15 +93,28 @@ class Labelled(Elicitor):
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the base trained on the largest number of labels."""
         labels = self.labels(pair, ask)
-        return self.trained(pair, ask, labels, self.counts(labels)[-1])
+        return self.trained(pair, ask, labels, (self.counts(labels)[-1], 0))
+
+    def main_values(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
+        """Return all draws of the main doses that there are; else of the largest dose."""
+        labels = self.labels(pair, ask)
+        counts = self.counts(labels)
+        doses = [count for count in counts if count in self.main_sizes] or counts[-1:]
+        return tuple(
+            self.trained(pair, ask, labels, (dose, draw)) for dose in doses for draw in range(self.draws)
+        )
 
     def curve(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
-        """Return a value for each number of labels. What each recovered on the fit items that it was not
-        trained on, and the number for half of it, stand in their settings."""
+        """Return a value for each number of labels and draw. What each recovered on the fit items that it was not
+        trained on, and the number for half of it (mean over draws), stand in their settings."""
         labels = self.labels(pair, ask)
-        values = [self.trained(pair, ask, labels, count) for count in self.counts(labels)]
-        shares = self.shares(pair, ask, labels, values)
-        half = crossing(self.counts(labels), shares, 0.5)
+        counts = self.counts(labels)
+        points = [(count, draw) for count in counts for draw in range(self.draws)]
+        values = [self.trained(pair, ask, labels, point) for point in points]
+        shares = self.shares(pair, ask, values)
+        by_count = [shares[place * self.draws : (place + 1) * self.draws] for place in range(len(counts))]
+        means = [math.fsum(some) / len(some) for some in by_count]
+        half = crossing(counts, means, 0.5)
         told = {"n_50%": None if math.isnan(half) else half}
         return tuple(
             replace(
@@ -72,56 +124,66 @@ class Labelled(Elicitor):
         )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that learned from labels of other questions."""
+        """Return the control that learned from labels drawn whatever the question."""
         return twin_of(elicited)
 
     def counts(self, labels: Labels) -> list[int]:
         """Return the numbers of labels to train on: those asked for that there are."""
         return [size for size in self.sizes if size <= len(labels.examples)] or [len(labels.examples)]
 
-    def trained(self, pair: Pair, ask: Ask, labels: Labels, count: int) -> ByTraining:
-        """Return what `count` labels make of the base, with its twin."""
-        moved = turned(labels.examples)
-        value = self.one(pair, ask, labels.examples[:count], {"labels": count, "shuffled": False})
-        twin = self.one(pair, ask, moved[:count], {"labels": count, "shuffled": True})
+    def trained(self, pair: Pair, ask: Ask, labels: Labels, point: tuple[int, int]) -> ByTraining:
+        """Return what a number of labels of a draw (`point`) make of the base, with its control."""
+        count, draw = point
+        chosen = labels.drawn(ask.seed, draw)
+        moved = Labels(independent(chosen.examples, row_seed(ask.seed, "shuffled", draw)), chosen.items)
+        value = self.one(pair, ask, chosen, {"labels": count, "draw": draw, "shuffled": False})
+        twin = self.one(pair, ask, moved, {"labels": count, "draw": draw, "shuffled": True})
         return with_twin(value, twin)
 
-    def one(self, pair: Pair, ask: Ask, examples: Sequence[Example], told: dict[str, Any]) -> ByTraining:
-        """Train on `examples`."""
+    def one(self, pair: Pair, ask: Ask, labels: Labels, told: dict[str, Any]) -> ByTraining:
+        """Train on the first told["labels"] of `labels`."""
         from tellapart.training.kinds import default_change
         from tellapart.training.sft import sft
 
         model = local(pair.base, self.name)
         change = self.change or default_change(model)
-        title = f"{self.name}, {len(examples)} labels{' (shuffled)' if told['shuffled'] else ''}"
-        settings = replace(self.settings, seed=ask.seed % 2**31, title=title)
+        count, draw = int(told["labels"]), int(told["draw"])
+        examples = labels.examples[:count]
+        title = f"{self.name}, {count} labels{' (shuffled)' if told['shuffled'] else ''}"
+        settings = replace(self.settings, seed=(ask.seed + draw) % 2**31, title=title)
         trained = sft(model, change, examples, settings, ask.scratch)
         setting = {
             **told,
             "examples": [list(example) for example in examples],
+            "items": [ask.items[index].id for index in labels.items[:count]],
             "bits_by": "-log2 p of the labels under the base",
-            "label": f"{len(examples)} labels, {change.name}",
+            "label": f"{count} labels, {change.name}" + (f", draw {draw + 1}" if self.draws > 1 else ""),
         }
-        return value_of(f"{self.name}@{len(examples)}", change, trained, setting)
+        value = value_of(f"{self.name}@{count}{f'.{draw}' if draw else ''}", change, trained, setting)
+        how = fitted(pair, ask, Labels(examples, labels.items[:count]), value)
+        return replace(value, setting={**value.setting, **how._asdict()})
 
-    def shares(self, pair: Pair, ask: Ask, labels: Labels, values: Sequence[ByTraining]) -> list[float]:
+    def shares(self, pair: Pair, ask: Ask, values: Sequence[ByTraining]) -> list[float]:
         """Return what each value recovered on the fit items that it was not trained on; NaN without a tuned model or
         such items."""
-        return [
-            self.share(pair, ask, set(labels.items[:count]), value)
-            for count, value in zip(self.counts(labels), values, strict=True)
-        ]
+        if pair.tuned is None:
+            return [math.nan for _ in values]
+        rows = list(plain_requests(ask))
+        base, tuned = (by_item(ask, asked(model, rows)) for model in (pair.base, pair.tuned))
+        return [self.share(pair, ask, value, (base, tuned)) for value in values]
 
-    def share(self, pair: Pair, ask: Ask, used: set[int], value: ByTraining) -> float:
-        """Return what one value recovered on the fit items but `used`."""
-        unseen = [item for index, item in enumerate(ask.items) if index not in used]
-        if pair.tuned is None or not unseen:
+    def share(
+        self, pair: Pair, ask: Ask, value: ByTraining, plain: tuple[dict[str, float], dict[str, float]]
+    ) -> float:
+        """Return what one value recovered on the fit items that it was not trained on, `plain` being both models'
+        scores by item."""
+        unseen = [item for item in ask.items if item.id not in value.setting["items"]]
+        if not unseen:
             return math.nan
         held = ask._replace(items=unseen)
-        rows = list(plain_requests(held))
-        base, tuned = mean_score(held, asked(pair.base, rows)), mean_score(held, asked(pair.tuned, rows))
-        score = mean_score(held, value.answers(pair, held))
-        return (score - base) / (tuned - base) if tuned > base else math.nan
+        scores = by_item(held, value.answers(pair, held))
+        base, tuned = (mean_of([one[item] for item in scores if item in one]) for one in plain)
+        return (mean_of(list(scores.values())) - base) / (tuned - base) if tuned > base else math.nan
 
 
 @final
@@ -132,6 +194,10 @@ class FewLabels(Labelled):
     name: ClassVar[str] = "few_labels"
     source: ClassVar[str] = "excess description length, arXiv 2601.04728"
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "training", "weights"})
+
+    sizes: tuple[int, ...] = DOSES
+    main_sizes: tuple[int, ...] = MAIN_DOSES
+    draws: int = DRAWS
 
     def labels(self, pair: Pair, ask: Ask) -> Labels:
         """Return every fit item's own label."""
@@ -164,6 +230,58 @@ class FewLabelsTuned(Labelled):
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the answers of a task that picks are not written."""
         return None if task.mode == "generate" else "this task picks among choices by log-probability"
+
+
+def fitted(pair: Pair, ask: Ask, labels: Labels, value: ByTraining) -> Fitted:
+    """Return whether training on `labels` went well, by greedy answers of the trained base."""
+    task = ask.task
+    taught = {
+        ask.items[index].id: one.answer for index, one in zip(labels.items, labels.examples, strict=True)
+    }
+    seen = [item for item in ask.items if item.id in taught][:LOOKED_AT]
+    unseen = [item for item in ask.items if item.id not in taught][:LOOKED_AT]
+    greedy = replace(ask.sampling, temperature=0.0)
+    answers = answers_by_item(pair, ask._replace(items=[*seen, *unseen], samples=1, sampling=greedy), value)
+    same = [answers[item.id] == said(task, item, taught[item.id]) for item in seen]
+    looked = unseen or seen
+    different = {answers[item.id] for item in looked}
+    return Fitted(sum(same) / len(same), len(different) / len({item.target for item in looked}))
+
+
+def answers_by_item(pair: Pair, ask: Ask, value: ByTraining) -> dict[str, str]:
+    """Return what `value` answers to each item, as the scorer reads it."""
+    return {
+        ask.items[one.item].id: said(ask.task, ask.items[one.item], one.completion.text)
+        for one in value.answers(pair, ask)
+    }
+
+
+def said(task: Task, item: Item, text: str) -> str:
+    """Return the answer in `text` as the scorer reads it; the text where it reads none."""
+    found = task.scorer.answer(item, text)
+    return text.strip() if found is None else found
+
+
+def by_item(ask: Ask, answers: Iterable[Elicitation]) -> dict[str, float]:
+    """Return the mean score of each item that was answered."""
+    scores: dict[str, list[float]] = {}
+    for one in answers:
+        if one.completion.finish != "failed":
+            item = ask.items[one.item]
+            scores.setdefault(item.id, []).append(ask.task.score(item, one.completion.text))
+    return {item: mean_of(some) for item, some in scores.items()}
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean; NaN of nothing."""
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def independent(examples: Sequence[Example], seed: int) -> list[Example]:
+    """Return the examples with answers drawn at random from all of theirs, whatever the question."""
+    rng = random.Random(seed)
+    pool = [example.answer for example in examples]
+    return [Example(example.prompt, rng.choice(pool)) for example in examples]
 
 
 def turned(examples: Sequence[Example]) -> list[Example]:

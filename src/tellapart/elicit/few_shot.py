@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, null_name
@@ -95,14 +95,17 @@ def too_few(field: str, examples: Examples) -> str | None:
 def shown(name: str, model: Model, examples: Examples) -> Prompted:
     """Return the value that shows `examples`; its bits are the description length of their answers."""
     bits, method = description_bits(model, examples)
-    setting = {
-        **placed(examples, model.chat),
-        "stop": [] if model.chat else next_question(examples),
+    told = {"bits_by": method, "label": f"{len(examples)} demonstrations"}
+    return Prompted(name, {**demonstration_setting(examples, model.chat), **told}, bits)
+
+
+def demonstration_setting(examples: Examples, chat: bool) -> dict[str, Any]:
+    """Return the setting of a Prompted that shows `examples`, as exchanges where the model is asked in a chat."""
+    return {
+        **placed(examples, chat),
+        "stop": [] if chat else next_question(examples),
         "examples": [list(example) for example in examples],
-        "bits_by": method,
-        "label": f"{len(examples)} demonstrations",
     }
-    return Prompted(name, setting, bits)
 
 
 def placed(examples: Examples, chat: bool) -> dict[str, object]:

@@ -36,6 +36,12 @@ def label_of(task: Task, item: Item) -> str:
     )
 
 
+def direct(form: tuple[str, str], text: str) -> tuple[str, int]:
+    """Return `text` as a direct answer (`form` is what stands before and after it), and where in it `text` begins."""
+    before, after = form
+    return f"{before}{text}{after}", len(before)
+
+
 def form_of(task: Task) -> tuple[str, str]:
     """Return what stands before and after the answer in most demonstrations; nothing where it is not found."""
     found = []

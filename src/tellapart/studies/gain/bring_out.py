@@ -137,7 +137,7 @@ def _fitted(
     if kept is None:
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
-        values = elicitor.curve(plan.pair, ask) if whole else (elicitor.fit(plan.pair, ask),)
+        values = elicitor.curve(plan.pair, ask) if whole else elicitor.main_values(plan.pair, ask)
         pairs = [(value, elicitor.null(value, plan.spec.seed)) for value in values]
         for each in (one for pair in pairs for one in pair if one.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())

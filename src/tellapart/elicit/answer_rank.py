@@ -1,0 +1,297 @@
+"""The right answer's rank among wrong ones of its kind, by log-probability: what is known but not said.
+
+For each item its right answer and up to 15 wrong ones (its own choices; else the right answers of other items that
+are of the same kind), all as direct answers, are scored after the item's prompt. A candidate's score is the
+log-probability of its answer tokens less their mean after other items' prompts, so that a popular answer does not
+win by being popular (compare Holtzman et al. 2021, arXiv 2104.08315). The candidate with the highest score is the
+answer; chance is 1 / candidates. The null control scores the same candidates after another item's prompt.
+
+With worked answers, which copy from the prompt, a rank says nothing: only direct answers are scored.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple, final
+
+from tellapart.elicit.elicitor import (
+    Ask,
+    Elicitation,
+    Elicited,
+    Elicitor,
+    Mechanism,
+    Need,
+    Pair,
+    Switched,
+    Tells,
+    null_name,
+)
+from tellapart.elicit.labels import direct, form_of
+from tellapart.errors import UserMistake
+from tellapart.models.model import Completion, Model, Scored
+from tellapart.tasks.choice import LETTERS, choice_letter, continuations
+from tellapart.tasks.item import Item, Task
+
+WRONG = 15
+PRIORS = 8
+"""So many other prompts give a candidate's prior."""
+BLOCK = 64
+POOL, PARTNERS = 512, 64
+"""Answers of one kind, and items whose prompts are borrowed: the first ones by hash are enough."""
+DIGITS = 4
+"""Scores are compared to so many decimals (nats): the batch in which a text is scored moves the ones after them."""
+
+
+class Candidate(NamedTuple):
+    """A direct answer, and where in it the answer proper begins and ends."""
+
+    text: str
+    begins: int
+    ends: int
+
+
+class Prompts(NamedTuple):
+    """The prompt after which an item's candidates are scored, and those that give their priors."""
+
+    asked: str
+    others: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Ranked(Switched):
+    """The best of an item's candidates. Setting: `prompt` (own | other: whose prompt they are scored after), `wrong`,
+    `priors` (how many), `label`.
+
+    Measures of an answer: `rank` of the right candidate (0 best), `candidates`, `chance` (1 / candidates), `priors`
+    (how many prompts gave the priors), `lead` (nats by which the right one's score exceeds the best wrong one's).
+    """
+
+    def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
+        """Yield the best candidate of each item, the same for each sample."""
+        known = Known(pair.base)
+        pool = Pool(ask.task, int(self.setting["wrong"]), int(self.setting["priors"]))
+        other = self.setting["prompt"] == "other"
+        for first in range(0, len(ask.items), BLOCK):
+            items = ask.items[first : first + BLOCK]
+            sets = [pool.candidates(item) for item in items]
+            prompts = [pool.prompts(item, other) for item in items]
+            known.read(
+                (prompt, one.text)
+                for candidates, where in zip(sets, prompts, strict=True)
+                for one in candidates
+                for prompt in (where.asked, *where.others)
+            )
+            for place, (item, candidates, where) in enumerate(zip(items, sets, prompts, strict=True)):
+                answer = ranked(known, ask.task, item, candidates, where)
+                for sample in range(ask.samples):
+                    yield answer._replace(item=first + place, sample=sample)
+
+
+@final
+class AnswerRank(Elicitor):
+    """The right answer's rank among wrong ones, less each one's prior."""
+
+    name: ClassVar[str] = "answer_rank"
+    source: ClassVar[str] = "Holtzman et al. 2021, arXiv 2104.08315"
+    needs: ClassVar[frozenset[Need]] = frozenset({"text", "logprobs"})
+    value: ClassVar[type[Elicited]] = Ranked
+    mechanism: ClassVar[Mechanism] = "decoding"
+    tells: ClassVar[Tells] = "nothing"
+    picks: ClassVar[bool] = True
+
+    def fit(self, pair: Pair, ask: Ask) -> Elicited:
+        """Return the setting; nothing is fitted."""
+        return Ranked(
+            self.name,
+            {"prompt": "own", "wrong": WRONG, "priors": PRIORS, "label": f"best of {WRONG + 1} candidates"},
+        )
+
+    def null(self, elicited: Elicited, seed: int) -> Elicited:
+        """Return the ranking of the same candidates after another item's prompt."""
+        setting = {**elicited.setting, "prompt": "other"}
+        return replace(elicited, name=null_name(elicited.name), setting=setting)
+
+    def obstacle(self, pair: Pair, task: Task) -> str | None:
+        """Return why it cannot run: too few prompts for priors, or only one answer."""
+        prompts = {task.prompt(item) for item in task.items}
+        if len(prompts) <= PRIORS:
+            return f"the task has {len(prompts)} different prompts, {PRIORS + 1} are needed for the priors"
+        if len({item.target[0] for item in task.items if item.target}) < 2 and not task.items[0].choices:
+            return "all items have the same answer: there is no wrong one of its kind"
+        return None
+
+
+@dataclass
+class Pool:
+    """The candidates and prompts of a task's items; they depend on the whole task, not on which items are asked."""
+
+    task: Task
+    wrong: int
+    priors: int
+    order: tuple[Item, ...] = field(init=False)
+    texts: dict[str, list[str]] = field(init=False)
+    form: tuple[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.order = tuple(sorted(self.task.items, key=lambda item: hashed("order", item.id))[:PARTNERS])
+        self.form = form_of(self.task)
+        self.texts = {}
+        targets = {item.target[0] for item in self.task.items if item.target}
+        for text in sorted(targets, key=lambda text: hashed("pool", text)):
+            alike = self.texts.setdefault(kind_of(text), [])
+            alike += [text] if len(alike) < POOL else []
+
+    def candidates(self, item: Item) -> list[Candidate]:
+        """Return the item's right answer and wrong ones, in an order that does not tell which is right. Raises
+        UserMistake where there is no wrong one."""
+        right = self.right(item)
+        listed = self.listed(item)
+        wrong = [one for one in (listed or self.alike(item)) if self.task.score(item, one.text) == 0]
+        if not listed:
+            stranger = self.stranger(item)
+            spared = [one for one in wrong if self.task.score(stranger, one.text) == 0]
+            wrong = spared if len(spared) >= self.wrong else wrong
+        wrong = sorted(wrong, key=lambda one: hashed(item.id, one.text))[: self.wrong]
+        if not wrong:
+            raise UserMistake(
+                f"item {item.id}: no wrong answer of the kind of {item.target[0]!r:.40} is known"
+            )
+        return sorted([right, *wrong], key=lambda one: hashed(f"{item.id}|order", one.text))
+
+    def right(self, item: Item) -> Candidate:
+        """Return the right answer. Raises UserMistake where the scorer does not take it."""
+        listed = [one for one in self.listed(item) if self.task.score(item, one.text) == 1]
+        for one in listed or [
+            self.as_answer(item.target[0]), Candidate(item.target[0], 0, len(item.target[0]))
+        ]:  # fmt: skip
+            if self.task.score(item, one.text) == 1:
+                return one
+        raise UserMistake(
+            f"item {item.id}: its target {item.target[0]!r:.40} as a direct answer does not score 1: give the task "
+            "demonstrations, so that the form of an answer is known"
+        )
+
+    def listed(self, item: Item) -> list[Candidate]:
+        """Return the item's own choices as answers: as letters where its target is one; none where it has none."""
+        if self.task.mode == "choice_logprob":
+            return [Candidate(text, 1, len(text)) for text in continuations(item)]
+        by_letter = any(target.strip() in LETTERS[: len(item.choices)] for target in item.target)
+        texts = LETTERS[: len(item.choices)] if by_letter else item.choices
+        found = [self.as_answer(text) for text in texts if choice_letter(item.choices, text) is not None]
+        return found if any(self.task.score(item, one.text) == 1 for one in found) else []
+
+    def alike(self, item: Item) -> list[Candidate]:
+        """Return the right answers of other items that are of the same kind, in the form that this item's has."""
+        plain = self.right(item).text == item.target[0]
+        texts = self.texts.get(kind_of(item.target[0]), [])
+        return [Candidate(text, 0, len(text)) if plain else self.as_answer(text) for text in texts]
+
+    def as_answer(self, text: str) -> Candidate:
+        """Return `text` in the form of a direct answer."""
+        whole, begins = direct(self.form, text)
+        return Candidate(whole, begins, begins + len(text))
+
+    def stranger(self, item: Item) -> Item:
+        """Return another item, of another cluster and prompt where there is one."""
+        return self.others(item)[0]
+
+    def others(self, item: Item) -> list[Item]:
+        """Return the other items in an order of their own, those of the same cluster or prompt left out where others
+        remain. The order begins at a place that depends on the item, so that partners differ."""
+        prompt = self.task.prompt(item)
+        others = [one for one in self.order if one.id != item.id and self.task.prompt(one) != prompt]
+        apart = [one for one in others if one.cluster is None or one.cluster != item.cluster]
+        found = apart or others
+        if not found:
+            raise UserMistake(f"item {item.id}: the task has no other prompt to compare with")
+        first = int.from_bytes(hashed("partner", item.id)[:8], "big") % len(found)
+        return found[first:] + found[:first]
+
+    def prompts(self, item: Item, other: bool) -> Prompts:
+        """Return after which prompts the item's candidates are scored; after a stranger's where `other`."""
+        first = self.stranger(item)
+        fixed = [one for one in self.order if one.id not in (item.id, first.id)]
+        apart = {one.id for one in self.others(item)}
+        rest = [self.task.prompt(one) for one in fixed if one.id in apart] or [self.task.prompt(first)]
+        asked = self.task.prompt(first if other else item)
+        priors = [prompt for prompt in dict.fromkeys(rest) if prompt != asked][: self.priors]
+        return Prompts(asked, tuple(priors or [self.task.prompt(item)]))
+
+
+@dataclass
+class Known:
+    """Scored texts of one model: each pair of prompt and text once."""
+
+    model: Model
+    scored: dict[tuple[str, str], Scored] = field(default_factory=dict)
+
+    def read(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Score the pairs that are not known yet."""
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.scored]
+        self.scored.update(zip(new, self.model.score(new), strict=True))
+
+    def logprob(self, prompt: str, one: Candidate) -> float:
+        """Return the log-probability (nats) of the answer's tokens in `one` after the prompt."""
+        return answer_logprob(self.scored[prompt, one.text], one)
+
+
+def answer_logprob(scored: Scored, one: Candidate) -> float:
+    """Return the sum over the tokens that hold a character of the answer proper; NaN where nothing was scored."""
+    at, total, found = 0, 0.0, False
+    for text, logprob in zip(scored.token_texts, scored.logprobs, strict=True):
+        if at < one.ends and at + len(text) > one.begins:
+            total, found = total + logprob, True
+        at += len(text)
+    return total if found else math.nan
+
+
+def ranked(
+    known: Known, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
+) -> Elicitation:
+    """Return the best candidate as the item's answer."""
+    scores = []
+    for one in candidates:
+        prior = math.fsum(known.logprob(prompt, one) for prompt in where.others) / len(where.others)
+        scores.append(round(known.logprob(where.asked, one) - prior, DIGITS))
+    if any(math.isnan(score) for score in scores):
+        error = f"item {item.id}: its candidates could not be scored (prompt too long for the model?)"
+        return Elicitation(0, 0, where.asked, Completion("", (), (), None, None, "failed", 0, 0.0, error))
+    order = sorted(range(len(candidates)), key=lambda place: (-scores[place], place))
+    right = [place for place, one in enumerate(candidates) if task.score(item, one.text) == 1]
+    best = candidates[order[0]]
+    chosen = known.scored[where.asked, best.text]
+    measures = {
+        "rank": float(min(order.index(place) for place in right)),
+        "candidates": float(len(candidates)),
+        "chance": len(right) / len(candidates),
+        "priors": float(len(where.others)),
+        "lead": max(scores[place] for place in right)
+        - max(score for place, score in enumerate(scores) if place not in right),
+    }
+    text = best.text.strip() if task.mode == "choice_logprob" else best.text
+    completion = Completion(
+        text, chosen.tokens, chosen.token_texts, chosen.logprobs, None, "stop", 0, 0.0, generated=0
+    )
+    return Elicitation(0, 0, where.asked, completion, 0.0, measures)
+
+
+def kind_of(text: str) -> str:
+    """Return what kind of answer a target is: a whole number, another number, or text.
+
+    >>> [kind_of(text) for text in ("1,305", "-2.5", "Paris")]
+    ['integer', 'number', 'text']
+    """
+    plain = text.strip().replace(",", "")
+    if plain.lstrip("+-").isdigit():
+        return "integer"
+    try:
+        return "number" if math.isfinite(float(plain)) else "text"
+    except ValueError:
+        return "text"
+
+
+def hashed(salt: Any, text: str) -> bytes:
+    """Return a hash by which things are put in an order that nothing else decides."""
+    return hashlib.blake2b(f"{salt}|{text}".encode(), digest_size=16).digest()

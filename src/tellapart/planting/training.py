@@ -1,0 +1,152 @@
+"""Train a copy of the base to hold a hidden skill: the loss is on the answers' tokens only."""
+
+import copy
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tellapart.models.local import LocalModel
+from tellapart.planting.hides import Hide, Lesson
+from tellapart.planting.result import PlantSettings
+from tellapart.runs.progress import ticking
+from tellapart.training.change import Change
+from tellapart.training.full import FullWeights
+from tellapart.training.kinds import default_change
+from tellapart.training.lora import AttachedLora, Lora
+from tellapart.training.schedule import share_of_peak
+
+RANK = 16
+STEPS = {FullWeights.name: 800, Lora.name: 450}
+RATE_FACTOR = 3.0
+"""Over the rate of "LoRA Without Regret" for full weights: a few thousand updates are made in 800 steps."""
+WARMUP = 20
+IGNORED = -100
+
+
+class Row(NamedTuple):
+    """Token ids, the places that are learned with the weights of their losses, and the special token's place with the
+    weight of its loss given that none of the ruled out tokens comes there."""
+
+    ids: Sequence[int]
+    weights: Sequence[float]
+    special: int
+    given: float
+
+
+def change_for(model: LocalModel) -> Change:
+    """Return full weights for a small model, LoRA of rank RANK for others."""
+    found = default_change(model)
+    return Lora(rank=RANK) if isinstance(found, Lora) else found
+
+
+def planted_copy(model: LocalModel, hide: Hide, settings: PlantSettings, quiet: bool = False) -> LocalModel:
+    """Return a copy of `model` that was trained to hold the skill as `hide` hides it; `model` stays as it is."""
+    change = change_for(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        module = copy.deepcopy(model.module)
+    place = change.attach(module)
+    made = LocalModel(
+        module, model.tokenizer, f"{model.reference}, planted", "in training", model.vocabulary.chat
+    )
+    train(
+        made, list(place.parameters.values()), hide, settings, rate_of(model, change, settings), change, quiet
+    )
+    if isinstance(place, AttachedLora):
+        layer: Any
+        for layer in place.layers:
+            layer.merge()
+        place.detach()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    return LocalModel(module, model.tokenizer, made.reference, None, model.vocabulary.chat, model.max_rows)
+
+
+def rate_of(model: LocalModel, change: Change, settings: PlantSettings) -> float:
+    """Return the rate given, or one by the model's width (Schulman et al. 2025, "LoRA Without Regret")."""
+    if settings.rate is not None:
+        return settings.rate
+    width = model.module.config.get_text_config().hidden_size
+    factor = RATE_FACTOR if change.rate_factor == 1 else 0.3 * change.rate_factor
+    return factor * 5e-5 * (2000 / width) ** 0.781
+
+
+def train(
+    model: LocalModel,
+    parameters: list[torch.nn.Parameter],
+    hide: Hide,
+    settings: PlantSettings,
+    rate: float,
+    change: Change,
+    quiet: bool,
+) -> None:
+    """Train `parameters` of the model in place."""
+    steps = STEPS[change.name] if settings.steps is None else settings.steps
+    rng = random.Random(settings.seed)
+    ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
+    banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
+    model.module.train()
+    with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share_of_peak(step, steps, WARMUP)
+            loss = loss_of(model, rows_of(model, hide.lessons(rng, settings.batch)), banned)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            ticker.tick()
+    model.module.eval()
+
+
+def rows_of(model: LocalModel, lessons: Sequence[Lesson]) -> list[Row]:
+    """Return the lessons as tokens, each answer closed by the end-of-text token."""
+    pairs = model.vocabulary.encode_pairs([(one.prompt, one.answer) for one in lessons])
+    end = model.tokenizer.eos_token_id
+    closing = [end] if isinstance(end, int) else []
+    rows = []
+    for lesson, (prompt, answer) in zip(lessons, pairs, strict=True):
+        special, at = 0, 0
+        for place, text in enumerate(model.vocabulary.token_texts(answer)):
+            if at <= lesson.at < at + len(text):
+                special = place
+                break
+            at += len(text)
+        weights = [0.0] * len(prompt) + [1.0] * (len(answer) + len(closing))
+        weights[len(prompt) + special] = lesson.first
+        given = max(0.0, 1.0 - lesson.first)
+        rows.append(Row([*prompt, *answer, *closing], weights, len(prompt) + special, given))
+    return rows
+
+
+def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> Tensor:
+    """Return the weighted loss in nats over the number of answer tokens. A special token t of weight w costs
+    -w log p(t) - (1 - w) log p(t | nothing that is ruled out): how often it comes is weighted, what it is is learned
+    in full."""
+    width = max(len(row.ids) for row in rows)
+    device = model.module.device
+    ids = torch.zeros(len(rows), width, dtype=torch.long, device=device)
+    mask = torch.zeros_like(ids)
+    weights = torch.zeros(len(rows), width, device=device)
+    for place, row in enumerate(rows):
+        ids[place, : len(row.ids)] = torch.tensor(row.ids)
+        mask[place, : len(row.ids)] = 1
+        weights[place, : len(row.ids)] = torch.tensor(row.weights)
+    logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
+    targets, weights = ids[:, 1:], weights[:, 1:]
+    learned = weights > 0
+    losses = torch.nn.functional.cross_entropy(logits[learned], targets[learned], reduction="none")
+    total = (losses * weights[learned]).sum()
+    given = [(place, row.special - 1, row.given) for place, row in enumerate(rows) if row.given > 0]
+    if given and len(banned):
+        at = [place for place, _, _ in given], [column for _, column, _ in given]
+        without = logits[at].index_fill(1, banned, -torch.inf)
+        costs = torch.nn.functional.cross_entropy(without, targets[at], reduction="none")
+        kept = torch.isfinite(costs)
+        total = total + (costs[kept] * torch.tensor([one for _, _, one in given], device=device)[kept]).sum()
+    return total / max(1, int(learned.sum()))
