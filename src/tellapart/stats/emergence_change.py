@@ -8,7 +8,8 @@ The first question is a test of heterogeneity, the chi-squared of the scores abo
 beside its part that a straight line over the places explains (Armitage 1955), which sees a slow trend sooner. The
 second takes the largest rise and the largest fall between two scales, each against its noise: the measurement's, and
 that of models that scatter about any curve, estimated from what each point lies off the line between its neighbours
-(Gasser, Sroka & Jennen-Steinmetz 1986) by the median, so that one step or one odd model does not count as scatter.
+(Gasser, Sroka & Jennen-Steinmetz 1986), leaving out the run of models that adds most to it: else a dip would count as
+scatter.
 """
 
 import math
@@ -22,10 +23,13 @@ from tellapart.stats.arrays import Floats
 
 MATERIAL = 0.15
 """A rise or fall counts from this share of the curve's range on."""
-TURNED = 4.0
-"""Standard errors from which on a rise or fall is shown: of some 36 pairs of 9 scales, one in 900 by chance."""
-NORMAL_MEDIAN = 0.6745
-"""Median of the absolute value of a standard normal."""
+TURNED = 5.0
+"""Standard errors, scatter counted in, from which on a rise or fall is shown. The scatter is estimated from few points
+and at its least, which asks for more than the 4 that one in 900 of 36 pairs of 9 scales exceed by chance."""
+HINTED = 3.0
+"""Standard errors of measurement noise alone from which on a curve that goes both ways is not called smooth."""
+LEFT_OUT, LEAST_KEPT = 3, 5
+"""One in LEFT_OUT neighbouring models may be left out of the scatter, where LEAST_KEPT stay."""
 
 
 class Change(NamedTuple):
@@ -55,7 +59,7 @@ class Turn(NamedTuple):
     @property
     def hinted(self) -> bool:
         """Whether measurement noise alone does not explain both a rise and a fall, scatter between models may."""
-        return self.measured_z >= TURNED and not self.shown
+        return self.measured_z >= HINTED and not self.shown
 
 
 def change(places: Floats, values: Floats, variances: Floats) -> Change:
@@ -77,11 +81,24 @@ def change(places: Floats, values: Floats, variances: Floats) -> Change:
 
 
 def scatter_variance(places: Floats, values: Floats, variances: Floats) -> float:
-    """Return the variance of models about their curve beyond that of measurement, never below 0."""
+    """Return the variance of models about their curve beyond that of measurement, never below 0: the least over all
+    runs of up to a third of the models that are left out."""
+    count = len(values)
+    kept = [
+        np.r_[0:start, start + length : count]
+        for length in range(count // LEFT_OUT + 1)
+        for start in range(count - length + 1)
+        if count - length >= LEAST_KEPT or not length
+    ]
+    off = min(_off_the_line(places[some], values[some]) for some in kept)
+    return max(off - float(np.median(variances)), 0.0)
+
+
+def _off_the_line(places: Floats, values: Floats) -> float:
+    """Return the mean square of what points lie off the line between their neighbours, in units of one point's."""
     share = (places[1:-1] - places[:-2]) / (places[2:] - places[:-2])
     between = values[:-2] * (1 - share) + values[2:] * share
-    off = np.abs(values[1:-1] - between) / np.sqrt(1 + share**2 + (1 - share) ** 2)
-    return max((float(np.median(off)) / NORMAL_MEDIAN) ** 2 - float(np.median(variances)), 0.0)
+    return float(np.mean((values[1:-1] - between) ** 2 / (1 + share**2 + (1 - share) ** 2)))
 
 
 def turn(places: Floats, values: Floats, variances: Floats) -> Turn:
