@@ -154,7 +154,9 @@ def _geometry(
         whole = points._replace(states=rotated([points.states], seed)[0])
         for told, into in ((points, plain), (whole, turned)):
             into[f"linear_decodability/{concept}"] = held_out_decodability(told.states, told.side, seed)
-        plain[f"null_linear_decodability/{concept}"] = chance_decodability(points.states, points.side, seed, twins=2)
+        plain[f"null_linear_decodability/{concept}"] = chance_decodability(
+            points.states, points.side, seed, twins=2
+        )
         every = Counter(pair.context for half in (bench.fit, bench.report) for pair in half.pairs
                         if pair.concept == concept)  # fmt: skip
         fewest = min(every.values())

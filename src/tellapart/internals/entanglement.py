@@ -40,7 +40,11 @@ def cross_share(matrix: np.ndarray) -> float:
 
 def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[str, Estimate]:
     """Return both figures and their null twins, with bootstrap intervals over the pairs of each concept."""
-    labels = {"cross_effect": "share of own effect", "net_cross_effect": "share of own effect", "entanglement_participation_ratio": "directions"}
+    labels = {
+        "cross_effect": "share of own effect",
+        "net_cross_effect": "share of own effect",
+        "entanglement_participation_ratio": "directions",
+    }
     if len(concepts) < 2:
         return {
             name: missing(unit, "fewer than two concepts that the model shows")
@@ -53,9 +57,7 @@ def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[
         "cross_effect": _bootstrapped(plain, concepts, cross_share, "share of own effect", seed),
         "net_cross_effect": _net(plain, found.cross_null, concepts, seed),
         "null_cross_effect": _bootstrapped(blind, concepts, cross_share, "share of own effect", seed),
-        "entanglement_participation_ratio": _bootstrapped(
-            plain, concepts, matrix_ratio, "directions", seed
-        ),
+        "entanglement_participation_ratio": _bootstrapped(plain, concepts, matrix_ratio, "directions", seed),
         "null_entanglement_participation_ratio": _bootstrapped(
             found.cross_null, concepts, matrix_ratio, "directions", seed
         ),
@@ -86,7 +88,9 @@ def _bootstrapped(cross: Cross, concepts: Sequence[str], figure, unit: str, seed
     return _resampled(cross, concepts, lambda some: figure(matrix_of(some, concepts)), unit, seed)
 
 
-def _resampled(cross: Mapping[Any, np.ndarray], concepts: Sequence[str], figure, unit: str, seed: int) -> Estimate:
+def _resampled(
+    cross: Mapping[Any, np.ndarray], concepts: Sequence[str], figure, unit: str, seed: int
+) -> Estimate:
     """Return a figure of effects [draw, side, pair] by (steered, read, ...), with a bootstrap over the pairs of each
     concept, and over draws where there are several."""
     random = np.random.default_rng(seed)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from tellapart.internals.features import shuffled_order
 from tellapart.stats.estimate import Estimate, missing
 
 GROUPS = 10
@@ -110,9 +111,9 @@ def random_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, 
 
 
 def strength(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
-    """Return how long a concept's direction is, mean over contexts, over what 97.5 % of DRAWS with the classes shuffled
-    within each context stay below: up to 1 the direction may be no more than the spread of the points, and its cosines
-    say nothing. No interval."""
+    """Return how long a concept's direction is, mean over contexts, over what 97.5 % of DRAWS stay below in which the
+    sides of random pairs have changed places: up to 1 the direction may be no more than the spread of the pairs, and
+    its cosines say nothing. Points are all positive ones, then their partners in the same order. No interval."""
     contexts = np.asarray(contexts).astype(str)
     if reuse(states, classes, contexts) is None:
         return missing("ratio", "the concept has no directions in two contexts", len(states))
@@ -120,13 +121,11 @@ def strength(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed
     random = np.random.default_rng(seed)
     shuffled = []
     for _ in range(DRAWS):
-        again = classes.copy()
-        for some in at:
-            again[some] = random.permutation(classes[some])
+        again = classes[shuffled_order(len(classes), 2, random)]
         shuffled.append(_length(states, again, at))
     most = float(np.percentile(shuffled, 97.5))
     own = _length(states, classes, at)
-    told = f"length over the 97.5th percentile of {DRAWS} draws with shuffled classes; no interval"
+    told = f"length over the 97.5th percentile of {DRAWS} draws with sides exchanged; no interval"
     value = own / most if most > 0 else float("inf") if own > 0 else 0.0
     return Estimate(value, float("nan"), float("nan"), len(states), "ratio", told)
 
@@ -135,7 +134,8 @@ def _length(states: np.ndarray, classes: np.ndarray, at: list[np.ndarray]) -> fl
     """Return the mean over contexts of how far apart the classes' means lie."""
     found = []
     for some in at:
-        means = np.stack([states[some][classes[some] == kind].mean(axis=0) for kind in np.unique(classes[some])])
+        kinds = np.unique(classes[some])
+        means = np.stack([states[some][classes[some] == kind].mean(axis=0) for kind in kinds])
         found.append(float(np.linalg.norm(means - means.mean(axis=0))))
     return float(np.mean(found))
 

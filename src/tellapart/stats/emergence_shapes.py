@@ -71,9 +71,7 @@ def step(at: float) -> Curve:
 
 def stairs(first: float, second: float, ratio: float) -> Curve:
     """Return two steps, the second `ratio` times as high as the first; a place at a step is half-way up."""
-    return lambda place: (
-        np.sign(place - first) / 2 + 0.5 + ratio * (np.sign(place - second) / 2 + 0.5)
-    )
+    return lambda place: np.sign(place - first) / 2 + 0.5 + ratio * (np.sign(place - second) / 2 + 0.5)
 
 
 def width_of_change(curve: Curve) -> tuple[float, float]:

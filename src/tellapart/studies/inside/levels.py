@@ -63,7 +63,9 @@ def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
     figures: dict[str, Estimate] = {}
     says: dict[str, float] = {}
     why: dict[str, str] = {}
-    pairs = min((one.value for name, one in estimates.items() if name.startswith("prompt_pairs/")), default=math.nan)
+    pairs = min(
+        (one.value for name, one in estimates.items() if name.startswith("prompt_pairs/")), default=math.nan
+    )
     for name in REUSES:
         figure = f"{name}_reuse"
         reuse = figures[figure] = mean_over_concepts(estimates, figure)
@@ -112,7 +114,7 @@ def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
     concepts = [key.partition("/")[2] for key in estimates if key.startswith(f"{name}_strength/")]
     weak = [concept for concept in concepts if estimates[f"{name}_strength/{concept}"].value <= 1]
     if weak:
-        return f"no longer than with shuffled sides for {', '.join(weak)}"
+        return f"the direction is no longer than with sides exchanged for {', '.join(weak)}"
     limits = [
         concept
         for concept in concepts
@@ -124,7 +126,7 @@ def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
 def _needed(reuse: Estimate, limit: float, pairs: float, rule: Rule) -> str:
     """Return how many more prompt pairs a concept and context would settle a reuse that stays as it is: its interval
     shrinks with their root, and its limit grows as Spearman and Brown say."""
-    if math.isnan(pairs) or math.isnan(reuse.low) or not 0 < limit:
+    if math.isnan(pairs) or math.isnan(reuse.low) or not limit > 0:
         return ""
     limit, reach = min(limit, 1.0), (reuse.high - reuse.low) / 2
     agree = reuse.value / limit

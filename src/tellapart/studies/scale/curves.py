@@ -92,7 +92,9 @@ def _sound(points: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         raise UserMistake(
             f"task {row['task']}, model {row['model']}: n is {row['n']:g}; an item count is 1 or more"
         )
-    logarithmic = points["metric"].map({name: metric_of(name, "").logarithmic for name in set(points["metric"])})
+    logarithmic = points["metric"].map(
+        {name: metric_of(name, "").logarithmic for name in set(points["metric"])}
+    )
     impossible = logarithmic.to_numpy(bool) & (points["value"].to_numpy() <= 0)
     if impossible.any():
         notes.append(
@@ -239,7 +241,9 @@ def _curve(own: dict[str, np.ndarray]) -> ScoreCurve:
     share = bool(((raw >= 0) & (raw <= 1)).all())
     items = binomial_variance(np.clip(raw, 0, 1), np.where(n > 0, n, 1.0))
     # nothing within 0 and 1 varies more than what is right or wrong, so that also bounds a metric of unknown kind
-    counted = share & (n > 0) & ((kind.kind == "discontinuous") | ((kind.kind == "not known") & np.isnan(error)))
+    counted = (
+        share & (n > 0) & ((kind.kind == "discontinuous") | ((kind.kind == "not known") & np.isnan(error)))
+    )
     variance = np.where(counted, items, error**2)
     fine = np.isfinite(value)
     value, variance, n, models = (

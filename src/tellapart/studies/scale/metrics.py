@@ -15,7 +15,9 @@ from tellapart.stats.arrays import Floats
 Kind = Literal["discontinuous", "continuous", "not known"]
 Better = Literal["higher", "lower", "not known"]
 
-EXACT_MATCH = frozenset({"exact_match", "exact", "em", "exact_str_match", "quasi_exact_match", "string_match", "str_match"})
+EXACT_MATCH = frozenset(
+    {"exact_match", "exact", "em", "exact_str_match", "quasi_exact_match", "string_match", "str_match"}
+)
 TOKEN_ACCURACY = frozenset({"token_accuracy", "token_acc"})
 TOKEN_LOGPROB = frozenset({
     "token_logprob", "token_log_prob", "logprob_per_token", "log_prob_per_token", "per_token_logprob", "per_token_log_prob",
@@ -73,7 +75,9 @@ def metric_of(name: str, told: str, higher: str = "") -> Metric:
             f"kind {told!r} of metric {name!r}: give discontinuous or continuous, or leave it empty"
         )
     if higher and higher.lower() not in _TRUTHS:
-        raise UserMistake(f"higher_is_better {higher!r} of metric {name!r}: give true or false, or leave it empty")
+        raise UserMistake(
+            f"higher_is_better {higher!r} of metric {name!r}: give true or false, or leave it empty"
+        )
     base = base_name(name)
     listed: Kind = "not known"
     if base in _DISCONTINUOUS_HIGHER:

@@ -110,7 +110,9 @@ def _compared(curves: Sequence[ScoreCurve]) -> list[_Found]:
             changed = change(places(curves[i].x), curves[i].values, curves[i].variances)
             turned = turn(places(curves[i].x), curves[i].values, curves[i].variances)
             form, reason = _form(flat, sharp, changed, turned)
-            found[i] = _Found(form, sharp, flat, difference, seen.best[row], reason, changed, turned, stairs > broken)
+            found[i] = _Found(
+                form, sharp, flat, difference, seen.best[row], reason, changed, turned, stairs > broken
+            )
     return found
 
 
@@ -131,9 +133,16 @@ def _form(flat: float, sharp: float, changed: Change, turned: Turn) -> tuple[For
     if turned.shown:
         return "not monotone", ""
     if turned.hinted:
-        return "too noisy", f"the scores go up and down by more than their noise ({tested}), in no order over scale"
+        return (
+            "too noisy",
+            f"the scores go up and down by more than their noise ({tested}), in no order over scale",
+        )
     if flat > CHANGED:
-        known = f"the scores differ by more than their noise ({tested}), but" if changed.p <= SAME else "the scores"
+        known = (
+            f"the scores differ by more than their noise ({tested}), but"
+            if changed.p <= SAME
+            else "the scores"
+        )
         return "too noisy", f"{known} follow no curve over scale better than none"
     if sharp >= SHARP_FROM:
         return "sharp", ""

@@ -61,7 +61,9 @@ def metric_verdict(own: Read, task: Sequence[Read]) -> Verdict:
             said = f"{curve.metric} changes gradually over the scales measured{_worse(curve)}."
             return Verdict("smooth", shape.sure, said)
     if curve.kind.kind == "continuous":
-        return Verdict("sharp in the model too", shape.sure, f"{curve.metric} is continuous, and {_jumps(shape)}.")
+        return Verdict(
+            "sharp in the model too", shape.sure, f"{curve.metric} is continuous, and {_jumps(shape)}."
+        )
     if curve.kind.kind == "not known":
         said = (
             f"{curve.metric} {_jumps(shape)}; whether it is continuous is not known, so the jump cannot be placed. A "
