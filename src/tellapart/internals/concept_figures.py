@@ -4,6 +4,7 @@ figures = measure_concepts(model, read_concepts("pairs.jsonl"), Asked(seed=0))
 figures.estimates["direction_reuse/plural"]       # an Estimate
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from tellapart.internals.concepts import ConceptPair, halves, names
 from tellapart.internals.directions import METHODS
 from tellapart.internals.entanglement import cross_estimates, matrix_of
-from tellapart.internals.features import held_out_decodability, rotated, spectrum
+from tellapart.internals.features import chance_decodability, held_out_decodability, rotated, spectrum
 from tellapart.internals.language import (
     Bench,
     Effects,
@@ -26,7 +27,15 @@ from tellapart.internals.language import (
     read_slopes,
 )
 from tellapart.internals.model_robustness import noise_estimates, tuning_estimates
-from tellapart.internals.reuse import chance_reuse, reliability, reuse, reuse_estimate, reuse_limit
+from tellapart.internals.reuse import (
+    chance_reuse,
+    random_reuse,
+    reliability,
+    reuse,
+    reuse_estimate,
+    reuse_limit,
+    strength,
+)
 from tellapart.internals.units import unit_states
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
@@ -34,7 +43,9 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean, mean_score
 
 GAP = "gaps"
-HIDDEN = "the model does not show the concept: its gap is not above 0"
+CHANCE = 0.5
+"""Share of prompts that make their own answer likelier where nothing is known of the concept."""
+HIDDEN = "the model does not show the concept: its gap is not above 0, or its score not above chance"
 
 
 class Asked(NamedTuple):
@@ -102,7 +113,9 @@ def layer_for(models: Sequence[LocalModel], pairs: Sequence[ConceptPair]) -> int
 
 
 def _scores(bench: Bench, answered: Sequence[str]) -> tuple[list[float], dict[str, Estimate], list[str]]:
-    """Return the scores of all prompts, estimates, and the concepts whose gap is above 0 beyond doubt."""
+    """Return the scores of all prompts, estimates, and the concepts that the model shows beyond doubt: their gap is
+    above 0, and more prompts than a coin's half make their own answer likelier (a model without training can have a
+    steady gap that tells no answer)."""
     every: list[float] = []
     estimates: dict[str, Estimate] = {}
     shown = []
@@ -110,10 +123,11 @@ def _scores(bench: Bench, answered: Sequence[str]) -> tuple[list[float], dict[st
         plain = bench.plain(chosen(bench.report, concept))
         right = np.concatenate([plain[0] > 0, plain[1] < 0]).astype(float)
         every += right.tolist()
-        estimates[f"concept_score/{concept}"] = mean_score(right)
+        score = mean_score(right)
+        estimates[f"concept_score/{concept}"] = score
         gap = mean(plain[0] - plain[1], unit="nats")
         estimates[f"gap/{concept}"] = gap
-        if gap.low > 0:
+        if gap.low > 0 and score.low > CHANCE:
             shown.append(concept)
     if every:
         estimates = {"concept_score": mean_score(every), **estimates}
@@ -140,12 +154,29 @@ def _geometry(
         whole = points._replace(states=rotated([points.states], seed)[0])
         for told, into in ((points, plain), (whole, turned)):
             into[f"linear_decodability/{concept}"] = held_out_decodability(told.states, told.side, seed)
+        plain[f"null_linear_decodability/{concept}"] = chance_decodability(
+            points.states, points.side, seed, twins=2
+        )
+        every = Counter(pair.context for half in (bench.fit, bench.report) for pair in half.pairs
+                        if pair.concept == concept)  # fmt: skip
+        fewest = min(every.values())
+        plain[f"prompt_pairs/{concept}"] = Estimate(
+            fewest, fewest, fewest, sum(every.values()), "pairs", "fewest of a context, as the file has them"
+        )
         turned[f"direction_reuse/{concept}"] = (
             missing("cosine", HIDDEN, len(whole.states))
             if concept in answered and concept not in shown
             else reuse_estimate(whole.states, whole.side, whole.contexts, seed)
         )
     return plain, turned
+
+
+_REUSE = {
+    "{}_reuse/{}": reuse_estimate,
+    "{}_limit/{}": reuse_limit,
+    "{}_strength/{}": strength,
+    "null_{}_reuse/{}": random_reuse,
+}
 
 
 def _routines(
@@ -165,8 +196,8 @@ def _routines(
             ("unit", units, "no hidden units were found in the model's blocks"),
             ("reading", read, "without answers nothing reads the concept"),
         ):
-            for figure, of in (("reuse", reuse_estimate), ("limit", reuse_limit)):
-                estimates[f"{name}_{figure}/{concept}"] = (
+            for figure, of in _REUSE.items():
+                estimates[figure.format(name, concept)] = (
                     missing("cosine", why if seen else HIDDEN, len(points.side))
                     if values is None
                     else of(values, points.side, points.contexts, seed)

@@ -5,7 +5,9 @@ of length 1 have a participation ratio from 1 (whatever is steered, the same mov
 moves its own). The null twin steers along random directions as long.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -38,35 +40,73 @@ def cross_share(matrix: np.ndarray) -> float:
 
 def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[str, Estimate]:
     """Return both figures and their null twins, with bootstrap intervals over the pairs of each concept."""
-    labels = {"cross_effect": "share of own effect", "entanglement_participation_ratio": "directions"}
+    labels = {
+        "cross_effect": "share of own effect",
+        "net_cross_effect": "share of own effect",
+        "entanglement_participation_ratio": "directions",
+    }
     if len(concepts) < 2:
         return {
             name: missing(unit, "fewer than two concepts that the model shows")
             for name, unit in labels.items()
         }
-    own = {key: value for key, value in found.cross.items() if key[0] == key[1]}
+    own = {key: value[None] for key, value in found.cross.items() if key[0] == key[1]}
+    plain = {key: value[None] for key, value in found.cross.items()}
     blind = {**found.cross_null, **own}
     return {
-        "cross_effect": _bootstrapped(found.cross, concepts, cross_share, "share of own effect", seed),
+        "cross_effect": _bootstrapped(plain, concepts, cross_share, "share of own effect", seed),
+        "net_cross_effect": _net(plain, found.cross_null, concepts, seed),
         "null_cross_effect": _bootstrapped(blind, concepts, cross_share, "share of own effect", seed),
-        "entanglement_participation_ratio": _bootstrapped(
-            found.cross, concepts, matrix_ratio, "directions", seed
-        ),
+        "entanglement_participation_ratio": _bootstrapped(plain, concepts, matrix_ratio, "directions", seed),
         "null_entanglement_participation_ratio": _bootstrapped(
             found.cross_null, concepts, matrix_ratio, "directions", seed
         ),
     }
 
 
+def _net(plain: Cross, blind: Cross, concepts: Sequence[str], seed: int) -> Estimate:
+    """Return the cross effect less that of random vectors of equal norm, both above and below the line: what moves
+    others beyond any push as hard, over what moves the concept itself beyond it."""
+    unit = "share of own effect"
+    both = {**{(*key, "own"): value for key, value in plain.items()},
+            **{(*key, "random"): value for key, value in blind.items()}}  # fmt: skip
+
+    def share(cross: Mapping[tuple[str, ...], np.ndarray]) -> float:
+        own, random = (
+            matrix_of({key[:2]: value for key, value in cross.items() if key[2] == kind}, concepts)  # type: ignore[misc]
+            for kind in ("own", "random")
+        )
+        return cross_share(own - random)
+
+    found = _resampled(both, concepts, share, unit, seed)
+    if math.isnan(found.low):
+        return missing(unit, "steering along the concepts moves them no more than random vectors do", found.n)
+    return found
+
+
 def _bootstrapped(cross: Cross, concepts: Sequence[str], figure, unit: str, seed: int) -> Estimate:
+    return _resampled(cross, concepts, lambda some: figure(matrix_of(some, concepts)), unit, seed)
+
+
+def _resampled(
+    cross: Mapping[Any, np.ndarray], concepts: Sequence[str], figure, unit: str, seed: int
+) -> Estimate:
+    """Return a figure of effects [draw, side, pair] by (steered, read, ...), with a bootstrap over the pairs of each
+    concept, and over draws where there are several."""
     random = np.random.default_rng(seed)
-    by_pair = {key: value.mean(axis=0) for key, value in cross.items()}
-    counts = {read: len(by_pair[read, read]) for read in concepts}
+    by_pair = {key: value.mean(axis=1) for key, value in cross.items()}  # draw pair
+    counts = {key[1]: value.shape[1] for key, value in by_pair.items()}
     values = []
     for _ in range(RESAMPLES):
         drawn = {read: random.integers(0, counts[read], counts[read]) for read in concepts}
-        values.append(figure(matrix_of({key: by_pair[key][drawn[key[1]]] for key in by_pair}, concepts)))
+        values.append(figure({
+            key: _some_draws(value, random)[:, drawn[key[1]]] for key, value in by_pair.items()
+        }))  # fmt: skip
     low, high = np.percentile(values, [2.5, 97.5])
     n = sum(counts.values())
     told = f"{len(concepts)} concepts, bootstrap over pairs, {RESAMPLES} resamples"
-    return Estimate(figure(matrix_of(by_pair, concepts)), float(low), float(high), n, unit, told)
+    return Estimate(figure(by_pair), float(low), float(high), n, unit, told)
+
+
+def _some_draws(value: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    return value if len(value) == 1 else value[random.integers(0, len(value), len(value))]

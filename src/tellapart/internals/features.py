@@ -18,6 +18,7 @@ CONSTANT = 1e-4
 EXPLAINED = 0.99
 """Share of the variance that `pca_dims` counts dimensions for."""
 
+PERMUTATIONS = 200
 FOLDS, RIDGE = 5, 1e-3
 """Folds of a held-out readout, and its ridge as a share of the features' mean square."""
 
@@ -121,6 +122,50 @@ def held_out_decodability(features: np.ndarray, concept: np.ndarray, seed: int) 
     return Estimate(
         mean, mean - reach, mean + reach, len(features), unit, f"ridge, {FOLDS} folds, t interval"
     )
+
+
+def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, twins: int = 1) -> Estimate:
+    """Return what `held_out_decodability` finds where there is nothing to read, on the same folds: the mean and the
+    central 95 % over PERMUTATIONS of the concept's values. With `twins` 2, point i and point i + half are a pair
+    (prompts alike but for the concept), and only values within a pair change places.
+    """
+    kinds = np.unique(concept)
+    classes = not np.issubdtype(np.asarray(concept).dtype, np.floating)
+    unit = "share" if classes else "R2"
+    if len(kinds) < 2 or len(features) < 2 * FOLDS:
+        return missing(unit, "a constant concept or too few points", len(features))
+    random = np.random.default_rng(seed + 1)
+    orders = np.stack([shuffled_order(len(features), twins, random) for _ in range(PERMUTATIONS)])
+    fold = np.random.default_rng(seed).permutation(len(features)) % FOLDS
+    found = np.zeros(PERMUTATIONS)
+    for index in range(FOLDS):
+        told, asked = fold != index, fold == index
+        if classes:
+            wanted = (np.asarray(concept)[orders][..., None] == kinds).astype(
+                float
+            )  # permutation point class
+        else:
+            wanted = np.asarray(concept, float)[orders][..., None]
+        flat = wanted.transpose(1, 0, 2).reshape(len(features), -1)
+        read = _readout(features[told], flat[told], features[asked])
+        read, wanted = read.reshape(len(read), PERMUTATIONS, -1), wanted.transpose(1, 0, 2)
+        if classes:
+            found += (read.argmax(axis=2) == wanted[asked].argmax(axis=2)).mean(axis=0) / FOLDS
+        else:
+            left = ((wanted[asked] - read) ** 2).sum(axis=(0, 2))
+            found += (1 - left / ((wanted[asked] - wanted[told].mean(axis=0)) ** 2).sum(axis=(0, 2))) / FOLDS
+    low, high = np.percentile(found, [2.5, 97.5])
+    told_of = f"ridge, {FOLDS} folds, {PERMUTATIONS} permutations of the concept, central 95 %"
+    return Estimate(float(found.mean()), float(low), float(high), len(features), unit, told_of)
+
+
+def shuffled_order(count: int, twins: int, random: np.random.Generator) -> np.ndarray:
+    """Return an order of the points: any, or one in which only the two of a pair change places."""
+    if twins == 1:
+        return random.permutation(count)
+    half = count // 2
+    swapped = np.where(random.integers(0, 2, half) > 0, half, 0)
+    return np.concatenate([np.arange(half) + swapped, np.arange(half) + half - swapped])
 
 
 def _readout(told: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> np.ndarray:

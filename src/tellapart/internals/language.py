@@ -46,7 +46,8 @@ class Steered(NamedTuple):
 @dataclass(frozen=True)
 class Effects:
     """What steering does on the report half. `own` and `null` by concept (share of the gap, one a prompt), `cross`
-    by (steered, read), `transfer` by (concept, fitted in, applied in), `methods` by (concept, method).
+    by (steered, read), `cross_null` [draw, side, pair] along random vectors of equal norm, `transfer` by (concept, fitted in,
+    applied in), `methods` by (concept, method).
     `direct` and `full` are interchanges along the direction and of the whole state, `direct_null` along random ones.
     """
 
@@ -214,7 +215,7 @@ def effects(bench: Bench, answered: Sequence[str], seed: int) -> Effects:
         for other in answered:
             there = chosen(bench.report, other)
             cross[concept, other] = bench.steer(vector, there).any
-            cross_null[concept, other] = np.mean([bench.steer(one, there).any for one in blind], axis=0)
+            cross_null[concept, other] = np.stack([bench.steer(one, there).any for one in blind])
         for method in METHODS:
             methods[concept, method] = bench.steer(bench.vector(concept, None, method), at).moved
         contexts = list(dict.fromkeys(bench.report.pairs[index].context for index in at))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
 from tellapart.internals.features import (
+    chance_decodability,
     distinct_features,
     held_out_decodability,
     pca_dims,
@@ -24,7 +25,7 @@ from tellapart.internals.features import (
     standardised,
 )
 from tellapart.internals.perturbed import noise_error, pruning_error, weight_effects
-from tellapart.internals.reuse import chance_reuse, reuse_estimate
+from tellapart.internals.reuse import chance_reuse, random_reuse, reuse_estimate, reuse_limit
 from tellapart.internals.sweeps import Effects, effect_participation_ratio
 from tellapart.internals.tangent import kernel_participation_ratio
 from tellapart.stats.estimate import Estimate, missing
@@ -52,7 +53,7 @@ class Questions:
 @dataclass(frozen=True)
 class Inside:
     """`scores` (points) are 1 where the output is right (None: no targets); `turned` are estimates after a random
-    rotation of each activation, `chance` the reuse of shuffled concepts; `places` the layer each concept is read at."""
+    rotation of each activation, `chance` the reuse of shuffled concepts, `chance_score` that of the best constant output; `places` the layer each concept is read at."""
 
     name: str
     outputs: np.ndarray
@@ -63,6 +64,7 @@ class Inside:
     places: Mapping[str, str]
     spectrum: np.ndarray
     survives: tuple[str, ...] = SURVIVES
+    chance_score: float = float("nan")
 
 
 def look_inside(
@@ -92,7 +94,10 @@ def look_inside(
     turned["pca_dims_99%_raw"] = float(pca_dims(spectrum(np.concatenate(rotated(layers, seed), axis=1))))
     scores = None if asked.targets is None else (outputs.argmax(axis=1) == asked.targets).astype(float)
     shares = spectrum(standardised(kept)[0])
-    return Inside(name, outputs, estimates, scores, turned, chance, places, shares)
+    constant = float("nan")
+    if asked.targets is not None:
+        constant = float(np.unique(asked.targets, return_counts=True)[1].max()) / len(inputs)
+    return Inside(name, outputs, estimates, scores, turned, chance, places, shares, chance_score=constant)
 
 
 def read_activations(
@@ -238,11 +243,14 @@ def _concepts(layers: Mapping[str, np.ndarray], asked: Questions, seed: int):
         best = max(known, key=lambda at: known[at].value)
         places[concept] = best
         estimates[f"linear_decodability{tail}"] = known[best]
+        estimates[f"null_linear_decodability{tail}"] = chance_decodability(layers[best], values, seed)
         whole = rotated([layers[best]], seed)[0]
         turned[f"linear_decodability{tail}"] = held_out_decodability(whole, values, seed).value
         if asked.contexts is None:
             continue
         estimates[f"direction_reuse{tail}"] = reuse_estimate(layers[best], values, asked.contexts, seed)
+        for figure, of in (("direction_limit", reuse_limit), ("null_direction_reuse", random_reuse)):
+            estimates[f"{figure}{tail}"] = of(layers[best], values, asked.contexts, seed)
         turned[f"direction_reuse{tail}"] = reuse_estimate(whole, values, asked.contexts, seed).value
         chance[concept] = chance_reuse(layers[best], values, asked.contexts, seed)
     return estimates, places, turned, chance

@@ -14,10 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from tellapart.internals.features import shuffled_order
 from tellapart.stats.estimate import Estimate, missing
 
 GROUPS = 10
 """Groups that the jackknife leaves out in turn."""
+DRAWS = 200
+"""Draws of a null control."""
 SHUFFLES = 20
 SPLITS = 10
 
@@ -89,6 +92,52 @@ def reuse_limit(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, s
     told = f"two halves of one context, mean over {SPLITS} splits, by Spearman and Brown; no interval"
     value = 2 * agree / (1 + agree)
     return Estimate(value, float("nan"), float("nan"), len(states), "cosine", told)
+
+
+def random_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
+    """Return the null control of reuse: the mean cosine over pairs of contexts of random vectors, which are as long as
+    the concept's directions; mean and central 95 % over DRAWS."""
+    found = reuse(states, classes, contexts)
+    if found is None:
+        return missing("cosine", "the concept has no directions in two contexts", len(states))
+    count = len(found.contexts)
+    drawn = np.random.default_rng(seed).standard_normal((DRAWS, count, states.shape[1]))
+    drawn /= np.linalg.norm(drawn, axis=2, keepdims=True)
+    upper = np.triu_indices(count, 1)
+    means = (drawn @ drawn.transpose(0, 2, 1))[:, upper[0], upper[1]].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    told = f"cosine of random vectors of equal norm, mean over pairs of {count} contexts, {DRAWS} draws, central 95 %"
+    return Estimate(float(means.mean()), float(low), float(high), len(states), "cosine", told)
+
+
+def strength(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
+    """Return how long a concept's direction is, mean over contexts, over what 97.5 % of DRAWS stay below in which the
+    sides of random pairs have changed places: up to 1 the direction may be no more than the spread of the pairs, and
+    its cosines say nothing. Points are all positive ones, then their partners in the same order. No interval."""
+    contexts = np.asarray(contexts).astype(str)
+    if reuse(states, classes, contexts) is None:
+        return missing("ratio", "the concept has no directions in two contexts", len(states))
+    at = [np.flatnonzero(contexts == name) for name in np.unique(contexts)]
+    random = np.random.default_rng(seed)
+    shuffled = []
+    for _ in range(DRAWS):
+        again = classes[shuffled_order(len(classes), 2, random)]
+        shuffled.append(_length(states, again, at))
+    most = float(np.percentile(shuffled, 97.5))
+    own = _length(states, classes, at)
+    told = f"length over the 97.5th percentile of {DRAWS} draws with sides exchanged; no interval"
+    value = own / most if most > 0 else float("inf") if own > 0 else 0.0
+    return Estimate(value, float("nan"), float("nan"), len(states), "ratio", told)
+
+
+def _length(states: np.ndarray, classes: np.ndarray, at: list[np.ndarray]) -> float:
+    """Return the mean over contexts of how far apart the classes' means lie."""
+    found = []
+    for some in at:
+        kinds = np.unique(classes[some])
+        means = np.stack([states[some][classes[some] == kind].mean(axis=0) for kind in kinds])
+        found.append(float(np.linalg.norm(means - means.mean(axis=0))))
+    return float(np.mean(found))
 
 
 def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:

@@ -38,13 +38,19 @@ def read(source: Source) -> Iterator[Point]:
     run = _run(document, source)
     shots_by_task = document.get("n-shot")
     counts = document.get("n-samples")
+    better = document.get("higher_is_better")
+    better = better if isinstance(better, dict) else {}
     for task, scores in mapping(document["results"], where).items():
         place = f"{where}: {short(task)}"
         shots = shots_by_task.get(task, run.shots) if isinstance(shots_by_task, dict) else run.shots
         n = _count(counts.get(task), place) if isinstance(counts, dict) else NAN
-        yield from _points(
+        higher = better.get(task)
+        higher = higher if isinstance(higher, dict) else {}
+        for point in _points(
             task, mapping(scores, place), run, f"{shots}-shot" if shots is not None else "", n, place
-        )
+        ):
+            told = higher.get(point.metric.partition(",")[0])
+            yield point._replace(higher_is_better=str(told).lower()) if isinstance(told, bool) else point
 
 
 def _points(

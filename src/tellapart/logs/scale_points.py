@@ -13,7 +13,7 @@ NAN = float("nan")
 class Point(NamedTuple):
     """`family` names the models that differ in scale only; `setting` what else must be equal (shots). `error` is the
     standard error, `n` the item count, `length` the answer's tokens. `kind` is discontinuous, continuous or "" (by
-    the metric's name). NaN where not known; `scale` is one whose meaning the file does not tell."""
+    the metric's name), `higher_is_better` true, false or "" as the log has it. NaN where not known; `scale` is one whose meaning the file does not tell."""
 
     task: str
     metric: str
@@ -23,6 +23,7 @@ class Point(NamedTuple):
     setting: str = ""
     kind: str = ""
     seed: str = ""
+    higher_is_better: str = ""
     error: float = NAN
     n: float = NAN
     length: float = NAN
@@ -34,7 +35,7 @@ class Point(NamedTuple):
     scale: float = NAN
 
 
-TEXTS = ("task", "metric", "model", "family", "setting", "kind", "seed")
+TEXTS = ("task", "metric", "model", "family", "setting", "kind", "seed", "higher_is_better")
 NUMBERS = tuple(name for name in Point._fields if name not in TEXTS)
 SCALES = ("loss", "parameters", "compute", "tokens", "steps", "scale")
 

@@ -127,13 +127,20 @@ def _points(gathered: dict[str, list[float]], task: str, model: str, setting: st
             model,
             family_of(model),
             setting,
-            "continuous" if metric in DERIVED else "",
+            _kind(metric, values),
             error=error,
             n=float(n),
             length=float(np.mean(lengths)) if lengths else NAN,
             parameters=parameters_of(model.rsplit("/", 1)[-1]),
             steps=step_of(model),
         )
+
+
+def _kind(metric: str, values: Sequence[float]) -> str:
+    """Return the kind that the values tell: one that is 0 or 1 in every sample counts right outputs."""
+    if metric in DERIVED:
+        return "continuous"
+    return "discontinuous" if len(values) > 1 and set(values) <= {0.0, 1.0} else ""
 
 
 def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:

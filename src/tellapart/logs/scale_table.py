@@ -1,7 +1,7 @@
 """Scores of models at scales out of CSV, JSONL or Parquet: one row a score (long), or one row a model (wide).
 
 Long: `model, task, metric, value` and a scale: `parameters`, `tokens`, `steps`, `compute` or `loss`, or `scale`
-(whose meaning `--scale` tells); optionally `n` (items), `error` (standard error), `seed`, `family`, `setting`, `kind`
+(whose meaning `--scale` tells); optionally `n` (items), `error` (standard error), `seed`, `family`, `setting`, `kind`, `higher_is_better`
 (discontinuous | continuous), `length` (answer tokens). Wide: `Model`, its sizes (`Model Size (B)`, `Pretraining Data
 Size (T)`, `FLOPs (1E21)`), and a column a task.
 """
@@ -28,6 +28,7 @@ SYNONYMS = {
     "setting": ("setting", "shots", "num_fewshot"),
     "seed": ("seed",),
     "kind": ("kind",),
+    "higher_is_better": ("higher_is_better",),
     "n": ("n", "items"),
     "error": ("error", "stderr", "standard_error"),
     "length": ("length", "answer_tokens"),

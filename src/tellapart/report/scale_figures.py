@@ -29,7 +29,11 @@ _AXES = {
     "loss": "pretraining loss, nats (falling)",
     "scale": "scale (log scale)",
 }
-_COLOURS = {"discontinuous": ("tuned", "fifth", "fourth"), "continuous": ("base", "third", "fourth")}
+_COLOURS = {
+    "discontinuous": ("tuned", "fifth", "fourth"),
+    "continuous": ("base", "third", "fourth"),
+    "not known": ("fifth", "fourth", "third"),
+}
 
 
 class _Plain(Curve):
@@ -55,7 +59,7 @@ def _is_share(metric: Mapping[str, Any]) -> bool:
 
 
 def _panel(group: Sequence[Mapping[str, Any]], axis: str, label: str, shares: bool) -> dict[str, Any]:
-    lines, legend, used = [], [], {"discontinuous": 0, "continuous": 0}
+    lines, legend, used = [], [], dict.fromkeys(_COLOURS, 0)
     for metric in group:
         kinds = _COLOURS[str(metric["kind"])]
         colour = kinds[min(used[str(metric["kind"])], len(kinds) - 1)]

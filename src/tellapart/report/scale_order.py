@@ -7,7 +7,8 @@ from typing import Any
 from tellapart.report.document import number
 
 ORDER = (
-    "sharp in the model too", "sharp in the ruler only", "cannot tell", "smooth", "too noisy", "too few points",
+    "sharp in the model too", "sharp in the ruler only", "not monotone", "cannot tell", "smooth", "too noisy",
+    "too few points",
 )  # fmt: skip
 
 

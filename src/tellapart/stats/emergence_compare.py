@@ -16,7 +16,7 @@ from tellapart.stats.arrays import Floats
 from tellapart.stats.emergence_fit import Curves, Fits, fit, left_out, scatters, spread, total
 from tellapart.stats.emergence_shapes import Family, Shape, matrix, shapes
 
-FAMILIES: tuple[Family, ...] = ("flat", "smooth", "broken")
+FAMILIES: tuple[Family, ...] = ("flat", "smooth", "broken", "stairs")
 STRAY = 0.05
 """Chance that a held-out point lies anywhere in the curve's range, whatever the family says: so no single model
 that went astray decides."""
@@ -71,7 +71,7 @@ def _compared(curves: Curves, every: tuple[Shape, ...], shape: Floats) -> Compar
     weights = softmax(held_out, axis=1)
     best = fits.evidence.max(axis=1).argmax(axis=1)
     names = tuple(every[i].name for i in best)
-    return Comparison(held_out, weights, _material(fits, members[-1], shape), names)
+    return Comparison(held_out, weights, _material(fits, members[FAMILIES.index("broken")], shape), names)
 
 
 def _material(fits: Fits, broken: np.ndarray, shape: Floats) -> Floats:

@@ -35,7 +35,8 @@ class Forecasts(NamedTuple):
 def forecast(curves: Curves, place: float, variances: Floats) -> Forecasts:
     """Forecast the curves at a `place` beyond 1 (the largest scale used); `variances` (curves,) is the measurement
     noise of what will be seen there. Needs at least LEAST places."""
-    every = shapes(curves.places)
+    # a second step says nothing of what comes after it, so stairs do not forecast
+    every = tuple(shape for shape in shapes(curves.places) if shape.family != "stairs")
     shape, there = matrix(every, curves.places), matrix(every, np.array([place]), curves.places)[:, 0]
     trend = np.array([float(one.trend) for one in every])
     share = _prior(tuple(one.family for one in every))

@@ -3,19 +3,21 @@
 `place` is the place of a model in the measured range of log scale: 0 the smallest, 1 the largest. A shape is
 `broken` where 80 % of its change within the range lies in at most SHARP of the range, and `smooth` where it takes
 at least GRADUAL of it. One that changes from the start on, ever more slowly (a power law of the scale), is smooth
-however fast: diminishing returns are no break. Shapes between the two are in neither list.
+however fast: diminishing returns are no break. Shapes between the two are in neither list. `stairs` are two steps with
+a level of at least two models between them: what a gradual curve never shows, though its change is as wide.
 """
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 
 from tellapart.stats.arrays import Floats
 
-Family = Literal["flat", "smooth", "broken"]
+Family = Literal["flat", "smooth", "broken", "stairs"]
 Curve = Callable[[Floats], Floats]
 
 SHARP, GRADUAL = 0.36, 0.5
@@ -25,6 +27,8 @@ AT_ONCE = 0.1
 """A curve that has made a tenth of its change by this place starts at once."""
 WITH_LINE = ("power -8", "power -5", "power -3")
 """Powers that also stand with a straight line beside them, as all broken logistic curves do."""
+RATIOS = (0.5, 1.0, 2.0)
+"""Heights of a second step over the first."""
 _FINE = np.linspace(0.0, 1.0, 1001)
 _TENTH_TO_NINE = 2 * np.log(9.0)
 """A logistic curve passes from 10 to 90 % of its change over this many units of its slope."""
@@ -65,6 +69,11 @@ def step(at: float) -> Curve:
     return lambda place: (place > at).astype(np.float64)
 
 
+def stairs(first: float, second: float, ratio: float) -> Curve:
+    """Return two steps, the second `ratio` times as high as the first; a place at a step is half-way up."""
+    return lambda place: np.sign(place - first) / 2 + 0.5 + ratio * (np.sign(place - second) / 2 + 0.5)
+
+
 def width_of_change(curve: Curve) -> tuple[float, float]:
     """Return where in [0, 1] a monotone curve has made a tenth of its change, and how far it then is to nine tenths.
 
@@ -94,7 +103,20 @@ def shapes(places: Floats) -> tuple[Shape, ...]:
         for at in (places[1:-1] + places[2:]) / 2
         for with_line in (0, 1)
     ]
-    return (*_free_shapes(), *steps)
+    return (*_free_shapes(), *steps, *_stairs(places))
+
+
+def _stairs(places: Floats) -> list[Shape]:
+    """Return all stairs: two places or more lie before the first step and between the two, one or more after."""
+    at = np.sort(np.concatenate([(places[1:] + places[:-1]) / 2, places[1:-1]]))
+    return [
+        Shape(f"stairs {first:.2f} {second:.2f} {ratio:g}", "stairs", stairs(first, second, ratio))
+        for first, second in combinations(at.tolist(), 2)
+        if (places < first).sum() >= 2
+        and ((places > first) & (places < second)).sum() >= 2
+        and (places > second).any()
+        for ratio in RATIOS
+    ]
 
 
 @functools.cache

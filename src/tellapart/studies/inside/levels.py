@@ -8,18 +8,23 @@ organised where all of them are known and none is. An interval that holds the th
 Noise pulls cosines to 0, so a reuse counts as low only where it is low as a share of its limit, what these points would
 show if every context had one direction.
 
+Each is asked beside its null control first, and says nothing where it does not exceed it: a concept must be decodable
+above permuted labels, a direction longer than one of shuffled sides, reuse above that of random vectors; and the cross
+effect counts as high only less that of random vectors of equal norm. Below FEWEST pairs of prompts nothing is said.
+
 "No difference" is sameness of class: both organised, or both fractured, each perhaps in its own way. Thresholds were
 fitted on trained twins and tried on others (benchmarks/inside_models.py, docs/inside.md).
 """
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tellapart.stats.estimate import Estimate, missing
-from tellapart.studies.inside.verdict import Label, Same, Side, Verdict, Vote, votes_of
+from tellapart.studies.inside.verdict import Label, Same, Side, Verdict, Vote, untold, votes_of
 
 Kind = Literal["organised", "fractured", "undecided"]
 REUSES = ("direction", "unit", "reading")
@@ -33,36 +38,104 @@ class Rule(NamedTuple):
     cross: float
 
 
+FEWEST = 8
+"""Prompt pairs of a concept in each context below which a model is not classed: with 8 none of 36 pairs of twins was
+wrong, and half were left open."""
+MOST_TIMES = 64
+"""As many times the prompt pairs as there are is looked ahead."""
 RULE = Rule(0.45, 0.1)
 """Fitted on 33 pairs of twins of seeds 0 and 1, before any of other seeds was measured."""
 
 
 class Level(NamedTuple):
-    """A model's class, the figures it rests on by name, and what each says (+1 fractured, -1 organised, 0 undecided,
-    NaN not known)."""
+    """A model's class, the figures it rests on by name, what each says (+1 fractured, -1 organised, 0 undecided, NaN
+    not known), and what stands in the way of all of them ("" where nothing does) or of one, by its name."""
 
     kind: Kind
     figures: dict[str, Estimate]
     says: dict[str, float]
+    obstacle: str = ""
+    why: Mapping[str, str] = MappingProxyType({})
 
 
 def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
     """Return the class of one model, from the estimates of its concepts (internals/concept_figures.py)."""
     figures: dict[str, Estimate] = {}
     says: dict[str, float] = {}
+    why: dict[str, str] = {}
+    pairs = min(
+        (one.value for name, one in estimates.items() if name.startswith("prompt_pairs/")), default=math.nan
+    )
     for name in REUSES:
-        reuse = mean_over_concepts(estimates, f"{name}_reuse")
+        figure = f"{name}_reuse"
+        reuse = figures[figure] = mean_over_concepts(estimates, figure)
         limit = mean_over_concepts(estimates, f"{name}_limit").value
-        figures[f"{name}_reuse"], says[f"{name}_reuse"] = reuse, _says_reuse(reuse, limit, rule)
+        why[figure] = _not_above_random(estimates, name)
+        says[figure] = 0.0 if why[figure] and not math.isnan(reuse.low) else _says_reuse(reuse, limit, rule)
+        if not says[figure] and not why[figure]:
+            why[figure] = _needed(reuse, limit, pairs, rule)
     if sum(name.startswith("direction_reuse/") for name in estimates) > 1:
         figures[CROSS] = estimates.get(CROSS, missing("share of own effect", "not measured"))
-        says[CROSS] = _says_cross(figures[CROSS], rule)
+        says[CROSS] = _says_cross(figures[CROSS], estimates.get(f"net_{CROSS}", figures[CROSS]), rule)
+        if not says[CROSS] and figures[CROSS].low > rule.cross:
+            why[CROSS] = "not shown to be more than that of random vectors of equal norm"
+    if obstacle := _obstacle(estimates, pairs):
+        return Level("undecided", figures, dict.fromkeys(says, math.nan), obstacle)
     kind: Kind = "undecided"
     if any(said > 0 for said in says.values()):
         kind = "fractured"
     elif all(said < 0 for said in says.values()):
         kind = "organised"
-    return Level(kind, figures, says)
+    return Level(kind, figures, says, "", why)
+
+
+def _obstacle(estimates: Mapping[str, Estimate], pairs: float) -> str:
+    """Return what forbids to class a model at all, "" where nothing does. A control that was not measured is not
+    asked."""
+    blind = []
+    for name, chance in estimates.items():
+        if name.startswith("null_linear_decodability/"):
+            concept = name.partition("/")[2]
+            found = estimates[f"linear_decodability/{concept}"]
+            if not found.value > chance.high:
+                blind.append(f"{concept} ({found.value:.2f}, permuted labels up to {chance.high:.2f})")
+    if blind:
+        return f"the concept is not linearly decodable above chance: {', '.join(blind)}"
+    if pairs < FEWEST:
+        return (
+            f"{pairs:g} prompt pairs a concept and context are too few: {FEWEST} are the least, "
+            f"{FEWEST - pairs:g} are missing"
+        )
+    return ""
+
+
+def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
+    """Return why the reuse called `name` cannot be read, "" where it can."""
+    concepts = [key.partition("/")[2] for key in estimates if key.startswith(f"{name}_strength/")]
+    weak = [concept for concept in concepts if estimates[f"{name}_strength/{concept}"].value <= 1]
+    if weak:
+        return f"the direction is no longer than with sides exchanged for {', '.join(weak)}"
+    limits = [
+        concept
+        for concept in concepts
+        if estimates[f"{name}_limit/{concept}"].value <= estimates[f"null_{name}_reuse/{concept}"].high
+    ]
+    return f"halves of a context agree no more than random vectors for {', '.join(limits)}" if limits else ""
+
+
+def _needed(reuse: Estimate, limit: float, pairs: float, rule: Rule) -> str:
+    """Return how many more prompt pairs a concept and context would settle a reuse that stays as it is: its interval
+    shrinks with their root, and its limit grows as Spearman and Brown say."""
+    if math.isnan(pairs) or math.isnan(reuse.low) or not limit > 0:
+        return ""
+    limit, reach = min(limit, 1.0), (reuse.high - reuse.low) / 2
+    agree = reuse.value / limit
+    for more in range(int(pairs) + 1, int(MOST_TIMES * pairs) + 1):
+        times = more / pairs
+        then, half = times * limit / (1 + (times - 1) * limit), reach / math.sqrt(times)
+        if agree * then - half > rule.reuse or agree + half / then < rule.reuse:
+            return f"about {more - int(pairs)} more prompt pairs a concept and context would settle it"
+    return f"{int(MOST_TIMES * pairs)} prompt pairs a concept and context would not settle it"
 
 
 def mean_over_concepts(estimates: Mapping[str, Estimate], head: str) -> Estimate:
@@ -85,10 +158,11 @@ def _says_reuse(reuse: Estimate, limit: float, rule: Rule) -> float:
     return 1.0 if limit > 0 and reuse.high / min(limit, 1.0) < rule.reuse else 0.0
 
 
-def _says_cross(cross: Estimate, rule: Rule) -> float:
+def _says_cross(cross: Estimate, net: Estimate, rule: Rule) -> float:
+    """A high cross effect counts less that of random vectors; a low one as it is, which is more than less it."""
     if math.isnan(cross.low):
         return math.nan
-    return -1.0 if cross.high < rule.cross else 1.0 if cross.low > rule.cross else 0.0
+    return -1.0 if cross.high < rule.cross else 1.0 if net.low > rule.cross else 0.0
 
 
 def decide_levels(one: Side, other: Side, same: Same, rule: Rule = RULE) -> Verdict:
@@ -100,7 +174,7 @@ def decide_levels(one: Side, other: Side, same: Same, rule: Rule = RULE) -> Verd
     }
     rests = tuple(name for name, said in levels[0].says.items() if not math.isnan(said))
     if not same.same:
-        return Verdict("cannot tell", f"{same.told}: they are not two ways to do the same.", votes, ())
+        return Verdict("cannot tell", untold(same), votes, ())
     label = _compared(levels[0].kind, levels[1].kind)
     told = f"{same.told}; inside, {_sentence(label, (one.name, other.name), levels, rule)}"
     return Verdict(label, told, votes, rests)
@@ -134,17 +208,19 @@ def _bounds(kind: Kind, rule: Rule) -> str:
 def _why(level: Level) -> str:
     """Return the figures that made the class, or left it open: of an organised model the least reuse is enough."""
     wanted = {"fractured": 1.0, "organised": -1.0}.get(level.kind)
+    if level.obstacle:
+        return level.obstacle
     named = [name for name, said in level.says.items() if said == wanted]
     if level.kind == "organised":
         least = min((name for name in named if name != CROSS), key=lambda name: level.figures[name].low)
         named = [name for name in named if name in (least, CROSS)]
     if level.kind == "undecided":
         named = [name for name, said in level.says.items() if not said or math.isnan(said)]
-    return ", ".join(_told(name, level.figures[name]) for name in named)
+    return ", ".join(_told(name, level.figures[name], level.why.get(name, "")) for name in named)
 
 
-def _told(name: str, figure: Estimate) -> str:
+def _told(name: str, figure: Estimate, why: str) -> str:
     words = name.replace("_", " ")
     if math.isnan(figure.low):
         return f"{words} not known"
-    return f"{words} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]"
+    return f"{words} {figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}]{f', {why}' if why else ''}"

@@ -7,15 +7,43 @@ compare_modules(one, other).label
 import numpy as np
 
 from tellapart.internals.modules import Inside
-from tellapart.studies.inside.verdict import Same, Side, Verdict, decide, same_scores
+from tellapart.stats.intervals import wilson
+from tellapart.studies.inside.verdict import Same, Side, Verdict, decide, same_scores, votes_of
 
 SAME_OUTPUT = 1e-3
 """Mean squared difference, as a share of the outputs' variance, up to which outputs without targets are the same."""
 
 
 def compare_modules(one: Inside, other: Inside) -> Verdict:
-    """Return the verdict on `one` beside `other`, over the same inputs."""
-    return decide(Side(one.name, one.estimates), Side(other.name, other.estimates), same_outputs(one, other))
+    """Return the verdict on `one` beside `other`, over the same inputs. Where a concept is no more decodable, a
+    direction no steadier, or a score no better than chance in one of the two, nothing is told apart."""
+    sides = Side(one.name, one.estimates), Side(other.name, other.estimates)
+    if obstacles := [*_obstacles(one), *_obstacles(other)]:
+        return Verdict("cannot tell", f"{'; '.join(obstacles)}.", votes_of(*sides), ())
+    return decide(*sides, same_outputs(one, other))
+
+
+def _obstacles(one: Inside) -> list[str]:
+    """Return what of a module's figures does not exceed its null control."""
+    found = []
+    if one.scores is not None and np.isfinite(one.chance_score):
+        right = wilson(round(float(one.scores.sum())), len(one.scores))
+        if not right.low > one.chance_score:
+            found.append(f"the score of {one.name}, {right.value:.3f} [{right.low:.3f}, {right.high:.3f}], is not above "
+                         f"that of the best constant answer, {one.chance_score:.3f}")  # fmt: skip
+    for name, chance in one.estimates.items():
+        head, _, concept = name.partition("/")
+        tail = f"/{concept}" if concept else ""
+        what = f"the concept {concept}".rstrip()
+        if (
+            head == "null_linear_decodability"
+            and not one.estimates[f"linear_decodability{tail}"].value > chance.high
+        ):
+            found.append(f"{what} is not linearly decodable above chance in {one.name}")
+        if head == "null_direction_reuse" and not one.estimates[f"direction_limit{tail}"].value > chance.high:
+            found.append(f"two halves of one context agree on {what} no more than random vectors in {one.name}: more "
+                         "points are needed")  # fmt: skip
+    return found
 
 
 def same_outputs(one: Inside, other: Inside) -> Same:

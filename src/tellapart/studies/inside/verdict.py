@@ -101,7 +101,7 @@ def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASU
         return Verdict("cannot tell", told, {}, ())
     votes = votes_of(one, other, measures)
     if not same.same:
-        return Verdict("cannot tell", f"{same.told}: they are not two ways to do the same.", votes, ())
+        return Verdict("cannot tell", untold(same), votes, ())
     rests = _rest(votes)
     known = [votes[name] for name in rests]
     least = 1 if rests and _head(rests[0]) in DECIDES else FEWEST
@@ -121,8 +121,15 @@ def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASU
                        f"{favour} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
     if all(vote.alike for vote in known):
         return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
-    return Verdict("cannot tell", f"{same.told}; the measures of the inside do not settle it ({against} for fractured, "
+    return Verdict("cannot tell", f"{same.told}; the inside is not shown to be equal, and the measures do not settle it ({against} for fractured, "
                    f"{favour} for organised, of {len(known)}: {', '.join(rests)}).", votes, rests)  # fmt: skip
+
+
+def untold(same: Same) -> str:
+    """Return the sentence on two that do not do the same, or are not shown to."""
+    if same.same is None:
+        return f"{same.told}: that they are two ways to do the same is not shown."
+    return f"{same.told}: they are not two ways to do the same."
 
 
 def votes_of(one: Side, other: Side, measures: Measures = MEASURES) -> dict[str, Vote]:
@@ -165,6 +172,14 @@ def _reach(estimate: Estimate) -> float:
     return (estimate.high - estimate.low) / 2
 
 
+def _points_missing(n: int, apart: float, half: float) -> str:
+    """Return how many more points would show scores equal that stay as far apart; `half` is the interval's half."""
+    if apart >= MARGIN:
+        return f"at this difference no number of points shows it within {MARGIN:g}"
+    needed = math.ceil(n * (half / (MARGIN - apart)) ** 2) + 1
+    return f"about {needed - n} more points (prompts) are needed if they stay as they are"
+
+
 def same_scores(names: tuple[str, str], one: list[float], other: list[float]) -> Same:
     """Return whether two models' scores (0..1) of the same points are equal within MARGIN."""
     if len(one) != len(other) or len(one) < 2:
@@ -172,7 +187,10 @@ def same_scores(names: tuple[str, str], one: list[float], other: list[float]) ->
     tested = equivalence(one, other, MARGIN)
     first, second = sum(one) / len(one), sum(other) / len(other)
     told = f"scores {first:.3f} ({names[0]}) and {second:.3f} ({names[1]}) over {len(one)} points"
+    interval = f"(90 % interval of the difference {tested.low90:+.3f} to {tested.high90:+.3f})"
+    if tested.low90 > MARGIN or tested.high90 < -MARGIN:
+        return Same(False, f"The {told} differ by more than {MARGIN:g} {interval}")
     if not tested.equivalent:
-        return Same(False, f"The {told} are not equal within {MARGIN:g} (90 % interval of the difference "
-                    f"{tested.low90:+.3f} to {tested.high90:+.3f})")  # fmt: skip
+        missing = _points_missing(len(one), abs(tested.value), (tested.high90 - tested.low90) / 2)
+        return Same(None, f"The {told} are not shown to be equal within {MARGIN:g} {interval}; {missing}")
     return Same(True, f"The {told}, equal within {MARGIN:g}, do not tell them apart")

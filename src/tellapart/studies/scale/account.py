@@ -4,7 +4,6 @@ Schaeffer, Miranda & Koyejo 2023, section 2. Where a task has both exact match a
 the account predicts; how far the scores lie from it says how much of their jump the ruler makes.
 """
 
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +11,8 @@ from scipy.optimize import fminbound
 
 from tellapart.stats.arrays import Floats
 from tellapart.studies.scale.curves import ScoreCurve, TaskCurves
+from tellapart.studies.scale.metrics import EXACT_MATCH, TOKEN_ACCURACY, TOKEN_LOGPROB, base_name
 
-_EXACT = re.compile(r"exact|^em$|_em$|string_match|str_match", re.IGNORECASE)
-_TOKENWISE = re.compile(r"token_?acc", re.IGNORECASE)
-_TOKEN_LOGPROB = re.compile(r"(log_?prob\w*per_token|per_token\w*log_?prob|token_log_?prob)", re.IGNORECASE)
 LONGEST = 1000.0
 
 
@@ -36,7 +33,7 @@ class Account(NamedTuple):
 
 def account(task: TaskCurves) -> Account | None:
     """Return the account of the first exact-match metric of a task that has per-token accuracy beside it."""
-    exact = next((curve for curve in task.curves if _EXACT.search(curve.metric)), None)
+    exact = next((curve for curve in task.curves if base_name(curve.metric) in EXACT_MATCH), None)
     tokens = next((curve for curve in task.curves if token_probability(curve) is not None), None)
     if exact is None or tokens is None:
         return None
@@ -57,9 +54,9 @@ def account(task: TaskCurves) -> Account | None:
 
 def token_probability(curve: ScoreCurve) -> Floats | None:
     """Return the probability of a right token that a metric tells, None where it tells none."""
-    if _TOKENWISE.search(curve.metric):
+    if base_name(curve.metric) in TOKEN_ACCURACY:
         return curve.values
-    if _TOKEN_LOGPROB.search(curve.metric):
+    if base_name(curve.metric) in TOKEN_LOGPROB:
         return np.exp(curve.values)
     return None
 

@@ -143,11 +143,11 @@ def _components(points: pd.DataFrame) -> dict[str, Estimate]:
 
 def _caveats(gathered: Gathered, curves: Sequence[tuple[Judged, ScoreCurve, Shaped]]) -> list[str]:
     said = []
-    guessed = sorted({curve.metric for _, curve, _ in curves if curve.kind.guessed})
-    if guessed:
+    unknown = sorted({curve.metric for _, curve, _ in curves if curve.kind.kind == "not known"})
+    if unknown:
         said.append(
-            f"Whether these metrics are continuous is not known, and they are taken as discontinuous: "
-            f"{', '.join(guessed[:6])}; a column kind (discontinuous | continuous) tells it."
+            f"Whether these metrics are continuous is not known, so that a jump of theirs is not placed: "
+            f"{', '.join(unknown[:6])}; a column kind (discontinuous | continuous) tells it."
         )
     bare = sum(not len(curve.x) or not (curve.variances > 0).all() for _, curve, _ in curves)
     if bare:
@@ -196,6 +196,7 @@ def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> dict[str, Any
         "metric": curve.metric,
         "kind": curve.kind.kind,
         "logarithm": curve.kind.logarithmic,
+        "better": curve.kind.better,
         "form": shape.form,
         "verdict": verdict.label,
         "probability": verdict.probability,
@@ -203,6 +204,8 @@ def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> dict[str, Any
         "reason": shape.reason,
         "sharp": shape.sharp,
         "no_change": shape.flat,
+        "change": None if shape.change is None else shape.change._asdict(),
+        "turn": None if shape.turn is None else shape.turn._asdict(),
         "held_out_difference": shape.difference,
         "best": shape.best,
         "scale": curve.scale.tolist(),

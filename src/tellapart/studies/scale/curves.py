@@ -92,8 +92,10 @@ def _sound(points: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
         raise UserMistake(
             f"task {row['task']}, model {row['model']}: n is {row['n']:g}; an item count is 1 or more"
         )
-    logarithmic = [metric_of(name, "").logarithmic for name in points["metric"]]
-    impossible = np.array(logarithmic) & (points["value"].to_numpy() <= 0)
+    logarithmic = points["metric"].map(
+        {name: metric_of(name, "").logarithmic for name in set(points["metric"])}
+    )
+    impossible = logarithmic.to_numpy(bool) & (points["value"].to_numpy() <= 0)
     if impossible.any():
         notes.append(
             f"{int(impossible.sum())} perplexities are not above 0, which none can be, and were left out."
@@ -232,11 +234,17 @@ def _tasks(points: pd.DataFrame) -> tuple[TaskCurves, ...]:
 def _curve(own: dict[str, np.ndarray]) -> ScoreCurve:
     """Return the curve of points in order of x."""
     metric = str(own["metric"][0])
-    kind = metric_of(metric, str(own["kind"][0]))
+    told = next((text for text in own["higher_is_better"] if text), "")
+    kind = metric_of(metric, str(own["kind"][0]), str(told))
     raw, n = own["value"], own["n"]
     value, error = natural(raw, own["error"], kind.logarithmic)
-    share = kind.kind == "discontinuous" and bool(((raw >= 0) & (raw <= 1)).all())
-    variance = np.where(share & (n > 0), binomial_variance(raw, np.where(n > 0, n, 1.0)), error**2)
+    share = bool(((raw >= 0) & (raw <= 1)).all())
+    items = binomial_variance(np.clip(raw, 0, 1), np.where(n > 0, n, 1.0))
+    # nothing within 0 and 1 varies more than what is right or wrong, so that also bounds a metric of unknown kind
+    counted = (
+        share & (n > 0) & ((kind.kind == "discontinuous") | ((kind.kind == "not known") & np.isnan(error)))
+    )
+    variance = np.where(counted, items, error**2)
     fine = np.isfinite(value)
     value, variance, n, models = (
         value[fine],

@@ -1,4 +1,4 @@
-"""What each curve is: smooth, sharp, too noisy or too few points; with its ratios and its forecast."""
+"""What each curve is: smooth, sharp, not monotone, too noisy or too few points; with its ratios and its forecast."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ import numpy as np
 
 from tellapart.stats.arrays import Floats
 from tellapart.stats.emergence import breakthroughness, linearity
+from tellapart.stats.emergence_change import Change, Turn, change, turn
 from tellapart.stats.emergence_compare import compare, grouped
 from tellapart.stats.emergence_fit import Curves
 from tellapart.stats.emergence_forecast import LEAST as LEAST_TO_FORECAST
@@ -15,10 +16,12 @@ from tellapart.stats.emergence_forecast import forecast
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.studies.scale.curves import LEAST, ScoreCurve
 
-Form = Literal["smooth", "sharp", "too noisy", "too few points"]
+Form = Literal["smooth", "sharp", "not monotone", "too noisy", "too few points"]
 
+SAME = 0.01
+"""Scores that differ by no more than their noise at this p (emergence_change.py) have no form."""
 CHANGED = 0.05
-"""A curve whose weight of "no change at all" is above this is too noisy to have a form."""
+"""A curve whose weight of "no change but scatter" is above this is too noisy to have a form."""
 SHARP_FROM, SMOOTH_FROM = 0.7, 0.6
 """Probabilities from which on a curve is called sharp, or smooth; a jump is the stronger claim."""
 
@@ -26,7 +29,8 @@ SHARP_FROM, SMOOTH_FROM = 0.7, 0.6
 class Shaped(NamedTuple):
     """A curve's form, the probability that it is sharp rather than smooth, the weight of no change, the held-out
     log-likelihood of broken less that of smooth (nats), the best shape's name, why it has no form ("" where it has),
-    and the estimates."""
+    the test of change and the largest rise and fall (None with too few points), and the estimates. `stairs` says
+    that a sharp curve's change is in two steps."""
 
     form: Form
     sharp: float
@@ -34,6 +38,9 @@ class Shaped(NamedTuple):
     difference: float
     best: str
     reason: str
+    change: Change | None
+    turn: Turn | None
+    stairs: bool
     breakthroughness: Estimate
     linearity: Estimate
     forecast: "Forecast"
@@ -41,7 +48,9 @@ class Shaped(NamedTuple):
     @property
     def sure(self) -> float:
         """The probability of the form, NaN where it has none."""
-        return {"smooth": 1 - self.sharp, "sharp": self.sharp}.get(self.form, math.nan)
+        turned = math.nan if self.turn is None else self.turn.probability
+        known = {"smooth": 1 - self.sharp, "sharp": self.sharp, "not monotone": turned}
+        return known.get(self.form, math.nan)
 
 
 class Forecast(NamedTuple):
@@ -60,11 +69,11 @@ def shaped(curves: Sequence[ScoreCurve], hold_out: int, seed: int) -> list[Shape
     forecasts = _forecasts(curves, hold_out)
     made = []
     for index, curve in enumerate(curves):
-        form, numbers, best, reason = compared[index]
+        found = compared[index]
         jump, even = (
             measure(curve.values, curve.variances, seed) for measure in (breakthroughness, linearity)
         )
-        made.append(Shaped(form, *numbers, best, reason, jump, even, forecasts[index]))
+        made.append(Shaped(*found, jump, even, forecasts[index]))
     return made
 
 
@@ -73,38 +82,68 @@ def places(x: Floats, last: int = -1) -> Floats:
     return (x - x[0]) / (x[last] - x[0])
 
 
-Found = tuple[Form, tuple[float, float, float], str, str]
+class _Found(NamedTuple):
+    """The first fields of Shaped."""
+
+    form: Form
+    sharp: float = math.nan
+    flat: float = math.nan
+    difference: float = math.nan
+    best: str = ""
+    reason: str = ""
+    change: Change | None = None
+    turn: Turn | None = None
+    stairs: bool = False
 
 
-def _compared(curves: Sequence[ScoreCurve]) -> list[Found]:
-    found: list[Found] = [_unfit(curve) for curve in curves]
-    fit = [i for i, one in enumerate(found) if not one[3]]
+def _compared(curves: Sequence[ScoreCurve]) -> list[_Found]:
+    found = [_unfit(curve) for curve in curves]
+    fit = [i for i, one in enumerate(found) if not one.reason]
     for at, members in grouped([tuple(curves[i].x) for i in fit]).items():
         own = [fit[k] for k in members]
         values = np.array([curves[i].values for i in own])
         seen = compare(Curves(places(np.array(at)), values, np.array([curves[i].variances for i in own])))
         for row, i in enumerate(own):
-            flat, smooth, broken = seen.weights[row]
-            sharp = float(broken / max(smooth + broken, 1e-300) * seen.material[row])
-            difference = float(seen.held_out[row, 2] - seen.held_out[row, 1])
-            form, reason = _form(float(flat), sharp)
-            found[i] = (form, (sharp, float(flat), difference), seen.best[row], reason)
+            flat, smooth, broken, stairs = (float(weight) for weight in seen.weights[row])
+            sharp = (broken * float(seen.material[row]) + stairs) / max(smooth + broken + stairs, 1e-300)
+            difference = float(max(seen.held_out[row, 2:]) - seen.held_out[row, 1])
+            changed = change(places(curves[i].x), curves[i].values, curves[i].variances)
+            turned = turn(places(curves[i].x), curves[i].values, curves[i].variances)
+            form, reason = _form(flat, sharp, changed, turned)
+            found[i] = _Found(
+                form, sharp, flat, difference, seen.best[row], reason, changed, turned, stairs > broken
+            )
     return found
 
 
-def _unfit(curve: ScoreCurve) -> Found:
+def _unfit(curve: ScoreCurve) -> _Found:
     """Return why a curve cannot be compared; the reason is empty where it can."""
-    nothing = (math.nan, math.nan, math.nan)
     if len(curve.x) < LEAST:
-        return "too few points", nothing, "", f"{len(curve.x)} scales, {LEAST} are needed"
+        return _Found("too few points", reason=f"{len(curve.x)} scales, {LEAST} are needed")
     if np.ptp(curve.values) == 0:
-        return "too noisy", nothing, "", "the score never changes"
-    return "too noisy", nothing, "", ""
+        return _Found("too noisy", reason="the score never changes")
+    return _Found("too noisy")
 
 
-def _form(flat: float, sharp: float) -> tuple[Form, str]:
+def _form(flat: float, sharp: float, changed: Change, turned: Turn) -> tuple[Form, str]:
+    """Return the form and, where there is none, why: first whether anything changes, then whether it goes one way."""
+    tested = f"chi-squared {changed.chi2:.4g} on {changed.df} degrees of freedom, p = {changed.p:.2g}"
+    if changed.p > SAME:
+        return "too noisy", f"no change beyond the noise ({tested})"
+    if turned.shown:
+        return "not monotone", ""
+    if turned.hinted:
+        return (
+            "too noisy",
+            f"the scores go up and down by more than their noise ({tested}), in no order over scale",
+        )
     if flat > CHANGED:
-        return "too noisy", "no change beyond the noise"
+        known = (
+            f"the scores differ by more than their noise ({tested}), but"
+            if changed.p <= SAME
+            else "the scores"
+        )
+        return "too noisy", f"{known} follow no curve over scale better than none"
     if sharp >= SHARP_FROM:
         return "sharp", ""
     if sharp <= 1 - SMOOTH_FROM:
