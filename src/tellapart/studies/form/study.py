@@ -15,6 +15,7 @@ from tellapart.studies.form.facts import Facts
 from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import read_pairs
 from tellapart.studies.form.logs import FAMILY, rows_from_logs
+from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
@@ -61,11 +62,13 @@ def _from_pairs(spec: FormSpec, out: Path) -> list[Finding]:
     assert spec.pairs is not None
     if spec.judge is not None:
         return _from_judge(spec, out)
-    judged, notes = read_pairs(spec.pairs)
-    finding = judged_finding(judged, spec.seed, notes)
-    with open_run(
-        out, {**canonical_spec(spec), "judged": len(judged)}, {"provenance": provenance()}
-    ) as folder:
+    if is_table(spec.pairs):
+        read = read_preferences(spec.pairs)
+        finding, count = rates_finding(read), len(read.frame)
+    else:
+        judged, notes = read_pairs(spec.pairs)
+        finding, count = judged_finding(judged, spec.seed, notes), len(judged)
+    with open_run(out, {**canonical_spec(spec), "judged": count}, {"provenance": provenance()}) as folder:
         conclude(folder.path, "form", [finding])
     return [finding]
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from tellapart.report.text import whole
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.share_band import band_of, standard_error, with_lapse
+from tellapart.stats.share_band import HIGH, LOW, band_of, standard_error, with_lapse
 from tellapart.studies.form.facts import NoEffect
 from tellapart.studies.form.shares import Measured
 
@@ -142,6 +142,23 @@ def _without_effect(
     else:
         said = f"{_effect_told(measured)}: its interval includes 0; {_power(measured, base)}"
     return Verdict("cannot tell", math.nan, f"{said}.", tuple(terms))
+
+
+def settled_label(share: Estimate) -> tuple[Label, float]:
+    """Return what a share's interval settles and its probability, or "cannot tell" and NaN.
+
+    Form lies surely above a half, substance surely below, mixed surely between the two thresholds.
+    """
+    chances = class_probabilities(share)
+    label: Label = max(chances, key=lambda name: chances[name])
+    sure = {
+        "form": share.low > 0.5,
+        "substance": share.high < 0.5,
+        "mixed": share.low > LOW and share.high < HIGH,
+    }
+    if chances[label] < SETTLED or not sure[label]:
+        return "cannot tell", math.nan
+    return label, chances[label]
 
 
 def class_probabilities(share: Estimate) -> dict[Label, float]:
