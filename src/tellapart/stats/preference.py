@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from tellapart.errors import UserMistake
 from tellapart.stats.arrays import Floats, Integers, aligned, numbers
@@ -23,8 +23,9 @@ PENALTY = 1e-2
 INSTRUCTION_PENALTY = 1.0
 DRAWN = 0.02
 """How strongly a pair draws the weights of length and difficulty to those that all models share. Published rates draw
-them to two altered copies of the baseline at a fifth of the weight, .2 * p (1 - p) * x^2, which is about this a pair."""
-NEWTON_STEPS, NEWTON_CLOSE = 100, 1e-8
+them to two altered copies of the baseline at a fifth of the weight, .2 p (1 - p) x^2, about this for each pair."""
+NEWTON_STEPS, NEWTON_CLOSE, NEWTON_LONGEST = 100, 1e-8, 2.0
+"""Steps at most, the change of a logit at which the fit has converged, and the longest change in one step."""
 
 
 class Ratings(NamedTuple):
@@ -138,7 +139,7 @@ def fit_difficulty(
         step = np.linalg.solve(curve - (mixed / own_part) @ mixed.T, slope - mixed @ (item_slope / own_part))
         item_step = (item_slope - step @ mixed) / own_part
         length = max(float(np.abs(step).max()), float(np.abs(item_step).max()))
-        scale = min(1.0, 2.0 / length) if length else 1.0
+        scale = min(1.0, NEWTON_LONGEST / length) if length else 1.0
         weights, difficulty = weights + scale * step, difficulty + scale * item_step
         if length < NEWTON_CLOSE:
             break
@@ -207,16 +208,20 @@ def _logistic(
     width = design.shape[1]
     pull, middle = np.broadcast_to(penalty, width), np.zeros(width) if centre is None else centre
 
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        logits, off = design @ weights, weights - middle
-        value = float(np.logaddexp(0, logits).sum() - won @ logits + pull @ off**2 / 2)
-        return value, design.T @ (special.expit(logits) - won) + pull * off
-
-    found = optimize.minimize(loss, middle, jac=True, method="L-BFGS-B", options={"ftol": 1e-12})
-    chances = special.expit(design @ found.x)
+    weights = middle.astype(np.float64)
+    for _ in range(NEWTON_STEPS):
+        chances = special.expit(design @ weights)
+        slope = design.T @ (won - chances) - pull * (weights - middle)
+        curve = design.T @ (design * (chances * (1 - chances))[:, None]) + np.diag(pull)
+        step = np.linalg.solve(curve, slope)
+        length = float(np.abs(design @ step).max(initial=0.0))
+        weights = weights + min(1.0, NEWTON_LONGEST / length if length else 1.0) * step
+        if length < NEWTON_CLOSE:
+            break
+    chances = special.expit(design @ weights)
     bread = np.linalg.inv(design.T @ (design * (chances * (1 - chances))[:, None]) + np.diag(pull))
     scores = design * (won - chances)[:, None]
-    return found.x, bread @ (scores.T @ scores) @ bread
+    return weights, bread @ (scores.T @ scores) @ bread
 
 
 def _estimates(values: Floats, variances: Floats, n: int, unit: str, method: str) -> tuple[Estimate, ...]:

@@ -1,8 +1,8 @@
 """Judged pairs -> the finding of the imitation family: how much of the better model's lead is style.
 
-Ratings without and with style in the model (style-controlled Bradley-Terry, stats/preference.py); the form share is the
+Ratings without and with style in the model (style-controlled Bradley-Terry, stats/preference.py). The form share is the
 part of the lead of the best model over the other that goes once style is taken out (net of how right the answers are,
-where that is known), with a paired bootstrap over items. Refused where style, or the place, is a function of the author.
+where that is known), with a paired bootstrap over items. Refused where style or place is a function of the author.
 """
 
 import math
@@ -36,7 +36,9 @@ RESAMPLES = 200
 FEWEST = 20
 LEAST_LEAD = 3.0
 NEARLY_ALL_TRUNCATED = 0.9
-UNCONTROLLED = "Length-controlled win rates here know no difficulty of the items: not the rates that AlpacaEval publishes."
+UNCONTROLLED = (
+    "Length-controlled win rates of pairs know no difficulty: not the rates that AlpacaEval publishes."
+)
 
 
 class Arrays(NamedTuple):
@@ -131,10 +133,14 @@ def _arrays(judged: Sequence[Judgement], models: Sequence[str]) -> Arrays:
 
 def _gap(arrays: Arrays, best: int, other: int) -> tuple[float, float, float]:
     """Return the lead of `best` over `other` in log10 odds: as it is, net of scores, and net of scores and style."""
-    both = np.column_stack([arrays.scores, arrays.style])
-    fits = [bradley_terry(*arrays[:3], x).ratings for x in (None, arrays.scores, both)]
-    plain, right, left = (ratings[best].value - ratings[other].value for ratings in fits)
-    return plain, right, left
+
+    def lead(features: Floats | None) -> float:
+        ratings = bradley_terry(*arrays[:3], features).ratings
+        return ratings[best].value - ratings[other].value
+
+    plain = lead(None)
+    right = lead(arrays.scores) if arrays.scores.shape[1] else plain
+    return plain, right, lead(np.column_stack([arrays.scores, arrays.style]))
 
 
 def _lead(arrays: Arrays, best: int, other: int, seed: int, models: int) -> tuple[Estimate, Estimate]:
@@ -229,8 +235,8 @@ def _verdict(
         return label, math.nan, told
     if label != "substance" and not scores:
         told = (
-            f"{part} of the lead of {names[0]} over {names[1]} goes with style. Whether the judge follows the style, or "
-            "better answers have more of it, these pairs cannot say: give score_a and score_b, how right each answer is."
+            f"{part} of the lead of {names[0]} over {names[1]} goes with style. Whether the judge follows the style, "
+            "or better answers have more of it, these pairs cannot say: give score_a and score_b, how right each is."
         )
         return "cannot tell", math.nan, told
     beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names if name in scores)

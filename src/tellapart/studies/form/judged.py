@@ -1,8 +1,8 @@
 """`form --pairs FILE`: answers that somebody judged side by side, a model or people. Is what wins style or substance?
 
-A line a judgement (JSONL): `item`, `model_a`, `model_b`, `answer_a`, `answer_b`, `winner` (a | b | tie), and where they are
-known `score_a`, `score_b` (how right each answer is, 0 to 1) and `finish_a`, `finish_b` ("length": truncated). The judge
-sees A first. Judge controls: a model that gives one constant answer must not win (Zheng et al. 2024, arXiv 2410.07137: a
+A line a judgement (JSONL): `item`, `model_a`, `model_b`, `answer_a`, `answer_b`, `winner` (a | b | tie); where known,
+`score_a`, `score_b` (how right each answer is, 0 to 1) and `finish_a`, `finish_b` ("length": truncated). The judge sees
+A first. Judge controls: a model that gives one constant answer must not win (Zheng et al. 2024, arXiv 2410.07137: a
 null model got 76.9 % raw and 86.5 % length-controlled on a public leaderboard), the longer answer must not win for its
 length, and the same pair judged in the other order must get the same winner.
 """

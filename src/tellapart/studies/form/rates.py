@@ -140,7 +140,7 @@ def _rates(frame: pd.DataFrame) -> dict[str, tuple[Estimate, Estimate]]:
         columns = ("model", "instruction", "preference", "length", "baseline_length")
         fitted = fit_difficulty(*(frame[name].to_numpy() for name in columns))
         hard = frame["instruction"].map(fitted.by_instruction)
-    hard = frame["difficulty"] if "difficulty" in frame else hard
+    hard = frame.get("difficulty", hard)
     weight = None if fitted is None else fitted.length_weight
     rates = {}
     for model, rows in frame.groupby("model"):
@@ -161,7 +161,9 @@ def _constants(frame: pd.DataFrame) -> list[JudgeCheck]:
             continue
         rate = wilson(float(rows["preference"].sum()), len(rows))
         flagged = rate.low > CONSTANT_MOST
-        told = f"{model} gives answers of one length ({lengths.mean():.0f}) to every instruction and wins {percent(rate)}"
+        told = (
+            f"{model} gives answers of one length ({lengths.mean():.0f}) throughout and wins {percent(rate)}"
+        )
         found.append(
             JudgeCheck(f"constant answer ({model})", told + (": FLAGGED" if flagged else ""), rate, flagged)
         )
@@ -182,8 +184,8 @@ def _caveats(frame: pd.DataFrame, checks: list[JudgeCheck], estimates: Mapping[s
         )
     elif "difficulty" not in frame and models < PUBLISHED_MODELS:
         said.append(
-            f"The instructions' difficulty is fitted on {models} models only: these are not the length-controlled rates "
-            f"that AlpacaEval publishes; give a column difficulty, or {PUBLISHED_MODELS} models or more"
+            f"The instructions' difficulty is fitted on {models} models only: these are not the length-controlled "
+            f"rates that AlpacaEval publishes; give a column difficulty, or {PUBLISHED_MODELS} models or more"
         )
     for check in checks:
         if check.name.startswith("constant"):

@@ -11,10 +11,10 @@ from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import analyse
-from tellapart.studies.form.facts import Facts
+from tellapart.studies.form.facts import GIVEN, Facts
 from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import read_pairs
-from tellapart.studies.form.logs import FAMILY, rows_from_logs
+from tellapart.studies.form.logs import rows_from_logs
 from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell
@@ -43,7 +43,7 @@ def run_form(spec: FormSpec, quiet: bool = False) -> Run:
 def _from_logs(spec: FormSpec, out: Path) -> list[Finding]:
     read = rows_from_logs(spec.logs)
     facts = Facts(
-        families={FAMILY: read.arms},
+        families={GIVEN: read.arms},
         margin=spec.margin,
         correct_at=spec.correct_at,
         seed=spec.seed,
