@@ -99,7 +99,7 @@ def by_place(a: Text, b: Text) -> float:
 def pairs(
     judge: Judge, good: Author, loud: Author, seed: int, n: int = 400, scored: bool = False, swap: bool = True
 ) -> list[Judgement]:
-    rng, found = np.random.default_rng(seed), []
+    rng, found = np.random.default_rng([seed, 1]), []
     for at in range(n):
         texts = [("good", good.writes(rng)), ("loud", loud.writes(rng))]
         if swap and rng.random() < 0.5:
