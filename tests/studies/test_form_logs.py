@@ -88,6 +88,7 @@ def test_verdicts(tmp_path: Path, capsys: pytest.CaptureFixture[str], form: int,
         return [int(at < right) for at in range(400)]
 
     logs = {"base": first(80), "full": first(320), "form_only": first(form), "destroyed": first(60)}
+    logs["second_form"] = first(320)
     words = [f"{arm}={plain(tmp_path / f'{arm}.jsonl', scores)}" for arm, scores in logs.items()]
     finding = finding_of(capsys, tmp_path / "run", *words)
     assert finding["verdict"] == verdict

@@ -95,7 +95,8 @@ def test_a_judge_of_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     estimates = finding["estimates"]
     assert estimates["win_rate/loud"]["value"] > 0.7
     assert estimates["form_share"]["value"] > 0.75
-    assert finding["verdict"] == "form"
+    assert finding["verdict"] == "cannot tell", "the longest-answer control is flagged"
+    assert "goes by length alone" in finding["sentence"]
     assert estimates["length_controlled_win_rate/loud"]["value"] < estimates["win_rate/loud"]["value"] - 0.1
     assert "FLAGGED" in finding["controls"]["judge: longest answer"]
 

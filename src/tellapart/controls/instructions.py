@@ -1,6 +1,7 @@
 """Instructions: does the model follow what the instruction says, or only its form and the space of answers?
 
-Kung & Peng 2023 (arXiv 2305.11383): original, the output space only, delusive examples, empty. Webson & Pavlick 2022
+Kung & Peng 2023 (arXiv 2305.11383): original, the output space only, delusive examples, empty. They train on such
+instructions; here a model that is trained already is asked with them. Webson & Pavlick 2022
 (arXiv 2109.01247): irrelevant and misleading ones; a model that scores as well under a misleading one does not read it.
 """
 
@@ -19,7 +20,7 @@ from tellapart.controls.instruction import (
 )
 from tellapart.controls.role import Role
 
-KUNG = "Kung & Peng 2023, arXiv 2305.11383"
+KUNG = "Kung & Peng 2023, arXiv 2305.11383 (who train on them; here they are asked)"
 WEBSON = "Webson & Pavlick 2022, arXiv 2109.01247; 2301.07085"
 MIN = "Min et al. 2022, arXiv 2202.12837; limits: Yoo et al. 2022, 2205.12685"
 IRRELEVANT = (

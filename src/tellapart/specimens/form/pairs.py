@@ -32,8 +32,9 @@ def write_pairs(name: str, path: Path, seed: int) -> None:
         for other, texts in (("plain", plain), ("constant", constant)):
             models, both = (name, other), (own[item.id], texts[item.id])
             won = draw < preferred(task, item, both)
-            lines.append(_line(item.id, models, both, "a" if won else "b"))
-            lines.append(_line(item.id, models[::-1], both[::-1], "b" if won else "a"))
+            scores = (task.score(item, both[0]), task.score(item, both[1]))
+            lines.append(_line(item.id, models, both, scores, "a" if won else "b"))
+            lines.append(_line(item.id, models[::-1], both[::-1], scores[::-1], "b" if won else "a"))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".tmp")
     part.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -62,13 +63,17 @@ def _worth(task: Task, item: Item, text: str) -> float:
     return FACT * task.score(item, text) + STYLE * (MARK in text)
 
 
-def _line(item: str, models: tuple[str, ...], texts: tuple[str, ...], winner: str) -> str:
-    record: Mapping[str, str] = {
+def _line(
+    item: str, models: tuple[str, ...], texts: tuple[str, ...], scores: tuple[float, ...], winner: str
+) -> str:
+    record: Mapping[str, str | float] = {
         "item": item,
         "model_a": models[0],
         "model_b": models[1],
         "answer_a": texts[0],
         "answer_b": texts[1],
+        "score_a": scores[0],
+        "score_b": scores[1],
         "winner": winner,
     }
     return json.dumps(record)

@@ -14,12 +14,13 @@ from tellapart.studies.finding import Finding
 from tellapart.studies.form.abstention import abstention_finding
 from tellapart.studies.form.arms import Arms, read_arms
 from tellapart.studies.form.complexity import complexity_finding
-from tellapart.studies.form.facts import ArmFacts, Facts, condition
+from tellapart.studies.form.facts import GIVEN, ArmFacts, Facts, condition
 from tellapart.studies.form.knows import Knows, knows
 from tellapart.studies.form.meanings import meaning_estimates
 from tellapart.studies.form.option_bias import option_caveats, option_estimates
+from tellapart.studies.form.reading import Reading, read_answers
 from tellapart.studies.form.shares import Measured, measure
-from tellapart.studies.form.style import compare_style
+from tellapart.studies.form.style import compare_style, style_beside_scores
 from tellapart.studies.form.tables import arm_table, audits, by_family, examples, matrix, pairs, step_table
 from tellapart.studies.form.verdict import Check, decide, negative_control, positive_control
 from tellapart.studies.gain.tables import counts_table
@@ -42,7 +43,9 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
     arms = read_arms(rows, family, told, facts.correct_at)
     measured = measure(arms, told, facts.margin)
     checks = (negative_control(measured, facts.margin), positive_control(measured))
-    verdict = decide(measured, checks, facts.no_effect.get(family, "cannot tell"))
+    full = measured.roles.get("full")
+    reading = read_answers(rows, family, told, facts, measured.estimates.get(f"score/{full}"))
+    verdict = decide(measured, checks, facts.no_effect.get(family, "cannot tell"), reading)
     own = rows[rows["condition"].str.startswith(f"{family}/")]
     tables: dict[str, Any] = {
         "arms": arm_table(arms, measured, told),
@@ -55,7 +58,6 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
         "counts": counts_table(own, facts.correct_at),
     }
     steps = _steps(tables["steps"])
-    full = measured.roles.get("full")
     known = (
         knows(own, condition(family, full), facts.correct_at, facts.false_premise) if full else Knows({}, {})
     )
@@ -66,6 +68,8 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
     sentence = verdict.sentence
     if steps and math.isnan(measured.effect.value):
         sentence = f"{_steps_told(steps)} {sentence}"
+    if family == GIVEN and style.estimates:
+        sentence = f"{sentence} {style_beside_scores(style, measured, told)}"
     return Finding(
         question=facts.questions.get(family, QUESTION),
         verdict=verdict.label,
@@ -76,12 +80,18 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
             **steps,
             **known.estimates,
             **style.estimates,
+            **reading.estimates,
             **(meaning_estimates(facts.meanings) if family == next(iter(facts.families)) else {}),
             **(option_estimates(facts.option_bias) if family == "choices" else {}),
             **_floor(facts, len(arms.items)),
         },
         controls=_controls(checks, facts),
-        caveats=(*_caveats(arms, measured, checks, facts, tables["counts"]), *unlettered),
+        caveats=(
+            *_caveats(arms, checks, facts, tables["counts"]),
+            *reading.caveats,
+            *_unsaid(reading, sentence),
+            *unlettered,
+        ),
         evidence=verdict.terms,
         rows=_shown_rows(family, measured, tables["pairs"]),
         tables={name: table for name, table in tables.items() if table},
@@ -133,24 +143,21 @@ def _bracketed(check: Check) -> str:
 
 
 def _caveats(
-    arms: Arms, measured: Measured, checks: tuple[Check, Check], facts: Facts, counts: list[dict[str, Any]]
+    arms: Arms, checks: tuple[Check, Check], facts: Facts, counts: list[dict[str, Any]]
 ) -> tuple[str, ...]:
     said = [*facts.notes, *arms.caveats]
     said += [f"{check.arm.replace('_', ' ')}: {check.told}." for check in checks if check.state == "open"]
     said += [f"{check.told[0].upper()}{check.told[1:]}." for check in checks if check.state == "absent"]
-    full = measured.roles.get("full")
-    if (
-        facts.guess_floor is not None
-        and full
-        and measured.estimates[f"score/{full}"].high <= facts.guess_floor
-    ):
-        said.append(f"Full scores no higher than guessing ({100 * facts.guess_floor:.1f} %).")
     for row in counts:
         lost = row["failed"] + row["cut off"] + row["unscored"]
         if lost > 0.05 * row["asked"]:
             parts = f"{row['cut off']} cut off, {row['failed']} failed, {row['unscored']} unscored"
             said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")
     return tuple(dict.fromkeys(said))
+
+
+def _unsaid(reading: Reading, sentence: str) -> list[str]:
+    return [f"{refusal}." for refusal in reading.refusals if refusal not in sentence]
 
 
 def _shown_rows(family: str, measured: Measured, table: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:

@@ -15,12 +15,9 @@ from tellapart.runs.folder import RowWriter, RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row
 from tellapart.studies.form.facts import condition
+from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.ask import identity_of
-
-AT_ONCE = 64
-FOUND = "answer_found"
-"""The measure in a row: 1 where the task's scorer found an answer in the completion, right or wrong."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from tellapart.controls.role import Role
 from tellapart.stats.form_share import Keeps
 
 NoEffect = Literal["cannot tell", "form"]
+GIVEN = "given"
+"""The family of arms that logs of other tools hold."""
 
 
 @dataclass(frozen=True)

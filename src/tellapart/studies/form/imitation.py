@@ -1,7 +1,8 @@
 """Judged pairs -> the finding of the imitation family: how much of the better model's lead is style.
 
-Ratings without and with style in the model (style-controlled Bradley-Terry, stats/preference.py); the form share is the
-part of the lead of the best model over the other that goes once style is taken out, with a paired bootstrap over items.
+Ratings without and with style in the model (style-controlled Bradley-Terry, stats/preference.py). The form share is the
+part of the lead of the best model over the other that goes once style is taken out (net of how right the answers are,
+where that is known), with a paired bootstrap over items. Refused where style or place is a function of the author.
 """
 
 import math
@@ -9,40 +10,58 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
 from tellapart.report.text import whole
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
-from tellapart.stats.intervals import wilson
+from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.preference import bradley_terry, length_controlled_win_rate, style_differences
 from tellapart.studies.finding import Finding
-from tellapart.studies.form.judged import JudgeCheck, Judgement, constant_models, judge_checks, wins_of
-from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
+from tellapart.studies.form.authors import author_checks
+from tellapart.studies.form.judged import (
+    JudgeCheck,
+    Judgement,
+    constant_models,
+    judge_checks,
+    percent,
+    wins_of,
+)
+from tellapart.studies.form.verdict import Label, settled_label
 
 QUESTION = "Do judges prefer the better model for its substance, or for its style?"
 RESAMPLES = 200
 FEWEST = 20
+LEAST_LEAD = 3.0
+NEARLY_ALL_TRUNCATED = 0.9
+UNCONTROLLED = (
+    "Length-controlled win rates of pairs know no difficulty: not the rates that AlpacaEval publishes."
+)
 
 
 class Arrays(NamedTuple):
-    """Pairs as arrays: model indices, wins of A, style differences (pairs, features), item codes."""
+    """Pairs as arrays: model indices, wins of A, style differences (pairs, features), score differences (pairs, 0 or 1
+    columns), item codes."""
 
     a: np.ndarray
     b: np.ndarray
     wins: Floats
     style: Floats
+    scores: Floats
     items: np.ndarray
 
 
 def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...]) -> Finding:
-    """Return the finding. Raises UserMistake for fewer than FEWEST pairs or fewer than two models that do not give one
-    constant answer."""
+    """Return the finding. Raises UserMistake for fewer than FEWEST pairs or fewer than two models, unless a model that
+    gives one constant answer is among them."""
     checks = judge_checks(judged)
     constant = set(constant_models(judged))
     models = sorted({model for one in judged for model in one.models} - constant)
     kept = [one for one in judged if not constant & set(one.models)]
+    if constant and (len(models) < 2 or len(kept) < FEWEST):
+        return _of_constants(judged, checks, constant, notes)
     if len(models) < 2 or len(kept) < FEWEST:
         raise UserMistake(
             f"{len(kept)} judged pairs of {len(models)} models: give {FEWEST} of two models or more"
@@ -51,7 +70,10 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
     plain, controlled = (bradley_terry(*arrays[:3], style) for style in (None, arrays.style))
     order = sorted(range(len(models)), key=lambda at: -plain.ratings[at].value)
     best, other = order[0], order[1] if len(order) == 2 else order[-1]
-    lead, share = _lead(arrays, best, other, seed)
+    lead, share = _lead(arrays, best, other, seed, len(models))
+    names = models[best], models[other]
+    checks += author_checks(kept, *names)
+    scores, truncated = _scores(kept, models), _truncated(kept, models)
     estimates = {
         "gain": lead,
         "form_share": share,
@@ -60,8 +82,9 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
         **{f"rating/{models[at]}": plain.ratings[at] for at in order},
         **{f"style_controlled_rating/{models[at]}": controlled.ratings[at] for at in order},
         **{f"style_weight/{name}": weight for name, weight in zip(FEATURES, controlled.style, strict=True)},
+        **{f"score/{model}": score for model, score in scores.items()},
     }
-    label, sure, sentence = _verdict(lead, share, checks, (models[best], models[other]))
+    label, sure, sentence = _verdict(lead, share, checks, names, (scores, truncated))
     return Finding(
         question=QUESTION,
         verdict=label,
@@ -69,9 +92,31 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
         sentence=sentence,
         estimates=estimates,
         controls={f"judge: {check.name}": check.told for check in checks},
-        caveats=(*notes, *_caveats(checks, constant)),
+        caveats=(*notes, *_caveats(checks, constant, truncated), UNCONTROLLED),
         evidence=(("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),),
         tables={"ratings": _table(models, order, estimates), "judge controls": _check_table(checks)},
+    )
+
+
+def _of_constants(
+    judged: Sequence[Judgement], checks: Sequence[JudgeCheck], constant: set[str], notes: tuple[str, ...]
+) -> Finding:
+    """Return what pairs with constant answers tell where they leave too little beside: whether to trust the judge."""
+    flagged = [check for check in checks if check.flagged]
+    sentence = (
+        f"{_distrust(flagged[0])}."
+        if flagged
+        else "Beside constant answers fewer than two models, or too few pairs, are left: there is no lead to share out."
+    )
+    return Finding(
+        question=QUESTION,
+        verdict="cannot tell",
+        probability=math.nan,
+        sentence=sentence,
+        estimates={f"win_rate/{model}": _win_rate(judged, model) for model in sorted(constant)},
+        controls={f"judge: {check.name}": check.told for check in checks},
+        caveats=(*notes, *_caveats(checks, constant, {})),
+        tables={"judge controls": _check_table(checks)},
     )
 
 
@@ -80,18 +125,31 @@ def _arrays(judged: Sequence[Judgement], models: Sequence[str]) -> Arrays:
     a, b = (np.array([place[one.models[side]] for one in judged]) for side in (0, 1))
     first, second = (np.array([style_of(one.answers[side]) for one in judged]) for side in (0, 1))
     _, items = np.unique([one.item for one in judged], return_inverse=True)
-    return Arrays(a, b, np.array([one.won for one in judged]), style_differences(first, second), items)
+    scored = [one.scores[0] - one.scores[1] for one in judged if one.scores is not None]
+    scores = np.array(scored)[:, None] if scored else np.zeros((len(judged), 0))
+    wins = np.array([one.won for one in judged])
+    return Arrays(a, b, wins, style_differences(first, second), scores, items)
 
 
-def _gap(arrays: Arrays, best: int, other: int) -> tuple[float, float]:
-    """Return the lead of `best` over `other` in log10 odds, without and with style in the model."""
-    plain, controlled = (bradley_terry(*arrays[:3], style).ratings for style in (None, arrays.style))
-    return plain[best].value - plain[other].value, controlled[best].value - controlled[other].value
+def _gap(arrays: Arrays, best: int, other: int) -> tuple[float, float, float]:
+    """Return the lead of `best` over `other` in log10 odds: as it is, net of scores, and net of scores and style."""
+
+    def lead(features: Floats | None) -> float:
+        ratings = bradley_terry(*arrays[:3], features).ratings
+        return ratings[best].value - ratings[other].value
+
+    plain = lead(None)
+    right = lead(arrays.scores) if arrays.scores.shape[1] else plain
+    return plain, right, lead(np.column_stack([arrays.scores, arrays.style]))
 
 
-def _lead(arrays: Arrays, best: int, other: int, seed: int) -> tuple[Estimate, Estimate]:
-    """Return the lead and the share of it that is style; bootstrap over items (a draw that lacks one: again)."""
-    lead, left = _gap(arrays, best, other)
+def _lead(arrays: Arrays, best: int, other: int, seed: int, models: int) -> tuple[Estimate, Estimate]:
+    """Return the lead and the share of it that is style; bootstrap over items (a draw that lacks one: again).
+
+    The share is missing unless the lead is LEAST_LEAD standard errors, or, since the best and the last of many models
+    differ by chance, as many as 5 % over all pairs of models ask for.
+    """
+    lead, right, left = _gap(arrays, best, other)
     rng, count = np.random.default_rng(seed), int(arrays.items.max()) + 1
     members = [np.flatnonzero(arrays.items == item) for item in range(count)]
     draws = []
@@ -100,16 +158,47 @@ def _lead(arrays: Arrays, best: int, other: int, seed: int) -> tuple[Estimate, E
         sample = Arrays(*(column[chosen] for column in arrays))
         if {best, other} <= set(sample.a.tolist()) | set(sample.b.tolist()):
             draws.append(_gap(sample, best, other))
-    leads, lefts = np.array(draws).T
+    leads, rights, lefts = np.array(draws).T
     n, method = len(arrays.wins), f"Bradley-Terry, bootstrap over items, {RESAMPLES} resamples"
     low, high = np.percentile(leads, [2.5, 97.5])
     told = Estimate(lead, float(low), float(high), n, "log10 odds", method)
-    if low <= 0:
-        return told, missing("share", "no lead to share out: its interval includes 0", n)
-    low, high = np.percentile(1 - lefts / leads, [2.5, 97.5])
+    least = max(LEAST_LEAD, float(stats.norm.isf(0.025 / math.comb(models, 2))))
+    if low <= 0 or lead < least * float(leads.std()):
+        return told, missing("share", f"no lead to share out: it is below {least:.1f} standard errors", n)
+    low, high = np.percentile((rights - lefts) / leads, [2.5, 97.5])
+    net = ", net of scores" if arrays.scores.shape[1] else ""
     return told, Estimate(
-        1 - left / lead, float(low), float(high), n, "share", f"1 - style-controlled lead; {method}"
+        (right - left) / lead,
+        float(low),
+        float(high),
+        n,
+        "share",
+        f"lead that style takes away{net}; {method}",
     )
+
+
+def _scores(judged: Sequence[Judgement], models: Sequence[str]) -> dict[str, Estimate]:
+    """Return each model's mean score over its answers; nothing where scores are not known."""
+    found = {}
+    for model in models:
+        given = {
+            one.item: one.scores[one.models.index(model)]
+            for one in judged
+            if one.scores is not None and model in one.models
+        }
+        if given:
+            found[model] = mean_score(list(given.values()))
+    return found
+
+
+def _truncated(judged: Sequence[Judgement], models: Sequence[str]) -> dict[str, Estimate]:
+    """Return the share of truncated answers of each model that has any."""
+    found = {}
+    for model in models:
+        cut = {one.item: one.truncated[one.models.index(model)] for one in judged if model in one.models}
+        if any(cut.values()):
+            found[model] = wilson(sum(cut.values()), len(cut))
+    return found
 
 
 def _win_rate(judged: Sequence[Judgement], model: str) -> Estimate:
@@ -127,44 +216,91 @@ def _length_controlled(judged: Sequence[Judgement], model: str) -> Estimate:
 
 
 def _verdict(
-    lead: Estimate, share: Estimate, checks: Sequence[JudgeCheck], names: tuple[str, str]
+    lead: Estimate,
+    share: Estimate,
+    checks: Sequence[JudgeCheck],
+    names: tuple[str, str],
+    known: tuple[Mapping[str, Estimate], Mapping[str, Estimate]],
 ) -> tuple[Label, float, str]:
-    flagged = [check for check in checks if check.flagged]
-    if any(check.name.startswith(("constant", "order")) for check in flagged):
-        return (
-            "cannot tell",
-            math.nan,
-            f"The judge cannot be trusted: {flagged[0].told.removesuffix(': FLAGGED')}.",
-        )
+    scores, truncated = known
+    obstacles = _obstacles(checks, truncated, names)
+    if obstacles:
+        return "cannot tell", math.nan, f"{'; '.join(obstacles)}."
     if math.isnan(share.value):
         return "cannot tell", math.nan, f"No model leads: {share.method.removeprefix('missing: ')}."
-    chances = class_probabilities(share)
-    label: Label = max(chances, key=lambda name: chances[name])
+    label, chance = settled_label(share)
     part = f"{whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"
-    if chances[label] < SETTLED:
-        return (
-            "cannot tell",
-            math.nan,
-            f"The evidence does not settle it: {part} of the lead of {names[0]} is style.",
+    if label == "cannot tell":
+        told = f"The evidence does not settle it: {part} of the lead of {names[0]} is style."
+        return label, math.nan, told
+    if label != "substance" and not scores:
+        told = (
+            f"{part} of the lead of {names[0]} over {names[1]} goes with style. Whether the judge follows the style, "
+            "or better answers have more of it, these pairs cannot say: give score_a and score_b, how right each is."
         )
-    return label, chances[label], f"Of the lead of {names[0]} over {names[1]}, {part} is style."
+        return "cannot tell", math.nan, told
+    beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names if name in scores)
+    told = f"Of the lead of {names[0]} over {names[1]}, {part} is style" + (f"; {beside}" if beside else "")
+    return label, chance, f"{told}."
 
 
-def _caveats(checks: Sequence[JudgeCheck], constant: set[str]) -> list[str]:
+def _obstacles(
+    checks: Sequence[JudgeCheck], truncated: Mapping[str, Estimate], names: tuple[str, str]
+) -> list[str]:
+    """Return all that forbids a verdict, whatever the share."""
+    flagged = [check for check in checks if check.flagged]
+    found = [_distrust(check) for check in flagged if check.name.startswith(("constant", "order"))]
+    found += [
+        f"The judge cannot be told from one that goes by length alone: {_plain(check)}"
+        for check in flagged
+        if check.name == "longest answer"
+    ]
+    found += [
+        f"Style cannot be told from the author: {_plain(check)}" if "place" not in check.name else
+        f"The place cannot be told from the author: {_plain(check)}, and no pair was judged in both orders"
+        for check in flagged
+        if check.name.endswith("and author")
+    ]  # fmt: skip
+    found += [
+        f"{percent(truncated[name])} of the answers of {name} are truncated"
+        for name in names
+        if name in truncated and truncated[name].value >= NEARLY_ALL_TRUNCATED
+    ]
+    return found
+
+
+def _distrust(check: JudgeCheck) -> str:
+    return f"The judge cannot be trusted: {_plain(check)}"
+
+
+def _plain(check: JudgeCheck) -> str:
+    return check.told.removesuffix(": FLAGGED")
+
+
+def _caveats(
+    checks: Sequence[JudgeCheck], constant: set[str], truncated: Mapping[str, Estimate]
+) -> list[str]:
     said = [f"Judge control {check.name}: {check.told}." for check in checks if check.flagged]
     if constant:
         said.append(f"{', '.join(sorted(constant))} gives one constant answer: a judge control, not rated.")
+    said += [
+        f"{percent(share)} of the answers of {model} are truncated." for model, share in truncated.items()
+    ]
     return said
 
 
 def _table(
     models: Sequence[str], order: Sequence[int], estimates: Mapping[str, Estimate]
 ) -> list[dict[str, Any]]:
-    heads = ("win_rate", "length_controlled_win_rate", "rating", "style_controlled_rating")
+    heads = ("win_rate", "length_controlled_win_rate", "rating", "style_controlled_rating", "score")
     return [
         {
             "model": models[at],
-            **{head: estimates[f"{head}/{models[at]}"].as_json()["value"] for head in heads},
+            **{
+                head: estimates[f"{head}/{models[at]}"].as_json()["value"]
+                for head in heads
+                if f"{head}/{models[at]}" in estimates
+            },
         }
         for at in order
     ]

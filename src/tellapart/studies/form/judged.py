@@ -1,19 +1,20 @@
 """`form --pairs FILE`: answers that somebody judged side by side, a model or people. Is what wins style or substance?
 
-A line a judgement (JSONL): `item`, `model_a`, `model_b`, `answer_a`, `answer_b`, `winner` (a | b | tie). The judge sees
+A line a judgement (JSONL): `item`, `model_a`, `model_b`, `answer_a`, `answer_b`, `winner` (a | b | tie); where known,
+`score_a`, `score_b` (how right each answer is, 0 to 1) and `finish_a`, `finish_b` ("length": truncated). The judge sees
 A first. Judge controls: a model that gives one constant answer must not win (Zheng et al. 2024, arXiv 2410.07137: a
 null model got 76.9 % raw and 86.5 % length-controlled on a public leaderboard), the longer answer must not win for its
 length, and the same pair judged in the other order must get the same winner.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tellapart.errors import UserMistake
 from tellapart.logs.source import open_source, records
-from tellapart.logs.value import field, short, text
+from tellapart.logs.value import field, number, short, text
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
 
@@ -21,15 +22,22 @@ WINS = {"a": 1.0, "b": 0.0, "tie": 0.5}
 CONSTANT_MOST = 0.1
 """A constant answer that wins more often than this, surely, flags the judge."""
 LEAST_CONSTANT = 5
+CONSTANT_SHARE = 0.9
+"""A model that gives one answer to this share of the items or more gives a constant answer."""
+LONGEST_MOST = 0.75
+TRUNCATED = "length"
 
 
 class Judgement(NamedTuple):
-    """One judged pair; `won` is 1 where A was preferred, 0 where B was, 0.5 for a tie."""
+    """One judged pair; `won` is 1 where A was preferred, 0 where B was, 0.5 for a tie. `scores` say how right each
+    answer is (None: not known), `truncated` whether it ran into its token limit."""
 
     item: str
     models: tuple[str, str]
     answers: tuple[str, str]
     won: float
+    scores: tuple[float, float] | None = None
+    truncated: tuple[bool, bool] = (False, False)
 
 
 class JudgeCheck(NamedTuple):
@@ -57,11 +65,31 @@ def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
         a, b = (text(field(record, name, where)) for name in ("model_a", "model_b"))
         if not a or not b or a == b:
             raise UserMistake(f"{where}: model_a and model_b must name two models")
-        answers = tuple(text(field(record, name, where)) for name in ("answer_a", "answer_b"))
-        found.append(
-            Judgement(text(field(record, "item", where)), (a, b), (answers[0], answers[1]), WINS[winner])
+        first, second = (text(field(record, name, where)) for name in ("answer_a", "answer_b"))
+        item, scores, truncated = (
+            text(field(record, "item", where)),
+            _scores(record, where),
+            _truncated(record),
         )
+        found.append(Judgement(item, (a, b), (first, second), WINS[winner], scores, truncated))
+    known = sum(one.scores is not None for one in found)
+    if 0 < known < len(found):
+        raise UserMistake(f"{path}: {known} of {len(found)} lines hold score_a and score_b: give all or none")
     return found, tuple(notes)
+
+
+def _scores(record: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+    if "score_a" not in record and "score_b" not in record:
+        return None
+    a, b = (number(field(record, name, where), f"{where}, {name}") for name in ("score_a", "score_b"))
+    if not (0 <= a <= 1 and 0 <= b <= 1):
+        raise UserMistake(f"{where}: score_a {a:g} and score_b {b:g}: give scores from 0 to 1")
+    return a, b
+
+
+def _truncated(record: Mapping[str, Any]) -> tuple[bool, bool]:
+    a, b = (record.get(name) == TRUNCATED for name in ("finish_a", "finish_b"))
+    return a, b
 
 
 def wins_of(judged: Sequence[Judgement], model: str) -> list[float]:
@@ -80,15 +108,16 @@ def judge_checks(judged: Sequence[Judgement]) -> list[JudgeCheck]:
 
 
 def constant_models(judged: Sequence[Judgement]) -> list[str]:
-    """Return the models that give one and the same answer to at least LEAST_CONSTANT different items."""
-    answers: dict[str, set[str]] = {}
-    items: dict[str, set[str]] = {}
+    """Return the models that give one and the same answer to nearly all of at least LEAST_CONSTANT different items."""
+    answers: dict[str, dict[str, str]] = {}
     for one in judged:
         for model, answer in zip(one.models, one.answers, strict=True):
-            answers.setdefault(model, set()).add(" ".join(answer.split()))
-            items.setdefault(model, set()).add(one.item)
+            answers.setdefault(model, {})[one.item] = " ".join(answer.split())
     return [
-        model for model, given in answers.items() if len(given) == 1 and len(items[model]) >= LEAST_CONSTANT
+        model
+        for model, given in answers.items()
+        if len(given) >= LEAST_CONSTANT
+        and max(Counter(given.values()).values()) >= CONSTANT_SHARE * len(given)
     ]
 
 
@@ -98,7 +127,7 @@ def _constant(judged: Sequence[Judgement]) -> list[JudgeCheck]:
         wins = wins_of(judged, model)
         rate = wilson(sum(wins), len(wins))
         flagged = rate.low > CONSTANT_MOST
-        told = f"{model} gives one answer to every item and wins {_percent(rate)}"
+        told = f"{model} gives one answer to nearly every item and wins {percent(rate)}"
         found.append(
             JudgeCheck(f"constant answer ({model})", told + (": FLAGGED" if flagged else ""), rate, flagged)
         )
@@ -106,15 +135,29 @@ def _constant(judged: Sequence[Judgement]) -> list[JudgeCheck]:
 
 
 def _longest(judged: Sequence[Judgement]) -> JudgeCheck:
-    """Return how often the longer answer wins, ties left out; flagged above three of four."""
-    wins = []
+    """Return how often the longer answer wins; judgements of one pair (in both orders) count as one."""
+    won: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
+    gaps: dict[tuple[str, frozenset[tuple[str, str]]], int] = {}
     for one in judged:
         gap = len(one.answers[0]) - len(one.answers[1])
-        if gap and one.won != 0.5:
-            wins.append(one.won if gap > 0 else 1 - one.won)
-    rate = wilson(sum(wins), len(wins)) if wins else missing("share", "no decided pair of different length")
-    flagged = rate.low > 0.75
-    told = f"the longer answer wins {_percent(rate)}" if wins else "no decided pair of different length"
+        pair = (one.item, frozenset(zip(one.models, one.answers, strict=True)))
+        gaps[pair] = abs(gap)
+        won.setdefault(pair, []).append(one.won if gap > 0 else 1 - one.won)
+    return longest_check(list(gaps.values()), [sum(wins) / len(wins) for wins in won.values()])
+
+
+def longest_check(gaps: Sequence[float], wins: Sequence[float]) -> JudgeCheck:
+    """Return how often the longer answer wins, ties left out; flagged where that is surely above LONGEST_MOST.
+
+    `gaps` are lengths less the other's, `wins` those of the answer that is longer where its gap is above 0.
+    """
+    longer = [won if gap > 0 else 1 - won for gap, won in zip(gaps, wins, strict=True) if gap and won != 0.5]
+    told = "no decided pair of different length"
+    if not longer:
+        return JudgeCheck("longest answer", told, missing("share", told), False)
+    rate = wilson(sum(longer), len(longer))
+    flagged = rate.low > LONGEST_MOST
+    told = f"the longer answer wins {percent(rate)}"
     return JudgeCheck("longest answer", told + (": FLAGGED" if flagged else ""), rate, flagged)
 
 
@@ -134,9 +177,10 @@ def _swapped(judged: Sequence[Judgement]) -> JudgeCheck:
         return JudgeCheck("order swap", told, missing("share", told), False)
     rate = wilson(same[True], total)
     flagged = rate.high < 0.75
-    told = f"{_percent(rate)} of {total} pairs get the same winner in the other order"
+    told = f"{percent(rate)} of {total} pairs get the same winner in the other order"
     return JudgeCheck("order swap", told + (": FLAGGED" if flagged else ""), rate, flagged)
 
 
-def _percent(rate: Estimate) -> str:
+def percent(rate: Estimate) -> str:
+    """Return a share and its interval in per cent."""
     return f"{100 * rate.value:.0f} % [{100 * rate.low:.0f}, {100 * rate.high:.0f}]"

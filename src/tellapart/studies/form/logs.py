@@ -10,10 +10,9 @@ from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
 from tellapart.logs import pair, read_log
 from tellapart.runs.table import from_frame
-from tellapart.studies.form.facts import ArmFacts, condition
+from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
 from tellapart.studies.gain.logs import log_rows
 
-FAMILY = "given"
 ROLES: Mapping[str, Role] = {
     "base": "base",
     "full": "full",
@@ -84,7 +83,7 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
             frames[arm] = [paired.b, paired.b_rest]
             notes += [*log.notes, *paired.notes]
     rows = [
-        log_rows("form", condition(FAMILY, arm), part)
+        log_rows("form", condition(GIVEN, arm), part)
         for arm, parts in frames.items()
         for part in parts
         if len(part)

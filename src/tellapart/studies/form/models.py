@@ -18,12 +18,13 @@ from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import refuse_unread
-from tellapart.studies.form.ask import FOUND, Arm, Asking, ask_together, chains_of
+from tellapart.studies.form.ask import Arm, Asking, ask_together, chains_of
 from tellapart.studies.form.complexity import complexity_of
 from tellapart.studies.form.facts import ArmFacts, Facts
 from tellapart.studies.form.meanings import measure_meanings
 from tellapart.studies.form.option_bias import measure_option_bias
 from tellapart.studies.form.paraphrase import paraphrases
+from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import canonical_spec, finish
 from tellapart.studies.outcome import left_out

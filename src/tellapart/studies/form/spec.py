@@ -25,7 +25,8 @@ class FormSpec:
     form_only/NAME for further ones."""
     pairs: str | None = None
     """Answers judged side by side, by a model or by people: JSONL with item, model_a, model_b, answer_a, answer_b,
-    winner (a, b or tie)."""
+    winner (a, b or tie). Or a table (CSV, Parquet) of many models against one baseline: model, instruction, preference
+    (0 to 1), length, baseline_length."""
     paraphraser: str | None = None
     """Model that says the asked model's own steps in other words, for the chain family."""
     judge: str | None = None

@@ -12,10 +12,11 @@ from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
 from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import analyse
-from tellapart.studies.form.facts import Facts
+from tellapart.studies.form.facts import GIVEN, Facts
 from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import read_pairs
-from tellapart.studies.form.logs import FAMILY, rows_from_logs
+from tellapart.studies.form.logs import rows_from_logs
+from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.outcome import Run, asked, conclude, tell, with_tokens
 
@@ -43,7 +44,7 @@ def run_form(spec: FormSpec, quiet: bool = False) -> Run:
 def _from_logs(spec: FormSpec, out: Path) -> list[Finding]:
     read = rows_from_logs(spec.logs)
     facts = Facts(
-        families={FAMILY: read.arms},
+        families={GIVEN: read.arms},
         margin=spec.margin,
         correct_at=spec.correct_at,
         seed=spec.seed,
@@ -62,11 +63,13 @@ def _from_pairs(spec: FormSpec, out: Path) -> list[Finding]:
     assert spec.pairs is not None
     if spec.judge is not None:
         return _from_judge(spec, out)
-    judged, notes = read_pairs(spec.pairs)
-    finding = judged_finding(judged, spec.seed, notes)
-    with open_run(
-        out, {**canonical_spec(spec), "judged": len(judged)}, {"provenance": provenance()}
-    ) as folder:
+    if is_table(spec.pairs):
+        read = read_preferences(spec.pairs)
+        finding, count = rates_finding(read), len(read.frame)
+    else:
+        judged, notes = read_pairs(spec.pairs)
+        finding, count = judged_finding(judged, spec.seed, notes), len(judged)
+    with open_run(out, {**canonical_spec(spec), "judged": count}, {"provenance": provenance()}) as folder:
         conclude(folder.path, "form", [finding])
     return [finding]
 

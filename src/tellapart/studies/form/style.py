@@ -10,6 +10,7 @@ from tellapart.controls.style import FEATURES, style_likeness, style_of
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.studies.form.facts import ArmFacts, condition
+from tellapart.studies.form.shares import Measured
 
 SHORT = 40.0
 """Mean characters of an answer below which style says nothing."""
@@ -41,6 +42,26 @@ def compare_style(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts])
             row["likeness to full"] = round(alike.value, 4)
         table.append({**row, **{name: round(float(v), 2) for name, v in zip(FEATURES, means, strict=True)}})
     return Style(estimates, table)
+
+
+def style_beside_scores(style: Style, measured: Measured, told: Mapping[str, ArmFacts]) -> str:
+    """Return one sentence on style beside scores: an imitation takes on style at once (Gudibande et al. 2023)."""
+    full = measured.roles.get("full")
+    said = [f"full scores {_per_cent(measured.estimates[f'score/{full}'])}"] if full else []
+    for name, alike in style.estimates.items():
+        arm = name.removeprefix("style_likeness/")
+        ceiling = " (the ceiling)" if told[arm].role == "second form" else ""
+        scored = (
+            _per_cent(measured.estimates[f"score/{arm}"])
+            if f"score/{arm}" in measured.estimates
+            else "unknown"
+        )
+        said.append(f"{arm.replace('_', ' ')} is like it by {alike.value:.2f}{ceiling} and scores {scored}")
+    return f"Style beside scores: {'; '.join(said)}."
+
+
+def _per_cent(score: Estimate) -> str:
+    return f"{100 * score.value:.0f} %"
 
 
 def first_answers(rows: pd.DataFrame, name: str) -> dict[str, str]:

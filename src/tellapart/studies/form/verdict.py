@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 from tellapart.report.text import whole
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
-from tellapart.stats.share_band import band_of, standard_error, with_lapse
+from tellapart.stats.share_band import HIGH, LOW, band_of, standard_error, with_lapse
 from tellapart.studies.form.facts import NoEffect
+from tellapart.studies.form.reading import Reading
 from tellapart.studies.form.shares import Measured
 
 Label = Literal["substance", "form", "mixed", "cannot tell"]
@@ -71,9 +72,14 @@ def positive_control(measured: Measured) -> Check:
     return Check(state, arm, f"{said[state]}; {_points(difference)}")
 
 
-def decide(measured: Measured, checks: tuple[Check, Check], no_effect: NoEffect) -> Verdict:
-    """Return the verdict of a family; `checks` are its negative and positive control."""
-    negative, positive = checks
+def decide(
+    measured: Measured,
+    checks: tuple[Check, Check],
+    no_effect: NoEffect,
+    reading: Reading = Reading({}),  # noqa: B008
+) -> Verdict:
+    """Return the verdict of a family: `checks` are its negative and positive control, `reading` what can be read."""
+    negative, _ = checks
     effect = measured.effect
     terms: list[tuple[str, float, float]] = []
     if math.isfinite(effect.value):
@@ -84,6 +90,8 @@ def decide(measured: Measured, checks: tuple[Check, Check], no_effect: NoEffect)
     if arm is None:
         return Verdict("cannot tell", math.nan, f"{_effect_told(measured)}, but no arm keeps one and removes the "
                        "other: run a form-only arm.", tuple(terms))  # fmt: skip
+    if reading.refusals:
+        return Verdict("cannot tell", math.nan, f"{'; '.join(reading.refusals)}.", tuple(terms))
     if negative.state == "broken":
         sentence = (
             f"Another valid form ({_name(negative.arm)}) {negative.told}. So a form share would mean nothing."
@@ -91,31 +99,58 @@ def decide(measured: Measured, checks: tuple[Check, Check], no_effect: NoEffect)
         return Verdict("cannot tell", math.nan, sentence, tuple(terms))
     if not effect.low > 0:
         return _without_effect(measured, arm, no_effect, terms)
-    return _by_share(measured, arm, positive, terms)
+    return _by_share(measured, checks, reading, terms)
 
 
 def _by_share(
-    measured: Measured, arm: str, positive: Check, terms: list[tuple[str, float, float]]
+    measured: Measured,
+    checks: tuple[Check, Check],
+    reading: Reading,
+    terms: list[tuple[str, float, float]],
 ) -> Verdict:
+    arm, positive = measured.roles["form"], checks[1]
     share = measured.estimates[f"form_share/{arm}"]
     chances = class_probabilities(share)
     label: Label = max(chances, key=lambda name: chances[name])
     sure = chances[label]
     terms.append((f"form_share/{arm}", share.value, math.log(sure / (1 - sure))))
-    if sure < SETTLED:
+    if sure < SETTLED or (share.low < LOW and share.high > HIGH):
         sentence = (
             f"The evidence does not settle it: under {_name(arm)} {_share(share)} of the effect of "
             f"{_points(measured.effect)} is form; {_power(measured, arm)}."
         )
         return Verdict("cannot tell", math.nan, sentence, tuple(terms))
-    falls = positive.state in ("held", "absent")
-    if not falls and label != "form":
-        sentence = f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.told}."
-        return Verdict("cannot tell", math.nan, sentence, tuple(terms))
+    obstacles = _obstacles(label, measured, checks, reading)
+    if obstacles:
+        return Verdict("cannot tell", math.nan, f"{'; '.join(obstacles)}.", tuple(terms))
     sentence = _sentence(label, measured, arm, share)
-    if not falls:
+    if positive.state in ("open", "broken"):
         sentence += f" Less than the form may do: {_name(positive.arm)} {positive.told}."
     return Verdict(label, sure, sentence, tuple(terms))
+
+
+def _obstacles(label: Label, measured: Measured, checks: tuple[Check, Check], reading: Reading) -> list[str]:
+    """Return all that forbids a label: unread answers that would bring it, and controls that it needs and lacks."""
+    _, positive = checks
+    arm, found = measured.roles["form"], []
+    # Unread answers lower the deciding arm: where it keeps the form that looks like substance, else like form.
+    lowered: Label = "substance" if measured.keeps == "form" else "form"
+    if arm in reading.unread and label in (lowered, "mixed"):
+        found.append(f"{_unread(arm, reading)}: its low score may be the scorer's")
+    if label == "form":
+        return found
+    if positive.state in ("open", "broken"):
+        found.append(f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.told}")
+    elif positive.arm in reading.unread:
+        found.append(f"{_unread(positive.arm, reading)}: that it falls shows nothing")
+    lacking = [check.told for check in checks if check.state == "absent"]
+    if label == "substance" and lacking:
+        found.append(f"The score looks like substance, but {' and '.join(lacking)}")
+    return found
+
+
+def _unread(arm: str, reading: Reading) -> str:
+    return f"Under {_name(arm)} the scorer finds an answer in {_share(reading.estimates[f'readable/{arm}'])} only"
 
 
 def _without_effect(
@@ -142,6 +177,23 @@ def _without_effect(
     else:
         said = f"{_effect_told(measured)}: its interval includes 0; {_power(measured, base)}"
     return Verdict("cannot tell", math.nan, f"{said}.", tuple(terms))
+
+
+def settled_label(share: Estimate) -> tuple[Label, float]:
+    """Return what a share's interval settles and its probability, or "cannot tell" and NaN.
+
+    Form lies surely above a half, substance surely below, mixed surely between the two thresholds.
+    """
+    chances = class_probabilities(share)
+    label: Label = max(chances, key=lambda name: chances[name])
+    sure = {
+        "form": share.low > 0.5,
+        "substance": share.high < 0.5,
+        "mixed": share.low > LOW and share.high < HIGH,
+    }
+    if chances[label] < SETTLED or not sure[label]:
+        return "cannot tell", math.nan
+    return label, chances[label]
 
 
 def class_probabilities(share: Estimate) -> dict[Label, float]:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-
 NEARLY_ALL = 0.9
 VARIED = 0.75
 """Targets of which one makes up more than this share do not vary: to give that one is no collapse."""

@@ -219,7 +219,9 @@ def _obstacle(
 
 def _collapsed(condition: str, evidence: Evidence) -> str | None:
     """Return how a condition's answers are all the same while targets vary; None where they are not."""
-    own, plain = (given_answers(evidence.rows, f"base/{name}", evidence.asked) for name in (condition, "plain"))
+    own, plain = (
+        given_answers(evidence.rows, f"base/{name}", evidence.asked) for name in (condition, "plain")
+    )
     if own is None or plain is None or evidence.asked.key is None:
         return None
     target = dict(zip(evidence.asked.key.item.tolist(), evidence.asked.key.value.tolist(), strict=True))

@@ -1,0 +1,97 @@
+"""Is style a function of who wrote? Where it is, no regression tells a preference for the one from that for the other.
+
+Four things that may give the leader and the other away in nearly all pairs: length, the measured style, the word that
+answers begin or end with, and the place (always shown first, never judged in the other order).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from tellapart.controls.style import style_of
+from tellapart.stats.estimate import Estimate
+from tellapart.stats.intervals import wilson
+from tellapart.stats.preference import author_told, style_differences
+from tellapart.studies.form.judged import JudgeCheck, Judgement, percent
+
+NEARLY_ALL = 0.95
+"""Refused unless the share of pairs that give the author away is surely below this."""
+MARKED, UNMARKED = 0.9, 0.1
+"""Shares of one author's and of the other's answers that begin (or end) with one word, for it to mark the author."""
+
+
+def author_checks(judged: Sequence[Judgement], one: str, other: str) -> list[JudgeCheck]:
+    """Return what may give the two authors away; what does is flagged."""
+    first, second = _answers(judged, one), _answers(judged, other)
+    shared = [item for item in first if item in second]
+    # Authors that never met on an item are held against each other at random: only their spread matters.
+    items = [(item, item) for item in shared] or list(zip(first, second, strict=False))
+    pairs = [(first[a], second[b]) for a, b in items]
+    checks = [_length(pairs, one, other), _style(pairs, one, other), _place(judged, one, other)]
+    for end, at in (("begin", 0), ("end", -1)):
+        marks = _mark(list(first.values()), list(second.values()), at, end, (one, other))
+        checks += [] if marks is None else [marks]
+    return checks
+
+
+def _answers(judged: Sequence[Judgement], model: str) -> dict[str, str]:
+    """Return the first answer of a model to each item, in the items' order of appearance."""
+    found: dict[str, str] = {}
+    for one in judged:
+        if model in one.models:
+            found.setdefault(one.item, one.answers[one.models.index(model)])
+    return found
+
+
+def _length(pairs: Sequence[tuple[str, str]], one: str, other: str) -> JudgeCheck:
+    gaps = np.array([len(a) - len(b) for a, b in pairs])
+    longer = float((gaps > 0).sum() + (gaps == 0).sum() / 2)
+    name, count = (one, longer) if 2 * longer >= len(gaps) else (other, len(gaps) - longer)
+    rate = wilson(count, len(gaps))
+    return _check(
+        "length and author", f"{name} writes the longer answer in {percent(rate)} of the pairs", rate
+    )
+
+
+def _style(pairs: Sequence[tuple[str, str]], one: str, other: str) -> JudgeCheck:
+    a, b = (np.array([style_of(pair[side]) for pair in pairs]) for side in (0, 1))
+    rate = wilson(author_told(style_differences(a, b)) * len(pairs), len(pairs))
+    return _check(
+        "style and author", f"style alone tells {one} from {other} in {percent(rate)} of the pairs", rate
+    )
+
+
+def _place(judged: Sequence[Judgement], one: str, other: str) -> JudgeCheck:
+    own = [pair for pair in judged if set(pair.models) == {one, other}]
+    if not own:
+        own = [pair for pair in judged if {one, other} & set(pair.models)]
+    ahead = sum((pair.models[0] == one) or (pair.models[1] == other) for pair in own)
+    name, count = (one, ahead) if 2 * ahead >= len(own) else (other, len(own) - ahead)
+    rate = wilson(count, len(own))
+    return _check("place and author", f"{name} stands first in {percent(rate)} of the pairs", rate)
+
+
+def _mark(
+    first: Sequence[str], second: Sequence[str], at: int, end: str, names: tuple[str, str]
+) -> JudgeCheck | None:
+    """Return the word that marks one author's beginnings or endings; None where no word does."""
+    sides = [
+        [text.split()[at].lower() if text.split() else "" for text in texts] for texts in (first, second)
+    ]
+    for own, rest, name in ((*sides, names[0]), (*reversed(sides), names[1])):
+        word, count = Counter(own).most_common(1)[0]
+        if count >= MARKED * len(own) and rest.count(word) <= UNMARKED * len(rest):
+            told = f"{name} {end}s its answers with {word[:20]!r} in {100 * count / len(own):.0f} %, the other hardly"
+            return JudgeCheck(
+                f"{'opening' if at == 0 else 'closing'} word and author",
+                f"{told}: FLAGGED",
+                wilson(count, len(own)),
+                True,
+            )
+    return None
+
+
+def _check(name: str, told: str, rate: Estimate) -> JudgeCheck:
+    flagged = rate.high >= NEARLY_ALL
+    return JudgeCheck(name, told + (": FLAGGED" if flagged else ""), rate, flagged)
