@@ -13,6 +13,7 @@ from tyro.conf import Positional, subcommand
 from tellapart.errors import UserMistake
 from tellapart.specimens.commands import Build, Check, List
 from tellapart.studies import SPECS, run_study
+from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -79,6 +80,7 @@ Verb = (
     | Annotated[GuardSpec, subcommand("guard")]
     | Annotated[ImproveSpec, subcommand("improve")]
     | Annotated[SkillsVerb, subcommand("skills")]
+    | Annotated[AnalyseSpec, subcommand("analyse")]
     | Annotated[ViewSpec, subcommand("view")]
     | Annotated[SpecimensSpec, subcommand("specimens")]
 )
@@ -147,6 +149,10 @@ def _dispatch(verb: object) -> int:
             from tellapart.specimens.demo import run_demo
 
             run_demo(verb.out, verb.seed)
+        case AnalyseSpec():
+            from tellapart.studies.analyse import run_analyse
+
+            run_analyse(verb)
         case ViewSpec():
             from pathlib import Path
 

@@ -176,33 +176,43 @@ def _arm(name: str, evidence: Evidence, gain: Gain, level: Floats) -> Arm:
     """Return what one arm found, or why it lowers nothing."""
     facts = evidence.facts
     control = facts.planting.get(name, {})
-    dose = control.get("dose")
-    condition = name if dose is None else f"{name}@{dose}"
-    told = facts.elicitors.get(condition) or facts.elicitors.get(name) or {}
-    if "missing" in told:
-        return _open(name, str(told["missing"]))
-    side = per_item(evidence.rows, f"base/{condition}", facts.correct_at)
-    if side is None or not told:
-        return _open(name, "not asked")
-    if not set(evidence.base.items) <= set(side.items):
-        return _open(name, "some items have no answer")
-    share = share_above(gain, Method(side.at(evidence.base.items).mean, gain.chance), level)
-    return Arm(name, share, _obstacle(name, condition, evidence, told, control))
+    conditions = _conditions(name, facts, control.get("dose"))
+    if not conditions:
+        told = facts.elicitors.get(name, {})
+        return _open(name, str(told.get("missing", "not asked")))
+    means = []
+    for condition in conditions:
+        side = per_item(evidence.rows, f"base/{condition}", facts.correct_at)
+        if side is None or not side.has(evidence.base.items).all():
+            return _open(name, "some items have no answer")
+        means.append(side.at(evidence.base.items).mean)
+    share = share_above(gain, Method(np.mean(means, axis=0), gain.chance), level)
+    obstacles = (_obstacle(name, one, evidence, control) for one in conditions)
+    return Arm(name, share, next((one for one in obstacles if one), ""))
+
+
+def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:
+    """Return the names of the arm's conditions that were asked: of labels, all draws of the smallest dose that found
+    the planted skill, or of the largest where that is not known."""
+    asked = [one for one, told in facts.elicitors.items() if "missing" not in told]
+    if name != "few_labels":
+        return [name] if name in asked else []
+    doses = {one: int(one.partition("@")[2].split(".")[0]) for one in asked if one.startswith("few_labels@")}
+    wanted = dose if dose is not None else max(doses.values(), default=0)
+    return [one for one, labels in doses.items() if labels == wanted]
 
 
 def _open(name: str, obstacle: str) -> Arm:
     return Arm(name, missing("share", obstacle), obstacle)
 
 
-def _obstacle(
-    name: str, condition: str, evidence: Evidence, told: Mapping[str, Any], control: Mapping[str, Any]
-) -> str:
+def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[str, Any]) -> str:
     """Return why what the arm did not find says nothing; nothing where it passed all of its controls."""
     if not control:
         return "no planted skill was hidden in this base to see whether it would be found"
     if not control.get("passed"):
         return str(control.get("reason") or "it did not find the planted skill")
-    setting = told.get("setting", {})
+    setting = evidence.facts.elicitors[condition].get("setting", {})
     if said := _collapsed(condition, evidence):
         return f"it {said}"
     fitted = setting.get("fitted_share")

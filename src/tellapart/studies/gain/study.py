@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import BroughtOut
 
-FREE = ("out", "json", "budget", "device", "max_rows", "guess_floor", "margin")
+FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "margin")
 """Fields of the spec that may differ when a run is gone on with."""
 
+
+PLANTED_UNASKED = 5_000_000
+"""Parameters up to which a skill is planted in the base unasked: minutes, not hours."""
 
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
@@ -127,8 +130,12 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
-    watch = watching(plain.rows, facts, None) if spec.plan == "adaptive" else None
+    plant = _planter(folder, plan)
+    watch = watching(plain.rows, facts, plant) if spec.plan == "adaptive" else None
     brought = bring_out(folder, plan, watch)
+    planted = {} if watch is None else watch.facts.planting
+    if watch is None and plant is not None:
+        planted = plant()
     rows, referred = [*plain.rows, *brought.rows], {}
     if reference is not None:
         referred = _price_of_teaching(folder, plan, brought, reference, rows)
@@ -140,7 +147,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     return replace(
         facts,
         elicitors=brought.elicitors,
-        planting={} if watch is None else watch.facts.planting,
+        planting=planted,
         reference=referred,
         directions=pointing,
         described=length,
@@ -153,6 +160,27 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
             "looks": [look.as_json() for look in watch.looks] if watch else [],
         },
     )
+
+
+def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
+    """Return what hides a known skill in the base and looks for it with each arm; None where that is not wanted (a
+    large base, unless asked for) or cannot be done. What it finds is kept beside the run."""
+    base, wanted = plan.pair.base, plan.spec.plant
+    size = domain_of(base).get("parameters")
+    if wanted is False or size is None or (wanted is None and size > PLANTED_UNASKED):
+        return None
+
+    def plant() -> dict[str, Any]:
+        from tellapart.planting.plant import plant as planted
+
+        kept = folder.read_artifact("planting")
+        if kept is None:
+            found = planted(base, plan.task, quiet=plan.spec.json)
+            kept = {control.arm: control.as_json() for control in found.controls}
+            folder.write_artifact("planting", kept)
+        return kept
+
+    return plant
 
 
 def _known_beforehand(plan: "Plan") -> Facts:
