@@ -55,7 +55,7 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
 
     spec = spec.checked()
     folder = Path(spec.run)
-    asked = _json_of(folder / "spec.json", "it is no run folder")
+    asked = _json_of(folder / "spec.json", "it is no run folder").get("spec", {})
     study = str(asked.get("study", ""))
     if study not in STUDIES:
         raise UserMistake(

@@ -5,6 +5,7 @@ the page, for ids that must not clash.
 """
 
 from tellapart.report.sections import (
+    bounds,
     coverage,
     divergence,
     elicitors,
@@ -34,6 +35,7 @@ from tellapart.report.sections import (
 from tellapart.report.sections.section import Section, SectionMaker
 
 SECTIONS: tuple[SectionMaker, ...] = (
+    bounds.section,
     ladder.section,
     form.section,
     form.matrix,

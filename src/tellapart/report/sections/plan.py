@@ -10,11 +10,8 @@ from tellapart.report.text import between, percent
 from tellapart.studies.finding import Finding
 
 RULE = (
-    "Ways are asked one after another, cheap ones first. The j-th look has an interval of level 1 - alpha with "
-    "alpha = 0.05 x 6 / (pi^2 j^2): over any number of looks they add up to at most 0.05, so that stopping early does "
-    "not cheat. It stops when the best way's interval lies above the threshold of elicited, or when a way of every "
-    "mechanism that can give one was seen and the best one's interval lies within one verdict, or several ways in a "
-    "row found nothing better."
+    "After each method the verdict is made anew from all answers so far. Asked next is the cheapest method that could "
+    "still change the word; once there is none, asking ends. To end early as elicited, the interval must hold at 99 %."
 )
 
 _TEMPLATE = template("""
@@ -22,11 +19,11 @@ _TEMPLATE = template("""
 {% if looks %}
 <div class="scroll" tabindex="0" role="region" aria-label="Looks"><table>
 <thead><tr><th scope="col" class="number">Look</th><th scope="col">Way</th><th scope="col">Works by</th>
-<th scope="col" class="number">Recovered</th><th scope="col" class="number">Level</th></tr></thead>
+<th scope="col" class="number">Recovered</th><th scope="col">Asked because</th></tr></thead>
 <tbody>{% for look in looks %}<tr><td class="number">{{ loop.index }}</td><th scope="row">{{ look.way }}</th>
-<td>{{ look.mechanism }}{% if not look.honest %} (no witness: told too much){% endif %}</td>
+<td>{{ look.mechanism }}{% if look.tells != "nothing" %} (tells {{ look.tells }}){% endif %}</td>
 <td class="number">{{ look.share | percent }} <span class="interval">{{ between(look.low, look.high) }}</span></td>
-<td class="number">{{ "%.4f" | format(look.level) }}</td></tr>{% endfor %}</tbody></table></div>
+<td>{{ look.reason }}</td></tr>{% endfor %}</tbody></table></div>
 {% endif %}
 {% if dropped %}<p>Mechanisms of which no method gave a figure, and which were not waited for:</p>
 <ul>{% for name, reason in dropped %}<li>{{ name }}: {{ reason }}</li>{% endfor %}</ul>{% endif %}
@@ -57,6 +54,6 @@ def _look(told: Mapping[str, Any]) -> dict[str, Any]:
         **shares,
         "way": str(told.get("way", "")),
         "mechanism": str(told.get("mechanism", "")),
-        "honest": bool(told.get("honest")),
-        "level": 1 - parsed(told.get("alpha")),
+        "tells": str(told.get("tells") or "nothing"),
+        "reason": str(told.get("reason") or ""),
     }

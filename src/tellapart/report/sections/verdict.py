@@ -10,7 +10,7 @@ from tellapart.report.template import filled, template
 from tellapart.report.text import plain, shown
 from tellapart.studies.finding import Finding
 
-MAIN = ("base_score", "tuned_score", "full_score", "gain", "form_share", "elicited_share")
+MAIN = ("base_score", "tuned_score", "full_score", "gain", "form_share", "held_at_least", "held_at_most")
 
 _TEMPLATE = template("""
 <p class="question">{{ finding.question }}</p>
