@@ -50,7 +50,7 @@ class GuardSpec:
     dtype: str = "float32"
     """float32 or bfloat16."""
     out: str | None = None
-    """Run folder (default: runs/guard-TIME)."""
+    """Run folder (default: runs/guard-TIME-RANDOM)."""
     seed: int = 0
     """Seed of everything that is drawn."""
     json: bool = False

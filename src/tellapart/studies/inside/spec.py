@@ -31,7 +31,7 @@ class InsideSpec:
     chat: bool = False
     """Language models: put prompts through the tokenizer's chat template."""
     out: str | None = None
-    """Run folder (default: runs/inside-TIME). The same command on the same folder makes the same run again."""
+    """Run folder (default: runs/inside-TIME-RANDOM). The same command on the same folder makes the same run again."""
     seed: int = 0
     """Seed of everything that is drawn: weight noise and the rotation of the hidden basis."""
     json: bool = False
