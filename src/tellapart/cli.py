@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
+from tellapart.extras import naming_extras
 from tellapart.specimens.commands import Build, Check, List
 from tellapart.studies import SPECS, run_study
 from tellapart.studies.analyse import AnalyseSpec
@@ -94,7 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; a mistake is told in one line on stderr."""
     try:
-        return _dispatch(_parsed(arguments))
+        verb = _parsed(arguments)
+        with naming_extras(arguments[0]):
+            return _dispatch(verb)
     except UserMistake as mistake:
         print(f"tellapart: {mistake}", file=sys.stderr)
         return MISTAKE

@@ -3,12 +3,15 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tellapart.cli import run
+from tellapart.studies.gain.items import PerItem, shared_items
 
 RG = "data/reasoning_gym"
 
@@ -146,3 +149,15 @@ def test_the_python_call_is_the_same(tmp_path: Path) -> None:
     done = tellapart.gain(logs=(base, tuned), guess_floor=0.0, out=str(tmp_path / "run"))
     assert done.findings[0].verdict == "elicited"
     assert (done.folder / "report.html").exists()
+
+
+def test_sharing_items_is_linear_in_them() -> None:
+    def side(first: int) -> PerItem:
+        items = np.array([f"item {i}" for i in range(first, first + 60_000)], dtype=object)
+        return PerItem(items, *(np.ones(len(items), dtype) for dtype in (np.int64, np.int64, float)), items)
+
+    began = time.process_time()
+    shared = shared_items(side(0), side(10_000))
+    assert time.process_time() - began < 10  # comparing pair by pair takes minutes
+    assert [len(one.items) for one in shared] == [50_000, 50_000]
+    assert shared[0].items[0] == "item 10000"

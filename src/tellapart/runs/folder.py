@@ -9,7 +9,9 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +114,14 @@ def _parsed(line: bytes, path: Path, number: int) -> Row:
         raise UserMistake(
             f"{path}:{number}: not a row ({error}); delete the line to have it asked again"
         ) from error
+
+
+def run_path(out: str | None, study: str) -> Path:
+    """Return the folder `out`, or one under runs/ that no other command started at the same moment is given.
+
+    It is not made here: a command that is refused leaves nothing behind.
+    """
+    return Path(out or time.strftime(f"runs/{study}-%Y%m%d-%H%M%S-{secrets.token_hex(4)}"))
 
 
 @contextlib.contextmanager

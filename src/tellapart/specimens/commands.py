@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tellapart.extras import require
+
 
 @dataclass(frozen=True)
 class List:
@@ -90,6 +92,7 @@ class Check:
 
     def run(self) -> int:
         """Check, print truth against verdict."""
+        require("torch", "specimens check")
         if self.study == "form":
             from pathlib import Path
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tellapart.extras import require
 from tellapart.specimens import names
 from tellapart.specimens.check import gain_on
 
@@ -25,6 +26,7 @@ WAYS = (
 
 def run_demo(out: str, seed: int) -> None:
     """Run `gain` on SHOWN, two at a time, print each verdict and where its report is."""
+    require("torch", "demo")
     console = Console()
     shown = [name for name in SHOWN if name in names()]
     more = (*SMALL, "--elicitors", *WAYS)

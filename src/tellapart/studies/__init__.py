@@ -7,6 +7,7 @@ the report in report/sections.
 import importlib
 from typing import TYPE_CHECKING
 
+from tellapart.extras import naming_extras
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -33,6 +34,7 @@ SPECS: dict[type[Spec], str] = {
 def run_study(spec: Spec, quiet: bool = False) -> "Run":
     """Run the study that `spec` belongs to; only its own code is imported."""
     name = SPECS[type(spec)]
-    study = importlib.import_module(f"tellapart.studies.{name}.study")
-    done: Run = getattr(study, f"run_{name}")(spec, quiet)
+    with naming_extras(name):
+        study = importlib.import_module(f"tellapart.studies.{name}.study")
+        done: Run = getattr(study, f"run_{name}")(spec, quiet)
     return done

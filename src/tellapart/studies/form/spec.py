@@ -54,7 +54,7 @@ class FormSpec:
     chat: bool = False
     """Put prompts through the model's chat template."""
     out: str | None = None
-    """Run folder (default: runs/form-TIME). The same command on the same folder goes on where it stopped."""
+    """Run folder (default: runs/form-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     limit: int | None = None
     """Use at most this many items, drawn by the seed."""
     seed: int = 0

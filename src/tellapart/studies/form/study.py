@@ -1,13 +1,12 @@
 """`tellapart form`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tellapart.models.budget import TokenBudget
-from tellapart.runs.folder import RunFolder, open_run
+from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
 from tellapart.studies.finding import Finding
@@ -27,7 +26,7 @@ FREE = ("out", "json", "budget", "device", "max_rows")
 def run_form(spec: FormSpec, quiet: bool = False) -> Run:
     """Run `form` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/form-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "form")
     if spec.pairs is not None:
         findings = _from_pairs(spec, out)
     elif spec.logs:

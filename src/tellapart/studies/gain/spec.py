@@ -59,7 +59,7 @@ class GainSpec:
     chat: bool = False
     """Put prompts through the model's chat template."""
     out: str | None = None
-    """Run folder (default: runs/gain-TIME). The same command on the same folder goes on where it stopped."""
+    """Run folder (default: runs/gain-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     limit: int | None = None
     """Use at most this many items, drawn by the seed."""
     seed: int = 0

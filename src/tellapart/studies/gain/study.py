@@ -1,6 +1,5 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, TokenBudget
-from tellapart.runs.folder import RunFolder, open_run
+from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.row import Row
 from tellapart.runs.spending import spending
@@ -44,7 +43,7 @@ PICKED = (
 def run_gain(spec: GainSpec, quiet: bool = False) -> Run:
     """Run `gain` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/gain-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "gain")
     findings = _from_logs(spec, out) if spec.logs else _from_models(spec, out)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())

@@ -52,7 +52,7 @@ class GuardSpec:
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
     out: str | None = None
-    """Run folder (default: runs/guard-TIME)."""
+    """Run folder (default: runs/guard-TIME-RANDOM)."""
     seed: int = 0
     """Seed of everything that is drawn."""
     json: bool = False

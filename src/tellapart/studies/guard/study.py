@@ -1,7 +1,6 @@
 """`tellapart guard`: problems or rollouts -> decisions and signals -> findings, filtered problems, report."""
 
 import hashlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.console import Console
 from tellapart.errors import UserMistake
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
-from tellapart.runs.folder import open_run
+from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.stats.difficulty import Bands
 from tellapart.studies.finding import Finding
@@ -33,7 +32,7 @@ GROUP = 8
 def run_guard(spec: GuardSpec, quiet: bool = False) -> Run:
     """Run `guard` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/guard-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "guard")
     findings = _before_after(spec, out) if spec.before else _of_data(spec, out)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())

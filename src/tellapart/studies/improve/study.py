@@ -1,6 +1,5 @@
 """`tellapart improve`: headroom, then rounds -> findings -> report, in a run folder that can be gone on with."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.models.model import Model, Sampling
 from tellapart.models.open import open_model
 from tellapart.runs.collect import counts
-from tellapart.runs.folder import open_run
+from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
@@ -62,7 +61,7 @@ class Cast:
 def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     """Run `improve` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/improve-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "improve")
     task = _task(spec)
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)

@@ -1,11 +1,9 @@
 """`tellapart inside MODEL [MODEL] --concepts FILE`: language models, concepts given as pairs of contrastive prompts."""
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tellapart.elicit.steered import local_model
@@ -15,7 +13,7 @@ from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
-from tellapart.runs.folder import RunFolder, digest, open_run
+from tellapart.runs.folder import RunFolder, digest, open_run, run_path
 from tellapart.runs.progress import ticking
 from tellapart.runs.provenance import provenance
 from tellapart.stats.estimate import Estimate
@@ -44,7 +42,7 @@ def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = No
     """Measure the models that are neither in the folder yet nor `known` (which grows) from another run of this process,
     compare, write findings and report."""
     assert spec.concepts is not None
-    out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "inside")
     pairs = read_concepts(spec.concepts)
     models = [_opened(reference, spec) for reference in spec.networks]
     described = {

@@ -33,7 +33,7 @@ class InsideSpec:
     max_rows: int | None = None
     """Language models: most answers written at once (default: what memory holds)."""
     out: str | None = None
-    """Run folder (default: runs/inside-TIME). The same command on the same folder makes the same run again."""
+    """Run folder (default: runs/inside-TIME-RANDOM). The same command on the same folder makes the same run again."""
     seed: int = 0
     """Seed of everything that is drawn: weight noise and the rotation of the hidden basis."""
     json: bool = False

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import time
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +9,7 @@ from rich.table import Table
 
 from tellapart.internals.networks import Network, read_network
 from tellapart.report.text import shown
-from tellapart.runs.folder import open_run
+from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.studies.finding import Finding
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
@@ -48,7 +47,7 @@ def _run_language(spec: InsideSpec, quiet: bool) -> Run:
 
 
 def _run_networks(spec: InsideSpec) -> Run:
-    out = Path(spec.out or time.strftime("runs/inside-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "inside")
     networks = [read_network(Path(name)) for name in spec.networks]
     described = {
         **asked("inside", spec, FREE),

@@ -27,7 +27,7 @@ class ScaleSpec:
     hold_out: int = 1
     """How many of the largest scales are forecast from the smaller ones."""
     out: str | None = None
-    """Run folder (default: runs/scale-TIME). The same command on the same folder goes on where it stopped."""
+    """Run folder (default: runs/scale-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     limit: int | None = None
     """Look at no more than this many tasks, drawn by the seed."""
     seed: int = 0

@@ -1,7 +1,6 @@
 """`tellapart scale`: results of other tools -> points -> findings -> report, in a run folder."""
 
 import os
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,7 @@ from rich.console import Console
 
 from tellapart.logs.scale_read import read_points
 from tellapart.report.scale_terminal import print_tasks
-from tellapart.runs.folder import open_run
+from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.scale.analyse import Asked, analyse
@@ -22,7 +21,7 @@ FREE = ("out", "json")
 def run_scale(spec: ScaleSpec, quiet: bool = False) -> Run:
     """Run `scale` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/scale-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "scale")
     read = read_points(spec.results)
     wanted = Asked(spec.scale, spec.tasks, spec.hold_out, spec.limit, spec.seed)
     findings = analyse(read.frame, wanted, read.notes)

@@ -36,7 +36,7 @@ class SkillsSpec:
     """TASK=MIX: a task by whose prompts the first pass is judged, and the mix that is right for them (default: every
     --task but the judge's and its expert, every --also and base)."""
     out: str | None = None
-    """Run folder (default: runs/skills-TIME). The same command on the same folder goes on where it stopped."""
+    """Run folder (default: runs/skills-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     objective: Objective = "reinforce"
     """reinforce: +1 right, -1 wrong, KL to the base (the paper's); grpo: groups of answers; ce: the tasks' targets."""
     targets: tuple[str, ...] = ()

@@ -1,8 +1,6 @@
 """`tellapart skills train`: tasks -> experts, LoRA beside them -> rows of all on all -> findings -> report."""
 
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
-from tellapart.runs.folder import open_run
+from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.skills.analyse import Cost, Facts, analyse
@@ -42,7 +40,7 @@ FREE = ("out", "json", "device", "max_rows")
 def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
     """Run `skills train` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
-    out = Path(spec.out or time.strftime("runs/skills-%Y%m%d-%H%M%S"))
+    out = run_path(spec.out, "skills")
     parts = {
         kind: [skill_of(spec, open_task(name, seed=spec.seed)) for name in getattr(spec, kind)]
         for kind in ("task", "joint", "also", "watch")
