@@ -95,10 +95,8 @@ def rows_of(out: Path) -> pd.DataFrame:
 def test_the_budget_counts_what_is_really_spent(
     tmp_path: Path, counted: Counter[str], elicitors: tuple[str, ...]
 ) -> None:
-    told = gain(tmp_path / "run", None, *elicitors, limit=12)
+    gain(tmp_path / "run", None, *elicitors, limit=12)
     assert spent(tmp_path / "run") == {kind: counted[kind] for kind in ("generated", "scored", "trained")}
-    assert told["tables"]["tokens"] == spent(tmp_path / "run")
-    assert told["tables"]["plan"]["tokens"] == counted.total()
     assert counted["generated"]
     assert counted["scored"]
     assert bool(counted["trained"]) == (elicitors[0] != "prefill")
@@ -190,6 +188,5 @@ def test_improve_keeps_to_its_budget(tmp_path: Path, counted: Counter[str]) -> N
             quiet=True,
         )
         assert sum(spent(tmp_path / "run").values()) <= share * total + ONE_STEP
-        assert finding(tmp_path / "run")["tables"]["tokens"] == spent(tmp_path / "run")
     assert counted["trained"] == trained
     pd.testing.assert_frame_equal(rows_of(tmp_path / "run"), rows_of(whole))

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,18 @@ def read_findings(run_folder: Path) -> list[Finding]:
         raise UserMistake(
             f"{path} is not in the form of findings ({type(error).__name__}: {error}); analyse the run again"
         ) from error
+
+
+def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
+    """Return the findings as they are shown: the first one with the tokens that the run spent, where it counts them.
+
+    They are no finding: a run that was killed and gone on with finds the same, and has spent more.
+    """
+    path = run_folder / "artifacts" / "tokens.json"
+    if not findings or not path.exists():
+        return list(findings)
+    first, *others = findings
+    return [replace(first, tables={**first.tables, "tokens": _read_json(path)}), *others]
 
 
 def read_spec(run_folder: Path) -> dict[str, Any]:

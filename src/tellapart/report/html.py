@@ -16,7 +16,13 @@ from markupsafe import Markup
 
 import tellapart
 from tellapart.errors import UserMistake
-from tellapart.report.document import finding_from_json, read_findings, read_row_columns, read_spec
+from tellapart.report.document import (
+    finding_from_json,
+    read_findings,
+    read_row_columns,
+    read_spec,
+    with_tokens,
+)
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head
@@ -33,7 +39,7 @@ SERVED = "connect-src 'self'"
 
 def write_report(run_folder: Path) -> Path:
     """Write report.html into a finished run's folder, whole or not at all, and return its path."""
-    findings = read_findings(run_folder)
+    findings = with_tokens(read_findings(run_folder), run_folder)
     page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
     path = run_folder / "report.html"
     write_atomically(path, page)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.models.budget import TokenBudget
+from tellapart.report.document import with_tokens
 from tellapart.report.html import write_report
 from tellapart.report.terminal import print_summary
 from tellapart.runs.folder import canonical, write_atomically
@@ -35,16 +36,8 @@ def left_out(budget: TokenBudget) -> tuple[str, ...]:
     """Return the caveat that a budget left something out; nothing where it paid for all."""
     if not budget.refused:
         return ()
-    said = f"The budget of {budget.limit:,} tokens was spent ({budget.total:,}): what is missing was left out"
+    said = f"The budget of {budget.limit:,} tokens was spent: what is missing was left out"
     return (f"{said}; the same command with a larger --budget goes on from there.",)
-
-
-def with_tokens(findings: Sequence[Finding], budget: TokenBudget | None) -> list[Finding]:
-    """Return the findings, the first one with the tokens that the run spent by kind (None: nothing was asked)."""
-    if budget is None or not findings:
-        return list(findings)
-    first, *others = findings
-    return [replace(first, tables={**first.tables, "tokens": dict(budget.counts)}), *others]
 
 
 def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> None:
@@ -67,4 +60,4 @@ def tell(run: Run, as_json: bool, console: Console | None) -> None:
         print((run.folder / "findings.json").read_text())
     elif console is not None:
         told = json.loads((run.folder / "spec.json").read_text())
-        print_summary(list(run.findings), told, console, run.folder / "report.html")
+        print_summary(with_tokens(run.findings, run.folder), told, console, run.folder / "report.html")

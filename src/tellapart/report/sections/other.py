@@ -9,7 +9,7 @@ from tellapart.report.text import plain
 from tellapart.studies.finding import Finding
 
 SHOWN_ELSEWHERE = {
-    "ladder", "coverage", "elicitors", "routing", "divergence", "concentration", "items", "samples", "counts",
+    "ladder", "coverage", "elicitors", "routing", "divergence", "concentration", "items", "samples", "counts", "tokens",
     "surfacing", "arms", "pairs", "audit", "families", "steps", "reliability", "levels",
 }  # fmt: skip
 ROWS = 200

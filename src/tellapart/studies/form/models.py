@@ -83,7 +83,7 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
             if "choices" in plan.families:
                 bias = measure_option_bias(folder, model, task, spec.seed)
         facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *left_out(budget)))
-        return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings), budget)
+        return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings))
 
 
 def _meanings(

@@ -5,7 +5,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tellapart.models.budget import TokenBudget
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
@@ -17,7 +16,7 @@ from tellapart.studies.form.judged import read_pairs
 from tellapart.studies.form.logs import rows_from_logs
 from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.outcome import Run, asked, conclude, tell, with_tokens
+from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json", "budget", "device", "max_rows")
 """Fields of the spec that may differ when a run is gone on with."""
@@ -98,9 +97,9 @@ def canonical_spec(spec: FormSpec) -> dict[str, Any]:
     return asked("form", spec, FREE)
 
 
-def finish(folder: RunFolder, facts: Facts, budget: TokenBudget | None = None) -> list[Finding]:
+def finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
-    findings = with_tokens(analyse(read_table(folder.path), facts), budget)
+    findings = analyse(read_table(folder.path), facts)
     conclude(folder.path, "form", findings)
     return findings

@@ -10,7 +10,7 @@ from tellapart.errors import UserMistake
 @dataclass(frozen=True)
 class Facts:
     """`elicitors` maps the name of each value to what is told beside its rows (bits_once, source, oracle, tells, or
-    `missing`: why it has none), `reference` the same of the reference model; `plan` tells what was spent, each look
+    `missing`: why it has none), `reference` the same of the reference model; `plan` tells each look
     of an adaptive plan and why it stopped; `described` is the description length (described.py), `directions` the
     two-by-two table (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in
     canonical form, their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`).

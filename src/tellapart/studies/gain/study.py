@@ -20,7 +20,7 @@ from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.outcome import Run, asked, conclude, left_out, tell, with_tokens
+from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
@@ -84,7 +84,7 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
     with open_run(out, described_as, {"provenance": provenance()}) as folder:
         with spending(folder, spec.budget) as budget:
             facts = _ask_all(folder, plan, reference, budget)
-        return _finish(folder, facts, budget)
+        return _finish(folder, facts)
 
 
 def _planned(spec: GainSpec) -> "Plan":
@@ -155,7 +155,6 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
             "plan": spec.plan,
             "stopped": brought.stopped,
             "dropped": brought.dropped,
-            "tokens": budget.total,
             "looks": [look.as_json() for look in watch.looks] if watch else [],
         },
     )
@@ -257,9 +256,9 @@ def _price_of_teaching(
     return taught.elicitors
 
 
-def _finish(folder: RunFolder, facts: Facts, budget: TokenBudget | None = None) -> list[Finding]:
+def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
-    findings = with_tokens(analyse(read_table(folder.path), facts), budget)
+    findings = analyse(read_table(folder.path), facts)
     conclude(folder.path, "gain", findings)
     return findings

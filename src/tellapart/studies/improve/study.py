@@ -23,7 +23,7 @@ from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers
 from tellapart.studies.improve.headroom import CONTROLS, ask_verifiers, best_own, headroom, no_headroom
 from tellapart.studies.improve.rounds import Arm, Course, run_arm, verdicts
 from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.outcome import Run, asked, conclude, left_out, tell, with_tokens
+from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 from tellapart.tasks.item import Task
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import split_items
@@ -97,7 +97,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
             change,
             quiet or spec.json,
         )
-        findings = with_tokens(_findings(plan, cast, corrections, budget), budget)
+        findings = _findings(plan, cast, corrections, budget)
         write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
         conclude(folder.path, "improve", findings)
     run = Run(out, tuple(findings))
