@@ -8,7 +8,7 @@ from tellapart.internals.concept_figures import Asked, ConceptFigures, measure_c
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.internals.features import chance_decodability, held_out_decodability
 from tellapart.internals.modules import Inside, look_inside
-from tellapart.internals.reuse import random_reuse, reuse_estimate, reuse_limit, strength
+from tellapart.internals.reuse import random_reuse, readout, reuse_estimate, reuse_limit
 from tellapart.internals.twins import Recipe, train_twin
 from tellapart.models.local import LocalModel
 from tellapart.specimens import load_model
@@ -43,7 +43,7 @@ def shuffled(pairs: list[ConceptPair]) -> list[ConceptPair]:
 
 
 def measured(model: LocalModel, pairs: list[ConceptPair]) -> ConceptFigures:
-    return measure_concepts(model, pairs, Asked(layer=1, tuning=0))
+    return measure_concepts(model, pairs, Asked(layer=0, tuning=0))
 
 
 def untrained(seed: int) -> LocalModel:
@@ -108,8 +108,9 @@ def figures_of(points: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, E
     found = {"linear_decodability/c": held_out_decodability(points[0], points[1], 0),
              "null_linear_decodability/c": chance_decodability(points[0], points[1], 0, twins=2)}  # fmt: skip
     for name in ("direction", "unit", "reading"):
-        found |= {f"{name}_reuse/c": reuse_estimate(*points, 0), f"{name}_limit/c": reuse_limit(*points, 0),
-                  f"{name}_strength/c": strength(*points, 0), f"null_{name}_reuse/c": random_reuse(*points, 0)}  # fmt: skip
+        for figure, of in (("reuse", reuse_estimate), ("limit", reuse_limit), ("readout", readout)):
+            found[f"{name}_{figure}/c"] = of(*points, 0)
+        found[f"null_{name}_reuse/c"] = random_reuse(*points, 0)
     return found
 
 
@@ -143,13 +144,14 @@ def test_an_open_reuse_says_how_many_prompt_pairs_are_missing() -> None:
     side = Side("a", quiet | pairs | {"reading_reuse/c": open_one})
     said = decide_levels(side, side, SAME)
     assert said.label == "cannot tell"
-    assert "about 73 more prompt pairs a concept and context" in said.sentence
+    assert "about 46 more prompt pairs a concept and context" in said.sentence
 
 
 def test_scores_that_are_not_shown_equal_are_not_called_unequal() -> None:
     rng = np.random.default_rng(1)
-    one, other = ((rng.random(40) < 0.9).astype(float).tolist() for _ in range(2))
-    told = same_scores(("a", "b"), one, other)
+    one = (rng.random(60) < 0.9).astype(float)
+    other = np.roll(one, 7)
+    told = same_scores(("a", "b"), one.tolist(), other.tolist())
     assert told.same is None
     assert "not shown to be equal" in told.told
     assert "more points (prompts)" in told.told

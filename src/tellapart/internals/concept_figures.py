@@ -30,11 +30,11 @@ from tellapart.internals.model_robustness import noise_estimates, tuning_estimat
 from tellapart.internals.reuse import (
     chance_reuse,
     random_reuse,
+    readout,
     reliability,
     reuse,
     reuse_estimate,
     reuse_limit,
-    strength,
 )
 from tellapart.internals.units import unit_states
 from tellapart.models.hooks import layers_of
@@ -174,7 +174,7 @@ def _geometry(
 _REUSE = {
     "{}_reuse/{}": reuse_estimate,
     "{}_limit/{}": reuse_limit,
-    "{}_strength/{}": strength,
+    "{}_readout/{}": readout,
     "null_{}_reuse/{}": random_reuse,
 }
 

@@ -135,7 +135,7 @@ def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, tw
     if len(kinds) < 2 or len(features) < 2 * FOLDS:
         return missing(unit, "a constant concept or too few points", len(features))
     random = np.random.default_rng(seed + 1)
-    orders = np.stack([shuffled_order(len(features), twins, random) for _ in range(PERMUTATIONS)])
+    orders = np.stack([_order(len(features), twins, random) for _ in range(PERMUTATIONS)])
     fold = np.random.default_rng(seed).permutation(len(features)) % FOLDS
     found = np.zeros(PERMUTATIONS)
     for index in range(FOLDS):
@@ -159,7 +159,7 @@ def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, tw
     return Estimate(float(found.mean()), float(low), float(high), len(features), unit, told_of)
 
 
-def shuffled_order(count: int, twins: int, random: np.random.Generator) -> np.ndarray:
+def _order(count: int, twins: int, random: np.random.Generator) -> np.ndarray:
     """Return an order of the points: any, or one in which only the two of a pair change places."""
     if twins == 1:
         return random.permutation(count)

@@ -53,7 +53,8 @@ class Questions:
 @dataclass(frozen=True)
 class Inside:
     """`scores` (points) are 1 where the output is right (None: no targets); `turned` are estimates after a random
-    rotation of each activation, `chance` the reuse of shuffled concepts, `chance_score` that of the best constant output; `places` the layer each concept is read at."""
+    rotation of each activation, `chance` the reuse of shuffled concepts, `chance_score` the score of the best constant
+    output; `places` the layer each concept is read at."""
 
     name: str
     outputs: np.ndarray

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from tellapart.internals.features import shuffled_order
 from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.intervals import wilson
 
 GROUPS = 10
 """Groups that the jackknife leaves out in turn."""
@@ -110,34 +110,17 @@ def random_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, 
     return Estimate(float(means.mean()), float(low), float(high), len(states), "cosine", told)
 
 
-def strength(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
-    """Return how long a concept's direction is, mean over contexts, over what 97.5 % of DRAWS stay below in which the
-    sides of random pairs have changed places: up to 1 the direction may be no more than the spread of the pairs, and
-    its cosines say nothing. Points are all positive ones, then their partners in the same order. No interval."""
-    contexts = np.asarray(contexts).astype(str)
-    if reuse(states, classes, contexts) is None:
-        return missing("ratio", "the concept has no directions in two contexts", len(states))
-    at = [np.flatnonzero(contexts == name) for name in np.unique(contexts)]
-    random = np.random.default_rng(seed)
-    shuffled = []
-    for _ in range(DRAWS):
-        again = classes[shuffled_order(len(classes), 2, random)]
-        shuffled.append(_length(states, again, at))
-    most = float(np.percentile(shuffled, 97.5))
-    own = _length(states, classes, at)
-    told = f"length over the 97.5th percentile of {DRAWS} draws with sides exchanged; no interval"
-    value = own / most if most > 0 else float("inf") if own > 0 else 0.0
-    return Estimate(value, float("nan"), float("nan"), len(states), "ratio", told)
-
-
-def _length(states: np.ndarray, classes: np.ndarray, at: list[np.ndarray]) -> float:
-    """Return the mean over contexts of how far apart the classes' means lie."""
-    found = []
-    for some in at:
-        kinds = np.unique(classes[some])
-        means = np.stack([states[some][classes[some] == kind].mean(axis=0) for kind in kinds])
-        found.append(float(np.linalg.norm(means - means.mean(axis=0))))
-    return float(np.mean(found))
+def readout(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
+    """Return the share of pairs whose two points the direction of the same context's other pairs tells apart: half where
+    what makes the direction is not the concept but what else varies, however loud. Points are all positive ones, then
+    their partners in the same order; `classes` and `seed` play no part."""
+    half = len(states) // 2
+    right = 0
+    for name in np.unique(contexts[:half]):
+        at = np.flatnonzero(contexts[:half] == name)
+        apart = states[at] - states[at + half]
+        right += int((((apart.sum(axis=0) - apart) * apart).sum(axis=1) > 0).sum())
+    return wilson(right, half)
 
 
 def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:

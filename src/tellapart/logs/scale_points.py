@@ -13,7 +13,8 @@ NAN = float("nan")
 class Point(NamedTuple):
     """`family` names the models that differ in scale only; `setting` what else must be equal (shots). `error` is the
     standard error, `n` the item count, `length` the answer's tokens. `kind` is discontinuous, continuous or "" (by
-    the metric's name), `higher_is_better` true, false or "" as the log has it. NaN where not known; `scale` is one whose meaning the file does not tell."""
+    the metric's name), `higher_is_better` true, false or "" as the log has it. NaN where not known; `scale` is one
+    whose meaning the file does not tell."""
 
     task: str
     metric: str

@@ -9,8 +9,10 @@ Noise pulls cosines to 0, so a reuse counts as low only where it is low as a sha
 show if every context had one direction.
 
 Each is asked beside its null control first, and says nothing where it does not exceed it: a concept must be decodable
-above permuted labels, a direction longer than one of shuffled sides, reuse above that of random vectors; and the cross
-effect counts as high only less that of random vectors of equal norm. Below FEWEST pairs of prompts nothing is said.
+above permuted labels, its direction tell pairs apart that it was not made from, and halves of one context agree on
+it more than random vectors do. A high reuse
+counts less that of random vectors, and only where its limit is high as well; a high cross effect less that of random
+vectors of equal norm. Below FEWEST pairs of prompts nothing is said.
 
 "No difference" is sameness of class: both organised, or both fractured, each perhaps in its own way. Thresholds were
 fitted on trained twins and tried on others (benchmarks/inside_models.py, docs/inside.md).
@@ -41,6 +43,7 @@ class Rule(NamedTuple):
 FEWEST = 8
 """Prompt pairs of a concept in each context below which a model is not classed: with 8 none of 36 pairs of twins was
 wrong, and half were left open."""
+COIN = 0.5
 MOST_TIMES = 64
 """As many times the prompt pairs as there are is looked ahead."""
 RULE = Rule(0.45, 0.1)
@@ -70,8 +73,12 @@ def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
         figure = f"{name}_reuse"
         reuse = figures[figure] = mean_over_concepts(estimates, figure)
         limit = mean_over_concepts(estimates, f"{name}_limit").value
+        chance = mean_over_concepts(estimates, f"null_{name}_reuse").value
+        chance = 0.0 if math.isnan(chance) else chance
         why[figure] = _not_above_random(estimates, name)
-        says[figure] = 0.0 if why[figure] and not math.isnan(reuse.low) else _says_reuse(reuse, limit, rule)
+        says[figure] = (
+            0.0 if why[figure] and not math.isnan(reuse.low) else _says_reuse(reuse, limit, chance, rule)
+        )
         if not says[figure] and not why[figure]:
             why[figure] = _needed(reuse, limit, pairs, rule)
     if sum(name.startswith("direction_reuse/") for name in estimates) > 1:
@@ -111,14 +118,15 @@ def _obstacle(estimates: Mapping[str, Estimate], pairs: float) -> str:
 
 def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
     """Return why the reuse called `name` cannot be read, "" where it can."""
-    concepts = [key.partition("/")[2] for key in estimates if key.startswith(f"{name}_strength/")]
-    weak = [concept for concept in concepts if estimates[f"{name}_strength/{concept}"].value <= 1]
-    if weak:
-        return f"the direction is no longer than with sides exchanged for {', '.join(weak)}"
+    concepts = [key.partition("/")[2] for key in estimates if key.startswith(f"null_{name}_reuse/")]
+    concepts = [concept for concept in concepts if not math.isnan(estimates[f"{name}_reuse/{concept}"].value)]
+    blind = [concept for concept in concepts if not estimates[f"{name}_readout/{concept}"].low > COIN]
+    if blind:
+        return f"the direction tells pairs that it was not made from apart no better than a coin, for {', '.join(blind)}"
     limits = [
         concept
         for concept in concepts
-        if estimates[f"{name}_limit/{concept}"].value <= estimates[f"null_{name}_reuse/{concept}"].high
+        if not estimates[f"{name}_limit/{concept}"].value > estimates[f"null_{name}_reuse/{concept}"].high
     ]
     return f"halves of a context agree no more than random vectors for {', '.join(limits)}" if limits else ""
 
@@ -150,11 +158,12 @@ def mean_over_concepts(estimates: Mapping[str, Estimate], head: str) -> Estimate
     return Estimate(value, value - reach, value + reach, sum(one.n for one in some), "cosine", told)
 
 
-def _says_reuse(reuse: Estimate, limit: float, rule: Rule) -> float:
+def _says_reuse(reuse: Estimate, limit: float, chance: float, rule: Rule) -> float:
     if math.isnan(reuse.low):
         return math.nan
-    if reuse.low > rule.reuse:
-        return -1.0
+    if reuse.low - chance > rule.reuse:
+        # a reuse above its own limit is luck: the same few points, or one loud direction, in every context
+        return -1.0 if limit > rule.reuse else 0.0
     return 1.0 if limit > 0 and reuse.high / min(limit, 1.0) < rule.reuse else 0.0
 
 

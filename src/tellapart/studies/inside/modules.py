@@ -29,8 +29,8 @@ def _obstacles(one: Inside) -> list[str]:
     if one.scores is not None and np.isfinite(one.chance_score):
         right = wilson(round(float(one.scores.sum())), len(one.scores))
         if not right.low > one.chance_score:
-            found.append(f"the score of {one.name}, {right.value:.3f} [{right.low:.3f}, {right.high:.3f}], is not above "
-                         f"that of the best constant answer, {one.chance_score:.3f}")  # fmt: skip
+            found.append(f"the score of {one.name}, {right.value:.3f} [{right.low:.3f}, {right.high:.3f}], is not "
+                         f"above that of the best constant answer, {one.chance_score:.3f}")  # fmt: skip
     for name, chance in one.estimates.items():
         head, _, concept = name.partition("/")
         tail = f"/{concept}" if concept else ""

@@ -121,8 +121,11 @@ def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASU
                        f"{favour} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
     if all(vote.alike for vote in known):
         return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
-    return Verdict("cannot tell", f"{same.told}; the inside is not shown to be equal, and the measures do not settle it ({against} for fractured, "
-                   f"{favour} for organised, of {len(known)}: {', '.join(rests)}).", votes, rests)  # fmt: skip
+    told = (
+        f"{same.told}; the inside is not shown to be equal, nor does any difference settle it by the measures ({against} "
+        f"for fractured, {favour} for organised, of {len(known)}: {', '.join(rests)})."
+    )
+    return Verdict("cannot tell", told, votes, rests)
 
 
 def untold(same: Same) -> str:

@@ -136,7 +136,10 @@ def _placed(own: Read, every: Sequence[Read]) -> Verdict:
         said = f"{curve.metric} seems to jump, but whether {beside.metric} does as well is not settled."
         return Verdict("too noisy", math.nan, said, beside.metric)
     if other.form == "sharp":
-        said = f"{curve.metric} {_jumps(shape)}, and so does {beside.metric}, which needs no answer to be right as a whole."
+        said = (
+            f"{curve.metric} {_jumps(shape)}, and so does {beside.metric}, which needs no answer to be right as a "
+            "whole."
+        )
         return Verdict("sharp in the model too", both, said, beside.metric)
     said = f"{curve.metric} {_jumps(shape)} while {beside.metric} of the same outputs changes gradually."
     return Verdict("sharp in the ruler only", both, said, beside.metric)
