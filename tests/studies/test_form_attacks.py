@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from tellapart.studies.form import imitation
 from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import Judgement
 
@@ -28,6 +29,12 @@ WORDS = [
     "of",
     "these",
 ]
+
+
+@pytest.fixture(autouse=True)
+def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty resamples tell these judges apart; a hundred findings would take minutes with all."""
+    monkeypatch.setattr(imitation, "RESAMPLES", 60)
 
 
 @dataclass(frozen=True)

@@ -145,11 +145,9 @@ def _rates(frame: pd.DataFrame) -> dict[str, tuple[Estimate, Estimate]]:
     rates = {}
     for model, rows in frame.groupby("model"):
         own = None if hard is None else hard[rows.index].to_numpy()
-        sides = (rows[name].to_numpy() for name in ("preference", "length", "baseline_length"))
-        rates[str(model)] = (
-            mean_score(rows["preference"], unit="share"),
-            length_controlled_win_rate(*sides, own, weight),
-        )
+        won, length, other = (rows[name].to_numpy() for name in ("preference", "length", "baseline_length"))
+        at_equal = length_controlled_win_rate(won, length, other, own, weight)
+        rates[str(model)] = mean_score(won, unit="share"), at_equal
     return rates
 
 
