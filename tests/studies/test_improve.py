@@ -215,7 +215,7 @@ def test_at_the_ceiling_and_where_selection_gains_nothing_there_is_no_headroom(s
     given, blind = _judged(0.6, 1.0, seed)  # accepts all: an exact zero, shown over 400 items and not over 40
     many = given._replace(items=given.items * 10, texts=given.texts * 10, truth=np.tile(given.truth, (10, 1)))
     everything = Verdicts(np.ones(many.truth.shape), np.ones(many.truth.shape, dtype=bool))
-    assert "gains less than 2 points" in no_headroom(many, everything)
+    assert "moves the score by less than 2 points" in no_headroom(many, everything)
     assert no_headroom(many, None) == ""
     assert headroom(many, [Judged(chance, everything)], seed, ()).verdict == "no headroom"
     assert no_headroom(given, blind) == ""

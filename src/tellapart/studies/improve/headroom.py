@@ -137,8 +137,9 @@ def no_headroom(given: Answers, said: Verdicts | None) -> str:
     if said is None:
         return ""
     gained = gap(verified(given.truth, said.accepted, given.clusters))
-    if gained.high < SAME:
-        return f"no headroom: selection by this verifier gains less than {100 * SAME:.0f} points"
+    # a verifier that picks worse answers is trained on, to show the harm
+    if gained.low > -SAME and gained.high < SAME:
+        return f"no headroom: selection by this verifier moves the score by less than {100 * SAME:.0f} points"
     return ""
 
 
