@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.commands import Build, Check, List
+from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import SPECS, run_study
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
@@ -55,6 +55,7 @@ class SpecimensSpec:
         Annotated[List, subcommand("list")]
         | Annotated[Build, subcommand("build")]
         | Annotated[Check, subcommand("check")]
+        | Annotated[Plant, subcommand("plant")]
     )
 
 
