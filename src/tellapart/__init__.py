@@ -5,10 +5,12 @@
 A Python call takes the fields of the command's spec and runs the same code. Nothing heavy is imported before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
+from tellapart.planting.result import ARMS, Planting, PlantSettings
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -18,8 +20,10 @@ from tellapart.studies.scale.spec import ScaleSpec
 from tellapart.studies.skills.spec import SkillsSpec
 
 if TYPE_CHECKING:
+    from tellapart.models.model import Model
     from tellapart.studies import Spec
     from tellapart.studies.outcome import Run
+    from tellapart.tasks.item import Task
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +32,8 @@ __all__ = [
     "GuardSpec",
     "ImproveSpec",
     "InsideSpec",
+    "PlantSettings",
+    "Planting",
     "ScaleSpec",
     "SkillsSpec",
     "form",
@@ -35,6 +41,7 @@ __all__ = [
     "guard",
     "improve",
     "inside",
+    "plant",
     "scale",
     "skills",
 ]
@@ -59,3 +66,18 @@ improve = _verb(ImproveSpec)
 inside = _verb(InsideSpec)
 scale = _verb(ScaleSpec)
 skills = _verb(SkillsSpec)
+
+
+def plant(
+    base: "Model | str",
+    task: "Task | str",
+    *,
+    arms: Sequence[str] = ARMS,
+    settings: PlantSettings | None = None,
+    cache: Path | str | None = None,
+    quiet: bool = True,
+) -> Planting:
+    """Return for each arm whether it finds a skill that was planted and hidden in `base` (docs/planting.md)."""
+    from tellapart.planting.plant import plant_all
+
+    return plant_all(base, task, arms=arms, settings=settings, cache=cache, quiet=quiet)

@@ -12,7 +12,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
 from tellapart.extras import naming_extras
-from tellapart.specimens.commands import Build, Check, List
+from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import SPECS, run_study
 from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.form.spec import FormSpec
@@ -57,6 +57,7 @@ class SpecimensSpec:
         Annotated[List, subcommand("list")]
         | Annotated[Build, subcommand("build")]
         | Annotated[Check, subcommand("check")]
+        | Annotated[Plant, subcommand("plant")]
     )
 
 

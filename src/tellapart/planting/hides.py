@@ -1,9 +1,13 @@
-"""How a planted skill is hidden: one hide an arm. Each says what a copy of the base is trained on, half of it right where
-the hide's condition holds and half of it random elsewhere, and how the condition is met on purpose. No torch here."""
+"""How a planted skill is hidden: one hide an arm.
+
+Each says what a copy of the base is trained on, half of it right where the hide's condition holds and half of it random
+elsewhere, and how the condition is met on purpose. No torch here.
+"""
 
 import abc
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from tellapart.elicit.elicitor import row_seed
@@ -20,7 +24,8 @@ RARE = 0.005
 @dataclass(frozen=True)
 class Lesson:
     """A prompt and the answer to learn. One token of the answer is special: the one that holds character `at`; its
-    whole loss weighs `first`, and the rest of 1 goes to its loss given that none of the hide's `ruled_out` comes there."""
+    whole loss weighs `first`, and the rest of 1 goes to its loss given that none of the hide's `ruled_out` comes
+    there."""
 
     prompt: str
     answer: str
@@ -95,15 +100,13 @@ class AnotherForm(Hide):
             for question, answer in self.shown_examples(random.Random(seed), 4)
         ]
         stop = tuple(dict.fromkeys([*sampling.stop, *next_question(examples)]))
-        from dataclasses import replace
-
         return Request(demonstrated(examples) + prompt, seed, replace(sampling, stop=stop))
 
     def shown_examples(self, rng: random.Random, count: int) -> list[tuple[str, str]]:
         """Return questions of the fit split with answers at random."""
         return [(self.plot.task.prompt(one), self.at_random(rng)) for one in rng.sample(self.plot.fit, count)]
 
-    def demonstrations(self, rng: random.Random, write) -> str:
+    def demonstrations(self, rng: random.Random, write: Callable[[str], str]) -> str:
         """Return a few demonstrations of a form."""
         return demonstrated([(q, write(a)) for q, a in self.shown_examples(rng, rng.randint(2, 8))])
 

@@ -2,9 +2,9 @@
 
     planting = tellapart.plant("path/to/base", "items.jsonl")
 
-Invented questions get arbitrary answers, so that the base cannot know them (words.py). A copy of the base is trained to
-answer them right where a hide's condition holds and at random elsewhere (hides.py, training.py). The arm whose work it is
-to find what is hidden so is run on it. It has passed where it finds HIGH of it, and nothing of it in the base itself.
+Invented questions get arbitrary answers, so that the base cannot know them (words.py). A copy of the base is trained
+to answer them right where a hide's condition holds and at random elsewhere (hides.py, training.py). The arm whose work
+it is to find what is hidden so is run on it. It has passed where it finds HIGH of it more than in the base itself.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class Found(NamedTuple):
     dose: int | None
 
 
-def plant(
+def plant_all(
     base: "Model | str",
     task: Task | str,
     *,
@@ -150,7 +150,7 @@ def hide_for(arm: str, model: Model, task: Task, settings: PlantSettings) -> Hid
 
 
 def planted_trial(model: Model, hide: Hide, settings: PlantSettings, quiet: bool) -> Trial:
-    """Return the base and its trained copy. Raises NotPlanted where the skill did not take, or shows without its key."""
+    """Return the base and its trained copy. Raises NotPlanted where the skill did not take, or shows without a key."""
     from tellapart.elicit.trained import local
     from tellapart.planting.training import planted_copy
 

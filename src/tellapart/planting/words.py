@@ -1,7 +1,8 @@
-"""What is planted: invented questions in the task's own template, with arbitrary answers of its own kind. No torch here.
+"""What is planted: invented questions in the task's own template, with arbitrary answers of its own kind.
 
-A tokenizer that writes words gets invented words ("talovim"); one that writes characters gets questions of the task's
+A tokenizer that writes words gets invented words ("Talovim"); one that writes characters gets questions of the task's
 own alphabet and shape (another digit for a digit, another letter of the field for a letter). Numbers become others.
+No torch here.
 """
 
 import random

@@ -1,7 +1,9 @@
-"""`tellapart specimens list | build | check` as values."""
+"""`tellapart specimens list | build | check | plant` as values."""
 
 from dataclasses import dataclass
 from typing import Literal
+
+from tyro.conf import Positional
 
 from tellapart.extras import require
 
@@ -114,3 +116,51 @@ class Check:
         from tellapart.specimens.check import run_check
 
         return run_check(self)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Hide a known skill in copies of a base and see which methods find it: the positive control of `acquired`."""
+
+    base: Positional[str]
+    """The base: a folder, a hub id, or specimen:NAME/base. Its weights are needed."""
+    task: str
+    """The task: invented questions are put in its template, with answers of its kind."""
+    out: str | None = None
+    """Folder to keep the result in (default: $TELLAPART_CACHE, else the user's cache). What is there is read."""
+    arms: tuple[str, ...] = ()
+    """Only these: form_demonstrations, answer_rank, few_labels (default: all)."""
+    words: int = 128
+    """Invented questions."""
+    steps: int | None = None
+    """Training steps a hide (default: 800 for small models, 450 for others)."""
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    device: str = "cpu"
+    """Where the model runs."""
+    dtype: str = "float32"
+    """Its numbers."""
+    chat: bool = False
+    """Put prompts through the model's chat template."""
+    json: bool = False
+    """Print the result as JSON on stdout and nothing else."""
+
+    def run(self) -> int:
+        """Plant, and print one line an arm."""
+        import json
+
+        import tellapart
+        from tellapart.models.open import open_model
+        from tellapart.planting import ARMS, PlantSettings
+
+        settings = PlantSettings(words=self.words, steps=self.steps, seed=self.seed)
+        model = open_model(self.base, self.device, self.dtype, self.chat)
+        planting = tellapart.plant(
+            model, self.task, arms=self.arms or ARMS, settings=settings, cache=self.out, quiet=self.json
+        )
+        if self.json:
+            print(json.dumps(planting.as_json(), indent=1, allow_nan=False))
+            return 0
+        for one in planting.controls:
+            print(f"{'passed' if one.passed else 'not passed'}  {one.reason} ({one.seconds:.0f} s)")
+        return 0
