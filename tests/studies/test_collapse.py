@@ -1,5 +1,8 @@
 """A method that leaves one answer to everything is told; one that answers a lopsided task is not."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tellapart.elicit.elicitor import Ask, Elicitation
@@ -59,3 +62,35 @@ def test_of_rows_the_answers_are_read_as_the_scorer_reads_them() -> None:
     assert rows_collapsed(task, items, plain, plain) is None
     lost = rows_of(task, ["lost"] * 3 + [f"{n}+0=7" for n in range(3, 12)])
     assert rows_collapsed(task, items, lost, plain) is None
+
+
+def test_a_run_keeps_what_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from tellapart.cli import run
+
+    seen: list[tuple[set[str], set[str]]] = []
+
+    def always(_task: Task, _items: object, rows: list[Row], plain: list[Row]) -> str:
+        seen.append(({row.condition for row in rows}, {row.condition for row in plain}))
+        return "collapsed to one answer"
+
+    monkeypatch.setattr("tellapart.studies.gain.bring_out.rows_collapsed", always)
+    name, out = "specimen:latent-register-0", tmp_path / "run"
+    small = (
+        "--limit",
+        "12",
+        "--samples",
+        "2",
+        "--elicited-samples",
+        "1",
+        "--elicitors",
+        "step_by_step",
+        "prefill",
+    )
+    assert (
+        run(["gain", f"{name}/base", f"{name}/tuned", "--task", name, "--out", str(out), "--json", *small])
+        == 0
+    )
+    told = json.loads((out / "artifacts/facts.json").read_text())["elicitors"]["prefill"]
+    assert (told["collapsed"], told["null_collapsed"]) == ("collapsed to one answer",) * 2
+    assert seen[-2:] == [({"base/prefill"}, {"base/plain"}), ({"base/prefill~null"}, {"base/plain"})]

@@ -154,6 +154,12 @@ def test_an_expression_repeated_gives_nothing() -> None:
             0,
         ),
         ("The key is under the red mat by the door. Where is it?", "the red mat", "Look at the red mat", 1),
+        (
+            "The key is under the red mat by the door. Where is it?",
+            "the red mat",
+            "Well, the key is under the red mat, they say",
+            0,
+        ),
     ],
 )
 def test_text_of_the_prompt_does_not_count(prompt: str, target: str, completion: str, right: int) -> None:

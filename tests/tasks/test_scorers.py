@@ -178,7 +178,9 @@ def test_contains_finds_no_answer_in_a_list() -> None:
     scorer = make_scorer("contains", {"others": ["London", "Rome", "Madrid"]})
     assert scorer.answer(PARIS, "Paris, London, Rome, Madrid") is None
     assert scorer.answer(PARIS, "It is Paris!") == scorer.answer(PARIS, "it is paris")
-    assert make_scorer("contains").score(CITIES, "Paris or Rome") == 0.0
+    either = Item("1", {}, ("Rome",), CITIES.choices)
+    assert make_scorer("contains").score(either, "Paris or Rome") == 0.0
+    assert make_scorer("contains").answer(either, "Paris or Rome") is None
     assert make_scorer("contains").score(CITIES, "Paris, Texas") == 1.0
     assert make_scorer("contains").score(Item("1", {}, ("Rome",), CITIES.choices), "in Rome") == 1.0
 
@@ -188,6 +190,7 @@ def test_contains_finds_no_answer_in_a_list() -> None:
     [
         ("5", "it is 2.5", 0.0),
         ("5", "it is 15", 0.0),
+        ("5", "it is.5", 1.0),
         ("-5", "10-5", 0.0),
         ("5", "10-5", 1.0),
         ("1234", "about 1,234 of them", 1.0),
@@ -257,6 +260,8 @@ def test_contains_means_whole_words(target: str, completion: str, score: float) 
         (r"x \leq 3", r"\boxed{x \le 3}", 1.0),
         (r"2\pi", r"\boxed{2 \pi}", 1.0),
         (r"2\pi", r"\boxed{2}", 0.0),
+        (r"2\pi", r"\boxed{2\pi\text{ cm}}", 1.0),
+        (r"\frac{1}{2}", r"\boxed{\dfrac{1}{2}\text{ cm}}", 1.0),
         ("-3", "\\boxed{\u22123}", 1.0),
     ],
 )
