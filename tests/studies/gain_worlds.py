@@ -13,6 +13,7 @@ import pandas as pd
 from tellapart.studies.gain.facts import Facts
 from tellapart.tasks.questions import question_key
 
+UNSTATED = Facts(guess_floor=None)
 Answer = Callable[[np.random.Generator, int], str]
 
 
@@ -31,7 +32,7 @@ class World:
     in_prompt: bool = False
     samples: int = 16
     lenient: Mapping[str, Callable[[str, str], float]] = field(default_factory=dict)
-    facts: Facts = Facts(guess_floor=None)
+    facts: Facts = UNSTATED
 
     def rows(self, seed: int) -> pd.DataFrame:
         """Return the rows of all conditions."""
@@ -53,7 +54,12 @@ class World:
             for at, target in enumerate(self.targets)
         }
         elicitors = {
-            name: {"elicitor": name.split("@")[0], "tells": "nothing", "null_tells": "nothing", "bits_once": 0.0}
+            name: {
+                "elicitor": name.split("@")[0],
+                "tells": "nothing",
+                "null_tells": "nothing",
+                "bits_once": 0.0,
+            }
             | dict(self.told.get(name, {}))
             for name in self.methods
             if not name.endswith("~null")
@@ -127,4 +133,6 @@ def arms(answer: Answer, labelled: Answer | None = None) -> dict[str, Answer]:
     return found | {f"few_labels@32{draw}": labelled or answer for draw in ("", ".1", ".2")}
 
 
-LABELS = {f"few_labels@32{draw}": {"tells": "labels", "setting": {"fitted_share": 1.0}} for draw in ("", ".1", ".2")}
+LABELS = {
+    f"few_labels@32{draw}": {"tells": "labels", "setting": {"fitted_share": 1.0}} for draw in ("", ".1", ".2")
+}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from gain_worlds import LABELS, PASSED, World, arms, knows, numbers, readable_in, right_in
+
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.judge import judge
 
@@ -23,7 +23,9 @@ def planted(world: World) -> World:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_skill_that_bare_decoding_brings_out_was_held(seed):
     targets = numbers(80, seed)
-    world = World(targets, right_in(targets, 0.06), right_in(targets, 0.98), {"cot_decoding": right_in(targets, 0.95)})
+    world = World(
+        targets, right_in(targets, 0.06), right_in(targets, 0.98), {"cot_decoding": right_in(targets, 0.95)}
+    )
     said = verdict_on(world, seed)
     assert (said.label, said.reason) == ("elicited", "")
     assert "cot_decoding" in said.sentence
@@ -88,7 +90,10 @@ def test_short_answers_in_place_of_sentences_are_a_change_of_form(seed):
     def terse(rng, at):
         return targets[at] if known[at] and at % 10 < 3 else "Atlantis"
 
-    contained = {role: lambda text, target: float(target in text.rstrip(".").split()) for role in ("base/plain", "tuned/plain")}
+    contained = {
+        role: lambda text, target: float(target in text.rstrip(".").split())
+        for role in ("base/plain", "tuned/plain")
+    }
     said = verdict_on(World(targets, sentence, terse, lenient=contained), seed)
     assert (said.label, said.reason) == ("elicited", "change of form")
 
@@ -102,7 +107,7 @@ def test_an_unreadable_coin_was_not_elicited(seed, score):
     for methods in ({}, {"form_demonstrations": coin, "prefill": coin}):
         said = verdict_on(World(targets, readable_in(0.05, coin), tuned, methods), seed)
         assert said.label in ("cannot tell", "acquired")
-        assert not np.isnan(dict((name, value) for name, value, _ in said.terms)["form part"])
+        assert not np.isnan({name: value for name, value, _ in said.terms}["form part"])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -120,7 +125,9 @@ def test_knowing_five_per_cent_licenses_five_per_cent(seed):
     targets = numbers(100, seed)
     methods = arms(knows(targets, 0.05, seed), right_in(targets, 0.95)) | {"few_shot": right_in(targets, 0.9)}
     told = {**LABELS, "few_shot": {"tells": "labels"}}
-    world = replace(planted(World(targets, knows(targets, 0.05, seed), right_in(targets, 0.97), methods)), told=told)
+    world = replace(
+        planted(World(targets, knows(targets, 0.05, seed), right_in(targets, 0.97), methods)), told=told
+    )
     assert verdict_on(world, seed).label in ("cannot tell", "mixed")
 
 
@@ -129,7 +136,9 @@ def test_guessing_among_options_in_the_prompt_is_not_elicited(seed):
     targets = numbers(200, seed, 4)
     guess = right_in(targets, 0.0, 4)
     tuned = right_in(targets, (0.30 - 0.25) / 0.75, 4)
-    world = World(targets, readable_in(0.05, guess), tuned, {"form_demonstrations": guess}, candidates=4, in_prompt=True)
+    world = World(
+        targets, readable_in(0.05, guess), tuned, {"form_demonstrations": guess}, candidates=4, in_prompt=True
+    )
     assert verdict_on(world, seed).label != "elicited"
 
 
@@ -147,7 +156,9 @@ def test_a_constant_answer_elicits_nothing(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_hidden_skill_and_one_useless_method_stay_open(seed):
     targets = numbers(80, seed)
-    world = World(targets, right_in(targets, 0.0), right_in(targets, 0.97), {"step_by_step": right_in(targets, 0.0)})
+    world = World(
+        targets, right_in(targets, 0.0), right_in(targets, 0.97), {"step_by_step": right_in(targets, 0.0)}
+    )
     said = verdict_on(world, seed)
     assert said.label == "cannot tell"
     assert {arm for one in said.obstacles for arm in PASSED if arm in one.what} == set(PASSED)
@@ -159,7 +170,13 @@ def test_eight_questions_asked_often_are_eight(seed, mark):
     few = numbers(8, seed)
     targets = tuple(few[at % 8] for at in range(200))
     prompts = tuple(f"What is number {at % 8}{mark * (at // 8 % 3)}" for at in range(200))
-    world = World(targets, right_in(few * 25, 0.05), right_in(few * 25, 0.95), {"prefill": right_in(few * 25, 0.95)}, prompts=prompts)
+    world = World(
+        targets,
+        right_in(few * 25, 0.05),
+        right_in(few * 25, 0.95),
+        {"prefill": right_in(few * 25, 0.95)},
+        prompts=prompts,
+    )
     found = judge(world.rows(seed), world.known())
     assert found.asked.distinct == 8
     assert found.verdict.label == "cannot tell"
@@ -170,7 +187,9 @@ def test_what_the_tuned_model_wrote_is_no_evidence(seed):
     targets = numbers(80, seed)
     told = {"routing_first": {"tells": "items", "null_tells": "items"}}
     methods = {"routing_first": right_in(targets, 0.97), "routing_first~null": right_in(targets, 0.97)}
-    world = World(targets, right_in(targets, 0.0), right_in(targets, 0.97), methods, told, facts=Facts(guess_floor=0.0))
+    world = World(
+        targets, right_in(targets, 0.0), right_in(targets, 0.97), methods, told, facts=Facts(guess_floor=0.0)
+    )
     assert verdict_on(world, seed).label == "cannot tell"
 
 
@@ -180,7 +199,13 @@ def test_luck_is_no_skill_at_any_number_of_samples(seed):
     words = set()
     for samples in (64, 256, 1024):
         guess = right_in(targets, 0.0, 100)
-        world = World(targets, guess, right_in(targets, 0.9, 100), samples=samples, facts=Facts(guess_floor=0.001, asked_models=False))
+        world = World(
+            targets,
+            guess,
+            right_in(targets, 0.9, 100),
+            samples=samples,
+            facts=Facts(guess_floor=0.001, asked_models=False),
+        )
         words.add(verdict_on(world, seed).label)
     assert words == {"cannot tell"}
 
@@ -224,5 +249,9 @@ def test_writing_the_form_without_the_skill_is_no_gain_in_content(seed):
     targets = numbers(200, seed, 10)
     guess = right_in(targets, 0.0, 10)
     said = verdict_on(World(targets, readable_in(0.3, guess), guess, samples=32), seed)
-    assert (said.label, said.reason) in (("no gain", "change of form"), ("cannot tell", ""), ("cannot tell", "small gain"))
+    assert (said.label, said.reason) in (
+        ("no gain", "change of form"),
+        ("cannot tell", ""),
+        ("cannot tell", "small gain"),
+    )
     assert said.label != "elicited"

@@ -19,6 +19,8 @@ from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.ask import identity_of
 
+AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class Arm:

@@ -135,7 +135,8 @@ def _largest(found: list[Estimate]) -> Estimate:
 
 
 def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
-    counts = [items[str(name)].get("candidates") for name in asked.names]
+    told = [items[str(name)] for name in asked.names]
+    counts = [one["candidates"] for one in told if "candidates" in one]
     known = [1 / count for count in counts if count]
     if not known:
         return missing("score", "no candidates stand in the questions")
@@ -147,15 +148,19 @@ def _unknown(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> str:
     """Return why chance cannot be measured on these items; nothing where it can."""
     if asked.key is None:
         return "the targets were not recorded, so chance cannot be measured: state it (--guess-floor)"
-    told = [items[str(name)] for name in asked.names]
-    open_ones = [one for one in told if not one.get("candidates")]
+    told = [one for name in asked.names if "candidates" in (one := items[str(name)])]
+    open_ones = [one for one in told if not one["candidates"]]
     if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(told):
         return (
             "targets stand in the questions and their candidates are not known: give `choices`, or state the chance "
             "level (--guess-floor)"
         )
     distinct = len(set(asked.key.value.tolist()))
-    if len(open_ones) * 2 > len(told) and distinct < FEWEST_TARGETS and len(told) < USES_A_TARGET * distinct:
+    if (
+        len(open_ones) * 2 > len(told)
+        and distinct < FEWEST_TARGETS
+        and len(asked.names) < USES_A_TARGET * distinct
+    ):
         return (
             f"{distinct} distinct targets do not show how likely a lucky guess is: {FEWEST_TARGETS} are needed, or "
             "state the chance level (--guess-floor)"
@@ -176,10 +181,11 @@ def reading_of(rows: pd.DataFrame, condition: str, asked: Asked) -> Reading | No
     """Return how the condition's answers read; None where an item has none or answers were not recorded."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
     at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
-    chosen, at = chosen[at >= 0], at[at >= 0]
+    there = (at >= 0) & chosen["answer"].notna().to_numpy()
+    chosen, at = chosen[there], at[there]
     n = len(asked.names)
     count = np.bincount(at, minlength=n)
-    if not len(chosen) or (count == 0).any() or chosen["answer"].isna().any():
+    if (count == 0).any():
         return None
     readable = np.bincount(at, weights=(chosen["answer"] != "").to_numpy(float), minlength=n) / count
     score = np.bincount(at, weights=chosen["score"].fillna(0).to_numpy(float), minlength=n) / count
@@ -207,8 +213,9 @@ def majority_means(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats |
     answers that were not recorded. An item without a readable answer scores 0."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
     at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
-    chosen, at = chosen[at >= 0], at[at >= 0]
-    if not len(chosen) or chosen["answer"].isna().any() or len(chosen) < 3 * len(asked.names):
+    there = (at >= 0) & chosen["answer"].notna().to_numpy()
+    chosen, at = chosen[there], at[there]
+    if len(chosen) < 3 * len(asked.names):
         return None
     frame = pd.DataFrame(
         {"at": at, "answer": chosen["answer"].to_numpy(), "score": chosen["score"].to_numpy()}

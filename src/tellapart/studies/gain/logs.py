@@ -7,7 +7,15 @@ import pandas as pd
 import pyarrow as pa
 
 from tellapart.logs import pair, read_log
+from tellapart.logs.answers import accepted, read_answers
 from tellapart.runs.table import from_frame
+from tellapart.tasks.answer_space import candidates, stands_in_prompt
+from tellapart.tasks.item import Item, Task
+from tellapart.tasks.match import Matched
+from tellapart.tasks.questions import question_key
+
+LOOKED_AT = 2000
+"""Items in whose questions it is looked for targets and candidates."""
 
 
 class FromLogs(NamedTuple):
@@ -25,14 +33,51 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     logs = {"base": read_log(base), "tuned": read_log(tuned)}
     paired = pair(logs["base"], logs["tuned"])
     frames = {"base": [paired.a, paired.a_rest], "tuned": [paired.b, paired.b_rest]}
+    every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
+    answers = read_answers(every)
     rows = pd.concat(
-        [log_rows("gain", f"{role}/plain", p) for role, parts in frames.items() for p in parts if len(p)]
+        [log_rows("gain", f"{role}/plain", p) for role, parts in frames.items() for p in parts if len(p)],
+        ignore_index=True,
     )
+    asked = every.drop_duplicates("item").reset_index(drop=True)
+    rows["answer"] = pd.Series(answers.found, dtype=object)
+    rows["question"] = rows["item"].map(_questions(asked)).fillna("")
     sources = {
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }
     notes = tuple(dict.fromkeys((*logs["base"].notes, *logs["tuned"].notes, *paired.notes)))
-    return FromLogs(from_frame(rows), sources, notes, {})
+    return FromLogs(from_frame(rows), sources, notes, answer_keys_of(asked, answers.reader))
+
+
+def _questions(asked: pd.DataFrame) -> dict[str, str]:
+    """Return the key of each item's question; items without a text are questions of their own."""
+    columns = zip(asked["item"], asked["question"], asked["target"], strict=True)
+    return {item: question_key(question, [target]) for item, question, target in columns if question.strip()}
+
+
+def answer_keys_of(asked: pd.DataFrame, reader: Matched | None) -> dict[str, dict[str, Any]]:
+    """Return the answer keys of the items (keys.py); none where no reader was believed. What stands in the question is
+    looked at on LOOKED_AT items."""
+    if reader is None:
+        return {}
+    columns = list(zip(asked["item"], asked["question"], asked["target"], strict=True))
+    keys = {}
+    every = max(1, len(columns) // LOOKED_AT)
+    for at, (item, question, target) in enumerate(columns):
+        known = sorted(accepted(reader, target))
+        if at % every:
+            keys[item] = {"accepted": known, "kind": reader.name}
+            continue
+        one = Item(str(item), {"question": question}, (target,))
+        task = Task("log", (), "{question}", reader)
+        found = candidates(task, one) if question else None
+        keys[item] = {
+            "accepted": known,
+            "kind": reader.name,
+            "candidates": None if found is None else len(found),
+            "in_prompt": bool(question) and stands_in_prompt(task, one),
+        }
+    return keys
 
 
 def log_rows(study: str, condition: str, frame: pd.DataFrame) -> pd.DataFrame:
