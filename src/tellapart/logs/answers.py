@@ -1,8 +1,8 @@
 """What a log's completions answer: read by the first reader whose verdicts are the log's own.
 
 A log says whether an answer was right, hardly ever what the answer was. A reader (exact text, text without case and
-punctuation, last number, box, letter) is believed where it calls right what the log calls right, and wrong what it
-calls wrong, in nearly all answers; else answers count as not recorded.
+punctuation, last number, box, letter) is believed where it calls wrong what the log calls wrong and recognises
+most of what the log calls right; else answers count as not recorded.
 """
 
 from typing import NamedTuple
@@ -14,24 +14,43 @@ from tellapart.tasks.boxed import Boxed
 from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
 from tellapart.tasks.numeric import LastNumber
+from tellapart.tasks.pattern import Regex
 from tellapart.tasks.text_match import AfterMarker, AnswerIs, Exact, Normalised
 
-READERS: tuple[Matched, ...] = (Exact(), Normalised(), LastNumber(), Boxed(), AfterMarker("####"), AnswerIs())
+READERS: tuple[Matched, ...] = (
+    Exact(),
+    Normalised(),
+    Regex(r"(?s)<answer>\s*(.*?)\s*</answer>"),
+    LastNumber(),
+    Boxed(),
+    AfterMarker("####"),
+    AnswerIs(),
+)
 TRIED = 2000
 """Answers, right and wrong ones, on which a reader is tried."""
 AGREEING = 0.95
-"""Share of the right and of the wrong answers that a reader must call so."""
+"""Share of the wrong answers that a reader must call so."""
+RECOGNISED = 0.6
+"""Share of the right answers that it must recognise; a scorer may take more than equal text, and what was measured of
+equal text is then divided by this share."""
 FEWEST_RIGHT = 5
 MOST_READ = 200_000
 """Answers that are read at most: the first samples of each item, where there are more."""
 ANYWHERE = Item("", {}, ())
 
 
+class Believed(NamedTuple):
+    """A reader, and the share of the log's right answers that it recognises as such."""
+
+    reader: Matched
+    recognised: float
+
+
 class Answers(NamedTuple):
     """The reader that was believed (None: none was), and each row's answer: "" where none was found, None where it was
     not read."""
 
-    reader: Matched | None
+    by: Believed | None
     found: list[str | None]
 
 
@@ -42,40 +61,46 @@ def read_answers(frame: pd.DataFrame) -> Answers:
     usable &= frame["score"].isin((0.0, 1.0))
     if not usable.any():
         return nothing
-    reader = believed(frame[usable])
-    if reader is None:
+    by = believed(frame[usable])
+    if by is None:
         return nothing
+    reader = by.reader
     read = (frame["status"] != "failed").to_numpy()
     if read.sum() > MOST_READ:
         per_item = max(1, MOST_READ // max(1, frame["item"].nunique()))
         read &= (frame["sample"] < per_item).to_numpy()
     texts = frame["completion"].where(read, "")
     known = {text: reader.answer(ANYWHERE, text) or "" for text in pd.unique(texts)}
-    return Answers(reader, [known[text] if there else None for text, there in zip(texts, read, strict=True)])
+    return Answers(by, [known[text] if there else None for text, there in zip(texts, read, strict=True)])
 
 
-def believed(rows: pd.DataFrame) -> Matched | None:
-    """Return the first reader that agrees with the log's own scores; None where none does, or too few are right."""
+def believed(rows: pd.DataFrame) -> Believed | None:
+    """Return the reader that agrees best with the log's own scores; None where none does, or too few are right."""
     right = rows["score"] == 1.0
     if right.sum() < FEWEST_RIGHT:
         return None
-    parts = [
-        part.iloc[np.linspace(0, len(part) - 1, min(len(part), TRIED)).astype(int)]
-        for part in (rows[right], rows[~right])
-        if len(part)
-    ]
+    good, bad = (_sampled(part) for part in (rows[right], rows[~right]))
+    best: Believed | None = None
     for reader in READERS:
-        if all(_agrees(reader, part, part["score"].iloc[0] == 1.0) for part in parts):
-            return reader
-    return None
+        seen = _accepting(reader, good)
+        if seen < RECOGNISED or (best is not None and seen <= best.recognised):
+            continue
+        if len(bad) == 0 or 1 - _accepting(reader, bad) >= AGREEING:
+            best = Believed(reader, seen)
+    return best
 
 
-def _agrees(reader: Matched, part: pd.DataFrame, right: bool) -> bool:
-    same = [
-        (reader.answer(ANYWHERE, text) in accepted(reader, target)) == right
+def _sampled(part: pd.DataFrame) -> pd.DataFrame:
+    return part.iloc[np.linspace(0, len(part) - 1, min(len(part), TRIED)).astype(int)] if len(part) else part
+
+
+def _accepting(reader: Matched, part: pd.DataFrame) -> float:
+    """Return the share of the answers that the reader would call right."""
+    right = [
+        reader.answer(ANYWHERE, text) in accepted(reader, target)
         for text, target in zip(part["completion"], part["target"], strict=True)
     ]
-    return float(np.mean(same)) >= AGREEING
+    return float(np.mean(right))
 
 
 def accepted(reader: Matched, target: str) -> set[str]:

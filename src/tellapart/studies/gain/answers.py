@@ -3,6 +3,7 @@ are distinct."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,12 +27,13 @@ FEWEST_GROUPS = 10
 class Asked(NamedTuple):
     """The items that base and tuned share, in one order (n,): their `names`, `clusters` (as codes; nearly equal
     questions share one), the number of `distinct` questions, and their answer `key` (None where no targets were
-    recorded). `caveats` are one line each."""
+    recorded), and the share of right answers that equal it as text. `caveats` are one line each."""
 
     names: np.ndarray
     clusters: Integers
     distinct: int
     key: AnswerKey | None
+    recognised: float
     caveats: tuple[str, ...]
 
 
@@ -46,7 +48,9 @@ class Chance(NamedTuple):
         return self.level.high if math.isfinite(self.level.high) else self.level.value
 
 
-def asked_items(rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[str, Any]]) -> Asked:
+def asked_items(
+    rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[str, Any]], recognised: float = 1.0
+) -> Asked:
     """Return what is known of the shared items: `items` are the facts' answer keys by item."""
     first = rows.loc[rows["condition"].isin(("base/plain", "tuned/plain")), ["item", "question"]]
     known = first[first["question"].fillna("") != ""].drop_duplicates("item").set_index("item")["question"]
@@ -67,7 +71,7 @@ def asked_items(rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[s
             f"{len(questions)} items ask {distinct} distinct questions; equal ones count as one cluster",
         )
     codes = clusters.astype(np.int64)
-    return Asked(side.items, codes, distinct, _key(side.items, codes, items), caveats)
+    return Asked(side.items, codes, distinct, _key(side.items, codes, items), recognised, caveats)
 
 
 def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str, Any]]) -> AnswerKey | None:
@@ -98,13 +102,18 @@ def matching_chance(rows: pd.DataFrame, condition: str, asked: Asked) -> Estimat
     given = None if asked.key is None else given_answers(rows, condition, asked)
     if given is None or asked.key is None:
         return missing("score", "answers or targets were not recorded")
-    return permutation_chance(given, asked.key)
+    found = permutation_chance(given, asked.key)
+    # What equal text shows is a part of what the scorer takes.
+    value, low, high = (min(1.0, one / asked.recognised) for one in (found.value, found.low, found.high))
+    return replace(found, value=value, low=low, high=high)
 
 
 def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
     """Return the same per item (n,), NaN where an item has no answer; None where nothing was recorded."""
     given = None if asked.key is None else given_answers(rows, condition, asked)
-    return None if given is None or asked.key is None else expected_matches(given, asked.key)
+    if given is None or asked.key is None:
+        return None
+    return expected_matches(given, asked.key) / asked.recognised
 
 
 def chance_of(

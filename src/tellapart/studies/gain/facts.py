@@ -10,12 +10,13 @@ from tellapart.errors import UserMistake
 @dataclass(frozen=True)
 class Facts:
     """`elicitors` maps the name of each value to what is told beside its rows (bits_once, source, oracle, tells, or
-    `missing`: why it has none), `reference` the same of the reference model; `plan` tells each look
-    of an adaptive plan and why it stopped; `described` is the description length (described.py), `directions` the
-    two-by-two table (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in
-    canonical form, their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`).
-    `models` says of what architecture and size base and tuned are, `planting` by arm whether it found a planted skill
-    in this base; `notes` are caveats; `margin` is that of equivalence (None: by the scores' size).
+    `missing`: why it has none), `reference` the same of the reference model; `plan` tells each look of an adaptive plan
+    and why it stopped; `described` is the description length (described.py), `directions` the two-by-two table
+    (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in canonical form,
+    their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`); `recognised` is the
+    share of right answers that equal an accepted one. `models` says of what architecture and size base and tuned are,
+    `planting` by arm whether it found a planted skill in this base; `notes` are caveats; `margin` is that of
+    equivalence (None: by the scores' size).
     """
 
     guess_floor: float | None
@@ -27,6 +28,7 @@ class Facts:
     targets: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recognised: float = 1.0
     planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     margin: float | None = None
     reference: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -54,7 +54,7 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     base, tuned = shared_items(base_all, tuned_all)
     if len(base.items) == 0:
         raise UserMistake("base and tuned share no item with scored answers")
-    asked = asked_items(rows, base, facts.items)
+    asked = asked_items(rows, base, facts.items, facts.recognised)
     chance = chance_of(rows, asked, facts.items, facts.guess_floor)
     level = None if math.isnan(chance.upper) else chance.upper
     scores = compare(base_all, tuned_all, base, tuned, (asked.clusters, level))

@@ -7,11 +7,10 @@ import pandas as pd
 import pyarrow as pa
 
 from tellapart.logs import pair, read_log
-from tellapart.logs.answers import accepted, read_answers
+from tellapart.logs.answers import Believed, accepted, read_answers
 from tellapart.runs.table import from_frame
 from tellapart.tasks.answer_space import candidates, stands_in_prompt
 from tellapart.tasks.item import Item, Task
-from tellapart.tasks.match import Matched
 from tellapart.tasks.questions import question_key
 
 LOOKED_AT = 2000
@@ -25,6 +24,7 @@ class FromLogs(NamedTuple):
     sources: dict[str, dict[str, str]]
     notes: tuple[str, ...]
     keys: dict[str, dict[str, Any]]
+    recognised: float
 
 
 def rows_from_logs(base: str, tuned: str) -> FromLogs:
@@ -46,7 +46,13 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }
     notes = tuple(dict.fromkeys((*logs["base"].notes, *logs["tuned"].notes, *paired.notes)))
-    return FromLogs(from_frame(rows), sources, notes, answer_keys_of(asked, answers.reader))
+    return FromLogs(
+        from_frame(rows),
+        sources,
+        notes,
+        answer_keys_of(asked, answers.by),
+        1.0 if answers.by is None else answers.by.recognised,
+    )
 
 
 def _questions(asked: pd.DataFrame) -> dict[str, str]:
@@ -55,11 +61,12 @@ def _questions(asked: pd.DataFrame) -> dict[str, str]:
     return {item: question_key(question, [target]) for item, question, target in columns if question.strip()}
 
 
-def answer_keys_of(asked: pd.DataFrame, reader: Matched | None) -> dict[str, dict[str, Any]]:
+def answer_keys_of(asked: pd.DataFrame, by: Believed | None) -> dict[str, dict[str, Any]]:
     """Return the answer keys of the items (keys.py); none where no reader was believed. What stands in the question is
     looked at on LOOKED_AT items."""
-    if reader is None:
+    if by is None:
         return {}
+    reader = by.reader
     columns = list(zip(asked["item"], asked["question"], asked["target"], strict=True))
     keys = {}
     every = max(1, len(columns) // LOOKED_AT)

@@ -59,6 +59,7 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         spec.seed,
         margin=spec.margin,
         items=read.keys,
+        recognised=read.recognised,
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
         notes=read.notes,

@@ -203,7 +203,15 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
     if not (low.low > HALF and low.value > HIGH):
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
         by = held.low_by or "what was tried"
-        if low.value > HIGH or low.high > HIGH:
+        if math.isnan(low.value):
+            how = "logs of several samples an item, or of elicited answers"
+            found.append(
+                Obstacle(
+                    "nothing was asked that could bring a hidden skill out",
+                    "more methods, or a larger --budget" if case.asked_models else how,
+                )
+            )
+        elif low.value > HIGH or low.high > HIGH:
             found.append(
                 Obstacle(f"{by} brought back {share}, too wide an interval", "more distinct questions")
             )
