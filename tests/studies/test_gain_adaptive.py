@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from tellapart.elicit import ELICITORS
 from tellapart.runs.row import Row
-from tellapart.stats.shares import recovered_share
-from tellapart.studies.gain.adaptive import Watch, spent_at, watching
+from tellapart.stats.bounds import Method, cross_fitted, gain_of
+from tellapart.studies.gain.adaptive import INTERIM, Next, Plant, Watch, watching
 from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.held import ARMS
+from tellapart.studies.gain.judge import judge, light_frame
 
 ITEMS, SAMPLES = 120, 4
-EVERY = frozenset({"prompt", "decoding", "training"})
 
 
 def rows(condition: str, scores: np.ndarray) -> list[Row]:
@@ -28,72 +30,99 @@ def drawn(rng: np.random.Generator, p: float | np.ndarray) -> np.ndarray:
     return (rng.random((ITEMS, SAMPLES)) < chance).astype(float)
 
 
-def watch(rng: np.random.Generator, base: float, tuned: float) -> Watch:
-    plain = {role: rows(f"{role}/plain", drawn(rng, p)) for role, p in (("base", base), ("tuned", tuned))}
-    made = watching(plain, Facts(guess_floor=0.0))
+def watch(rng: np.random.Generator, base: float, tuned: float, plant: Plant | None = None) -> Watch:
+    plain = [
+        row for role, p in (("base", base), ("tuned", tuned)) for row in rows(f"{role}/plain", drawn(rng, p))
+    ]
+    made = watching(plain, Facts(guess_floor=0.0), plant)
     assert made is not None
     return made
 
 
-def look(
-    at: Watch, rng: np.random.Generator, name: str, mechanism: str, p: float | np.ndarray, **about
-) -> None:
-    at.see(name, about, mechanism, rows(f"base/{name}", drawn(rng, p)))
+def look(at: Watch, rng: np.random.Generator, name: str, p: float | np.ndarray, **about) -> None:
+    told = {
+        "elicitor": name.partition("@")[0],
+        "tells": "nothing",
+        "null_tells": "nothing",
+        "bits_once": 0.0,
+    } | about
+    assert not at.see(name, told, ("prompt", "why"), rows(f"base/{name}", drawn(rng, p)))
 
 
-def test_a_way_that_brings_all_back_settles_it_at_once():
+def next_of(at: Watch, *names: str) -> Next:
+    return at.choose(names, ELICITORS)
+
+
+def test_a_method_that_brings_all_back_ends_it_at_once():
     rng = np.random.default_rng(0)
     seen = watch(rng, 0.02, 0.95)
-    assert seen.settled(EVERY) is None
-    look(seen, rng, "cot_decoding", "decoding", 0.95)
-    assert "settled after 1 looks" in (seen.settled(EVERY) or "")
+    assert next_of(seen, "cot_decoding", "prefill").name == "cot_decoding"
+    look(seen, rng, "cot_decoding", 0.95)
+    ended = next_of(seen, "prefill")
+    assert not ended.name
+    assert "cannot be taken back" in ended.reason
 
 
-def test_nothing_found_settles_only_when_every_mechanism_was_asked():
+def test_an_early_end_needs_more_than_the_verdict():
+    """What is called elicited at 90 % is asked on where it is not at the interim level."""
     rng = np.random.default_rng(1)
-    seen = watch(rng, 0.02, 0.95)
-    look(seen, rng, "few_shot", "prompt", 0.02)
-    look(seen, rng, "cot_decoding", "decoding", 0.02)
-    assert seen.settled(EVERY) is None
-    look(seen, rng, "rlvr", "training", 0.02)
-    assert "every mechanism" in (seen.settled(EVERY) or "")
+    seen = watch(rng, 0.0, 0.9)
+    look(seen, rng, "cot_decoding", np.where(np.arange(ITEMS) % 10 < 9, 0.85, 0.0))
+    assert seen.judged.verdict.label == "elicited"
+    assert not next_of(seen, "prefill").name
+    short = [row for row in seen.rows if int(row.item[1:]) < 22]
+    few = watching([row for row in short if row.condition.endswith("plain")], Facts(guess_floor=0.0), None)
+    assert few is not None
+    told = {"elicitor": "cot_decoding", "tells": "nothing", "null_tells": "nothing", "bits_once": 0.0}
+    few.see("cot_decoding", told, ("decoding", "why"), [row for row in short if "cot" in row.condition])
+    if few.judged.verdict.label == "elicited":
+        low = judge(light_frame(few.rows), few.facts, INTERIM).held.low.low
+        assert bool(next_of(few, "prefill").name) == (low <= 0.5)
 
 
-def test_a_share_between_two_verdicts_is_asked_on():
+def test_what_tells_right_answers_is_not_asked():
     rng = np.random.default_rng(2)
     seen = watch(rng, 0.02, 0.95)
-    for name, mechanism in (("few_shot", "prompt"), ("cot_decoding", "decoding"), ("rlvr", "training")):
-        look(seen, rng, name, mechanism, 0.72)
-    assert seen.settled(EVERY) is None
-    for number in range(5):
-        look(seen, rng, f"way{number}", "prompt", 0.3)
-    assert "found nothing better" in (seen.settled(EVERY) or "")
-
-
-def test_an_oracle_settles_nothing():
-    rng = np.random.default_rng(3)
-    seen = watch(rng, 0.02, 0.95)
-    look(seen, rng, "best_of_k", "decoding", 0.95, oracle=True)
-    assert seen.settled(frozenset({"decoding"})) is None
+    assert not next_of(seen, "routing_first", "best_of_k", "few_labels_tuned", "rlvr", "few_labels").name
 
 
 def test_without_a_gain_nothing_is_asked():
     rng = np.random.default_rng(4)
-    assert "no gain" in (watch(rng, 0.4, 0.4).settled(EVERY) or "")
+    ended = next_of(watch(rng, 0.4, 0.4), "prefill")
+    assert not ended.name
+    assert "no method could change the word" in ended.reason
 
 
-def test_the_alphas_of_all_looks_add_up_to_a_twentieth():
-    spent = sum(spent_at(look) for look in range(1, 10_000))
-    assert 0.0499 < spent <= 0.05
+def test_a_skill_is_planted_only_where_that_alone_is_missing():
+    rng, planted = np.random.default_rng(5), []
+
+    def plant():
+        planted.append(True)
+        return {arm: {"passed": False, "reason": "nothing was found"} for arm in ARMS}
+
+    seen = watch(rng, 0.0, 0.95, plant)
+    assert next_of(seen, "form_demonstrations", "few_labels").name == "form_demonstrations"
+    assert not planted
+    look(seen, rng, "form_demonstrations", 0.0)
+    look(seen, rng, "answer_rank", 0.0)
+    assert next_of(seen, "few_labels").name == "few_labels"
+    look(seen, rng, "few_labels@32", 0.0, tells="labels")
+    assert not next_of(seen).name
+    assert planted
+    found = watch(rng, 0.0, 0.95, plant)
+    look(found, rng, "form_demonstrations", 0.0)
+    look(found, rng, "answer_rank", 0.8)
+    planted.clear()
+    assert not next_of(found, "few_labels").name, "labels cannot close a bound that another arm holds open"
+    assert not planted
 
 
-def test_stopping_at_the_best_looking_of_many_ways_does_not_cheat():
-    """Twenty ways that each bring back exactly HIGH of the gain: "elicited" is settled in at most 5 % of the runs
-    (plus three standard errors of the simulation)."""
-    rng, share, runs, wrong = np.random.default_rng(5), 0.75, 300, 0
-    base, tuned = np.zeros(ITEMS), np.ones(ITEMS)
+def test_stopping_at_the_best_looking_of_many_methods_does_not_cheat():
+    """Twenty methods that each bring back exactly half of the gain: what sets the lower bound's end above one half is
+    rare, however many were looked at."""
+    rng, runs, wrong = np.random.default_rng(6), 60, 0
     for _ in range(runs):
-        ways = (drawn(rng, share).mean(axis=1) for _ in range(20))
-        looks = (recovered_share(base, way, tuned, None, spent_at(1 + at)) for at, way in enumerate(ways))
-        wrong += any(look.low > share for look in looks)
+        gain = gain_of(np.zeros(ITEMS), np.ones(ITEMS), 0.0, None)
+        methods = [Method(drawn(rng, 0.5).mean(axis=1), 0.0) for _ in range(20)]
+        wrong += any(cross_fitted(gain, methods[: at + 1], INTERIM)[0].low > 0.5 for at in range(20))
     assert wrong / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5

@@ -18,6 +18,7 @@ from tellapart.elicit.elicitor import (
     Mechanism,
     Need,
     Pair,
+    Tells,
     null_name,
     row_seed,
 )
@@ -25,7 +26,7 @@ from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model, Request, Sampling
 from tellapart.runs.folder import open_run
 from tellapart.studies.gain import bring_out as module
-from tellapart.studies.gain.adaptive import watching
+from tellapart.studies.gain.adaptive import OPTIONAL, watching
 from tellapart.studies.gain.ask import Plan
 from tellapart.studies.gain.bring_out import BroughtOut, bring_out
 from tellapart.studies.gain.facts import Facts
@@ -73,6 +74,8 @@ def fake(real: Elicitor, share: float, how: str, fitted: list[str]) -> Elicitor:
         needs: ClassVar[frozenset[Need]] = frozenset({"logprobs"} if how == "missing" else ())
         value: ClassVar[type[Elicited]] = Value
         mechanism: ClassVar[Mechanism] = real.mechanism
+        tells: ClassVar[Tells] = real.tells
+        null_tells: ClassVar[Tells] = real.null_tells
 
         def fit(self, pair: Pair, ask: Ask) -> Elicited:
             fitted.append(self.name)
@@ -97,8 +100,9 @@ def run(
     monkeypatch.setattr(elicit, "ELICITORS", fakes)
     monkeypatch.setattr(module, "ELICITORS", fakes)
     rng = np.random.default_rng(0)
-    plain = {role: rows(f"{role}/plain", drawn(rng, p)) for role, p in (("base", 0.02), ("tuned", 0.95))}
-    watch = watching(plain, Facts(guess_floor=0.0))
+    sides = (("base", 0.02), ("tuned", 0.95))
+    plain = [row for role, p in sides for row in rows(f"{role}/plain", drawn(rng, p))]
+    watch = watching(plain, Facts(guess_floor=0.0), None)
     task = Task("fake", ITEMS, "{question}", make_scorer("exact"))
     plan = Plan(
         GainSpec("b", "t", "fake", plan="adaptive", json=True), Pair(Silent()), task, (), ITEMS, Sampling()
@@ -107,32 +111,20 @@ def run(
         return fitted, bring_out(folder, plan, watch)
 
 
-@pytest.mark.parametrize("how", ["unfitted", "refused", "failing", "missing"])
+@pytest.mark.parametrize("how", ["unfitted", "refused", "missing"])
 def test_a_mechanism_that_gives_nothing_is_dropped(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
 ) -> None:
     asked, brought = run(monkeypatch, tmp_path, {"noise": how})
-    assert len(asked) == 5 + (how != "missing")
-    assert "every mechanism" in brought.stopped
-    assert set(brought.dropped) == {"noise"}
+    assert "nothing that is left could change the word" in brought.stopped
     assert "weight_noise: " in brought.dropped["noise"]
     assert "missing" in brought.elicitors["weight_noise"]
+    assert len(asked) < len(REAL) / 2
 
 
-def test_the_next_methods_of_a_failed_mechanism_are_tried_before_others(
+def test_a_plan_that_stays_open_asks_what_could_change_the_word_and_no_more(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked, brought = run(monkeypatch, tmp_path, {"training": "unfitted"})
-    training = [real.name for real in REAL if real.mechanism == "training"]
-    assert len(asked) == 5 + len(training)
-    assert asked[-len(training) :] == training
-    assert list(brought.dropped) == ["training"]
-
-
-def test_a_share_between_two_verdicts_ends_though_a_mechanism_failed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    asked, brought = run(monkeypatch, tmp_path, {"noise": "unfitted"}, share=0.72)
-    assert len(asked) < 15
-    assert "found nothing better" in brought.stopped
+    asked, brought = run(monkeypatch, tmp_path, {}, share=0.5)
+    assert set(asked) == {real.name for real in REAL if real.tells == "nothing" and real.name not in OPTIONAL}
     assert list(brought.elicitors) == [real.name for real in REAL], "told in the order of the list"

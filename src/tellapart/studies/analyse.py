@@ -118,7 +118,9 @@ def completed(rows: "pd.DataFrame", facts: "Facts", asked: dict[str, Any]) -> "t
             chance = lenient_chance(task, items[item], text)
             measures[at] = [*(measures[at] if measures[at] is not None else []), ("lenient_chance", chance)]
     keys = {name: question_key(task.prompt(item), item.target) for name, item in items.items()}
-    filled = rows.assign(answer=answers, lenient=lenient, question=rows["item"].map(keys).fillna(""))
+    filled = rows.assign(
+        answer=answers, lenient=lenient, question=[keys.get(name, "") for name in rows["item"]]
+    )
     filled["measures"] = measures
     asked_items = [items[name] for name in facts.prompts if name in items]
     return filled, replace(facts, items=facts.items or answer_keys(task, asked_items))

@@ -139,8 +139,8 @@ class Watch:
         """Return what asking the method could do to the word; "" where it could do nothing."""
         if name in OPTIONAL:
             return ""
-        if elicitor.tells == "nothing" or (elicitor.tells == "labels" and elicitor.mechanism == "prompt"):
-            return "it, or its control, tells no right answer and could raise what was certainly held"
+        if elicitor.tells == "nothing":
+            return "it tells no right answer and could raise what was certainly held"
         if name in ARMS and self.plant is not None and self._could_lower(name):
             return "finding nothing, it would lower what could have been held"
         return ""
@@ -163,6 +163,12 @@ class Watch:
 
     def _judge(self) -> None:
         self.judged = judge(light_frame(self.rows), self.facts)
+
+
+def all_arms_asked(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Return whether each of the three arms has an answer under some name."""
+    asked = {name.partition("@")[0] for name, told in elicitors.items() if "missing" not in told}
+    return set(ARMS) <= asked
 
 
 def watching(rows: Sequence[Row], facts: Facts, plant: Plant | None) -> Watch | None:

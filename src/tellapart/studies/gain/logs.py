@@ -41,7 +41,8 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     )
     asked = every.drop_duplicates("item").reset_index(drop=True)
     rows["answer"] = pd.Series(answers.found, dtype=object)
-    rows["question"] = rows["item"].map(_questions(asked)).fillna("")
+    known = _questions(asked)
+    rows["question"] = [known.get(item, "") for item in rows["item"]]
     sources = {
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }

@@ -122,7 +122,7 @@ def _planned(spec: GainSpec) -> "Plan":
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
-    from tellapart.studies.gain.adaptive import watching
+    from tellapart.studies.gain.adaptive import all_arms_asked, watching
     from tellapart.studies.gain.ask import ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
@@ -134,7 +134,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     watch = watching(plain.rows, facts, plant) if spec.plan == "adaptive" else None
     brought = bring_out(folder, plan, watch)
     planted = {} if watch is None else watch.facts.planting
-    if watch is None and plant is not None:
+    if watch is None and plant is not None and all_arms_asked(brought.elicitors):
         planted = plant()
     rows, referred = [*plain.rows, *brought.rows], {}
     if reference is not None:
@@ -170,11 +170,11 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
         return None
 
     def plant() -> dict[str, Any]:
-        from tellapart.planting.plant import plant as planted
+        from tellapart.planting.plant import plant_all
 
         kept = folder.read_artifact("planting")
         if kept is None:
-            found = planted(base, plan.task, quiet=plan.spec.json)
+            found = plant_all(base, plan.task, quiet=plan.spec.json)
             kept = {control.arm: control.as_json() for control in found.controls}
             folder.write_artifact("planting", kept)
         return kept
