@@ -153,3 +153,18 @@ def test_bad_tables_are_refused_in_one_line(tmp_path, content, told):
     with pytest.raises(UserMistake, match=told) as refused:
         read_points([str(path)])
     assert "\n" not in str(refused.value)
+
+
+def test_a_log_tells_which_way_is_better_and_its_samples_what_is_right_or_wrong(tmp_path):
+    told = {
+        "results": {"t": {"odd,none": 0.5, "acc,none": 0.2}},
+        "higher_is_better": {"t": {"odd": False}},
+        "versions": {"t": 1},
+        "config": {"model": "hf", "model_args": "pretrained=a/b-70m"},
+    }
+    frame = read_points([_write(tmp_path / "r.json", told)]).frame.set_index("metric")
+    assert frame.loc["odd", "higher_is_better"] == "false"
+    assert frame.loc["acc", "higher_is_better"] == ""
+    table = tmp_path / "t.csv"
+    table.write_text("model,parameters,task,metric,value,higher_is_better\na,1e7,t,odd,0.5,true\n")
+    assert read_points([str(table)]).frame["higher_is_better"].tolist() == ["true"]

@@ -87,6 +87,7 @@ def test_four_prompt_pairs_are_too_few_and_how_many_are_missing_is_said(kind: st
     said = verdict_on(found, found)
     assert said.label == "cannot tell"
     assert "4 are missing" in said.sentence or "not linearly decodable" in said.sentence
+    assert "more points (prompts) are needed" in said.sentence
 
 
 def loud(own: bool, seed: int, loudness: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

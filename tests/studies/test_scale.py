@@ -14,6 +14,7 @@ from tellapart.errors import UserMistake
 from tellapart.logs.scale_points import Point, to_frame
 from tellapart.logs.scale_read import read_points
 from tellapart.studies.scale.analyse import Asked, analyse
+from tellapart.studies.scale.metrics import metric_of
 from tellapart.studies.scale.synthetic import TRUTHS, known
 
 HEAD = "model,parameters,task,metric,value,n\n"
@@ -210,3 +211,115 @@ def test_mistakes_are_one_line_and_exit_2(tmp_path):
 def test_scale_imports_no_torch():
     code = "import sys, tellapart.studies.scale.study; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Return the verdict, probability and form of three draws of each law, 1,000 items, 9 models."""
+    laws = {
+        "U": lambda v: 0.25 + 1.5 * (v - 0.5) ** 2,
+        "hump": lambda v: 0.25 + 0.4 * np.exp(-(((v - 0.5) / 0.2) ** 2)),
+        "dip": lambda v: 0.7 - 0.4 * (np.arange(len(v)) == 4),
+        "two steps": lambda v: 0.1 + 0.35 * (v > 0.3) + 0.35 * (v > 0.7),
+        "one step": lambda v: 0.1 + 0.6 * (v > 0.55),
+        "linear": lambda v: 0.15 + 0.6 * v,
+        "logistic": lambda v: 0.1 + 0.75 / (1 + np.exp(-(v - 0.5) * 6)),
+        "flat": lambda v: np.full(len(v), 0.4),
+    }
+    points = []
+    for name, law in laws.items():
+        for seed in range(3):
+            rng, place = np.random.default_rng(seed), np.linspace(0, 1, 9)
+            scores = rng.binomial(1000, np.clip(law(place) + rng.normal(0, 0.006, 9), 0, 1)) / 1000
+            points += [
+                Point(f"{name}#{seed}", "acc", score, f"m{i}", n=1000, parameters=SIZES[i])
+                for i, score in enumerate(scores)
+            ]
+    tasks = analyse(to_frame(points), Asked())[0].tables["scale"]["tasks"]
+    return {name: [one for one in tasks if one["task"].startswith(f"{name}#")] for name in laws}
+
+
+@pytest.mark.parametrize(
+    ("law", "verdict", "form"),
+    [
+        ("U", "not monotone", "not monotone"),
+        ("hump", "not monotone", "not monotone"),
+        ("dip", "not monotone", "not monotone"),
+        ("two steps", "cannot tell", "sharp"),
+        ("one step", "cannot tell", "sharp"),
+        ("linear", "smooth", "smooth"),
+        ("logistic", "smooth", "smooth"),
+        ("flat", "too noisy", "too noisy"),
+    ],
+)
+def test_curves_of_every_shape_get_no_wrong_word(drawn, law, verdict, form):
+    right = 0
+    for task in drawn[law]:
+        allowed = (verdict, "too noisy")
+        assert task["verdict"] in allowed, task["sentence"]
+        right += task["verdict"] == verdict and task["metrics"][0]["form"] == form
+    assert right >= 2, [task["sentence"] for task in drawn[law]]
+
+
+def test_a_change_far_beyond_the_noise_is_not_called_none(drawn):
+    for law in ("U", "hump", "dip"):
+        for task in drawn[law]:
+            tested = task["metrics"][0]["change"]
+            assert tested["chi2"] > 200
+            assert tested["df"] == 8
+            assert "no change" not in task["sentence"]
+    assert all("no change beyond the noise (chi-squared" in task["sentence"] for task in drawn["flat"])
+
+
+def _beside(other, **fields):
+    """Return the task of a jumping exact match of 1,000 items with a gradual metric beside it."""
+    rng, points = np.random.default_rng(0), []
+    for i, size in enumerate(SIZES):
+        score = rng.binomial(1000, 0.1 + 0.6 * (i > 4)) / 1000
+        points.append(Point("t", "exact_match,strict", score, f"m{i}", n=1000, parameters=size))
+        own = {"n": 1000.0, "model": f"m{i}", **fields}
+        points.append(
+            Point("t", other, -2 + 0.15 * i + rng.normal(0, 0.01), error=0.01, parameters=size, **own)
+        )
+    return analyse(to_frame(points), Asked())[0].tables["scale"]["tasks"][0]
+
+
+def test_a_companion_counts_only_where_it_is_of_the_same_outputs():
+    assert _beside("gold_logprob,strict")["verdict"] == "sharp in the ruler only"
+    assert _beside("gold_logprob,strict", n=float("nan"))["verdict"] == "sharp in the ruler only"
+    for other, fields, said in (
+        ("gold_logprob,flexible", {}, "another filter (flexible)"),
+        ("gold_logprob,strict", {"n": 200.0}, "200 items where exact_match,strict has 1000"),
+        ("gold_logprob,strict", {"model": "another"}, "not of the same models at every scale"),
+    ):
+        task = _beside(other, **fields)
+        assert task["verdict"] == "cannot tell"
+        assert said in task["sentence"]
+
+
+def test_a_part_of_a_name_tells_no_kind_and_the_log_tells_the_direction():
+    for name in (
+        "bleu_acc_of_mine",
+        "probe",
+        "lossless_wins",
+        "accident_rate",
+        "matched_pairs",
+        "problem_rate",
+    ):
+        assert metric_of(name, "")[:2] == ("not known", "not known")
+    assert metric_of("bleu_acc", "").kind == "discontinuous"
+    assert metric_of("anything", "continuous", "False")[:2] == ("continuous", "lower")
+    assert metric_of("acc,none", "", "false").better == "lower"
+    with pytest.raises(UserMistake, match="higher_is_better"):
+        metric_of("acc", "", "maybe")
+    task = _beside("problem_rate,strict")
+    assert task["verdict"] == "cannot tell", "a metric of unknown kind places nothing"
+    assert {one["kind"] for one in task["metrics"]} == {"discontinuous", "not known"}
+
+
+def test_a_score_that_falls_all_the_way_is_smooth_and_for_the_worse(tmp_path):
+    task = analyse(read_points([_table(tmp_path / "x.csv", np.linspace(0.8, 0.2, 9), 1000)]).frame, Asked())[
+        0
+    ]
+    assert task.verdict == "smooth"
+    assert task.sentence.endswith("for the worse.")

@@ -43,7 +43,9 @@ class Rule(NamedTuple):
 FEWEST = 8
 """Prompt pairs of a concept in each context below which a model is not classed: with 8 none of 36 pairs of twins was
 wrong, and half were left open."""
-COIN = 0.5
+TELLS = 0.6
+"""Share of pairs, by its interval's lower end, that a direction must tell apart that it was not made from: more than a
+coin, since what else varies leans to one side by luck."""
 MOST_TIMES = 64
 """As many times the prompt pairs as there are is looked ahead."""
 RULE = Rule(0.45, 0.1)
@@ -120,9 +122,12 @@ def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
     """Return why the reuse called `name` cannot be read, "" where it can."""
     concepts = [key.partition("/")[2] for key in estimates if key.startswith(f"null_{name}_reuse/")]
     concepts = [concept for concept in concepts if not math.isnan(estimates[f"{name}_reuse/{concept}"].value)]
-    blind = [concept for concept in concepts if not estimates[f"{name}_readout/{concept}"].low > COIN]
+    blind = [concept for concept in concepts if not estimates[f"{name}_readout/{concept}"].low > TELLS]
     if blind:
-        return f"the direction tells pairs that it was not made from apart no better than a coin, for {', '.join(blind)}"
+        told = ", ".join(blind)
+        return (
+            f"the direction tells pairs that it was not made from apart hardly better than a coin, for {told}"
+        )
     limits = [
         concept
         for concept in concepts
@@ -183,7 +188,12 @@ def decide_levels(one: Side, other: Side, same: Same, rule: Rule = RULE) -> Verd
     }
     rests = tuple(name for name, said in levels[0].says.items() if not math.isnan(said))
     if not same.same:
-        return Verdict("cannot tell", untold(same), votes, ())
+        barred = [
+            f" {side.name}: {level.obstacle}."
+            for side, level in zip((one, other), levels, strict=True)
+            if level.obstacle
+        ]
+        return Verdict("cannot tell", f"{untold(same)}{''.join(dict.fromkeys(barred))}", votes, ())
     label = _compared(levels[0].kind, levels[1].kind)
     told = f"{same.told}; inside, {_sentence(label, (one.name, other.name), levels, rule)}"
     return Verdict(label, told, votes, rests)

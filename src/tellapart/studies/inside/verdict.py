@@ -122,8 +122,8 @@ def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASU
     if all(vote.alike for vote in known):
         return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
     told = (
-        f"{same.told}; the inside is not shown to be equal, nor does any difference settle it by the measures ({against} "
-        f"for fractured, {favour} for organised, of {len(known)}: {', '.join(rests)})."
+        f"{same.told}; the inside is not shown to be equal, nor does any difference settle it by the measures "
+        f"({against} for fractured, {favour} for organised, of {len(known)}: {', '.join(rests)})."
     )
     return Verdict("cannot tell", told, votes, rests)
 
