@@ -99,11 +99,9 @@ def openers_for(model: Model, task: Task, items: Sequence[Item]) -> list[str]:
     """Return the openers to try, each once: the base's own first, then the task's, then general ones."""
     tokens = tokens_of(model)
     own = [] if tokens is None else own_openers(tokens, task, items)
-    openers = [*own, *demonstrated_openers(task), *GENERAL]
-    if (
-        model.chat
-    ):  # an assistant's turn begins without the space that parts an answer from its prompt in text
-        openers = [*own, *(opener.lstrip() for opener in openers[len(own) :])]
+    others = [*demonstrated_openers(task), *GENERAL]
+    # An assistant's turn begins without the space that parts an answer from its prompt in running text.
+    openers = [*own, *(opener.lstrip() if model.chat else opener for opener in others)]
     return [opener for opener in dict.fromkeys(openers) if opener.strip() and speaks(model, opener)]
 
 

@@ -47,7 +47,7 @@ class RecordedModel(Model):
 
     def _answer(self, request: Request, occurrence: int) -> Completion:
         if not isinstance(request.prompt, str):
-            return _failed("a log answers text, neither turns nor token ids")
+            return _failed("a log answers text, not token ids or turns")
         if request.prefill:
             return _failed("a log has no answers to a prefill")
         setting = Sampling(request.sampling.temperature, request.sampling.top_p, request.sampling.top_k,
