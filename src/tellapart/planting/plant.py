@@ -86,6 +86,12 @@ def plant_all(
     return Planting(tuple(controls), model.fingerprint, answer_kind(asked_task), key)
 
 
+def is_cached(model: Model, task: Task, settings: PlantSettings | None = None) -> bool:
+    """Return whether every arm's control on this base is in the cache."""
+    key, folder = key_of(model, task, settings or PlantSettings()), cache_folder()
+    return all(read_control(folder / f"{key}-{arm}.json", arm) is not None for arm in ARMS)
+
+
 def control_of(arm: str, model: Model, task: Task, settings: PlantSettings, quiet: bool) -> ArmControl:
     """Return whether `arm` finds a skill that is hidden for it in `model`. A failure is a control with a reason."""
     started = time.monotonic()

@@ -37,9 +37,9 @@ class GainSpec:
     plan: Plan | None = None
     """adaptive: ask cheap ways first and stop when the verdict is settled (default); exhaustive: ask all ways, with
     all their settings (default where --elicitors names some)."""
-    plant: bool | None = None
-    """Hide a known skill in copies of the base and look for it: without that "acquired" is never said (default: where
-    the verdict hinges on it and the base has at most 5 million parameters; else it takes an hour or so)."""
+    plant: bool = False
+    """Where the verdict hinges on it, hide a known skill in copies of the base and look for it: without that "acquired"
+    is never said. Minutes at half a million parameters, an hour at 135 million; done once for a base (cached)."""
     description_length: bool = False
     """Also measure how many bits the base must be told to give the tuned model's answers (trains the base a little,
     in memory)."""

@@ -31,9 +31,6 @@ FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "
 """Fields of the spec that may differ when a run is gone on with."""
 
 
-PLANTED_UNASKED = 5_000_000
-"""Parameters up to which a skill is planted in the base unasked: minutes, not hours."""
-
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
     "whose probability could be compared."
@@ -162,16 +159,17 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
 
 
 def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
-    """Return what hides a known skill in the base and looks for it with each arm; None where that is not wanted (a
-    large base, unless asked for) or cannot be done. What it finds is kept beside the run."""
-    base, wanted = plan.pair.base, plan.spec.plant
-    size = domain_of(base).get("parameters")
-    if wanted is False or size is None or (wanted is None and size > PLANTED_UNASKED):
+    """Return what hides a known skill in the base and looks for it with each arm; None where that was not asked for
+    and was not done before on this base, or cannot be done. What it finds is kept beside the run."""
+    base = plan.pair.base
+    if not domain_of(base):
+        return None
+    from tellapart.planting.plant import is_cached, plant_all
+
+    if not plan.spec.plant and not is_cached(base, plan.task):
         return None
 
     def plant() -> dict[str, Any]:
-        from tellapart.planting.plant import plant_all
-
         kept = folder.read_artifact("planting")
         if kept is None:
             found = plant_all(base, plan.task, quiet=plan.spec.json)
