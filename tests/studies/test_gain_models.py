@@ -18,7 +18,7 @@ from tellapart.runs.table import read_table  # noqa: E402
 
 KILLS = int(os.environ.get("TELLAPART_RUN_KILLS", "6"))
 LATENT = "latent-register-0"
-SMALL = ("--limit", "24", "--samples", "8", "--elicited-samples", "2")
+SMALL = ("--limit", "32", "--samples", "8", "--elicited-samples", "2")
 
 
 def command(name: str, out: Path, *more: str, tuned: str = "tuned") -> list[str]:
