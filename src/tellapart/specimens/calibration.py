@@ -13,7 +13,8 @@ from typing import Any
 
 from tellapart.runs.folder import canonical, write_atomically
 from tellapart.runs.provenance import provenance
-from tellapart.stats.probabilities import brier_score, reliability_table
+from tellapart.stats.intervals import bootstrap_mean
+from tellapart.stats.probabilities import reliability_table
 from tellapart.studies.gain.calibrated import cap_of
 
 CANNOT_TELL, NO_GAIN = "cannot tell", "no gain"
@@ -73,14 +74,14 @@ def figures(cases: Sequence[Case]) -> dict[str, Any]:
     worst = max(wrong, key=lambda kind: (wrong[kind] / len(kinds[kind]), kind), default="")
     brier = None
     if stated:
-        brier = brier_score([chance for chance, _ in stated], [right for _, right in stated]).as_json()
+        brier = bootstrap_mean([(chance - right) ** 2 for chance, right in stated]).as_json()
     return {
         "n": len(cases),
         "kinds": len(kinds),
         "accuracy_decided": sum(case.right for case in decided) / len(decided) if decided else None,
         "cannot_tell_share": 1 - len(decided) / len(cases) if cases else None,
         "brier": brier,
-        "reliability": reliability_table([c for c, _ in stated], [r for _, r in stated]) if stated else [],
+        "reliability": _reliability(stated),
         "worst_kind": worst if worst and wrong[worst] else "",
         "by_kind": {
             kind: {
@@ -92,6 +93,17 @@ def figures(cases: Sequence[Case]) -> dict[str, Any]:
             for kind, ones in sorted(kinds.items())
         },
     }
+
+
+def _reliability(stated: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
+    """Return how often words were right beside how sure they were stated to be."""
+    if not stated:
+        return []
+    chances = [[1 - chance, chance] for chance, _ in stated]
+    return [
+        one._asdict() | {"accuracy": one.accuracy.as_json()}
+        for one in reliability_table(chances, [int(right) for _, right in stated])
+    ]
 
 
 def store(path: Path, cases: Sequence[Case]) -> None:
