@@ -43,10 +43,9 @@ def run(
     [
         (("gain", *PAIR), f"gain {NEEDS}"),
         (("improve", f"{SPECIMEN}/base", "--task", SPECIMEN), f"improve {NEEDS}"),
-        (
-            ("form", "specimen:form/imitation-0/base", "--family", "specimen:form/imitation-0"),
-            f"form {NEEDS}",
-        ),
+        (("form", f"{SPECIMEN}/base", "--task", SPECIMEN), f"form {NEEDS}"),
+        (("guard", "--before", PAIR[0], "--after", *PAIR[1:]), f"guard {NEEDS}"),
+        (("inside", PAIR[0], "--concepts", "specimen:register"), f"inside {NEEDS}"),
         (("skills", "train", f"{SPECIMEN}/base", "--task", SPECIMEN), f"skills {NEEDS}"),
         (("skills", "mix", "x"), f"skills {NEEDS}"),
         (("skills", "export", "x"), f"skills {NEEDS}"),

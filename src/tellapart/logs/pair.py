@@ -180,12 +180,17 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
             apart[question] = len(left), len(right)
         else:
             found[by] += pairs
-    weakest: By = next((by for by in _WEAKEST_FIRST if by in found), "question")
+    weakest = next(by for by in _WEAKEST_FIRST if by in found or by == "question")
     pairs = sorted(pair for some in found.values() for pair in some)
     return _Matched(weakest, pairs, [*_remarks(first, second, found, apart), *trust.notes], apart)
 
 
-_WEAKEST_FIRST: tuple[By, ...] = ("question and place", "question and document", "question and id")
+_WEAKEST_FIRST: tuple[By, ...] = (
+    "question and place",
+    "question and document",
+    "question and id",
+    "question",
+)
 
 
 class _Trust(NamedTuple):
