@@ -30,6 +30,7 @@ def spending(folder: RunFolder, limit: int | None) -> Iterator[TokenBudget]:
         def keep(counts: Mapping[str, int]) -> None:
             os.pwrite(file, json.dumps(dict(counts)).ljust(WIDTH - 1).encode("ascii") + b"\n", 0)
 
+        keep(spent)
         with metered(TokenBudget(limit, spent, keep)) as budget:
             yield budget
     finally:
