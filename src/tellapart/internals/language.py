@@ -47,7 +47,8 @@ class Steered(NamedTuple):
 class Effects:
     """What steering does on the report half. `own` and `null` by concept (share of the gap, one a prompt), `cross`
     by (steered, read), `cross_null` [draw, side, pair] along random vectors of equal norm, `transfer` by (concept,
-    fitted in, applied in), `methods` by (concept, method). `direct` and `full` are interchanges along the direction and of the whole state, `direct_null` along random ones.
+    fitted in, applied in), `methods` by (concept, method). `direct` and `full` are interchanges along the direction
+    and of the whole state, `direct_null` along random ones.
     """
 
     own: Mapping[str, np.ndarray]

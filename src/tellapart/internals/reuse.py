@@ -111,9 +111,9 @@ def random_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, 
 
 
 def readout(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
-    """Return the share of pairs whose two points the direction of the same context's other pairs tells apart: half where
-    what makes the direction is not the concept but what else varies, however loud. Points are all positive ones, then
-    their partners in the same order; `classes` and `seed` play no part."""
+    """Return the share of pairs whose two points the direction of the same context's other pairs tells apart: half
+    where what makes the direction is not the concept but what else varies, however loud. Points are all positive ones,
+    then their partners in the same order; `classes` and `seed` play no part."""
     half = len(states) // 2
     right = 0
     for name in np.unique(contexts[:half]):

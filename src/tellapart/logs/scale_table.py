@@ -2,8 +2,8 @@
 
 Long: `model, task, metric, value` and a scale: `parameters`, `tokens`, `steps`, `compute` or `loss`, or `scale`
 (whose meaning `--scale` tells); optionally `n` (items), `error` (standard error), `seed`, `family`, `setting`, `kind`
-(discontinuous | continuous), `higher_is_better` (true | false), `length` (answer tokens). Wide: `Model`, its sizes (`Model Size (B)`, `Pretraining Data
-Size (T)`, `FLOPs (1E21)`), and a column a task.
+(discontinuous | continuous), `higher_is_better` (true | false), `length` (answer tokens). Wide: `Model`, its sizes
+(`Model Size (B)`, `Pretraining Data Size (T)`, `FLOPs (1E21)`), and a column a task.
 """
 
 import re
