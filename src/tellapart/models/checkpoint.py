@@ -51,7 +51,7 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     try:
         with _silent():
             tokenizer = AutoTokenizer.from_pretrained(reference, trust_remote_code=False)
-            module, report = AutoModelForCausalLM.from_pretrained(
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 reference,  # pyright: ignore[reportArgumentType]
                 dtype=DTYPES[dtype],
                 use_safetensors=True,
@@ -62,6 +62,8 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     except Exception as error:  # whatever a bad folder makes the libraries raise
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserMistake(f"{reference} cannot be loaded as a causal language model: {first}") from error
+    # With output_loading_info it returns a pair, of which its signature knows nothing.
+    module, report = loaded
     check_complete(report, reference)
     check_layers(module, reference)
     weights = hash_files(sorted(folder.glob("*.safetensors"))) if folder.is_dir() else ""

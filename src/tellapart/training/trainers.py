@@ -40,7 +40,7 @@ BATCH_BYTES = 4_000_000_000
 """Activations held for the backward pass: 34 numbers a token, layer and width (Korthikanti et al. 2022), 2 where
 they are recomputed; and three copies of the logits in float32."""
 CPU_BATCH_BYTES = 500_000_000
-"""The same on a CPU, which some hundred tokens at a time keep busy."""
+"""The same on a CPU: a hundred tokens at a time cost some CPU seconds more, and gigabytes less (LOG.md, 2026-11-29)."""
 
 
 class Keeps:
