@@ -73,12 +73,14 @@ class Next(NamedTuple):
 
 @dataclass
 class Watch:
-    """Holds the rows so far and makes the verdict of them after each method."""
+    """Holds the rows so far and makes the verdict of them after each method. `named`: the user named the methods, so
+    each is asked while the word is open."""
 
     rows: list[Row]
     facts: Facts
     looks: list[Look] = field(default_factory=list)
     plant: Plant | None = None
+    named: bool = False
     judged: Judged = field(init=False)
 
     def __post_init__(self) -> None:
@@ -124,7 +126,7 @@ class Watch:
                 "", f"{self.judged.verdict.label}: every method that could raise the lower bound was asked"
             )
         for name in waiting:
-            reason = self._use_of(name, elicitors[name])
+            reason = self._use_of(name, elicitors[name]) or ("it was named" if self.named else "")
             if reason:
                 return Next(name, reason)
         return Next("", "nothing that is left could change the word")
@@ -171,10 +173,10 @@ def all_arms_asked(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
     return set(ARMS) <= asked
 
 
-def watching(rows: Sequence[Row], facts: Facts, plant: Plant | None) -> Watch | None:
+def watching(rows: Sequence[Row], facts: Facts, plant: Plant | None, named: bool = False) -> Watch | None:
     """Return a watch that begins with the plain answers; None where no verdict can be made of them."""
     try:
-        return Watch(list(rows), facts, plant=plant)
+        return Watch(list(rows), facts, plant=plant, named=named)
     except UserMistake:
         return None
 

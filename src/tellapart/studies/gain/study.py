@@ -128,7 +128,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
     plant = _planter(folder, plan)
-    watch = watching(plain.rows, facts, plant) if spec.plan == "adaptive" else None
+    watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if spec.plan == "adaptive" else None
     brought = bring_out(folder, plan, watch)
     planted = {} if watch is None else watch.facts.planting
     if watch is None and plant is not None and all_arms_asked(brought.elicitors):
