@@ -113,7 +113,7 @@ class Watch:
         verdict, held = self.judged.verdict, self.judged.held
         if verdict.label == "no gain" or verdict.reason == "change of form":
             return Next("", f"no method could change the word: {verdict.label} {verdict.reason}".strip())
-        if not held.decidable:
+        if not held.decidable and not self.named:
             why = held.refused or "; ".join(one.what for one in verdict.obstacles)
             return Next("", f"no method could change the word: {why}")
         if self._surely_elicited():
