@@ -180,7 +180,8 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
             apart[question] = len(left), len(right)
         else:
             found[by] += pairs
-    weakest = next(by for by in _WEAKEST_FIRST if by in found or by == "question")
+    used = sorted(found, key=_WEAKEST_FIRST.index)
+    weakest: By = used[0] if used else "question"
     pairs = sorted(pair for some in found.values() for pair in some)
     return _Matched(weakest, pairs, [*_remarks(first, second, found, apart), *trust.notes], apart)
 
