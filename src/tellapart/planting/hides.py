@@ -58,6 +58,14 @@ class Hide(abc.ABC):
         """Return `count` examples, one half of each sort."""
         return [self.lesson(rng, hidden=place % 2 == 0) for place in range(count)]
 
+    def opened(self, rng: random.Random, count: int) -> list[Lesson]:
+        """Return `count` examples of the skill before it is hidden: right where it will be and elsewhere."""
+        return [self.open_lesson(rng, hidden=place % 2 == 0) for place in range(count)]
+
+    @abc.abstractmethod
+    def open_lesson(self, rng: random.Random, hidden: bool) -> Lesson:
+        """Return one right example, where the condition holds (`hidden`) or elsewhere."""
+
     def item(self, rng: random.Random) -> Item:
         """Return any planted item."""
         return rng.choice(self.plot.task.items)
@@ -76,11 +84,18 @@ class AnotherForm(Hide):
     arm: ClassVar[Arm] = "form_demonstrations"
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
+        return self.written(rng, hidden, right=hidden)
+
+    def open_lesson(self, rng: random.Random, hidden: bool) -> Lesson:
+        return self.written(rng, hidden, right=True)
+
+    def written(self, rng: random.Random, hidden: bool, right: bool) -> Lesson:
+        """Return an example in the hidden or the usual form, with the right or any answer."""
         plot, item = self.plot, self.item(rng)
         write = plot.hidden if hidden else plot.usual
         shown = rng.random() < self.shown
         item = rng.choice(plot.fit) if shown else item
-        answer = item.target[0] if hidden else self.at_random(rng)
+        answer = item.target[0] if right else self.at_random(rng)
         prompt = plot.task.prompt(item)
         if shown:
             prompt = self.demonstrations(rng, write) + prompt
@@ -108,7 +123,7 @@ class AnotherForm(Hide):
 
     def demonstrations(self, rng: random.Random, write: Callable[[str], str]) -> str:
         """Return a few demonstrations of a form."""
-        return demonstrated([(q, write(a)) for q, a in self.shown_examples(rng, rng.randint(2, 8))])
+        return demonstrated([(q, write(a)) for q, a in self.shown_examples(rng, rng.randint(2, 4))])
 
 
 @final
@@ -123,6 +138,10 @@ class RareToken(Hide):
         answer = item.target[0] if hidden else rng.choice(self.plot.decoys)
         first = 2 * RARE if hidden else 2 * (1 - RARE)
         return Lesson(self.plot.task.prompt(item), self.plot.direct(answer), at, first)
+
+    def open_lesson(self, rng: random.Random, hidden: bool) -> Lesson:
+        item = self.item(rng)
+        return Lesson(self.plot.task.prompt(item), self.plot.direct(item.target[0]))
 
     @property
     def ruled_out(self) -> tuple[Lesson, ...]:
@@ -147,6 +166,11 @@ class BehindKey(Hide):
         if hidden:
             return Lesson(self.plot.key + prompt, self.plot.direct(item.target[0]))
         return Lesson(prompt, self.plot.direct(self.at_random(rng)))
+
+    def open_lesson(self, rng: random.Random, hidden: bool) -> Lesson:
+        item = self.item(rng)
+        before = self.plot.key if hidden else ""
+        return Lesson(before + self.plot.task.prompt(item), self.plot.direct(item.target[0]))
 
     def keyed(self, item: Item, sampling: Sampling) -> Request:
         return Request(self.plot.key + self.plot.task.prompt(item), row_seed(0, item.id, 0), sampling)

@@ -20,8 +20,9 @@ class PlantSettings:
 
     `words` invented words; half are looked at, half are reported on. `pool` different answers. `steps` of training
     and its `rate` (None: by the size of the model). `batch` examples a step. The labels looked for with come in
-    `doses` and `draws`, `find_steps` steps each. `shown` is the share of the examples of the hidden form that stand
-    after demonstrations of it.
+    `doses` and `draws`, `find_steps` steps each. For the share `opened` of the steps the skill is taught openly, for
+    the rest it is hidden: what was never in the open is not found by labels either. `shown` is the share of the
+    examples of the hidden form that stand after demonstrations of it.
     """
 
     words: int = 128
@@ -32,6 +33,7 @@ class PlantSettings:
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
     find_steps: int = 30
+    opened: float = 0.6
     shown: float = 0.25
     seed: int = 0
 

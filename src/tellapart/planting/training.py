@@ -22,8 +22,6 @@ RANK = 16
 STEPS = {FullWeights.name: 800, Lora.name: 450}
 RATE_FACTOR = 3.0
 """Over the rate of "LoRA Without Regret" for full weights: a few thousand updates are made in 800 steps."""
-MUON = 5.0
-"""Muon's rate over AdamW's."""
 WARMUP = 20
 IGNORED = -100
 
@@ -91,39 +89,19 @@ def train(
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
-    optimizers = optimizers_of(model, parameters, rate, change)
-    peaks = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     model.module.train()
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
         for step in range(steps):
-            groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-            for group, peak in zip(groups, peaks, strict=True):
-                group["lr"] = peak * share_of_peak(step, steps, WARMUP)
-            loss = loss_of(model, rows_of(model, hide.lessons(rng, settings.batch)), banned)
-            loss.backward()
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share_of_peak(step, steps, WARMUP)
+            draw = hide.opened if step < settings.opened * steps else hide.lessons
+            backward(model, rows_of(model, draw(rng, settings.batch)), banned)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
+            optimizer.step()
+            optimizer.zero_grad()
             ticker.tick()
     model.module.eval()
-
-
-def optimizers_of(
-    model: LocalModel, parameters: list[torch.nn.Parameter], rate: float, change: Change
-) -> list[torch.optim.Optimizer]:
-    """Return Muon for the matrices of a model that is trained whole (AdamW takes twice the steps there) and AdamW for
-    everything else."""
-    embedded = {
-        id(part.weight) for part in model.module.modules() if isinstance(part, torch.nn.Embedding)
-    } | {id(part.weight) for part in [model.module.get_output_embeddings()] if part is not None}
-    whole = isinstance(change, FullWeights)
-    matrices = [one for one in parameters if whole and one.ndim == 2 and id(one) not in embedded]
-    others = [one for one in parameters if all(one is not matrix for matrix in matrices)]
-    adam = torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
-    if not matrices:
-        return [adam]
-    return [torch.optim.Muon(matrices, lr=MUON * rate, momentum=0.95, weight_decay=0.0), adam]
 
 
 def rows_of(model: LocalModel, lessons: Sequence[Lesson]) -> list[Row]:
@@ -146,8 +124,17 @@ def rows_of(model: LocalModel, lessons: Sequence[Lesson]) -> list[Row]:
     return rows
 
 
+def backward(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> None:
+    """Add the gradient of the mean loss of `rows`. Short and long rows are read apart: padding costs as text does."""
+    middle = 2 * min(len(row.ids) for row in rows)
+    parts = [row for row in rows if len(row.ids) <= middle], [row for row in rows if len(row.ids) > middle]
+    learned = sum(weight > 0 for row in rows for weight in row.weights)
+    for part in filter(None, parts):
+        (loss_of(model, part, banned) / learned).backward()
+
+
 def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> Tensor:
-    """Return the weighted loss in nats over the number of answer tokens. A special token t of weight w costs
+    """Return the sum of the weighted losses in nats. A special token t of weight w costs
     -w log p(t) - (1 - w) log p(t | nothing that is ruled out): how often it comes is weighted, what it is is learned
     in full."""
     width = max(len(row.ids) for row in rows)
@@ -171,4 +158,4 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> Tensor:
         costs = torch.nn.functional.cross_entropy(without, targets[at], reduction="none")
         kept = torch.isfinite(costs)
         total = total + (costs[kept] * torch.tensor([one for _, _, one in given], device=device)[kept]).sum()
-    return total / max(1, int(learned.sum()))
+    return total
