@@ -41,6 +41,7 @@ class Plain(NamedTuple):
 
 def ask_plainly(folder: RunFolder, plan: Plan) -> Plain:
     """Ask both models what the folder does not hold yet, and score what each wrote under the other."""
+    assert plan.spec.samples is not None
     ask = Ask(plan.task, plan.report, plan.spec.samples, plan.spec.seed, plan.sampling)
     base, tuned = plan.pair
     assert tuned is not None

@@ -25,8 +25,9 @@ class GainSpec:
     """What both are asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
     logs: tuple[str, str] | None = None
     """Scored logs of BASE and TUNED instead of models: lm-eval, Inspect, HELM, TRL, verl, plain counts ..."""
-    samples: int = 32
-    """Answers to each item from each of the two models (k)."""
+    samples: int | None = None
+    """Answers to each item from each of the two models (k; default: 8, all that the verdict reads, or 32 where every
+    method is asked, for pass@k)."""
     elicited_samples: int = 4
     """Answers to each item from the base under each elicitor, and under its null twin."""
     elicitors: tuple[str, ...] = ()
@@ -82,9 +83,9 @@ class GainSpec:
             raise UserMistake("gain needs BASE TUNED --task T, or --logs A B; see tellapart gain --help")
         if self.logs is not None and (self.base or self.tuned):
             raise UserMistake("--logs replaces BASE and TUNED: give either the models or their logs")
-        _at_least("--samples", self.samples, 1)
         _at_least("--elicited-samples", self.elicited_samples, 1)
         for name, value in (
+            ("--samples", self.samples),
             ("--limit", self.limit),
             ("--budget", self.budget),
             ("--max-tokens", self.max_tokens),

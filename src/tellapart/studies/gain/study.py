@@ -31,6 +31,9 @@ FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "
 """Fields of the spec that may differ when a run is gone on with."""
 
 
+SAMPLES, MANY_SAMPLES = 8, 32
+"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at."""
+
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
     "whose probability could be compared."
@@ -101,6 +104,8 @@ def _planned(spec: GainSpec) -> "Plan":
     chosen_names(spec.elicitors)
     if spec.plan is None:
         spec = replace(spec, plan="exhaustive" if spec.elicitors else "adaptive")
+    if spec.samples is None:
+        spec = replace(spec, samples=SAMPLES if spec.plan == "adaptive" else MANY_SAMPLES)
     task = open_task(task_name, limit=spec.limit, seed=spec.seed)
     if spec.guess_floor is not None:
         task = replace(task, guess_floor=spec.guess_floor)
