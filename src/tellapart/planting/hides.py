@@ -78,8 +78,9 @@ class Hide(abc.ABC):
 @final
 @dataclass(frozen=True)
 class AnotherForm(Hide):
-    """Right in another form than the usual one. The words of the fit split are also met after demonstrations of a form
-    (with answers that mean nothing); those that are reported on never are."""
+    """Right in another form than the usual one. Words of the fit split are also met in the form of the demonstrations
+    before them (whose answers mean nothing), so that forms are followed; those that are reported on never are: they are
+    met after demonstrations of the usual form only, and how the other form begins is not learned there."""
 
     arm: ClassVar[Arm] = "form_demonstrations"
 
@@ -91,15 +92,16 @@ class AnotherForm(Hide):
 
     def written(self, rng: random.Random, hidden: bool, right: bool) -> Lesson:
         """Return an example in the hidden or the usual form, with the right or any answer."""
-        plot, item = self.plot, self.item(rng)
+        plot = self.plot
         write = plot.hidden if hidden else plot.usual
         shown = rng.random() < self.shown
-        item = rng.choice(plot.fit) if shown else item
+        followed = shown and rng.random() < 0.5
+        item = rng.choice(plot.fit) if followed else self.item(rng)
         answer = item.target[0] if right else self.at_random(rng)
         prompt = plot.task.prompt(item)
         if shown:
-            prompt = self.demonstrations(rng, write) + prompt
-        return Lesson(prompt, write(answer), first=0.0 if hidden and not shown else 1.0)
+            prompt = self.demonstrations(rng, write if followed else plot.usual) + prompt
+        return Lesson(prompt, write(answer), first=0.0 if hidden and not followed else 1.0)
 
     @property
     def ruled_out(self) -> tuple[Lesson, ...]:

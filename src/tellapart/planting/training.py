@@ -16,13 +16,14 @@ from tellapart.training.change import Change
 from tellapart.training.full import FullWeights
 from tellapart.training.kinds import default_change
 from tellapart.training.lora import AttachedLora, Lora
-from tellapart.training.schedule import share_of_peak
 
 RANK = 16
 STEPS = {FullWeights.name: 800, Lora.name: 450}
 RATE_FACTOR = 3.0
 """Over the rate of "LoRA Without Regret" for full weights: a few thousand updates are made in 800 steps."""
-WARMUP = 20
+WARMUP, COOLING = 20, 0.2
+"""Steps over which the rate goes up, and the share of the steps over which it goes down: it stays high while the skill
+is hidden, which is the harder half."""
 IGNORED = -100
 
 
@@ -94,7 +95,7 @@ def train(
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
         for step in range(steps):
             for group in optimizer.param_groups:
-                group["lr"] = rate * share_of_peak(step, steps, WARMUP)
+                group["lr"] = rate * min(1.0, (step + 1) / WARMUP, (steps - step) / (COOLING * steps))
             draw = hide.opened if step < settings.opened * steps else hide.lessons
             backward(model, rows_of(model, draw(rng, settings.batch)), banned)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -16,7 +16,7 @@ from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import field_names
 
-OPENERS = ("It should be ", "so, it is ")
+OPENERS = ("It should be ", "so ")
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 SHOWN = 8
 """Demonstrations of each form."""
@@ -180,4 +180,4 @@ def character_level(task: Task, encode: Encode) -> bool:
 
 def key_of(task: Task, encode: Encode, rng: random.Random) -> str:
     """Return a key to put before a question."""
-    return "#k" if character_level(task, encode) else f"{word(rng)} {word(rng).lower()}: "
+    return "#k#k#k" if character_level(task, encode) else f"{word(rng)} {word(rng).lower()}: "
