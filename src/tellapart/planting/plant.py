@@ -20,7 +20,7 @@ from scipy.stats import binom
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import kind_of
-from tellapart.elicit.elicitor import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Ask, Elicitation, Need, Pair, asked, plain_requests
 from tellapart.elicit.few_labels import FewLabels
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Sampling
@@ -122,7 +122,8 @@ def unplantable(model: Model) -> str:
     """Return why nothing can be planted in `model`; empty where it can be."""
     from tellapart.elicit.access import MISSING, offers
 
-    missed = sorted({"weights", "training"} - offers(model))
+    needed: frozenset[Need] = frozenset({"weights", "training"})
+    missed = sorted(needed - offers(model))
     return MISSING[missed[0]].format(model=model.reference) if missed else ""
 
 

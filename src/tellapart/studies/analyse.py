@@ -88,6 +88,8 @@ def completed(rows: "pd.DataFrame", facts: "Facts", asked: dict[str, Any]) -> "t
     name = asked.get("task")
     if not name or not facts.asked_models or not rows["answer"].isna().any():
         return rows, facts
+    import pandas as pd
+
     from tellapart.runs.collect import READ_LENIENTLY
     from tellapart.studies.gain.keys import answer_keys
     from tellapart.tasks.lenient import lenient_chance, lenient_score
@@ -118,9 +120,10 @@ def completed(rows: "pd.DataFrame", facts: "Facts", asked: dict[str, Any]) -> "t
             chance = lenient_chance(task, items[item], text)
             measures[at] = [*(measures[at] if measures[at] is not None else []), ("lenient_chance", chance)]
     keys = {name: question_key(task.prompt(item), item.target) for name, item in items.items()}
-    filled = rows.assign(
-        answer=answers, lenient=lenient, question=[keys.get(name, "") for name in rows["item"]]
-    )
+    filled = rows.copy()
+    filled["answer"] = pd.Series(answers, index=rows.index, dtype=object)
+    filled["lenient"] = lenient
+    filled["question"] = [keys.get(name, "") for name in rows["item"]]
     filled["measures"] = measures
     asked_items = [items[name] for name in facts.prompts if name in items]
     return filled, replace(facts, items=facts.items or answer_keys(task, asked_items))

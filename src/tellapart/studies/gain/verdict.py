@@ -123,13 +123,13 @@ def _change_of_form(case: Case) -> Verdict | None:
             f"[{whole(held.low)}, {whole(held.high)}] of them, above chance ({whole(level)} %): it held what it could "
             "not write in the form that is scored."
         )
-        return _said(case, "elicited", "change of form", 1.0, told)
+        return _said(case, "elicited", "change of form", math.nan, told)
     if held.high < max(level + margin, 2 * level):
         told = (
             f"The gain ({gain}) is a change of form: {apart}, and the base is right at chance where it is readable: "
             "there was nothing to hold, and nothing was learned but the form."
         )
-        return _said(case, "no gain", "change of form", 1.0, told)
+        return _said(case, "no gain", "change of form", math.nan, told)
     return None
 
 
@@ -282,8 +282,9 @@ def _said(case: Case, label: Label, reason: Reason, probability: float, sentence
             ("form part", case.parts.form.value, math.nan),
             ("content part", case.parts.content.value, math.nan),
         ]
+    terms.append(("content, read leniently", case.lenient.value, math.nan))
     kept = tuple(term for term in terms if math.isfinite(term[1]))
-    stated = with_lapse(probability) if label == "no gain" or reason == "change of form" else probability
+    stated = with_lapse(probability) if label == "no gain" else probability
     obstacles = obstacles_of(case) if label == "cannot tell" else ()
     return Verdict(label, reason, stated, sentence, kept, obstacles, probability)
 
