@@ -100,7 +100,7 @@ def test_the_command_ends_with_2_and_one_line(folder, tmp_path):
     configure(folder, num_hidden_layers=4, layer_types=None)
     items = tmp_path / "items.jsonl"
     items.write_text(
-        "".join(json.dumps({"id": str(n), "prompt": "a", "target": "b"}) + "\n" for n in range(8))
+        "".join(json.dumps({"id": str(n), "prompt": f"a{n}", "target": "b"}) + "\n" for n in range(8))
     )
     code = "import sys; from tellapart.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "gain", str(folder), str(folder), "--task", str(items)]
