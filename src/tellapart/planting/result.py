@@ -32,8 +32,8 @@ class PlantSettings:
     batch: int = 32
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
-    find_steps: int = 30
-    opened: float = 0.6
+    find_steps: int = 60
+    opened: float = 0.55
     shown: float = 0.25
     seed: int = 0
 
