@@ -46,9 +46,8 @@ DRAWS = 3
 LOOKED_AT = 32
 """So many trained and so many untrained items are answered to see whether training went well."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
-THOROUGH = SftSettings(steps=60, save_every=0)
-"""Steps for labels that are to be fitted: after 30, a skill planted behind a key came out at .71 to .73, after 60 at .77
-to .80 (specimens, 64 labels)."""
+THOROUGH = SftSettings(steps=100, save_every=0)
+"""For labels that are to be fitted: after 30 steps much of a skill planted behind a key stays there."""
 
 
 class Labels(NamedTuple):

@@ -21,9 +21,8 @@ RANK = 16
 STEPS = {FullWeights.name: 1000, Lora.name: 450}
 RATE_FACTOR = 3.0
 """Over the rate of "LoRA Without Regret" for full weights: a few thousand updates are made in 800 steps."""
-WARMUP, COOLING, HIDING = 20, 0.3, 0.7
-"""Steps over which the rate goes up; the share of a phase over which it goes down; the rate while the skill is hidden
-over the rate while it is taught: a higher one wears away what was taught."""
+WARMUP, COOLING = 20, 0.3
+"""Steps over which the rate goes up, and the share of a phase over which it goes down."""
 RAMP = 0.5
 """The share of the hiding phase over which the random answers come in: all at once they wipe out the right ones too,
 before the model has learned to tell where the condition holds."""
@@ -89,7 +88,7 @@ def train(
     quiet: bool,
 ) -> None:
     """Train `parameters` of the model in place."""
-    steps = STEPS[change.name] if settings.steps is None else settings.steps
+    steps = round(hide.effort * (STEPS[change.name] if settings.steps is None else settings.steps))
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
@@ -97,7 +96,7 @@ def train(
     model.module.train()
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
         for step in range(steps):
-            moment = moment_of(step, steps, settings.opened)
+            moment = moment_of(step, steps, hide)
             for group in optimizer.param_groups:
                 group["lr"] = rate * moment.rate
             backward(model, rows_of(model, drawn(hide, rng, moment, settings.batch)), banned)
@@ -117,13 +116,13 @@ class Moment(NamedTuple):
     random: float
 
 
-def moment_of(step: int, steps: int, opened: float) -> Moment:
+def moment_of(step: int, steps: int, hide: Hide) -> Moment:
     """Return where training is at a step: each phase has its own way up and down."""
-    taught = round(opened * steps)
+    taught = round(hide.taught * steps)
     hiding = step >= taught
     at, length = (step - taught, steps - taught) if hiding else (step, taught)
     rate = min(1.0, (at + 1) / WARMUP, (length - at) / (COOLING * length))
-    return Moment(hiding, HIDING * rate if hiding else rate, min(1.0, 0.1 + at / (RAMP * length)))
+    return Moment(hiding, hide.hiding * rate if hiding else rate, min(1.0, 0.1 + at / (RAMP * length)))
 
 
 def drawn(hide: Hide, rng: random.Random, moment: Moment, batch: int) -> list[Lesson]:
