@@ -158,7 +158,7 @@ def _dispatch(verb: object) -> int:
             return _dispatch(action)
         case SpecimensSpec(action=action):
             return _dispatch(action)
-        case List() | Build() | Check() | MixSpec() | ServeSpec() | ExportSpec():
+        case List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case _:
             raise AssertionError(verb)
