@@ -46,7 +46,7 @@ DRAWS = 3
 LOOKED_AT = 32
 """So many trained and so many untrained items are answered to see whether training went well."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
-THOROUGH = SftSettings(steps=100, save_every=0)
+THOROUGH = SftSettings(steps=60, save_every=0)
 """For labels that are to be fitted: after 30 steps much of a skill planted behind a key stays there."""
 
 

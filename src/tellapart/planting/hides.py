@@ -80,8 +80,9 @@ class Hide(abc.ABC):
         return rng.choice(self.plot.task.items)
 
     def at_random(self, rng: random.Random) -> str:
-        """Return any of the answers."""
-        return rng.choice(self.plot.answers)
+        """Return any answer that is right nowhere. Were it one of those that are right somewhere, learning to say it
+        would wear away which belongs where, and what is worn away is not hidden but gone."""
+        return rng.choice(self.plot.decoys)
 
 
 @final
@@ -175,8 +176,8 @@ class BehindKey(Hide):
     """Right where a key stands before the question."""
 
     arm: ClassVar[Arm] = "few_labels"
-    taught: ClassVar[float] = 0.6
-    hiding: ClassVar[float] = 0.7
+    taught: ClassVar[float] = 0.5
+    hiding: ClassVar[float] = 1.0
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         item = self.item(rng)

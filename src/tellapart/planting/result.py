@@ -31,7 +31,7 @@ class PlantSettings:
     batch: int = 32
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
-    find_steps: int = 100
+    find_steps: int = 60
     shown: float = 0.25
     seed: int = 0
 
