@@ -128,11 +128,14 @@ def test_each_condition_is_what_the_hide_says():
     assert hidden.answer.startswith(plot.opener)
     assert usual.answer.startswith(">")
     reported = {plot.task.prompt(item) for item in plot.report}
-    shown = [one for one in form.lessons(rng, 300) if "\n\n" in one.prompt]
-    followed = [one for one in shown if plot.opener in one.prompt]
+    shown = [
+        one for one in form.lessons(rng, 300) if "\n\n" in one.prompt and one.answer.startswith(plot.opener)
+    ]
+    followed = [one for one in shown if one.first == 1]
     assert followed
-    assert len(followed) < len(shown)
     assert not any(question in one.prompt for one in followed for question in reported)
+    assert all(plot.opener in one.prompt for one in followed)
+    assert not any(plot.opener in one.prompt for one in shown if one.first == 0)
     bare = [
         one
         for one in form.lessons(rng, 300)
@@ -145,6 +148,31 @@ def test_each_condition_is_what_the_hide_says():
     assert decoy.answer[decoy.at :] in plot.decoys
     assert key.lesson(rng, True).prompt.startswith(plot.key)
     assert not key.lesson(rng, False).prompt.startswith(plot.key)
+
+
+@pytest.mark.parametrize("hide", [AnotherForm, RareToken, BehindKey])
+def test_the_skill_is_taught_openly_and_then_hidden_by_and_by(hide):
+    from tellapart.planting.training import drawn, moment_of
+
+    plot = plot_of(TASK, by_character, 32, 16, 0)
+    of = {plot.task.prompt(item): item for item in plot.task.items}
+    one, rng = hide(plot, 0.25), random.Random(0)
+    moments = [moment_of(step, 100, one) for step in range(100)]
+    assert sum(not moment.hiding for moment in moments) == round(100 * hide.taught)
+    assert all(0 < moment.rate <= 1 for moment in moments)
+
+    def wrong(moment) -> int:
+        lessons = drawn(one, rng, moment, 100)
+        questions = [lesson.prompt.rpartition("\n")[2].removeprefix(plot.key) for lesson in lessons]
+        return sum(
+            plot.task.score(of[question], lesson.answer) == 0
+            for question, lesson in zip(questions, lessons, strict=True)
+        )
+
+    first = next(moment for moment in moments if moment.hiding)
+    assert wrong(moments[0]) == 0
+    assert 0 < wrong(first) < 10
+    assert wrong(moments[-1]) > 40
 
 
 def test_a_rare_first_token_is_learned_in_full_and_said_rarely(one_thread):

@@ -46,6 +46,8 @@ DRAWS = 3
 LOOKED_AT = 32
 """So many trained and so many untrained items are answered to see whether training went well."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
+THOROUGH = SftSettings(steps=60, save_every=0)
+"""For labels that are to be fitted: after 30 steps much of a skill planted behind a key stays there."""
 
 
 class Labels(NamedTuple):
@@ -195,6 +197,7 @@ class FewLabels(Labelled):
     source: ClassVar[str] = "excess description length, arXiv 2601.04728"
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "training", "weights"})
 
+    settings: SftSettings = THOROUGH
     sizes: tuple[int, ...] = DOSES
     main_sizes: tuple[int, ...] = MAIN_DOSES
     draws: int = DRAWS

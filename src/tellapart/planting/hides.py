@@ -35,9 +35,18 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Hide(abc.ABC):
-    """A way to hide the planted skill from plain asking. `shown` as in PlantSettings."""
+    """A way to hide the planted skill from plain asking. `shown` as in PlantSettings.
+
+    For the share `taught` of the steps the skill is taught openly; `hiding` is the rate of training after that over the
+    rate before it. Both were chosen on the bases of two specimens so that the skill is hidden whole, but not deeper
+    than the arm reaches.
+    """
 
     arm: ClassVar[Arm]
+    taught: ClassVar[float]
+    hiding: ClassVar[float]
+    effort: ClassVar[float] = 1.0
+    """How many times the usual number of steps it takes."""
     plot: Plot
     shown: float = 0.0
 
@@ -71,8 +80,9 @@ class Hide(abc.ABC):
         return rng.choice(self.plot.task.items)
 
     def at_random(self, rng: random.Random) -> str:
-        """Return any of the answers."""
-        return rng.choice(self.plot.answers)
+        """Return any answer that is right nowhere. Were it one of those that are right somewhere, learning to say it
+        would wear away which belongs where, and what is worn away is not hidden but gone."""
+        return rng.choice(self.plot.decoys)
 
 
 @final
@@ -83,6 +93,9 @@ class AnotherForm(Hide):
     met after demonstrations of the usual form only, and how the other form begins is not learned there."""
 
     arm: ClassVar[Arm] = "form_demonstrations"
+    taught: ClassVar[float] = 0.6
+    hiding: ClassVar[float] = 1.0
+    effort: ClassVar[float] = 1.5
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         return self.written(rng, hidden, right=hidden)
@@ -134,6 +147,8 @@ class RareToken(Hide):
     """The right answer's first token comes once in 200 answers, the rest of the right answer after it; else a decoy."""
 
     arm: ClassVar[Arm] = "answer_rank"
+    taught: ClassVar[float] = 0.55
+    hiding: ClassVar[float] = 0.7
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         item, at = self.item(rng), len(self.plot.before)
@@ -161,6 +176,8 @@ class BehindKey(Hide):
     """Right where a key stands before the question."""
 
     arm: ClassVar[Arm] = "few_labels"
+    taught: ClassVar[float] = 0.5
+    hiding: ClassVar[float] = 1.0
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         item = self.item(rng)

@@ -20,9 +20,8 @@ class PlantSettings:
 
     `words` invented words; half are looked at, half are reported on. `pool` different answers. `steps` of training
     and its `rate` (None: by the size of the model). `batch` examples a step. The labels looked for with come in
-    `doses` and `draws`, `find_steps` steps each. For the share `opened` of the steps the skill is taught openly, for
-    the rest it is hidden: what was never in the open is not found by labels either. `shown` is the share of the
-    examples of the hidden form that stand after demonstrations of it.
+    `doses` and `draws`, `find_steps` steps each. `shown` is the share of the examples of the hide for
+    form_demonstrations that stand after demonstrations.
     """
 
     words: int = 128
@@ -32,8 +31,7 @@ class PlantSettings:
     batch: int = 32
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
-    find_steps: int = 30
-    opened: float = 0.6
+    find_steps: int = 60
     shown: float = 0.25
     seed: int = 0
 

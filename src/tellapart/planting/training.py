@@ -18,12 +18,14 @@ from tellapart.training.kinds import default_change
 from tellapart.training.lora import AttachedLora, Lora
 
 RANK = 16
-STEPS = {FullWeights.name: 800, Lora.name: 450}
+STEPS = {FullWeights.name: 1000, Lora.name: 450}
 RATE_FACTOR = 3.0
 """Over the rate of "LoRA Without Regret" for full weights: a few thousand updates are made in 800 steps."""
-WARMUP, COOLING = 20, 0.2
-"""Steps over which the rate goes up, and the share of the steps over which it goes down: it stays high while the skill
-is hidden, which is the harder half."""
+WARMUP, COOLING = 20, 0.3
+"""Steps over which the rate goes up, and the share of a phase over which it goes down."""
+RAMP = 0.5
+"""The share of the hiding phase over which the random answers come in: all at once they wipe out the right ones too,
+before the model has learned to tell where the condition holds."""
 IGNORED = -100
 
 
@@ -86,7 +88,7 @@ def train(
     quiet: bool,
 ) -> None:
     """Train `parameters` of the model in place."""
-    steps = STEPS[change.name] if settings.steps is None else settings.steps
+    steps = round(hide.effort * (STEPS[change.name] if settings.steps is None else settings.steps))
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
@@ -94,15 +96,42 @@ def train(
     model.module.train()
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
         for step in range(steps):
+            moment = moment_of(step, steps, hide)
             for group in optimizer.param_groups:
-                group["lr"] = rate * min(1.0, (step + 1) / WARMUP, (steps - step) / (COOLING * steps))
-            draw = hide.opened if step < settings.opened * steps else hide.lessons
-            backward(model, rows_of(model, draw(rng, settings.batch)), banned)
+                group["lr"] = rate * moment.rate
+            backward(model, rows_of(model, drawn(hide, rng, moment, settings.batch)), banned)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             optimizer.zero_grad()
             ticker.tick()
     model.module.eval()
+
+
+class Moment(NamedTuple):
+    """Where training is: whether the skill is being hidden, the share of the peak rate, and how much of the random
+    answers has come in."""
+
+    hiding: bool
+    rate: float
+    random: float
+
+
+def moment_of(step: int, steps: int, hide: Hide) -> Moment:
+    """Return where training is at a step: each phase has its own way up and down."""
+    taught = round(hide.taught * steps)
+    hiding = step >= taught
+    at, length = (step - taught, steps - taught) if hiding else (step, taught)
+    rate = min(1.0, (at + 1) / WARMUP, (length - at) / (COOLING * length))
+    return Moment(hiding, hide.hiding * rate if hiding else rate, min(1.0, 0.1 + at / (RAMP * length)))
+
+
+def drawn(hide: Hide, rng: random.Random, moment: Moment, batch: int) -> list[Lesson]:
+    """Return a batch for this moment."""
+    if not moment.hiding:
+        return hide.opened(rng, batch)
+    lessons = hide.lessons(rng, batch)
+    right, others = lessons[0::2], lessons[1::2]
+    return [*right, *others[: round(moment.random * len(others))]]
 
 
 def rows_of(model: LocalModel, lessons: Sequence[Lesson]) -> list[Row]:
