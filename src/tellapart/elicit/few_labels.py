@@ -1,9 +1,10 @@
 """Fine-tuning on n = 1, 2, 4 ... labelled items of the fit split: how many labels bring half of the gain?
 
-A skill that is there needs few labels, one that is not needs many. `few_labels@N` learns from the items' targets
-(worked solutions where the task has them), in three draws of items (`few_labels@N`, `few_labels@N.1`,
-`few_labels@N.2`); `few_labels_tuned@N` from the tuned model's own right answers: that is supervision by the tuned
-model, and it shows steps where targets show none (a target teaches nothing about how). The null control learns as
+A skill that is there needs few labels, one that is not needs many. `few_labels@N` learns from right answers that show
+what the tuned model shows: the task's worked solutions; where it has none and the tuned model writes more than the
+target, the tuned model's own right answers (a bare target teaches nothing about how: 64 of them do not open a lock
+that as many worked ones open); else the targets. It does so in three draws of items (`few_labels@N`, `few_labels@N.1`,
+`few_labels@N.2`). `few_labels_tuned@N` always learns from the tuned model's right answers. The null control learns as
 long from the same questions with labels drawn from the same pool whatever the question: one may be right by chance.
 (Labels that are never right would teach the inverse in a two-way task.)
 
@@ -30,24 +31,30 @@ from tellapart.elicit.elicitor import (
     plain_requests,
     row_seed,
 )
-from tellapart.elicit.labels import target_examples, tuned_examples
+from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example, SftSettings
 
 if TYPE_CHECKING:
+    from tellapart.models.local import LocalModel
     from tellapart.training.change import Change
 
 SIZES = (1, 2, 4, 8, 16, 32)
 DOSES = (*SIZES, 64)
-MAIN_DOSES = (16, 32, 64)
 DRAWS = 3
 LOOKED_AT = 32
 """So many trained and so many untrained items are answered to see whether training went well."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
-THOROUGH = SftSettings(steps=60, save_every=0)
-"""For labels that are to be fitted: after 30 steps much of a skill planted behind a key stays there."""
+FITTED_LOSS = 0.01
+"""Mean loss of the labels, in nats a token, at which they are learned: most tokens of a worked solution follow from
+those before, and at .05 one in three of the whole solutions was still wrong."""
+THOROUGH = SftSettings(steps=400, until=FITTED_LOSS, save_every=0)
+"""Labels are trained on until they are fitted: what training did not fit says nothing of what it could bring out."""
+FULL_RATE = 3.0
+"""Over the rate of "LoRA Without Regret" for full weights: at 1, 400 steps fitted 9 % of 64 worked solutions on a model
+that does not hold the skill, at 3 all of them, and a locked skill came back as well (84 %); at 5 less of it (67 %)."""
 
 
 class Labels(NamedTuple):
@@ -98,13 +105,20 @@ class Labelled(Elicitor):
         return self.trained(pair, ask, labels, (self.counts(labels)[-1], 0))
 
     def main_values(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
-        """Return all draws of the main doses that there are; else of the largest dose."""
+        """Return all draws of the main doses that there are, else of the largest dose; they share a control."""
         labels = self.labels(pair, ask)
         counts = self.counts(labels)
         doses = [count for count in counts if count in self.main_sizes] or counts[-1:]
-        return tuple(
-            self.trained(pair, ask, labels, (dose, draw)) for dose in doses for draw in range(self.draws)
-        )
+        values = []
+        for dose in doses:
+            first = self.trained(pair, ask, labels, (dose, 0))
+            values.append(first)
+            twin = twin_of(first)
+            for draw in range(1, self.draws):
+                told = {"labels": dose, "draw": draw, "shuffled": False}
+                value = self.one(pair, ask, labels.drawn(ask.seed, draw), told)
+                values.append(with_twin(value, twin))
+        return tuple(values)
 
     def curve(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
         """Return a value for each number of labels and draw. What each recovered on the fit items that it was not
@@ -152,7 +166,9 @@ class Labelled(Elicitor):
         count, draw = int(told["labels"]), int(told["draw"])
         examples = labels.examples[:count]
         title = f"{self.name}, {count} labels{' (shuffled)' if told['shuffled'] else ''}"
-        settings = replace(self.settings, seed=(ask.seed + draw) % 2**31, title=title)
+        settings = replace(
+            self.settings, seed=(ask.seed + draw) % 2**31, title=title, rate=self.rate(model, change)
+        )
         trained = sft(model, change, examples, settings, ask.scratch)
         setting = {
             **told,
@@ -164,6 +180,10 @@ class Labelled(Elicitor):
         value = value_of(f"{self.name}@{count}{f'.{draw}' if draw else ''}", change, trained, setting)
         how = fitted(pair, ask, Labels(examples, labels.items[:count]), value)
         return replace(value, setting={**value.setting, **how._asdict()})
+
+    def rate(self, model: "LocalModel", change: "Change") -> float | None:
+        """Return the rate that `change` is trained with; None: the usual one."""
+        return self.settings.rate
 
     def shares(self, pair: Pair, ask: Ask, values: Sequence[ByTraining]) -> list[float]:
         """Return what each value recovered on the fit items that it was not trained on; NaN without a tuned model or
@@ -199,12 +219,25 @@ class FewLabels(Labelled):
 
     settings: SftSettings = THOROUGH
     sizes: tuple[int, ...] = DOSES
-    main_sizes: tuple[int, ...] = MAIN_DOSES
     draws: int = DRAWS
 
     def labels(self, pair: Pair, ask: Ask) -> Labels:
-        """Return every fit item's own label."""
-        return Labels(target_examples(ask.task, ask.items), range(len(ask.items)))
+        """Return every fit item's own label, or the tuned model's right answers where they show more."""
+        own = target_examples(ask.task, ask.items)
+        if pair.tuned is not None and not any(is_worked(ask.task, item) for item in ask.items):
+            found = tuned_examples(pair.tuned, ask)
+            longer = [len(one.answer.strip()) > len(own[index].answer.strip()) for index, one in found]
+            if sum(longer) > len(longer) / 2:
+                return Labels([one for _, one in found], [index for index, _ in found])
+        return Labels(own, range(len(own)))
+
+    def rate(self, model: "LocalModel", change: "Change") -> float | None:
+        """Return FULL_RATE times the usual rate for full weights."""
+        from tellapart.training.trainers import learning_rate
+
+        if self.settings.rate is not None or change.rate_factor != 1:
+            return self.settings.rate
+        return FULL_RATE * learning_rate(model, change, self.settings)
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the targets of a task that picks are not written."""

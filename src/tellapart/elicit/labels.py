@@ -21,13 +21,23 @@ def target_examples(task: Task, items: Sequence[Item]) -> list[Example]:
     return [Example(task.prompt(item), label_of(task, item)) for item in items]
 
 
-def label_of(task: Task, item: Item) -> str:
-    """Return the text that answers `item` right."""
+def worked_solutions(task: Task, item: Item) -> list[str]:
+    """Return the texts of the item's fields that are worked solutions."""
     lead = leading_space(task.step_demonstrations)
     worked = [item.fields[name] for name in WORKED if isinstance(item.fields.get(name), str)]
-    candidates = [f"{lead}{text.strip()}" for text in worked if len(text) > len(item.target[0])]
+    longer = [f"{lead}{text.strip()}" for text in worked if len(text) > len(item.target[0])]
+    return [text for text in longer if task.score(item, text) == 1]
+
+
+def is_worked(task: Task, item: Item) -> bool:
+    """Return whether the item has a worked solution."""
+    return bool(worked_solutions(task, item))
+
+
+def label_of(task: Task, item: Item) -> str:
+    """Return the text that answers `item` right."""
     before, after = form_of(task)
-    for text in (*candidates, f"{before}{item.target[0]}{after}", item.target[0]):
+    for text in (*worked_solutions(task, item), f"{before}{item.target[0]}{after}", item.target[0]):
         if task.score(item, text) == 1:
             return text
     raise UserMistake(

@@ -93,9 +93,9 @@ class AnotherForm(Hide):
     met after demonstrations of the usual form only, and how the other form begins is not learned there."""
 
     arm: ClassVar[Arm] = "form_demonstrations"
-    taught: ClassVar[float] = 0.6
+    taught: ClassVar[float] = 0.5
     hiding: ClassVar[float] = 1.0
-    effort: ClassVar[float] = 1.5
+    effort: ClassVar[float] = 2.0
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         return self.written(rng, hidden, right=hidden)

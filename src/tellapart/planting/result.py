@@ -20,7 +20,7 @@ class PlantSettings:
 
     `words` invented words; half are looked at, half are reported on. `pool` different answers. `steps` of training
     and its `rate` (None: by the size of the model). `batch` examples a step. The labels looked for with come in
-    `doses` and `draws`, `find_steps` steps each. `shown` is the share of the examples of the hide for
+    `doses` and `draws`, at most `find_steps` steps each. `shown` is the share of the examples of the hide for
     form_demonstrations that stand after demonstrations.
     """
 
@@ -31,8 +31,8 @@ class PlantSettings:
     batch: int = 32
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
-    find_steps: int = 60
-    shown: float = 0.25
+    find_steps: int = 400
+    shown: float = 0.5
     seed: int = 0
 
 

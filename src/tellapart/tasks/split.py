@@ -44,6 +44,15 @@ def split_items(task: Task, seed: int, share_fit: float = 0.25) -> Split:
     return Split(fit, tuple(item for item in task.items if _unit(item) not in chosen))
 
 
+LABELS = 64
+"""So many labelled items may be needed to bring a skill back that is there (planting/plant.py)."""
+
+
+def share_to_fit(task: Task) -> float:
+    """Return the share of items that choices are made on: a quarter; up to 40 % where that makes LABELS of them."""
+    return min(0.4, max(0.25, LABELS / len(task.items))) if task.items else 0.25
+
+
 def limited(task: Task, n: int | None, seed: int) -> Task:
     """Return the task with `n` of its items, drawn by `seed`, in their order; with all where it has no more or
     `n` is None. Raises UserMistake for n < 1."""

@@ -37,9 +37,14 @@ class Fitting:
 @dataclass(frozen=True)
 class SftSettings(Fitting):
     """Supervised fine-tuning: `batch` examples a step, every one once before any comes again, in orders drawn
-    by `seed`."""
+    by `seed`.
+
+    Training ends before `steps` once the mean loss (nats a token) of the steps that it takes to meet every example is
+    below `until` (0: never).
+    """
 
     batch: int = 16
+    until: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,10 @@ def sft(
                 ),
                 processing_class=padded_tokenizer(model),
             )
-            log = run_trainer(trainer, place, folder, settings)
-            return keep(folder, Trained(place.weights(), tuple(log), settings.steps, bits, place.count))
+            log = run_trainer(trainer, place, folder, settings, turn=-(-len(encoded) // units))
+            return keep(
+                folder, Trained(place.weights(), tuple(log), trainer.state.global_step, bits, place.count)
+            )
 
 
 def encode(model: LocalModel, examples: Sequence[Example]) -> list[tuple[Ids, Ids]]:

@@ -27,7 +27,7 @@ from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking
 from tellapart.training.change import Attached, Change
-from tellapart.training.settings import Fitting, GrpoSettings
+from tellapart.training.settings import Fitting, GrpoSettings, SftSettings
 
 IGNORED = -100
 """The label of tokens that are not in the loss."""
@@ -115,16 +115,21 @@ class GrpoRun(Keeps, GRPOTrainer):
 
 
 class Telling(TrainerCallback):
-    """Ticks once a step, and stops where nothing was learned for `patience` steps (0: never), or, with a checkpoint to
-    go on from, where the token budget is spent."""
+    """Ticks once a step, and stops where nothing was learned for `patience` steps (0: never), where the mean loss of
+    the last `turn` steps is below `until`, or, with a checkpoint to go on from, where the token budget is spent."""
 
-    def __init__(self, ticker: Ticker, patience: int) -> None:
+    def __init__(self, ticker: Ticker, patience: int, until: float = 0.0, turn: int = 1) -> None:
         self.ticker = ticker
         self.patience = patience
+        self.until = until
+        self.turn = turn
         self.unpaid = False
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Stop where the last `patience` steps had no group with different rewards."""
+        """Stop where the last `patience` steps had no group with different rewards, or all examples are fitted."""
+        losses = [one["loss"] for one in state.log_history if "loss" in one][-self.turn :]
+        if self.until and len(losses) == self.turn and sum(losses) / self.turn < self.until:
+            control.should_training_stop = True
         last = [one["kept_groups"] for one in state.log_history if "kept_groups" in one][-self.patience :]
         if self.patience and len(last) == self.patience and not any(last):
             control.should_training_stop = True
@@ -233,17 +238,19 @@ def learning_rate(model: LocalModel, change: Change, settings: Fitting) -> float
 
 
 def run_trainer(
-    trainer: SftRun | GrpoRun, place: Attached, folder: Path, settings: Fitting
+    trainer: SftRun | GrpoRun, place: Attached, folder: Path, settings: Fitting, turn: int = 1
 ) -> list[dict[str, float]]:
     """Train to the end, from the last whole checkpoint in `folder` where there is one; return one log entry a step.
+    `turn` steps meet every example once.
     Raises BudgetSpent, with a checkpoint written, where the budget does not pay for all steps."""
     current().require()
     trainer.place = place
     trainer.remove_callback(PrinterCallback)
     start = last_checkpoint(folder)
     patience = settings.patience if isinstance(settings, GrpoSettings) else 0
+    until = settings.until if isinstance(settings, SftSettings) else 0.0
     with ticking(settings.title or "training", settings.steps, settings.quiet) as ticker:
-        telling = Telling(ticker, patience)
+        telling = Telling(ticker, patience, until, turn)
         trainer.add_callback(telling)
         trainer.train(resume_from_checkpoint=str(start) if start else None)
     if telling.unpaid:

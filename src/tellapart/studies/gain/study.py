@@ -97,7 +97,7 @@ def _planned(spec: GainSpec) -> "Plan":
     from tellapart.studies.gain.bring_out import chosen_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
-    from tellapart.tasks.split import split_items
+    from tellapart.tasks.split import share_to_fit, split_items
 
     base_name, tuned_name, task_name = spec.base, spec.tuned, spec.task
     assert base_name and tuned_name and task_name  # noqa: PT018
@@ -113,7 +113,7 @@ def _planned(spec: GainSpec) -> "Plan":
         spec = replace(spec, samples=1, elicited_samples=1)
         task = replace(task, notes=(*task.notes, PICKED))
     task = with_duplicates_joined(task)
-    fit, report = split_items(task, spec.seed)
+    fit, report = split_items(task, spec.seed, share_to_fit(task))
     base, tuned = (
         open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
         for name in (base_name, tuned_name)
