@@ -108,6 +108,20 @@ class Watch:
         )  # fmt: skip
         return ""
 
+    def hear(
+        self,
+        rows: Sequence[Row],
+        elicitors: Mapping[str, Mapping[str, Any]],
+        referred: tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Any]],
+    ) -> None:
+        """Take in what teaching costs base and reference (`referred`: facts.reference and facts.priced), and plant
+        where that alone is missing now."""
+        self.rows += rows
+        self.facts = replace(self.facts, elicitors=elicitors, reference=referred[0], priced=referred[1])
+        self._judge()
+        if self.judged.verdict.label == "cannot tell":
+            self.plant_where_it_decides(())
+
     def choose(self, waiting: Sequence[str], elicitors: Mapping[str, Elicitor]) -> Next:
         """Return the first of the waiting methods that could still change the word, and why; or why there is none."""
         verdict, held = self.judged.verdict, self.judged.held
@@ -120,7 +134,7 @@ class Watch:
             return Next(
                 "", f"what was found cannot be taken back: {self.judged.held.low_by} {_percent(held.low)}"
             )
-        self._plant_where_it_decides(waiting)
+        self.plant_where_it_decides(waiting)
         if self.judged.verdict.label in ("acquired", "mixed"):
             return Next(
                 "", f"{self.judged.verdict.label}: every method that could raise the lower bound was asked"
@@ -152,7 +166,7 @@ class Watch:
         others = [arm for arm in self.judged.held.arms if arm.name != name and not math.isnan(arm.share.high)]
         return all(arm.share.high < HIGH for arm in others)
 
-    def _plant_where_it_decides(self, waiting: Sequence[str]) -> None:
+    def plant_where_it_decides(self, waiting: Sequence[str]) -> None:
         """Look for a planted skill in the base where that alone is missing: all three arms were asked and found
         little."""
         arms = self.judged.held.arms

@@ -16,7 +16,9 @@ class Facts:
     their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`); `recognised` is the
     share of right answers that equal an accepted one. `models` says of what architecture and size base and tuned are,
     `planting` by arm whether it found a planted skill in this base; `notes` are caveats; `margin` is that of
-    equivalence (None: by the scores' size).
+    equivalence (None: by the scores' size). `priced` tells of the reference whether it was made `by_tool`, and which
+    made-up `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference`
+    (or `missing`: why there are none).
     """
 
     guess_floor: float | None
@@ -32,6 +34,7 @@ class Facts:
     planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     margin: float | None = None
     reference: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    priced: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)

@@ -14,8 +14,9 @@ from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
 from tellapart.studies.gain.calibrated import Domain, backing
+from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.held import Evidence, Held, bounds, lenient_content, parts_of
+from tellapart.studies.gain.held import Held, bounds, lenient_content, parts_of
 from tellapart.studies.gain.items import PerItem, per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare

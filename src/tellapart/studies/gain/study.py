@@ -11,7 +11,6 @@ from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
-from tellapart.runs.row import Row
 from tellapart.runs.spending import spending
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.finding import Finding
@@ -25,7 +24,6 @@ from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import BroughtOut
 
 FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "margin")
 """Fields of the spec that may differ when a run is gone on with."""
@@ -129,18 +127,23 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.teach import teach, with_labels
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
     plant = _planter(folder, plan)
     watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if spec.plan == "adaptive" else None
     brought = bring_out(folder, plan, watch)
-    planted = {} if watch is None else watch.facts.planting
-    if watch is None and plant is not None and all_arms_asked(brought.elicitors):
-        planted = plant()
-    rows, referred = [*plain.rows, *brought.rows], {}
+    rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
     if reference is not None:
-        referred = _price_of_teaching(folder, plan, brought, reference, rows)
+        taught = teach(folder, plan, reference, elicitors, watch)
+        rows += taught.rows
+        elicitors = with_labels(elicitors, taught.elicitors)
+        if watch is not None:
+            watch.hear(taught.rows, elicitors, (taught.reference, taught.priced))
+    planted = {} if watch is None else watch.facts.planting
+    if watch is None and plant is not None and all_arms_asked(elicitors):
+        planted = plant()
     pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
     length, unmeasured = _extra(
         spec.description_length, lambda: described(folder, plan, plain.by_role["tuned"])
@@ -148,9 +151,10 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     write_table(folder.path, to_table(rows))
     return replace(
         facts,
-        elicitors=brought.elicitors,
+        elicitors=elicitors,
         planting=planted,
-        reference=referred,
+        reference=taught.reference if taught else {},
+        priced=taught.priced if taught else {},
         directions=pointing,
         described=length,
         notes=(*facts.notes, *unpointed, *unmeasured, *left_out(budget)),
@@ -239,25 +243,6 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)
-
-
-def _price_of_teaching(
-    folder: RunFolder, plan: "Plan", brought: "BroughtOut", model: "Model", rows: list[Row]
-) -> dict[str, dict[str, Any]]:
-    """Ask the reference model plainly and under the ways that the base was asked under, adding to `rows`."""
-    from tellapart.elicit.elicitor import Ask
-    from tellapart.studies.gain.ask import ask_model
-    from tellapart.studies.gain.bring_out import bring_out
-
-    names = tuple(
-        dict.fromkeys(str(told["elicitor"]) for told in brought.elicitors.values() if "missing" not in told)
-    )
-    there = replace(plan, pair=plan.pair._replace(base=model), spec=replace(plan.spec, elicitors=names))
-    ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
-    rows += ask_model(folder, there, ("reference", model), ask)
-    taught = bring_out(folder, there, None, "reference")
-    rows += taught.rows
-    return taught.elicitors
 
 
 def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:

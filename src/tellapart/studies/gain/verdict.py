@@ -16,6 +16,7 @@ from tellapart.stats.share_band import HIGH, LOW, with_lapse
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
 from tellapart.studies.gain.held import Held
+from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
 
 Label = Literal["elicited", "mixed", "acquired", "no gain", "cannot tell"]
@@ -221,6 +222,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         else:
             found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    found += _of_teaching(held)
     if not case.asked_models:
         found.append(
             Obstacle(
@@ -242,6 +244,17 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         )
     return tuple(found)
+
+
+def _of_teaching(held: Held) -> list[Obstacle]:
+    """Return why labels say nothing of what was held, where they brought something back."""
+    if held.teaching is not None:
+        return [Obstacle(held.teaching.obstacle, held.teaching.remove)] if held.teaching.obstacle else []
+    share = next((arm.share for arm in held.arms if arm.name == LABELS.removesuffix("@")), None)
+    if share is None or not share.value >= LOW:
+        return []
+    told = f"labels brought back {whole(share.value)} %, which they may have taught"
+    return [Obstacle(told, "a reference model that never met the skill (--reference)")]
 
 
 def _removal(name: str, obstacle: str) -> str:
@@ -296,8 +309,8 @@ def _sentence(case: Case, label: Label) -> str:
     chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
     if label == "elicited":
         return (
-            f"The base already held the gain ({gain}): {held.low_by}, told no right answer, brought back {low} of it, "
-            f"{chance}. {_narrower(case.scores)}"
+            f"The base already held the gain ({gain}): {_teller(held)} brought back {low} of it, {chance}. "
+            f"{_narrower(case.scores)}"
         ).strip()
     if label == "mixed":
         return (
@@ -308,6 +321,17 @@ def _sentence(case: Case, label: Label) -> str:
         f"The gain ({gain}) is new to the base: three arms that each found a planted skill in this base found at most "
         f"{high} of it ({held.high_by}), {chance}. Whether the skill or these very items were learned is not known "
         "without twins of the items."
+    )
+
+
+def _teller(held: Held) -> str:
+    """Return what set the lower bound, and why it is no teaching."""
+    if TEACHING not in held.low_by or held.teaching is None:
+        return f"{held.low_by}, told no right answer,"
+    base, ratio = held.teaching.prices.base, held.teaching.prices.ratio
+    return (
+        f"{held.low_by} (half of the gain costs the base {base.value:.3g} labels and the reference at least "
+        f"{ratio.low:.3g} times as many),"
     )
 
 
