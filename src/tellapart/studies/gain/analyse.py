@@ -19,6 +19,7 @@ from tellapart.studies.gain.judge import Judged, domains, judge
 from tellapart.studies.gain.price import teaching_table
 from tellapart.studies.gain.recovered import Recovered
 from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.slices import slice_table
 from tellapart.studies.gain.surfacing import surface
 from tellapart.studies.gain.tables import (
     bounds_table,
@@ -83,6 +84,8 @@ def _finding(seen: Seen) -> Finding:
     tables["obstacles"] = [one._asdict() for one in verdict.obstacles]
     tables["decision"] = decision_table(judged.chance, verdict, backing(domains(facts)).reason)
     tables["sensitivity"] = sensitivity(judged)
+    if judged.slices is not None:
+        tables["slices"] = slice_table(judged.slices)
     if held.teaching is not None:
         tables["teaching"] = teaching_table(judged.evidence, held.teaching)
     if facts.described:

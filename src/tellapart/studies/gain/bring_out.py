@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from tellapart.elicit import ELICITORS, applicable, load, save
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, elicitor_name
+from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Pair, elicitor_name
 from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, current
@@ -14,7 +14,10 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import STUDY, Plan, identity_of
+from tellapart.tasks.item import Task
 
+QUICK = ("form_demonstrations", "prefill", "step_by_step")
+"""Cheap methods that tell no right answer."""
 Who = Literal["base", "reference"]
 """The base, or a model of its shape that never met the skill."""
 
@@ -69,7 +72,7 @@ def _brought_out_by(
     if current().refused:  # a fit that the rest of the budget could only begin would be begun anew
         return {name: {**said, "missing": current().said}}
     try:
-        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
+        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan == "exhaustive")
     except (UserMistake, BudgetSpent) as refusal:
         return {name: {**said, "missing": str(refusal)}}
     told: dict[str, dict[str, Any]] = {}
@@ -168,3 +171,8 @@ def chosen_names(names: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise UserMistake(f"no elicitor {unknown[0]!r}; there are: {', '.join(ELICITORS)}")
     return tuple(names) or tuple(ELICITORS)
+
+
+def quick_names(pair: Pair, task: Task) -> tuple[str, ...]:
+    """Return the methods of a quick plan: the first two of QUICK that can be asked."""
+    return tuple(name for name in QUICK if applicable(ELICITORS[name], pair, task) is None)[:2]

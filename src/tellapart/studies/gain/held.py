@@ -56,17 +56,18 @@ class Claim(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """One arm: its share of the gain (upper end decides), and why it does not lower U ("" where it does)."""
+    """One arm: its share of the gain (upper end decides), why it does not lower U ("" where it does), and its means."""
 
     name: str
     share: Estimate
     obstacle: str
+    means: Floats | None = None
 
 
 class Held(NamedTuple):
     """Both bounds with what set them, every claim and every arm; `refused` says why no share can be given, `decidable`
     whether a method could change the word; `teaching` is the price of
-    labels against a reference, where there is one."""
+    labels against a reference, where there is one; `gain` and `methods` are what the bounds were computed from."""
 
     low: Estimate
     low_by: str
@@ -77,6 +78,8 @@ class Held(NamedTuple):
     refused: str
     decidable: bool
     teaching: Teaching | None = None
+    gain: Gain | None = None
+    methods: tuple[Claim, ...] = ()
 
     @property
     def open_arms(self) -> tuple[Arm, ...]:
@@ -105,7 +108,7 @@ def bounds(
     arms = tuple(_arm(name, evidence, (gain, level), teaching) for name in ARMS)
     high, high_by = _upper(arms, len(level))
     low_by = " and ".join(claims[at].name for at in taken)
-    return Held(low, low_by, high, high_by, shares, arms, "", enough, teaching)
+    return Held(low, low_by, high, high_by, shares, arms, "", enough, teaching, gain, tuple(claims))
 
 
 def _none(reason: str) -> Held:
@@ -182,7 +185,7 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
         found = found - teaching.rises.get(_dose_of(conditions[0]), 0.0)
     share = share_above(gain, Method(found, gain.chance), level)
     obstacles = (_obstacle(name, one, evidence, control) for one in conditions)
-    return Arm(name, share, next((one for one in obstacles if one), ""))
+    return Arm(name, share, next((one for one in obstacles if one), ""), found)
 
 
 def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:

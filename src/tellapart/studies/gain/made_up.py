@@ -1,13 +1,15 @@
 """Made-up rules over a task's own prompts: what a model that never met them learns from labels, and at what price.
 
-An answer follows from how a question looks: two characters of it, sorted into two groups each, say which of a few
-right answers of the task is to be given. Nobody can know such a rule before it is taught, so its price measures how
-fast a model learns something new from these prompts.
+An answer follows from how a question looks. Nobody can know such a rule before it is taught, so its price measures how
+fast a model learns something new from these prompts. The first three of these that the scorer takes:
 
-1. One character picks one of two answers. 2. Another one does. 3. Both together pick one of four.
+1. a piece of the question (its first word or number); 2. the same backwards; 3. the same with its first character moved
+to the end; 4. one of two answers of the task by a character of the question; 5. the same by another; 6. one of four by
+both.
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,6 +27,7 @@ from tellapart.tasks.template import field_names
 
 DOSES = (4, 8, 16, 32, 64)
 DRAWS = 2
+RULES = 3
 ASKED = 48
 """Items on which a rule is asked, greedily."""
 FEWEST_IN_A_GROUP = 0.25
@@ -41,39 +44,61 @@ class MadeUp(NamedTuple):
     report: tuple[Item, ...]
 
 
-def made_up_rules(
-    task: Task, fit: Sequence[Item], report: Sequence[Item], seed: int
-) -> tuple[MadeUp, MadeUp, MadeUp]:
-    """Return three rules over the items of both splits. Raises UserMistake where none can be made."""
+def made_up_rules(task: Task, fit: Sequence[Item], report: Sequence[Item], seed: int) -> list[MadeUp]:
+    """Return three rules over the items of both splits. Raises UserMistake where there are fewer."""
     items = [*fit, *report]
     texts = [_said_of(task, item) for item in items]
+    made: list[MadeUp] = []
+    for name, answers in [*_by_piece(texts), *_by_character(task, texts, seed)]:
+        if (
+            len(made) < RULES
+            and len(set(answers)) > 1
+            and (rule := _rule(name, task, (items, len(fit)), answers))
+        ):
+            made.append(rule)
+    if len(made) < RULES:
+        raise UserMistake(f"{len(made)} made-up rules can be asked of these questions, {RULES} are needed")
+    return made
+
+
+def _by_piece(texts: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return rules whose answer is a piece of the question as it stands, backwards, and turned by one character."""
+    for what, pattern in (("first piece", r"[^\W_]+"), ("first number", r"\d+")):
+        pieces = [found.group() if (found := re.search(pattern, text)) else "" for text in texts]
+        if all(len(piece) > 1 for piece in pieces):
+            return [
+                (f"the question's {what}", pieces),
+                (f"the question's {what} backwards", [piece[::-1] for piece in pieces]),
+                (f"the question's {what}, its first character last", [one[1:] + one[0] for one in pieces]),
+            ]
+    return []
+
+
+def _by_character(task: Task, texts: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
+    """Return rules that pick one of a few answers of the task by one character, another one, and both."""
     features = [found for place in PLACES if (found := _groups(texts, place)) is not None][:2]
-    if len(features) < 2:
-        raise UserMistake("no made-up rules: the questions look too much alike")
-    (one, first), (two, second) = features
     answers = _answers(task, seed)
-    fours = [2 * a + b for a, b in zip(first, second, strict=True)]
-    told = (
-        (f"the character at {one} picks one of 2 answers", first),
-        (f"the character at {two} picks one of 2 answers", second),
-        (f"the characters at {one} and {two} pick one of {len(answers)} answers", fours),
+    if len(features) < 2 or len(answers) < 2:
+        return []
+    (one, first), (two, second) = features
+    both = [2 * a + b for a, b in zip(first, second, strict=True)]
+    rules = (
+        (f"one of 2 answers by the character at {one}", first),
+        (f"one of 2 answers by the character at {two}", second),
+        (f"one of {len(answers)} answers by the characters at {one} and {two}", both),
     )
-    made = tuple(
-        _rule(name, task, (items, len(fit)), [answers[code % len(answers)] for code in codes])
-        for name, codes in told
-    )
-    return made[0], made[1], made[2]
+    return [(name, [answers[code % len(answers)] for code in codes]) for name, codes in rules]
 
 
 def _said_of(task: Task, item: Item) -> str:
     names = [name for name in field_names(task.template) if name != "choices"]
-    text = " ".join(str(item.fields.get(name, "")) for name in names) or task.prompt(item)
-    return "".join(letter for letter in text if letter.isalnum()).casefold()
+    return " ".join(str(item.fields.get(name, "")) for name in names) or task.prompt(item)
 
 
 def _groups(texts: Sequence[str], place: int) -> tuple[str, list[int]] | None:
     """Return the place in words and each text's group (0 or 1) by its character there; None where nearly all fall in
     one group."""
+    texts = ["".join(letter for letter in text if letter.isalnum()).casefold() for text in texts]
     least = place + 1 if place >= 0 else -place
     if any(len(text) < least for text in texts):
         return None
@@ -88,16 +113,17 @@ def _groups(texts: Sequence[str], place: int) -> tuple[str, list[int]] | None:
 
 
 def _answers(task: Task, seed: int) -> list[str]:
-    """Return four answers of the task's commonest kind, or two where there are no four."""
+    """Return four answers of the task's commonest kind, two where there are no four, none where there are no two."""
     targets = list(dict.fromkeys(item.target[0] for item in task.items if item.target))
     kinds = Counter(kind_of(text) for text in targets)
     alike = sorted(text for text in targets if kind_of(text) == kinds.most_common(1)[0][0])
     if len(alike) < 2:
-        raise UserMistake("no made-up rules: the task has fewer than two different answers of a kind")
+        return []
     return random.Random(seed).sample(alike, 4 if len(alike) >= 4 else 2)
 
 
-def _rule(name: str, task: Task, items: tuple[Sequence[Item], int], answers: Sequence[str]) -> MadeUp:
+def _rule(name: str, task: Task, items: tuple[Sequence[Item], int], answers: Sequence[str]) -> MadeUp | None:
+    """Return the rule as a task; None where the scorer does not take its answers."""
     asked, count = items
     made = [
         replace(
@@ -110,7 +136,11 @@ def _rule(name: str, task: Task, items: tuple[Sequence[Item], int], answers: Seq
     changed = fingerprinted(
         replace(task, name=f"{task.name}, {name}", items=tuple(made), steps=None, critic=None)
     )
-    label_of(changed, made[0])  # raises where such an answer does not score 1
+    try:
+        for item in made:
+            label_of(changed, item)
+    except UserMistake:
+        return None
     return MadeUp(name, changed, tuple(made[:count]), tuple(made[count : count + ASKED]))
 
 

@@ -71,7 +71,8 @@ def teaching_of(evidence: Evidence, gain: Gain, level: Floats, confidence: float
     curves = _curves(evidence)
     if isinstance(curves, str):
         unknown = _no_prices(curves, len(level))
-        return Teaching(unknown, None, (), {}, rules, curves, _REMOVE)
+        remove = "" if "nothing back" in curves else _REMOVE
+        return Teaching(unknown, None, (), {}, rules, curves, remove)
     prices = price_ratio(gain, level, curves.base, curves.reference, confidence)
     fault = _not_a_control(evidence, gain, curves) or _not_comparable(rules, facts.priced)
     rises = {} if fault else _rises(curves)

@@ -98,7 +98,7 @@ def _where_it_decides(asking: _Asking, elicitors: Mapping[str, Mapping[str, Any]
             rows = _dose(asking, "base", dose)
         shares[dose] = share_of(rows, judged)
         if dose == doses[-1] and not shares[dose] >= LOW:
-            asking.taught.priced["missing"] = f"{dose} labels brought nothing back from the base"
+            _unasked(asking.taught, f"{dose} labels brought nothing back from the base")
             return
         if dose == doses[-1] and not _at_chance(asking, judged):
             return
@@ -127,8 +127,12 @@ def _at_chance(asking: _Asking, judged: Judged) -> bool:
     asking.taught.rows.extend(rows)
     if share_of(rows, judged) < LOW:
         return True
-    asking.taught.reference[METHOD] = {**about(METHOD), "missing": "the reference has met the skill"}
+    _unasked(asking.taught, "the reference has met the skill")
     return False
+
+
+def _unasked(taught: Taught, reason: str) -> None:
+    taught.reference[METHOD] = {**about(METHOD), "missing": reason}
 
 
 def _dose(asking: _Asking, who: Who, dose: int) -> list[Row]:
