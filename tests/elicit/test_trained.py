@@ -89,13 +89,16 @@ def test_few_answers_of_the_tuned_model_bring_out_a_latent_skill_and_shuffled_on
     assert values[0].setting["n_50%"] == values[1].setting["n_50%"]
 
 
-def test_bare_targets_teach_no_steps():
+def test_bare_targets_teach_no_steps_and_labels_show_what_the_tuned_model_shows():
     pair, task = world("latent-register-0")
     fit, report = halves(task)
     method = FewLabels(settings=BRIEF, sizes=(16,))
-    value = method.fit(pair, fit)
-    assert all(answer.startswith(">") for _, answer in value.setting["examples"])
-    assert recovered(method, value, pair, report)[0] < 0.1
+    bare = method.fit(pair._replace(tuned=None), fit)
+    assert all(answer.startswith(">") for _, answer in bare.setting["examples"])
+    assert recovered(method, bare, pair, report)[0] < 0.1
+    worked = method.fit(pair, fit)
+    assert not any(answer.startswith(">") for _, answer in worked.setting["examples"])
+    assert recovered(method, worked, pair, report)[0] > 0.4
 
 
 def test_critiques_that_hold_the_solution_bring_it_out_and_shuffled_ones_do_not():

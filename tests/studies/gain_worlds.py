@@ -26,6 +26,7 @@ class World:
     tuned: Answer
     methods: Mapping[str, Answer] = field(default_factory=dict)
     told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reference: Mapping[str, Answer] = field(default_factory=dict)
     prompts: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     candidates: int | None = None
@@ -40,6 +41,7 @@ class World:
         parts = [self._asked(rng, "base/plain", self.base, self.samples)]
         parts.append(self._asked(rng, "tuned/plain", self.tuned, self.samples))
         parts += [self._asked(rng, f"base/{name}", answer, 4) for name, answer in self.methods.items()]
+        parts += [self._asked(rng, f"reference/{name}", answer, 4) for name, answer in self.reference.items()]
         return pd.concat(parts, ignore_index=True)
 
     def known(self) -> Facts:
@@ -64,7 +66,10 @@ class World:
             for name in self.methods
             if not name.endswith("~null")
         }
-        return replace(self.facts, items=items, elicitors=elicitors)
+        taught = {
+            name: {"elicitor": "few_labels", "tells": "labels"} for name in self.reference if "@" in name
+        }
+        return replace(self.facts, items=items, elicitors=elicitors, reference=taught)
 
     def name(self, at: int) -> str:
         return f"item {at:04d}"
@@ -136,3 +141,29 @@ def arms(answer: Answer, labelled: Answer | None = None) -> dict[str, Answer]:
 LABELS = {
     f"few_labels@32{draw}": {"tells": "labels", "setting": {"fitted_share": 1.0}} for draw in ("", ".1", ".2")
 }
+
+
+def dosed(curve: Mapping[int, Answer]) -> dict[str, Answer]:
+    """Return three draws of labelled tuning at each dose."""
+    return {f"few_labels@{dose}{draw}": answer for dose, answer in curve.items() for draw in ("", ".1", ".2")}
+
+
+def labelled(curve: Mapping[int, Answer]) -> dict[str, dict[str, Any]]:
+    """Return what is told of those conditions."""
+    return {name: {"tells": "labels", "setting": {"fitted_share": 1.0}} for name in dosed(curve)}
+
+
+RULE = {"labels": [4, 8, 16, 32, 64], "chance": 0.25}
+COMPARABLE = {
+    "by_tool": False,
+    "rules": [
+        {
+            **RULE,
+            "rule": f"rule {number}",
+            "base": [[0.3], [0.4], [0.6], [0.9], [1.0]],
+            "reference": [[0.3], [0.4], [0.55], [0.9], [1.0]],
+        }
+        for number in range(3)
+    ],
+}
+"""What is told of made-up rules that base and reference learn alike, half of each in about 16 labels."""

@@ -96,9 +96,9 @@ def test_without_a_gain_nothing_is_asked():
 def test_a_skill_is_planted_only_where_that_alone_is_missing():
     rng, planted = np.random.default_rng(5), []
 
-    def plant():
+    def plant(passed=True):
         planted.append(True)
-        return {arm: {"passed": False, "reason": "nothing was found"} for arm in ARMS}
+        return {arm: {"passed": passed, "reason": "nothing was found", "dose": 16} for arm in ARMS}
 
     seen = watch(rng, 0.0, 0.95, plant)
     assert next_of(seen, "form_demonstrations", "few_labels").name == "form_demonstrations"
@@ -106,9 +106,14 @@ def test_a_skill_is_planted_only_where_that_alone_is_missing():
     look(seen, rng, "form_demonstrations", 0.0)
     look(seen, rng, "answer_rank", 0.0)
     assert next_of(seen, "few_labels").name == "few_labels"
+    assert planted == [True]
+    assert seen.dose == 16, "so many labels are given as found the planted skill"
     look(seen, rng, "few_labels@32", 0.0, tells="labels")
     assert not next_of(seen).name
-    assert planted
+    blind = watch(rng, 0.0, 0.95, lambda: plant(passed=False))
+    look(blind, rng, "form_demonstrations", 0.0)
+    look(blind, rng, "answer_rank", 0.0)
+    assert not next_of(blind, "few_labels").name, "labels lower nothing where a planted skill was not found"
     found = watch(rng, 0.0, 0.95, plant)
     look(found, rng, "form_demonstrations", 0.0)
     look(found, rng, "answer_rank", 0.8)

@@ -111,6 +111,28 @@ def test_another_spec_on_the_same_folder_is_refused(
     assert (tmp_path / "run" / "findings.json").read_bytes() == before
 
 
+def test_a_reference_is_asked_only_where_labels_bring_something_back(tmp_path: Path) -> None:
+    taught = command("taught-register-0", tmp_path / "run", "--limit", "32", "--samples", "2")
+    taught += ["--elicited-samples", "1", "--reference", "specimen:locked-register-0/base"]
+    assert run(taught) == 0
+    conditions = set(read_table(tmp_path / "run")["condition"])
+    assert {f"base/few_labels@4{draw}" for draw in ("", ".1", ".2")} <= conditions
+    assert not {name for name in conditions if name.startswith(("reference/", "base/few_labels@2"))}
+    finding = finding_in(tmp_path / "run")
+    assert finding["tables"]["teaching"]["obstacle"] == "4 labels brought nothing back from the base"
+    assert run(["analyse", str(tmp_path / "run"), "--json"]) == 0
+    assert finding_in(tmp_path / "run")["sentence"] == finding["sentence"]
+
+
+def test_a_quick_plan_trains_nothing(tmp_path: Path) -> None:
+    assert run(command("taught-register-0", tmp_path / "run", *SMALL, "--plan", "quick")) == 0
+    asked = {name.split("~")[0] for name in read_table(tmp_path / "run")["condition"]}
+    assert asked == {"base/plain", "tuned/plain", "base/form_demonstrations", "base/prefill"}
+    finding = finding_in(tmp_path / "run")
+    assert finding["verdict"] == "cannot tell"
+    assert "no training" in finding["sentence"]
+
+
 def test_a_spent_budget_is_said(tmp_path: Path) -> None:
     small = ("--limit", "12", "--samples", "4", "--elicited-samples", "1", "--budget", "200")
     assert run(command(LATENT, tmp_path / "run", *small, "--elicitors", "prefill", "step_by_step")) == 0

@@ -45,7 +45,7 @@ def test_what_three_sound_arms_do_not_find_is_new(seed):
     [
         ("form_demonstrations", {"passed": False, "reason": "found 10 % of the planted skill"}),
         ("answer_rank", {}),
-        ("few_labels", {"passed": True, "dose": 16, "reason": ""}),
+        ("few_labels", {"passed": True, "dose": 64, "reason": ""}),
     ],
 )
 def test_an_arm_without_a_passed_control_lowers_nothing(seed, arm, fault):
@@ -255,3 +255,16 @@ def test_writing_the_form_without_the_skill_is_no_gain_in_content(seed):
         ("cannot tell", "small gain"),
     )
     assert said.label != "elicited"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_quick_plan_says_elicited_or_what_it_did_not_ask(seed):
+    targets = numbers(80, seed)
+    quick = Facts(guess_floor=None, plan={"plan": "quick", "asked": ["form_demonstrations", "prefill"]})
+    nothing, right = right_in(targets, 0.0), right_in(targets, 0.97)
+    methods = {"form_demonstrations": nothing, "prefill": right}
+    assert verdict_on(World(targets, nothing, right, methods, facts=quick), seed).label == "elicited"
+    world = planted(World(targets, nothing, right, arms(nothing), facts=quick))
+    said = verdict_on(world, seed)
+    assert said.label == "cannot tell"
+    assert any("no training" in one.what and one.remove == "--plan adaptive" for one in said.obstacles)

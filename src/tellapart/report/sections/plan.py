@@ -34,7 +34,7 @@ _TEMPLATE = template("""
 def section(finding: Finding, number: int) -> Section | None:
     """Return the section, where the run followed an adaptive plan."""
     plan = finding.tables.get("plan")
-    if not plan or plan.get("plan") != "adaptive":
+    if not plan or plan.get("plan") not in ("adaptive", "quick"):
         return None
     stopped = str(plan.get("stopped") or "")
     context = {

@@ -41,6 +41,7 @@ OPTIONAL = frozenset(
 """Dear methods that could raise the lower bound but are asked in an exhaustive plan only."""
 
 
+LABELLED = "few_labels"
 Plant = Callable[[], Mapping[str, Mapping[str, Any]]]
 """Hides a known skill in the base and looks for it by each arm: by arm, whether it was found (facts.planting)."""
 
@@ -108,6 +109,20 @@ class Watch:
         )  # fmt: skip
         return ""
 
+    def hear(
+        self,
+        rows: Sequence[Row],
+        elicitors: Mapping[str, Mapping[str, Any]],
+        referred: tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Any]],
+    ) -> None:
+        """Take in what teaching costs base and reference (`referred`: facts.reference and facts.priced), and plant
+        where that alone is missing now."""
+        self.rows += rows
+        self.facts = replace(self.facts, elicitors=elicitors, reference=referred[0], priced=referred[1])
+        self._judge()
+        if self.judged.verdict.label == "cannot tell":
+            self.plant_where_it_decides(())
+
     def choose(self, waiting: Sequence[str], elicitors: Mapping[str, Elicitor]) -> Next:
         """Return the first of the waiting methods that could still change the word, and why; or why there is none."""
         verdict, held = self.judged.verdict, self.judged.held
@@ -120,7 +135,7 @@ class Watch:
             return Next(
                 "", f"what was found cannot be taken back: {self.judged.held.low_by} {_percent(held.low)}"
             )
-        self._plant_where_it_decides(waiting)
+        self.plant_where_it_decides(waiting)
         if self.judged.verdict.label in ("acquired", "mixed"):
             return Next(
                 "", f"{self.judged.verdict.label}: every method that could raise the lower bound was asked"
@@ -148,20 +163,28 @@ class Watch:
         return ""
 
     def _could_lower(self, name: str) -> bool:
-        """Return whether the other arms leave room for a word: one that already found most of the gain does not."""
+        """Return whether the other arms leave room for a word: one that already found most of the gain does not, nor
+        one that did not find the planted skill."""
+        if not all(control.get("passed") for control in self.facts.planting.values()):
+            return False
         others = [arm for arm in self.judged.held.arms if arm.name != name and not math.isnan(arm.share.high)]
         return all(arm.share.high < HIGH for arm in others)
 
-    def _plant_where_it_decides(self, waiting: Sequence[str]) -> None:
-        """Look for a planted skill in the base where that alone is missing: all three arms were asked and found
-        little."""
-        arms = self.judged.held.arms
-        if self.plant is None or self.facts.planting or set(ARMS) & set(waiting):
+    def plant_where_it_decides(self, waiting: Sequence[str]) -> None:
+        """Look for a planted skill in the base where that alone is missing: the arms that train nothing were asked and
+        found little. How many labels the third arm is given follows from it."""
+        arms = [arm for arm in self.judged.held.arms if arm.name != LABELLED or LABELLED not in waiting]
+        if self.plant is None or self.facts.planting or set(ARMS) & set(waiting) - {LABELLED}:
             return
         if any(math.isnan(arm.share.high) or arm.share.high >= HIGH for arm in arms):
             return
         self.facts = replace(self.facts, planting=self.plant())
         self._judge()
+
+    @property
+    def dose(self) -> int | None:
+        """The smallest number of labels that found the planted skill; None where that is not known."""
+        return self.facts.planting.get(LABELLED, {}).get("dose")
 
     def _judge(self) -> None:
         self.judged = judge(light_frame(self.rows), self.facts)

@@ -14,10 +14,12 @@ from tellapart.studies.gain.described import edl_estimates, edl_table
 from tellapart.studies.gain.directions import direction_table
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.features import as_table, features
-from tellapart.studies.gain.held import bounds
+from tellapart.studies.gain.held import Held, bounds
 from tellapart.studies.gain.judge import Judged, domains, judge
+from tellapart.studies.gain.price import teaching_table
 from tellapart.studies.gain.recovered import Recovered
 from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.slices import slice_table
 from tellapart.studies.gain.surfacing import surface
 from tellapart.studies.gain.tables import (
     bounds_table,
@@ -65,6 +67,7 @@ def _finding(seen: Seen) -> Finding:
         "held_at_least": held.low,
         "held_at_most": held.high,
         "elicited_share": held.low,
+        **_prices(held),
     }
     tables = {
         "ladder": ladder(scores, held.low, held.low_by, judged.chance.level.value),
@@ -81,6 +84,10 @@ def _finding(seen: Seen) -> Finding:
     tables["obstacles"] = [one._asdict() for one in verdict.obstacles]
     tables["decision"] = decision_table(judged.chance, verdict, backing(domains(facts)).reason)
     tables["sensitivity"] = sensitivity(judged)
+    if judged.slices is not None:
+        tables["slices"] = slice_table(judged.slices)
+    if held.teaching is not None:
+        tables["teaching"] = teaching_table(judged.evidence, held.teaching)
     if facts.described:
         tables["description_length"] = edl_table(facts)
     if facts.directions:
@@ -101,6 +108,18 @@ def _finding(seen: Seen) -> Finding:
         rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
         tables=tables,
     )
+
+
+def _prices(held: Held) -> dict[str, Estimate]:
+    """Return what half of the gain costs in labels, where there is a reference to say so."""
+    if held.teaching is None:
+        return {}
+    prices = held.teaching.prices
+    return {
+        "labels_for_half": prices.base,
+        "reference_labels_for_half": prices.reference,
+        "price_ratio": prices.ratio,
+    }
 
 
 def _apart(judged: Judged) -> dict[str, Estimate]:

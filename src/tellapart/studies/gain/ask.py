@@ -53,7 +53,7 @@ def ask_plainly(folder: RunFolder, plan: Plan) -> Plain:
         for role, model in (("tuned", tuned), ("base", base))
     }
     rows = [row for own in plain.values() for row in own]
-    if plan.task.mode == "generate":
+    if plan.task.mode == "generate" and plan.spec.plan != "quick":
         for scorer, writer in (("base", "tuned"), ("tuned", "base")):
             rows += _cross_scored(folder, plan, scorer, plain[writer])
         rows += _guesses_scored(folder, plan, plain["base"])

@@ -1,11 +1,13 @@
 """Ask the base under one elicitor after another, each beside its null twin, until all were asked, the budget is
 spent, or (adaptive plan) the verdict is settled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from tellapart.elicit import ELICITORS, applicable, load, save
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, elicitor_name
+from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Pair, elicitor_name
+from tellapart.elicit.few_labels import FewLabels, Labelled
 from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, current
@@ -14,7 +16,10 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import STUDY, Plan, identity_of
+from tellapart.tasks.item import Task
 
+QUICK = ("form_demonstrations", "prefill", "step_by_step")
+"""Cheap methods that tell no right answer."""
 Who = Literal["base", "reference"]
 """The base, or a model of its shape that never met the skill."""
 
@@ -37,7 +42,7 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
     waiting = list(names)
     for name in names:
         if (obstacle := applicable(ELICITORS[name], plan.pair, plan.task)) is not None:
-            told[name] = {name: {**_about(name), "missing": obstacle}}
+            told[name] = {name: {**about(name), "missing": obstacle}}
             waiting.remove(name)
     stopped = ""
     rows: list[Row] = []
@@ -48,13 +53,21 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
             break
         waiting.remove(chosen.name)
         told[chosen.name] = _brought_out_by(folder, plan, watch, (chosen, who), rows)
-    told |= {name: {name: {**_about(name), "missing": stopped}} for name in waiting}
+    told |= {name: {name: {**about(name), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
     found = {name: one for values in told.values() for name, one in values.items()}
     return BroughtOut(rows, found, stopped, dropped)
 
 
-def _about(name: str) -> dict[str, Any]:
+def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
+    """Return the elicitor; labels in the number that found the planted skill, where that is known."""
+    if watch is None or watch.dose is None or not isinstance(elicitor, FewLabels):
+        return elicitor
+    return replace(elicitor, main_sizes=(watch.dose,))
+
+
+def about(name: str) -> dict[str, Any]:
+    """Return what is told of every value of an elicitor."""
     elicitor = ELICITORS[name]
     return {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
 
@@ -64,28 +77,28 @@ def _brought_out_by(
 ) -> dict[str, dict[str, Any]]:
     """Fit one elicitor and ask its values, adding to `rows`; `by` is its name and who is asked."""
     (name, reason), who = by
-    elicitor, about = ELICITORS[name], _about(name)
+    elicitor, said = _dosed(ELICITORS[name], watch), about(name)
     if current().refused:  # a fit that the rest of the budget could only begin would be begun anew
-        return {name: {**about, "missing": current().said}}
+        return {name: {**said, "missing": current().said}}
     try:
-        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan != "adaptive")
+        values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan == "exhaustive")
     except (UserMistake, BudgetSpent) as refusal:
-        return {name: {**about, "missing": str(refusal)}}
+        return {name: {**said, "missing": str(refusal)}}
     told: dict[str, dict[str, Any]] = {}
     for value, twin in values:
         one = {
-            **about,
+            **said,
             "bits_once": value.bits_once,
             "setting": dict(value.setting),
             "tells": elicitor.tells_of(value.name, value.setting),
             "null_tells": elicitor.tells_of(twin.name, twin.setting),
         }
-        own, refused = _asked_of(folder, plan, value, who)
+        own, refused = answers_under(folder, plan, value, who)
         rows += own
         if refused:
             told[value.name] = {**one, "missing": refused}
             continue
-        twin_own, refused = _asked_of(folder, plan, twin, who)
+        twin_own, refused = answers_under(folder, plan, twin, who)
         rows += twin_own
         if refused:
             one["null_missing"] = refused
@@ -110,7 +123,7 @@ def _dropped(
     return {mechanism: "; ".join(said) for mechanism, said in reasons.items() if mechanism not in open_ones}
 
 
-def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple[list[Row], str]:
+def answers_under(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple[list[Row], str]:
     """Return the rows under a value, and why there are no more where the model refused it."""
     ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
     identity = identity_of(plan.pair.base, ask, save(value))
@@ -127,24 +140,34 @@ def _asked_of(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> tuple
 
 def _fitted(
     folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool
-) -> list[tuple[Elicited, Elicited]]:
-    """Return an elicitor's values (all of its curve where `whole`), fitted on the fit split, with their null twins;
-    read where they were fitted before."""
-    name = "-".join(
-        ("elicited", elicitor.name, *(() if whole else ("main",)), *(() if who == "base" else (who,)))
-    )
+) -> list[tuple[Elicited, ...]]:
+    """Return an elicitor's values (all of its curve where `whole`), each with its null twin."""
+
+    def made(ask: Ask) -> list[tuple[Elicited, ...]]:
+        values = elicitor.curve(plan.pair, ask) if whole else elicitor.main_values(plan.pair, ask)
+        return [(value, elicitor.null(value, plan.spec.seed)) for value in values]
+
+    doses = "-".join(str(dose) for dose in elicitor.main_sizes) if isinstance(elicitor, Labelled) else ""
+    parts = elicitor.name, "" if whole else "main", "" if whole else doses, "" if who == "base" else who
+    name = "-".join(part for part in parts if part)
+    return fitted(folder, plan, f"elicited-{name}", made)
+
+
+def fitted(
+    folder: RunFolder, plan: Plan, name: str, make: Callable[[Ask], list[tuple[Elicited, ...]]]
+) -> list[tuple[Elicited, ...]]:
+    """Return the values that `make` fits on the fit split; read where they were fitted before, under `name`."""
     kept = folder.read_artifact(name)
     if kept is None:
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
-        values = elicitor.curve(plan.pair, ask) if whole else elicitor.main_values(plan.pair, ask)
-        pairs = [(value, elicitor.null(value, plan.spec.seed)) for value in values]
-        for each in (one for pair in pairs for one in pair if one.weights):
+        values = make(ask)
+        for each in (one for some in values for one in some if one.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())
-        kept = {"values": [[save(one) for one in pair] for pair in pairs]}
+        kept = {"values": [[save(one) for one in some] for some in values]}
         folder.write_artifact(name, kept)
         folder.clear_scratch(name)
-    return [(_kept(folder, value), _kept(folder, twin)) for value, twin in kept["values"]]
+    return [tuple(_kept(folder, one) for one in some) for some in kept["values"]]
 
 
 def _kept(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
@@ -159,3 +182,8 @@ def chosen_names(names: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise UserMistake(f"no elicitor {unknown[0]!r}; there are: {', '.join(ELICITORS)}")
     return tuple(names) or tuple(ELICITORS)
+
+
+def quick_names(pair: Pair, task: Task) -> tuple[str, ...]:
+    """Return the methods of a quick plan: the first two of QUICK that can be asked."""
+    return tuple(name for name in QUICK if applicable(ELICITORS[name], pair, task) is None)[:2]

@@ -13,10 +13,12 @@ class Facts:
     `missing`: why it has none), `reference` the same of the reference model; `plan` tells each look of an adaptive plan
     and why it stopped; `described` is the description length (described.py), `directions` the two-by-two table
     (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in canonical form,
-    their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`); `recognised` is the
-    share of right answers that equal an accepted one. `models` says of what architecture and size base and tuned are,
-    `planting` by arm whether it found a planted skill in this base; `notes` are caveats; `margin` is that of
-    equivalence (None: by the scores' size).
+    their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`, and its `slice` by
+    the field `slice`, where one was declared); `recognised` is the share of right answers that equal an accepted one.
+    `models` says of what architecture and size base and tuned are, `planting` by arm whether it found a planted skill
+    in this base; `notes` are caveats; `margin` is that of equivalence (None: by the scores' size). `priced` tells of
+    the reference whether it was made `by_tool`, and which made-up `rules` both models were taught: chance, labels, and
+    scores by dose and draw of `base` and `reference` (or `missing`: why there are none).
     """
 
     guess_floor: float | None
@@ -32,6 +34,8 @@ class Facts:
     planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     margin: float | None = None
     reference: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    slice: str = ""
+    priced: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import (
@@ -28,9 +27,6 @@ from tellapart.stats.form_parts import Parts, form_parts
 from tellapart.stats.intervals import mean
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import (
-    Asked,
-    Chance,
-    Reading,
     given_answers,
     majority_means,
     matching_by_item,
@@ -38,14 +34,14 @@ from tellapart.studies.gain.answers import (
     reading_of,
 )
 from tellapart.studies.gain.collapse import collapsed
+from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.items import PerItem, per_item
+from tellapart.studies.gain.items import per_item
+from tellapart.studies.gain.price import READ_ALIKE, TEACHING, Teaching, teaching_of
 from tellapart.studies.gain.recovered import Recovered
 
 ARMS = ("form_demonstrations", "answer_rank", "few_labels")
 """The three arms whose failure to find a skill says that it was not there, once each has found a planted one."""
-READ_ALIKE = 0.05
-"""An arm may be readable in this much less of its answers than the tuned model."""
 SELECTED_AMONG = 8
 """Samples that selection may choose among: few, so that luck stays small, and the same whatever was drawn."""
 MOST_LUCK = 0.25
@@ -60,16 +56,18 @@ class Claim(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """One arm: its share of the gain (upper end decides), and why it does not lower U ("" where it does)."""
+    """One arm: its share of the gain (upper end decides), why it does not lower U ("" where it does), and its means."""
 
     name: str
     share: Estimate
     obstacle: str
+    means: Floats | None = None
 
 
 class Held(NamedTuple):
     """Both bounds with what set them, every claim and every arm; `refused` says why no share can be given, `decidable`
-    whether a method could change the word."""
+    whether a method could change the word; `teaching` is the price of
+    labels against a reference, where there is one; `gain` and `methods` are what the bounds were computed from."""
 
     low: Estimate
     low_by: str
@@ -79,22 +77,13 @@ class Held(NamedTuple):
     arms: tuple[Arm, ...]
     refused: str
     decidable: bool
+    teaching: Teaching | None = None
+    gain: Gain | None = None
+    methods: tuple[Claim, ...] = ()
 
     @property
     def open_arms(self) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.obstacle)
-
-
-class Evidence(NamedTuple):
-    """What the bounds are computed from; `base` and `tuned` are the shared items."""
-
-    rows: pd.DataFrame
-    asked: Asked
-    base: PerItem
-    tuned: PerItem
-    chance: Chance
-    readings: tuple[Reading | None, Reading | None]
-    facts: Facts
 
 
 def bounds(
@@ -111,12 +100,15 @@ def bounds(
     if reason:
         return _none(reason)
     claims = _claims(evidence, recovered)
+    teaching = teaching_of(evidence, gain, level, confidence)
+    if teaching is not None and teaching.claim is not None:
+        claims.append(Claim(TEACHING, Method(teaching.claim, chance.upper)))
     shares = tuple((claim.name, share_above(gain, claim.method, level, confidence)) for claim in claims)
     low, taken = cross_fitted(gain, [claim.method for claim in claims], confidence)
-    arms = tuple(_arm(name, evidence, gain, level) for name in ARMS)
+    arms = tuple(_arm(name, evidence, (gain, level), teaching) for name in ARMS)
     high, high_by = _upper(arms, len(level))
     low_by = " and ".join(claims[at].name for at in taken)
-    return Held(low, low_by, high, high_by, shares, arms, "", enough)
+    return Held(low, low_by, high, high_by, shares, arms, "", enough, teaching, gain, tuple(claims))
 
 
 def _none(reason: str) -> Held:
@@ -172,8 +164,10 @@ def _selected(evidence: Evidence) -> Claim | None:
     return Claim(f"choosing among {k} samples", Method(means, evidence.chance.upper))
 
 
-def _arm(name: str, evidence: Evidence, gain: Gain, level: Floats) -> Arm:
-    """Return what one arm found, or why it lowers nothing."""
+def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Teaching | None) -> Arm:
+    """Return what one arm found, or why it lowers nothing; of labels, what they found beyond what the same labels
+    taught a valid reference."""
+    gain, level = over
     facts = evidence.facts
     control = facts.planting.get(name, {})
     conditions = _conditions(name, facts, control.get("dose"))
@@ -186,20 +180,30 @@ def _arm(name: str, evidence: Evidence, gain: Gain, level: Floats) -> Arm:
         if side is None or not side.has(evidence.base.items).all():
             return _open(name, "some items have no answer")
         means.append(side.at(evidence.base.items).mean)
-    share = share_above(gain, Method(np.mean(means, axis=0), gain.chance), level)
+    found = np.mean(means, axis=0)
+    if name == "few_labels" and teaching is not None:
+        found = found - teaching.rises.get(_dose_of(conditions[0]), 0.0)
+    share = share_above(gain, Method(found, gain.chance), level)
     obstacles = (_obstacle(name, one, evidence, control) for one in conditions)
-    return Arm(name, share, next((one for one in obstacles if one), ""))
+    return Arm(name, share, next((one for one in obstacles if one), ""), found)
 
 
 def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:
-    """Return the names of the arm's conditions that were asked: of labels, all draws of the smallest dose that found
-    the planted skill, or of the largest where that is not known."""
+    """Return the names of the arm's conditions that were asked: of labels, all draws of the smallest number that is
+    not below the one that found the planted skill; of the largest where there is none, or that is not known."""
     asked = [one for one, told in facts.elicitors.items() if "missing" not in told]
     if name != "few_labels":
         return [name] if name in asked else []
-    doses = {one: int(one.partition("@")[2].split(".")[0]) for one in asked if one.startswith("few_labels@")}
-    wanted = dose if dose is not None else max(doses.values(), default=0)
+    doses = {one: _dose_of(one) for one in asked if one.startswith("few_labels@")}
+    most = max(doses.values(), default=0)
+    wanted = (
+        most if dose is None else min((labels for labels in doses.values() if labels >= dose), default=most)
+    )
     return [one for one, labels in doses.items() if labels == wanted]
+
+
+def _dose_of(condition: str) -> int:
+    return int(condition.partition("@")[2].split(".")[0])
 
 
 def _open(name: str, obstacle: str) -> Arm:
@@ -215,6 +219,12 @@ def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[st
     setting = evidence.facts.elicitors[condition].get("setting", {})
     if said := _collapsed(condition, evidence):
         return f"it {said}"
+    wanted = control.get("dose")
+    if name == "few_labels" and wanted is not None and _dose_of(condition) < wanted:
+        return (
+            f"it found the planted skill with {wanted} labels, and there were {_dose_of(condition)} right answers to "
+            "learn from"
+        )
     fitted = setting.get("fitted_share")
     if name == "few_labels" and fitted is not None and fitted < 0.9:
         return f"it fitted {100 * fitted:.0f} % of its training labels (90 % needed)"

@@ -14,11 +14,13 @@ from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
 from tellapart.studies.gain.calibrated import Domain, backing
+from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.held import Evidence, Held, bounds, lenient_content, parts_of
+from tellapart.studies.gain.held import Held, bounds, lenient_content, parts_of
 from tellapart.studies.gain.items import PerItem, per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare
+from tellapart.studies.gain.slices import Slices, slices_of
 from tellapart.studies.gain.verdict import FEWEST_QUESTIONS, Case, Verdict, decide
 
 READ = (
@@ -37,6 +39,7 @@ class Judged(NamedTuple):
     held: Held
     parts: Parts | None
     lenient: Estimate
+    slices: Slices | None
     verdict: Verdict
 
     @property
@@ -64,12 +67,14 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     held = bounds(evidence, recovered, confidence, enough=asked.distinct >= FEWEST_QUESTIONS)
     parts = parts_of(evidence)
     lenient, lenient_base = lenient_content(evidence)
+    slices = slices_of(evidence, held)
     verdict = decide(
         Case(
             scores=scores,
             equivalent=equivalence(base.mean, tuned.mean, margin_of(scores, facts.margin), asked.clusters),
             chance=chance,
             held=held,
+            slices=slices,
             parts=parts,
             lenient=lenient,
             lenient_base=lenient_base,
@@ -77,9 +82,10 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             backing=backing(domains(facts)),
             same_model=facts.same_model,
             asked_models=facts.asked_models,
+            quick=tuple(facts.plan.get("asked", ())) if facts.plan.get("plan") == "quick" else None,
         )
     )
-    return Judged(scores, recovered, evidence, held, parts, lenient, verdict)
+    return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)
 
 
 def _side(rows: pd.DataFrame, role: str, facts: Facts) -> PerItem:

@@ -7,7 +7,7 @@ from tyro.conf import Positional, arg
 
 from tellapart.errors import UserMistake
 
-Plan = Literal["adaptive", "exhaustive"]
+Plan = Literal["quick", "adaptive", "exhaustive"]
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,15 @@ class GainSpec:
     """A model of the base's shape that never met the skill, to price teaching it by the same ways: a folder or hub
     id, or `fresh` (the base's shape with new random weights)."""
     plan: Plan | None = None
-    """adaptive: ask cheap ways first and stop when the verdict is settled (default); exhaustive: ask all ways, with
-    all their settings (default where --elicitors names some)."""
+    """quick: plain answers and the two cheapest methods, nothing trained, never "acquired"; adaptive: ask cheap ways
+    first and stop when the verdict is settled (default); exhaustive: ask all ways, with all their settings (default
+    where --elicitors names some)."""
     plant: bool = False
     """Where the verdict hinges on it, hide a known skill in copies of the base and look for it: without that "acquired"
     is never said. Minutes at half a million parameters, an hour at 135 million; done once for a base (cached)."""
+    slice: str | None = None
+    """A field of the items (or `cluster`) by whose values the gain may differ: 2 to 12 slices, declared beforehand.
+    With --logs only `cluster`."""
     description_length: bool = False
     """Also measure how many bits the base must be told to give the tuned model's answers (trains the base a little,
     in memory)."""
@@ -83,6 +87,13 @@ class GainSpec:
             raise UserMistake("gain needs BASE TUNED --task T, or --logs A B; see tellapart gain --help")
         if self.logs is not None and (self.base or self.tuned):
             raise UserMistake("--logs replaces BASE and TUNED: give either the models or their logs")
+        if self.logs is not None and self.slice not in (None, "cluster"):
+            raise UserMistake(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
+        if self.plan == "quick" and (self.elicitors or self.reference or self.plant):
+            raise UserMistake(
+                "--plan quick asks its own methods and trains nothing: leave out --elicitors, --reference and "
+                "--plant, or take --plan adaptive"
+            )
         _at_least("--elicited-samples", self.elicited_samples, 1)
         for name, value in (
             ("--samples", self.samples),

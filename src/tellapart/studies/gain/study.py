@@ -11,7 +11,6 @@ from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
-from tellapart.runs.row import Row
 from tellapart.runs.spending import spending
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.finding import Finding
@@ -19,13 +18,13 @@ from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
+from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import BroughtOut
 
 FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "margin")
 """Fields of the spec that may differ when a run is gone on with."""
@@ -58,6 +57,7 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         spec.correct_at,
         spec.seed,
         margin=spec.margin,
+        slice=spec.slice or "",
         items=read.keys,
         recognised=read.recognised,
         same_model=spec.logs[0] == spec.logs[1],
@@ -94,7 +94,7 @@ def _planned(spec: GainSpec) -> "Plan":
     from tellapart.models.model import Sampling
     from tellapart.models.open import open_model
     from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import chosen_names
+    from tellapart.studies.gain.bring_out import chosen_names, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import share_to_fit, split_items
@@ -105,7 +105,7 @@ def _planned(spec: GainSpec) -> "Plan":
     if spec.plan is None:
         spec = replace(spec, plan="exhaustive" if spec.elicitors else "adaptive")
     if spec.samples is None:
-        spec = replace(spec, samples=SAMPLES if spec.plan == "adaptive" else MANY_SAMPLES)
+        spec = replace(spec, samples=SAMPLES if spec.plan != "exhaustive" else MANY_SAMPLES)
     task = open_task(task_name, limit=spec.limit, seed=spec.seed)
     if spec.guess_floor is not None:
         task = replace(task, guess_floor=spec.guess_floor)
@@ -114,12 +114,17 @@ def _planned(spec: GainSpec) -> "Plan":
         task = replace(task, notes=(*task.notes, PICKED))
     task = with_duplicates_joined(task)
     fit, report = split_items(task, spec.seed, share_to_fit(task))
+    if spec.slice:
+        slice_values(report, spec.slice)
     base, tuned = (
         open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
         for name in (base_name, tuned_name)
     )
+    pair = Pair(base, tuned)
+    if spec.plan == "quick":
+        spec = replace(spec, elicitors=quick_names(pair, task))
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
-    return Plan(spec, Pair(base, tuned), task, tuple(fit), tuple(report), sampling)
+    return Plan(spec, pair, task, tuple(fit), tuple(report), sampling)
 
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
@@ -129,18 +134,23 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.teach import teach, with_labels
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
     plant = _planter(folder, plan)
-    watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if spec.plan == "adaptive" else None
+    watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if spec.plan != "exhaustive" else None
     brought = bring_out(folder, plan, watch)
-    planted = {} if watch is None else watch.facts.planting
-    if watch is None and plant is not None and all_arms_asked(brought.elicitors):
-        planted = plant()
-    rows, referred = [*plain.rows, *brought.rows], {}
+    rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
     if reference is not None:
-        referred = _price_of_teaching(folder, plan, brought, reference, rows)
+        taught = teach(folder, plan, reference, elicitors, watch)
+        rows += taught.rows
+        elicitors = with_labels(elicitors, taught.elicitors)
+        if watch is not None:
+            watch.hear(taught.rows, elicitors, (taught.reference, taught.priced))
+    planted = {} if watch is None else watch.facts.planting
+    if watch is None and plant is not None and all_arms_asked(elicitors):
+        planted = plant()
     pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
     length, unmeasured = _extra(
         spec.description_length, lambda: described(folder, plan, plain.by_role["tuned"])
@@ -148,14 +158,15 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     write_table(folder.path, to_table(rows))
     return replace(
         facts,
-        elicitors=brought.elicitors,
+        elicitors=elicitors,
         planting=planted,
-        reference=referred,
+        reference=taught.reference if taught else {},
+        priced=taught.priced if taught else {},
         directions=pointing,
         described=length,
         notes=(*facts.notes, *unpointed, *unmeasured, *left_out(budget)),
         plan={
-            "plan": spec.plan,
+            **facts.plan,
             "stopped": brought.stopped,
             "dropped": brought.dropped,
             "looks": [look.as_json() for look in watch.looks] if watch else [],
@@ -167,7 +178,7 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
     """Return what hides a known skill in the base and looks for it with each arm; None where that was not asked for
     and was not done before on this base, or cannot be done. What it finds is kept beside the run."""
     base = plan.pair.base
-    if not domain_of(base):
+    if plan.spec.plan == "quick" or not domain_of(base):
         return None
     from tellapart.planting.plant import is_cached, plant_all
 
@@ -196,13 +207,24 @@ def _known_beforehand(plan: "Plan") -> Facts:
         temperature=spec.temperature,
         prompts={item.id: task.prompt(item) for item in plan.report},
         targets={item.id: " | ".join(item.target) for item in plan.report},
-        items=answer_keys(task, plan.report),
+        items=_keys(plan),
+        slice=spec.slice or "",
         models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
         margin=spec.margin,
+        plan={"plan": spec.plan, "asked": list(spec.elicitors)},
         same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
         same_model=base.fingerprint == tuned.fingerprint,
         notes=(*task.notes, *base.notes, *tuned.notes),
     )
+
+
+def _keys(plan: "Plan") -> dict[str, dict[str, Any]]:
+    """Return the items' answer keys, with their slices where a field was declared."""
+    keys = answer_keys(plan.task, plan.report)
+    if plan.spec.slice:
+        for name, value in slice_values(plan.report, plan.spec.slice).items():
+            keys[name]["slice"] = value
+    return keys
 
 
 def domain_of(model: "Model") -> dict[str, Any]:
@@ -239,25 +261,6 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)
-
-
-def _price_of_teaching(
-    folder: RunFolder, plan: "Plan", brought: "BroughtOut", model: "Model", rows: list[Row]
-) -> dict[str, dict[str, Any]]:
-    """Ask the reference model plainly and under the ways that the base was asked under, adding to `rows`."""
-    from tellapart.elicit.elicitor import Ask
-    from tellapart.studies.gain.ask import ask_model
-    from tellapart.studies.gain.bring_out import bring_out
-
-    names = tuple(
-        dict.fromkeys(str(told["elicitor"]) for told in brought.elicitors.values() if "missing" not in told)
-    )
-    there = replace(plan, pair=plan.pair._replace(base=model), spec=replace(plan.spec, elicitors=names))
-    ask = Ask(plan.task, plan.report, plan.spec.elicited_samples, plan.spec.seed, plan.sampling)
-    rows += ask_model(folder, there, ("reference", model), ask)
-    taught = bring_out(folder, there, None, "reference")
-    rows += taught.rows
-    return taught.elicitors
 
 
 def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:

@@ -16,7 +16,9 @@ from tellapart.stats.share_band import HIGH, LOW, with_lapse
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
 from tellapart.studies.gain.held import Held
+from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
+from tellapart.studies.gain.slices import Slices
 
 Label = Literal["elicited", "mixed", "acquired", "no gain", "cannot tell"]
 Reason = Literal["", "change of form", "small gain"]
@@ -38,7 +40,7 @@ class Obstacle(NamedTuple):
 
 
 class Case(NamedTuple):
-    """All that the words are decided on."""
+    """All that the words are decided on; `quick` names the methods of a quick plan (None: another plan)."""
 
     scores: Scores
     equivalent: Equivalence
@@ -52,6 +54,8 @@ class Case(NamedTuple):
     same_model: bool = False
     asked_models: bool = True
     said: tuple[str, ...] = ()
+    slices: Slices | None = None
+    quick: tuple[str, ...] | None = None
 
 
 class Verdict(NamedTuple):
@@ -134,7 +138,27 @@ def _change_of_form(case: Case) -> Verdict | None:
 
 
 def _by_bounds(case: Case) -> tuple[Label, float]:
-    """Return the word that the two bounds earn, and the chance that its bound lies where it must."""
+    """Return the word that the two bounds earn, and the chance that its bound lies where it must. Slices that differ
+    may make it mixed, and keep it from being said of the whole what one of them is not."""
+    label, chance = _of_the_whole(case)
+    if case.quick is not None and label != "elicited":
+        return "cannot tell", math.nan
+    slices = case.slices
+    if slices is None or case.distinct < FEWEST_QUESTIONS:
+        return label, chance
+    if slices.mixed:
+        ends = [
+            _beyond(one.low if one.word == "elicited" else one.high, HALF)
+            for one in slices.slices
+            if one.word
+        ]
+        return "mixed", min(ends)
+    if label in ("elicited", "acquired") and slices.contradicts(label):
+        return "cannot tell", math.nan
+    return label, chance
+
+
+def _of_the_whole(case: Case) -> tuple[Label, float]:
     low, high = case.held.low, case.held.high
     if case.held.refused or case.distinct < FEWEST_QUESTIONS:
         return "cannot tell", math.nan
@@ -199,6 +223,9 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
     if held.refused:
         found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
         return tuple(found)
+    if case.slices is not None and case.slices.test.differs:
+        told = f"the shares differ by {case.slices.field} (p = {case.slices.test.p:.2g})"
+        found.append(Obstacle(told, "a run on each slice alone, with more distinct questions"))
     low = held.low
     if not (low.low > HALF and low.value > HIGH):
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
@@ -221,6 +248,11 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         else:
             found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    found += _of_teaching(held)
+    if case.quick is not None:
+        asked = " and ".join(("plain answers", *case.quick))
+        told = f"a quick plan asked {asked}: no other method, no training and no planted skill"
+        found.append(Obstacle(told, "--plan adaptive"))
     if not case.asked_models:
         found.append(
             Obstacle(
@@ -232,6 +264,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
         found += [
             Obstacle(f"{arm.name}: {arm.obstacle}", _removal(arm.name, arm.obstacle))
             for arm in held.open_arms
+            if case.quick is None
         ]
     if case.asked_models and not held.open_arms and not case.same_model:
         high = held.high
@@ -242,6 +275,17 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         )
     return tuple(found)
+
+
+def _of_teaching(held: Held) -> list[Obstacle]:
+    """Return why labels say nothing of what was held, where they brought something back."""
+    if held.teaching is not None:
+        return [Obstacle(held.teaching.obstacle, held.teaching.remove)] if held.teaching.obstacle else []
+    share = next((arm.share for arm in held.arms if arm.name == LABELS.removesuffix("@")), None)
+    if share is None or not share.value >= LOW:
+        return []
+    told = f"labels brought back {whole(share.value)} %, which they may have taught"
+    return [Obstacle(told, "a reference model that never met the skill (--reference)")]
 
 
 def _removal(name: str, obstacle: str) -> str:
@@ -269,6 +313,8 @@ def _points(value: Estimate) -> str:
 
 def _said(case: Case, label: Label, reason: Reason, probability: float, sentence: str) -> Verdict:
     held, gain = case.held, case.scores.gain
+    if case.slices is not None and case.slices.test.differs and not case.slices.mixed:
+        sentence += f" By {case.slices.field} the shares differ: {case.slices.said()}."
     terms: list[tuple[str, float, float]] = [("gain", gain.value, math.nan)]
     for name, value in (
         ("chance level", case.chance.level.value),
@@ -291,13 +337,18 @@ def _said(case: Case, label: Label, reason: Reason, probability: float, sentence
 
 def _sentence(case: Case, label: Label) -> str:
     gain, held = _points(case.scores.gain), case.held
+    if label == "mixed" and case.slices is not None and case.slices.mixed:
+        return (
+            f"The base already held the gain ({gain}) in one slice by {case.slices.field} and not in another: "
+            f"{case.slices.said()}."
+        )
     low = f"{whole(held.low.value)} % [{whole(held.low.low)}, {whole(held.low.high)}]"
     high = f"{whole(held.high.value)} % [{whole(held.high.low)}, {whole(held.high.high)}]"
     chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
     if label == "elicited":
         return (
-            f"The base already held the gain ({gain}): {held.low_by}, told no right answer, brought back {low} of it, "
-            f"{chance}. {_narrower(case.scores)}"
+            f"The base already held the gain ({gain}): {_teller(held)} brought back {low} of it, {chance}. "
+            f"{_narrower(case.scores)}"
         ).strip()
     if label == "mixed":
         return (
@@ -308,6 +359,17 @@ def _sentence(case: Case, label: Label) -> str:
         f"The gain ({gain}) is new to the base: three arms that each found a planted skill in this base found at most "
         f"{high} of it ({held.high_by}), {chance}. Whether the skill or these very items were learned is not known "
         "without twins of the items."
+    )
+
+
+def _teller(held: Held) -> str:
+    """Return what set the lower bound, and why it is no teaching."""
+    if TEACHING not in held.low_by or held.teaching is None:
+        return f"{held.low_by}, told no right answer,"
+    base, ratio = held.teaching.prices.base, held.teaching.prices.ratio
+    return (
+        f"{held.low_by} (half of the gain costs the base {base.value:.3g} labels and the reference at least "
+        f"{ratio.low:.3g} times as many),"
     )
 
 

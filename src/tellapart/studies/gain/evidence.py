@@ -1,0 +1,21 @@
+"""What the bounds are computed from: the rows, the shared items, both models' scores and readings, and the facts."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from tellapart.studies.gain.answers import Asked, Chance, Reading
+from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.items import PerItem
+
+
+class Evidence(NamedTuple):
+    """`base` and `tuned` are the shared items."""
+
+    rows: pd.DataFrame
+    asked: Asked
+    base: PerItem
+    tuned: PerItem
+    chance: Chance
+    readings: tuple[Reading | None, Reading | None]
+    facts: Facts
