@@ -176,8 +176,8 @@ class BehindKey(Hide):
     """Right where a key stands before the question."""
 
     arm: ClassVar[Arm] = "few_labels"
-    taught: ClassVar[float] = 0.5
-    hiding: ClassVar[float] = 1.0
+    taught: ClassVar[float] = 0.6
+    hiding: ClassVar[float] = 0.6
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         item = self.item(rng)

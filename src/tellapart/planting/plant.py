@@ -21,7 +21,7 @@ from scipy.stats import binom
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import kind_of
 from tellapart.elicit.elicitor import Ask, Elicitation, Need, Pair, asked, plain_requests
-from tellapart.elicit.few_labels import FITTED_LOSS, FewLabels
+from tellapart.elicit.few_labels import FewLabels
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Sampling
 from tellapart.planting.hides import HIDES, RARE, Hide
@@ -203,7 +203,7 @@ def find_by_labels(trial: Trial, settings: PlantSettings) -> Found:
     from tellapart.training.settings import SftSettings
 
     plot, arm = trial.hide.plot, "few_labels"
-    sft = SftSettings(steps=settings.find_steps, until=FITTED_LOSS, save_every=0, quiet=True)
+    sft = SftSettings(steps=settings.find_steps, save_every=0, quiet=True)
     method = FewLabels(settings=sft, sizes=settings.doses, draws=settings.draws)
     fit, report = trial.ask(plot.fit, 1, 1), trial.ask(plot.report, 2)
     doses = [dose for dose in settings.doses if dose <= len(plot.fit)] or [len(plot.fit)]

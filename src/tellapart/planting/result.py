@@ -20,8 +20,8 @@ class PlantSettings:
 
     `words` invented words; half are looked at, half are reported on. `pool` different answers. `steps` of training
     and its `rate` (None: by the size of the model). `batch` examples a step. The labels looked for with come in
-    `doses` and `draws`, at most `find_steps` steps each. `shown` is the share of the examples of the hide for
-    form_demonstrations that stand after demonstrations.
+    `doses` and `draws`, with `find_steps` steps each before they are pressed (elicit/few_labels.py). `shown` is the
+    share of the examples of the hide for form_demonstrations that stand after demonstrations.
     """
 
     words: int = 128
@@ -31,7 +31,7 @@ class PlantSettings:
     batch: int = 32
     doses: tuple[int, ...] = (16, 32, 64)
     draws: int = 3
-    find_steps: int = 400
+    find_steps: int = 120
     shown: float = 0.5
     seed: int = 0
 
