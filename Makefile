@@ -27,6 +27,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/form.py
 	$(BIN)/python benchmarks/svf.py
 	$(BIN)/python benchmarks/skills.py
+	$(BIN)/python benchmarks/coverage.py
 
 specimens: $(VENV)/.demo
 	$(BIN)/tellapart specimens build --out build/specimens

@@ -88,8 +88,21 @@ def share_above(gain: Gain, method: Method, level: Floats, confidence: float = C
     reason = refused(gain, level)
     if reason:
         return missing("share", reason, len(level))
-    over = method.means - np.maximum(level, method.chance)
-    return _ratio(over, gain.tuned - level, gain.clusters, confidence)
+    return _ratio(risen(gain, method, level), gain.tuned - level, gain.clusters, confidence)
+
+
+def risen(gain: Gain, method: Method, level: Floats, seed: int = 0) -> Floats:
+    """Return what a method rises above `level` (n,), or above its own chance level where that is the larger.
+
+    Which is the larger is decided for each half of the clusters on the other half, never item by item: the mean of the
+    larger of two numbers is above the larger of their means, which took 3 points off where a base knew 20 %.
+    """
+    own = np.empty(len(level))
+    first = halves(gain.clusters, seed)
+    for half, other in ((first, ~first), (~first, first)):
+        chosen = other if other.any() else half
+        own[half] = level[half] if level[chosen].mean() >= method.chance else method.chance
+    return method.means - own
 
 
 def cross_fitted(
@@ -103,7 +116,7 @@ def cross_fitted(
     reason = refused(gain, level)
     if reason:
         return missing("share", reason, len(level)), ()
-    rises = [method.means - np.maximum(level, method.chance) for method in methods]
+    rises = [risen(gain, method, level, seed) for method in methods]
     first = halves(gain.clusters, seed)
     over = np.empty(len(level))
     taken = []
@@ -116,32 +129,23 @@ def cross_fitted(
 
 
 def _ratio(over: Floats, under: Floats, clusters: Integers, confidence: float) -> Estimate:
-    """Return mean(over) / mean(under) with Fieller's interval. A success and a failure cluster are added where one of
-    them does not vary between clusters: equal items do not show that the next one is equal."""
-    parts = np.column_stack([over, under])
+    """Return mean(over) / mean(under) with Fieller's interval. A success and a failure cluster are added to it, as
+    Agresti and Caffo (2000) do for proportions: equal items do not show that the next one is equal, and where few
+    clusters succeed at all the others say too little of how they vary."""
     value = float(over.mean() / under.mean())
-    codes, method = clusters, "ratio of paired differences, Fieller"
-    if _flat(over, clusters) or _flat(over - value * under, clusters):
-        most = float(under.mean())
-        added = np.array([[most, most], [0.0, most]])
-        parts = np.vstack([parts, added])
-        codes = np.concatenate([clusters, clusters.max() + 1 + np.arange(2)])
-        method += ", a success and a failure added"
-    (top, bottom), cov = parts.mean(axis=0), mean_covariance(parts, codes)
-    square = float(stats.t.isf((1 - confidence) / 2, len(np.unique(codes)) - 1)) ** 2
+    most = float(under.mean()) * len(over) / len(np.unique(clusters))
+    sums = np.column_stack([np.bincount(clusters, weights=one) for one in (over, under)])
+    sums = np.vstack([sums[np.bincount(clusters) > 0], [[most, most], [0.0, most]]])
+    codes = np.arange(len(sums))
+    (top, bottom), cov = sums.mean(axis=0), mean_covariance(sums, codes)
+    square = float(stats.t.isf((1 - confidence) / 2, len(sums) - 1)) ** 2
     a = bottom**2 - square * cov[1, 1]
     b = top * bottom - square * cov[0, 1]
     c = top**2 - square * cov[0, 0]
     n = len(over)
-    told = f"{method}, {100 * confidence:g} % interval"
+    told = f"ratio of paired differences, Fieller, a success and a failure added, {100 * confidence:g} % interval"
     if a <= 0:
         return Estimate(value, -math.inf, math.inf, n, "share", f"{told}, unbounded")
     half = math.sqrt(max(b * b - a * c, 0.0))
     low, high = (b - half) / a, (b + half) / a
     return Estimate(value, min(float(low), value), max(float(high), value), n, "share", told)
-
-
-def _flat(values: Floats, clusters: Integers) -> bool:
-    sums = np.bincount(clusters, weights=values)
-    means = sums / np.bincount(clusters)
-    return bool(np.ptp(means) < 1e-9)

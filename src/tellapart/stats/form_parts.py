@@ -44,7 +44,7 @@ class Parts(NamedTuple):
 def form_parts(base: Read, tuned: Read, clusters: Integers, seed: int = 0) -> Parts:
     """Return the parts of the gain from base to tuned over the same items (n,); clusters are resampled whole."""
     columns = np.column_stack([base.readable, base.score, tuned.readable, tuned.score])
-    draws = np.vstack([columns.mean(axis=0), bootstrap_means(columns, clusters, RESAMPLES, seed)])
+    draws = np.vstack([columns.mean(axis=0), _widened(columns, clusters, seed)])
     r_b, s_b, r_t, s_t = draws.T
     with np.errstate(divide="ignore", invalid="ignore"):
         a_t, a_b = s_t / r_t, s_b / r_b
@@ -71,6 +71,18 @@ def form_parts(base: Read, tuned: Read, clusters: Integers, seed: int = 0) -> Pa
         _between((r_t[0] - r_b[0]) * a_b[0], forms, n, method),
         _between(r_t[0] * (a_t[0] - a_b[0]), contents, n, method),
     )
+
+
+def _widened(columns: Floats, clusters: Integers, seed: int) -> Floats:
+    """Return bootstrap means (r, m), spread about the means as far as Student's t asks: few clusters resampled vary
+    less than they did."""
+    draws, mean = bootstrap_means(columns, clusters, RESAMPLES, seed), columns.mean(axis=0)
+    count = len(np.unique(clusters))
+    if count < 2:
+        return draws
+    tail = (1 - CONFIDENCE) / 2
+    wider = float(stats.t.isf(tail, count - 1) / stats.norm.isf(tail)) * (count / (count - 1)) ** 0.5
+    return np.clip(mean + wider * (draws - mean), 0.0, 1.0)
 
 
 def _exact(share: float, n: int) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from tellapart.report.text import whole
 from tellapart.stats.arrays import Integers, cluster_codes
-from tellapart.stats.bounds import CONFIDENCE, Gain, Method, baseline, cross_fitted, share_above
+from tellapart.stats.bounds import CONFIDENCE, Gain, Method, baseline, cross_fitted, risen, share_above
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.paired import paired_difference
 from tellapart.stats.share_band import HIGH, LOW
@@ -124,8 +124,7 @@ def _test(held: Held, gain: Gain, codes: Integers) -> Heterogeneity:
     if not taken:
         return Heterogeneity(math.nan, 0, 0, math.nan)
     best = max(taken, key=lambda method: float(method.means.mean()))
-    over = best.means - np.maximum(level, best.chance)
-    return heterogeneity(over, gain.tuned - level, gain.clusters, codes)
+    return heterogeneity(risen(gain, best, level), gain.tuned - level, gain.clusters, codes)
 
 
 def _slice(held: Held, mine: np.ndarray, confidence: float) -> Slice:
