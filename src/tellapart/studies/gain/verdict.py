@@ -219,10 +219,18 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
         )
     if case.chance.reason:
         found.append(Obstacle(case.chance.reason, "a chance level that can be measured or is stated"))
-        return tuple(found)
-    if held.refused:
+    elif held.refused:
         found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
-        return tuple(found)
+    else:
+        found += _of_shares(case)
+    unasked = _of_unasked(case)
+    return (*found, *unasked)
+
+
+def _of_shares(case: Case) -> list[Obstacle]:
+    """Return what is wrong with the share that was certainly held."""
+    found: list[Obstacle] = []
+    held = case.held
     if case.slices is not None and case.slices.test.differs:
         told = f"the shares differ by {case.slices.field} (p = {case.slices.test.p:.2g})"
         found.append(Obstacle(told, "a run on each slice alone, with more distinct questions"))
@@ -248,6 +256,13 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         else:
             found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    return found
+
+
+def _of_unasked(case: Case) -> list[Obstacle]:
+    """Return what was not asked, or did not pass its controls, so that what the base could have held is open."""
+    found: list[Obstacle] = []
+    held = case.held
     found += _of_teaching(held)
     if case.quick is not None:
         asked = " and ".join(("plain answers", *case.quick))
@@ -266,7 +281,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             for arm in held.open_arms
             if case.quick is None
         ]
-    if case.asked_models and not held.open_arms and not case.same_model:
+    if case.asked_models and math.isfinite(held.high.high) and not held.open_arms and not case.same_model:
         high = held.high
         found.append(
             Obstacle(
@@ -274,7 +289,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
                 "a reference model that never met the skill (--reference), or more distinct questions",
             )
         )
-    return tuple(found)
+    return found
 
 
 def _of_teaching(held: Held) -> list[Obstacle]:
