@@ -13,7 +13,7 @@ from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
-from tellapart.studies.gain.calibrated import Domain, backing
+from tellapart.studies.gain.calibrated import Backing, Domain, backing
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.held import Held, bounds, lenient_content, parts_of
@@ -79,13 +79,23 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             lenient=lenient,
             lenient_base=lenient_base,
             distinct=asked.distinct,
-            backing=backing(domains(facts)),
+            backing=backed(facts, held),
             same_model=facts.same_model,
             asked_models=facts.asked_models,
             quick=tuple(facts.plan.get("asked", ())) if facts.plan.get("plan") == "quick" else None,
         )
     )
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)
+
+
+def backed(facts: Facts, held: Held) -> Backing:
+    """Return what backs a word about these models; nothing where a method that was in no calibration set the lower
+    bound."""
+    claims = {name.removesuffix("~null") for name in held.low_by.split(" and ")}
+    outside = sorted(name for name in claims if facts.elicitors.get(name, {}).get("outside"))
+    if outside:
+        return Backing({}, f"{outside[0]} comes from outside and was in no calibration")
+    return backing(domains(facts))
 
 
 def _side(rows: pd.DataFrame, role: str, facts: Facts) -> PerItem:
