@@ -30,6 +30,8 @@ FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "
 """Fields of the spec that may differ when a run is gone on with."""
 
 
+CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
+"""The arms in the order in which a skill is planted for them."""
 SAMPLES, MANY_SAMPLES = 8, 32
 """Plain answers an item: what the verdict reads, and what pass@k is worth reading at."""
 
@@ -188,8 +190,12 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
     def plant() -> dict[str, Any]:
         kept = folder.read_artifact("planting")
         if kept is None:
-            found = plant_all(base, plan.task, quiet=plan.spec.json)
-            kept = {control.arm: control.as_json() for control in found.controls}
+            kept = {}
+            for arm in CHEAPEST_FIRST:
+                (control,) = plant_all(base, plan.task, arms=(arm,), quiet=plan.spec.json).controls
+                kept[arm] = control.as_json()
+                if not control.passed:  # all three must pass: the others could change nothing now
+                    break
             folder.write_artifact("planting", kept)
         return kept
 
