@@ -214,6 +214,8 @@ def _open(name: str, obstacle: str) -> Arm:
 
 def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[str, Any]) -> str:
     """Return why what the arm did not find says nothing; nothing where it passed all of its controls."""
+    if not control and evidence.facts.planting:
+        return "no skill was hidden for it, since another arm did not find the one that was hidden for that"
     if not control:
         return "no planted skill was hidden in this base to see whether it would be found"
     if not control.get("passed"):

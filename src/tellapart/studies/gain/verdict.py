@@ -304,8 +304,10 @@ def _of_teaching(held: Held) -> list[Obstacle]:
 
 
 def _removal(name: str, obstacle: str) -> str:
-    if "planted" in obstacle:
+    if obstacle.startswith("no planted skill"):
         return "--plant (hide a known skill in this base and look for it)"
+    if "planted" in obstacle or "hidden for" in obstacle:
+        return "a reference model that never met the skill (--reference)"
     if "log-probabilities" in obstacle or "weights" in obstacle:
         return "local weights, or a server with log-probabilities"
     if "installed" in obstacle:
