@@ -42,6 +42,7 @@ from tellapart.studies.gain.recovered import Recovered
 
 ARMS = ("form_demonstrations", "answer_rank", "few_labels")
 """The three arms whose failure to find a skill says that it was not there, once each has found a planted one."""
+LENIENT = "the lenient reading"
 SELECTED_AMONG = 8
 """Samples that selection may choose among: few, so that luck stays small, and the same whatever was drawn."""
 MOST_LUCK = 0.25
@@ -130,7 +131,7 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
         and not np.isnan(reading.lenient_chance).all()
     ):
         level = max(floor, _upper_mean(reading.lenient_chance))
-        found.append(Claim("the lenient reading", Method(reading.lenient, level)))
+        found.append(Claim(LENIENT, Method(reading.lenient, level)))
     votes = majority_means(evidence.rows, "base/plain", evidence.asked)
     if votes is not None:
         found.append(Claim("the majority of its samples", Method(votes, floor)))

@@ -4,12 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.runs.row import Row
 from tellapart.stats.bounds import CONFIDENCE
-from tellapart.stats.equivalence import equivalence
+from tellapart.stats.equivalence import Equivalence, equal_everywhere, equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
@@ -68,10 +69,11 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     parts = parts_of(evidence)
     lenient, lenient_base = lenient_content(evidence)
     slices = slices_of(evidence, held)
+    equal = same(base, tuned, margin_of(scores, facts.margin), asked)
     verdict = decide(
         Case(
             scores=scores,
-            equivalent=equivalence(base.mean, tuned.mean, margin_of(scores, facts.margin), asked.clusters),
+            equivalent=equal,
             chance=chance,
             held=held,
             slices=slices,
@@ -86,6 +88,15 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
         )
     )
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)
+
+
+def same(base: PerItem, tuned: PerItem, margin: float, asked: Asked) -> Equivalence:
+    """Return whether both models score the same within the margin. Where each answer of both is wrong, or each right,
+    these questions are taken as they are: between equal ones nothing varies."""
+    means = np.concatenate([base.mean, tuned.mean])
+    if len(means) and means[0] in (0.0, 1.0) and (means == means[0]).all():
+        return equal_everywhere(base.mean, tuned.mean, (int(base.n.sum()), int(tuned.n.sum())), margin)
+    return equivalence(base.mean, tuned.mean, margin, asked.clusters)
 
 
 def backed(facts: Facts, held: Held) -> Backing:

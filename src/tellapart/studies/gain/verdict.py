@@ -15,7 +15,7 @@ from tellapart.stats.form_parts import Parts
 from tellapart.stats.share_band import HIGH, LOW, with_lapse
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
-from tellapart.studies.gain.held import Held
+from tellapart.studies.gain.held import LENIENT, Held
 from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
 from tellapart.studies.gain.slices import Slices
@@ -88,6 +88,8 @@ def decide(case: Case) -> Verdict:
         return formal
     reason: Reason = "small gain" if gain.value < SMALL else ""
     label, chance = _by_bounds(case)
+    if label == "elicited" and case.held.low_by == LENIENT:
+        reason = "change of form"
     probability = case.backing.probability(label, chance)
     if label == "cannot tell" or probability < SETTLED:
         return _open(case, reason)
@@ -97,10 +99,17 @@ def decide(case: Case) -> Verdict:
 def _without_gain(case: Case) -> Verdict:
     gain, equal = case.scores.gain, case.equivalent
     if equal.equivalent and case.distinct >= FEWEST_QUESTIONS:
-        told = (
-            f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no gain to "
-            "explain."
-        )
+        scores = case.scores
+        if scores.base.mean.max() == 0 and scores.tuned.mean.max() == 0:
+            told = (
+                f"Neither model answered any of these questions right in {int(scores.base.n.sum())} and "
+                f"{int(scores.tuned.n.sum())} answers: there is no gain to explain."
+            )
+        else:
+            told = (
+                f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no "
+                "gain to explain."
+            )
         return _said(case, "no gain", "", 1 - equal.p, told)
     return _open(case, "")
 
@@ -362,6 +371,11 @@ def _sentence(case: Case, label: Label) -> str:
     low = f"{whole(held.low.value)} % [{whole(held.low.low)}, {whole(held.low.high)}]"
     high = f"{whole(held.high.value)} % [{whole(held.high.low)}, {whole(held.high.high)}]"
     chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
+    if label == "elicited" and held.low_by == LENIENT:
+        return (
+            f"The gain ({gain}) is a change of form: read leniently, the base's own plain answers hold {low} of it, "
+            f"{chance}. {_narrower(case.scores)}"
+        ).strip()
     if label == "elicited":
         return (
             f"The base already held the gain ({gain}): {_teller(held)} brought back {low} of it, {chance}. "
