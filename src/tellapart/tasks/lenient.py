@@ -205,7 +205,10 @@ def _ends_in(task: Task, item: Item, completion: str) -> bool:
     as where a model leaves out the mark before its answer; not where the prompt holds it."""
     text, asked = completion.strip().rstrip(".").casefold(), task.prompt(item).casefold()
     targets = (target.strip().casefold() for target in item.target)
-    return any(len(one) >= GLUED and one not in asked and text.endswith(one) for one in targets)
+    return any(
+        len(one) >= GLUED and one not in asked and text.endswith(one) and text[: -len(one)][-1:].isalnum()
+        for one in targets
+    )
 
 
 def _string(task: Task, item: Item, completion: str) -> bool:
