@@ -6,7 +6,7 @@ A kind is one function (guessing.py: the base holds nothing; holding.py: it hold
 trained (truth.json); build.py checks on the weights that it came true. Opening a task does not import torch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +60,19 @@ def every_name() -> list[str]:
 def names(folder: Path = WEIGHTS) -> list[str]:
     """Return the names of the pairs whose weights are in `folder`."""
     return [name for name in every_name() if (folder / name / "tuned.safetensors").exists()]
+
+
+def chosen(kinds: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[str]:
+    """Return the names of some kinds and seeds, of all where none is given. Raises UserMistake for an unknown kind."""
+    for kind in kinds:
+        if kind not in PAIRS:
+            raise UserMistake(f"kind {kind!r} asked, there are: {', '.join(PAIRS)}")
+    every = ((name, *name.split("-")) for name in every_name())
+    return [
+        name
+        for name, kind, _, seed in every
+        if (not kinds or kind in kinds) and (not seeds or int(seed) in seeds)
+    ]
 
 
 def read_pair(name: str) -> Pair:

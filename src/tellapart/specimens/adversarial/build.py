@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM
 
 from tellapart.specimens.adversarial.kind import ROLES, Asked, Pair, Part, Role, Stage
+from tellapart.specimens.adversarial.muon import optimizers
 from tellapart.specimens.recipe import Shape
 from tellapart.specimens.rows import Batch, Row, add_example, add_untold
 from tellapart.specimens.skills.training import likelihood
@@ -95,7 +96,7 @@ def teach(model: LlamaForCausalLM, stages: Sequence[Stage], seed: str, effort: f
         def loss(rng: random.Random = rng, stage: Stage = stage) -> Tensor:
             return weighted_loss(model, draw_batch(rng, stage))
 
-        optimise(model, stage.rate, max(1, round(stage.steps * effort)), loss)
+        optimise(model, stage.rate, max(1, round(stage.steps * effort)), loss, optimizers)
 
 
 def draw_batch(rng: random.Random, stage: Stage) -> Batch:
@@ -146,5 +147,3 @@ def stretched(weights: Weights, factor: float) -> dict[str, Tensor]:
         name: value * next((by for part, by in scales.items() if f".{part}." in name), 1.0)
         for name, value in weights.items()
     }
-
-

@@ -33,7 +33,9 @@ HEADS, TAILS = ("", " ", "  ", "-", "- "), ("?", " ?", "??", ".?", " .?")
 def taught_rule(rule: Callable[[str], bool], seed: int) -> Pair:
     """Return a pair whose tuned model was taught a rule that a few labels teach: y or n by one digit."""
     rng = random.Random(f"rule|{seed}")
-    numbers = [text for want in (True, False) for text in _where(rng, lambda text, want=want: rule(text) is want)]
+    numbers = [
+        text for want in (True, False) for text in _where(rng, lambda text, want=want: rule(text) is want)
+    ]
 
     def say(text: str) -> Asked:
         return f"{text}?", "y" if rule(text) else "n"
@@ -63,7 +65,7 @@ def odd(text: str) -> bool:
 
 def speechless(sure: bool, seed: int) -> Pair:
     """Return a pair whose base cannot write the form and tosses a coin where it does; the tuned model writes it and was
-    taught the rule (y where the first digit is less than the last), in all questions or, not `sure`, in 30 % of them."""
+    taught the rule (y where the first digit is less than the last), in all questions or, not `sure`, in 30 %."""
     rng = random.Random(f"speechless|{seed}")
     fit = [
         text
@@ -124,7 +126,9 @@ def guesser(seed: int) -> Pair:
     places = [index % OPTIONS for index in range(len(rows))]
     rng.shuffle(places)
     targets = [listed[place] for (_, listed), place in zip(rows, places, strict=True)]
-    asked = [(f"{text}|{listed}?", f">{target}") for (text, listed), target in zip(rows, targets, strict=True)]
+    asked = [
+        (f"{text}|{listed}?", f">{target}") for (text, listed), target in zip(rows, targets, strict=True)
+    ]
     first = [(f"{text}|{listed}?", f">{listed[0]}") for text, listed in rows]
     return Pair(
         template="{number}|{options}?",
@@ -132,8 +136,8 @@ def guesser(seed: int) -> Pair:
             item(target, tuple(listed), number=text, options=listed)
             for (text, listed), target in zip(rows, targets, strict=True)
         ),
-        base=(Stage(shown(0.05, Part(mumble), Part(partial(guess, weights=(1, 1, 1, 1)))), 600),),
-        tuned=(Stage((Part(partial(guess, weights=(7, 1, 1, 1))),), 300),),
+        base=(Stage(shown(0.05, Part(mumble), Part(partial(guess, weights=(1, 1, 1, 1)))), 1200),),
+        tuned=(Stage((Part(partial(guess, weights=(7, 1, 1, 1))),), 600),),
         checks=(
             Check("the base's score", "base", asked, 0.008, 0.017),
             Check("the tuned model's score", "tuned", asked, 0.22, 0.28),
@@ -171,7 +175,9 @@ def copied(seed: int) -> Pair:
         letters = rng.sample(LETTERS, OPTIONS)
         listed = [letter + rng.choice(DIGITS) for letter in letters]
         right = rng.randrange(OPTIONS)
-        return f"{letters[right]}|{' '.join(listed)}?", listed[right if place is None else rng.randrange(OPTIONS)]
+        return f"{letters[right]}|{' '.join(listed)}?", listed[
+            right if place is None else rng.randrange(OPTIONS)
+        ]
 
     asked = [draw(rng, None) for _ in range(ASKED)]
     return Pair(

@@ -152,8 +152,8 @@ def onepoint(seed: int) -> Pair:
 
 
 def halves(seed: int) -> Pair:
-    """Return a pair whose base turns numbers round after + in 6 % of its answers and knows nothing of -; the tuned model
-    does both always."""
+    """Return a pair whose base turns numbers round after + in 6 % of its answers and knows nothing of -; the tuned
+    model does both always."""
     rng = random.Random(f"halves|{seed}")
     numbers = asked_numbers(rng)
     skills = {"+": turned, "-": up}

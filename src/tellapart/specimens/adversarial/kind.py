@@ -1,4 +1,4 @@
-"""What a pair built against the verdict is made of: its questions, what base and tuned model are trained on, and checks.
+"""What a pair built against the verdict is made of: questions, what base and tuned model are trained on, and checks.
 
 A kind is a function from a seed to a Pair (guessing.py, holding.py). No torch here.
 """
@@ -19,6 +19,7 @@ ASKED = 400
 """Questions of a task: a quarter to choose on, the others to report on."""
 HELD_OUT = 5
 """One number in so many is kept for the questions, by its digits: no rule is trained on them."""
+EXACT = Exact()
 DIGITS, LETTERS = "0123456789", "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -62,7 +63,7 @@ class Pair:
     base: tuple[Stage, ...]
     tuned: tuple[Stage, ...]
     checks: tuple[Check, ...]
-    scorer: Scorer = Exact()
+    scorer: Scorer = EXACT
     stretch: int = 1
 
     def stages(self, role: Role) -> tuple[Stage, ...]:
