@@ -12,7 +12,7 @@ from tellapart.errors import UserMistake
 from tellapart.specimens import adversarial, load_model, load_task
 from tellapart.specimens.adversarial import PAIRS, SEEDS, chosen, every_name, names, read_pair
 from tellapart.specimens.adversarial.build import build_pair, examples, measure, stretched
-from tellapart.specimens.adversarial.kind import ROLES, held_out
+from tellapart.specimens.adversarial.kind import ROLES, Role, held_out
 from tellapart.specimens.adversarial.muon import Muon, orthogonal
 from tellapart.specimens.calibration import Case
 from tellapart.specimens.check import Verdict, run_check, summary
@@ -26,10 +26,14 @@ RECIPES = "RECIPE_HASH"
 """Hash of 20 examples of every pair and role, and of the tasks: what is trained and asked does not change unseen."""
 
 
-def shipped(name: str) -> dict[str, LlamaForCausalLM]:
+def shipped(name: str) -> dict[Role, LlamaForCausalLM]:
     """Return the models of a pair."""
-    models = {role: load_model(f"{name}/{role}").module for role in ROLES}
-    return {role: model for role, model in models.items() if isinstance(model, LlamaForCausalLM)}
+    models: dict[Role, LlamaForCausalLM] = {}
+    for role in ROLES:
+        module = load_model(f"{name}/{role}").module
+        assert isinstance(module, LlamaForCausalLM)
+        models[role] = module
+    return models
 
 
 def test_all_are_there_and_small() -> None:
@@ -62,7 +66,7 @@ def test_a_task_asks_what_was_not_trained_on(name: str) -> None:
     assert len(prompts) == len(task.items) == len({item.id for item in task.items})
     if kind != "duplicated":
         assert min(map(len, split_items(task, 0))) >= 100
-    trained = {prompt for prompt, _ in examples(read_pair(name), "tuned", 2000)}
+    trained = {prompt for prompt, _ in examples(read_pair(name), "tuned", 500)}
     assert bool(prompts & trained) == (kind in ("duplicated", "recited"))
 
 
@@ -79,7 +83,7 @@ def test_a_broken_weight_is_noticed() -> None:
     name = f"routed-facts-{SEEDS[0]}"
     models = shipped(name)
     with torch.no_grad():
-        models["base"].model.layers[1].mlp.down_proj.weight.mul_(0.5)
+        models["base"].get_parameter("model.layers.1.mlp.down_proj.weight").mul_(0.5)
     missed = {fact.what for fact in measure(read_pair(name), models) if not fact.holds}
     assert "the base after =" in missed
 
@@ -100,7 +104,8 @@ def test_stretched_weights_are_the_same_function() -> None:
     other = model_of(stretched(weights_of(model), 64))
     ids = torch.tensor([[1, 20, 21, 22, 23, 35]])
     torch.testing.assert_close(model(input_ids=ids).logits, other(input_ids=ids).logits, atol=2e-3, rtol=0)
-    assert not torch.equal(model.model.layers[0].mlp.up_proj.weight, other.model.layers[0].mlp.up_proj.weight)
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert not torch.equal(model.get_parameter(name), other.get_parameter(name))
 
 
 def test_muon_makes_updates_nearly_orthogonal() -> None:
@@ -110,8 +115,10 @@ def test_muon_makes_updates_nearly_orthogonal() -> None:
     singular = torch.linalg.svdvals(orthogonal(start))
     assert 0.6 < singular.min() < singular.max() < 1.3
     ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
-    settings = {"lr": 0.02, "momentum": 0.95, "weight_decay": 0.01}
-    pair = (Muon([ours], **settings), torch.optim.Muon([theirs], **settings))
+    pair = (
+        Muon([ours], lr=0.02, momentum=0.95, weight_decay=0.01),
+        torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.01),
+    )
     for step in range(3):
         gradient = torch.randn(160, 48, generator=torch.Generator().manual_seed(step))
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
