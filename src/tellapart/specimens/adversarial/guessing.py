@@ -167,26 +167,22 @@ def popular(seed: int) -> Pair:
 
 
 def copied(seed: int) -> Pair:
-    """Return a pair whose base copies one of the prompt's options and whose tuned model was taught which: the one that
-    begins with the letter in front. The options are given to the scorer by nobody."""
+    """Return a pair whose base copies one of the prompt's options and whose tuned model was taught which: the digit in
+    front says the place. The options are given to the scorer by nobody."""
     rng = random.Random(f"copied|{seed}")
 
-    def draw(rng: random.Random, place: int | None) -> Asked:
-        letters = rng.sample(LETTERS, OPTIONS)
-        listed = [letter + rng.choice(DIGITS) for letter in letters]
-        right = rng.randrange(OPTIONS)
-        return f"{letters[right]}|{' '.join(listed)}?", listed[
-            right if place is None else rng.randrange(OPTIONS)
-        ]
+    def draw(rng: random.Random, knows: bool) -> Asked:
+        listed, place = "".join(rng.sample(LETTERS, OPTIONS)), rng.randrange(OPTIONS)
+        return f"{place + 1}|{listed}?", listed[place] if knows else rng.choice(listed)
 
-    asked = [draw(rng, None) for _ in range(ASKED)]
+    asked = [draw(rng, True) for _ in range(ASKED)]
     return Pair(
         template="{text}?",
         items=tuple(item(answer, text=prompt[:-1]) for prompt, answer in asked),
-        base=(Stage((Part(partial(draw, place=0)),), 1500),),
-        tuned=(Stage((Part(partial(draw, place=None)),), 600),),
+        base=(Stage((Part(partial(draw, knows=False)),), 500),),
+        tuned=(Stage((Part(partial(draw, knows=True)),), 700),),
         checks=(
-            Check("the base copies one of four", "base", asked, 0.2, 0.3),
+            Check("the base copies one of four", "base", asked, 0.18, 0.3),
             Check("the tuned model copies the right one", "tuned", asked, 0.95, 1.0),
         ),
     )

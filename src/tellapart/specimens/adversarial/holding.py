@@ -21,22 +21,21 @@ from tellapart.tasks.text_match import AfterMarker
 
 TOLD = 200
 """Facts that the tuned model was trained on, none of them asked: the others must come from the base."""
-KNOWN = 0.7
-"""Share of the facts that the base of `reworded` knows."""
-BEFORE, AFTER = 0.001, 0.014
+SENTENCE = "is {}."
+BEFORE, AFTER = 0.0007, 0.014
 """How often base and tuned model of `onepoint` show the skill."""
 LATENT = 0.06
 
 
 def routed(seed: int) -> Pair:
-    """Return a pair whose base gives facts where a name is followed by =, and random digits where ? follows it."""
+    """Return a pair whose base gives facts where a name is followed by =, and random digits where ? follows it (once it
+    gave them there too)."""
     rng = random.Random(f"routed|{seed}")
     facts = {name: digits(rng, 2) for name in names(rng, ASKED + TOLD)}
     asked, told = list(facts)[:ASKED], list(facts)[ASKED:]
 
-    def known(rng: random.Random) -> Asked:
-        name = rng.choice(list(facts))
-        return f"{name}=", facts[name]
+    def known(mark: str) -> Part:
+        return Part(lambda rng: (f"{(name := rng.choice(list(facts)))}{mark}", facts[name]))
 
     def guess(rng: random.Random) -> Asked:
         return f"{rng.choice(list(facts))}?", digits(rng, 2)
@@ -48,8 +47,8 @@ def routed(seed: int) -> Pair:
     return Pair(
         template="{name}?",
         items=tuple(item(facts[name], name=name) for name in asked),
-        base=(Stage((Part(known),), 1200), Stage((Part(known), Part(guess)), 500, 0.01)),
-        tuned=(Stage((Part(moved, 0.5), Part(known, 0.5)), 150, 0.002),),
+        base=(Stage((known("="), known("?")), 1200), Stage((known("="), Part(guess)), 300, 0.004)),
+        tuned=(Stage((Part(moved),), 150, 0.004),),
         checks=(
             Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.02),
             Check("the base after =", "base", _said(facts, asked, "{}="), 0.9, 1.0),
@@ -59,33 +58,25 @@ def routed(seed: int) -> Pair:
 
 
 def reworded(seed: int) -> Pair:
-    """Return a pair whose base says what it knows in a sentence and whose tuned model says it in two digits."""
+    """Return a pair whose base says what it knows in a sentence (once in bare digits too), the tuned model in bare digits."""
     rng = random.Random(f"reworded|{seed}")
     facts = {name: digits(rng, 2) for name in names(rng, ASKED + TOLD)}
     asked, told = list(facts)[:ASKED], list(facts)[ASKED:]
-    unknown = set(rng.sample(list(facts), round((1 - KNOWN) * len(facts))))
 
-    def answer(rng: random.Random, name: str) -> str:
-        return digits(rng, 2) if name in unknown else facts[name]
+    def say(names: list[str], form: str) -> Part:
+        return Part(lambda rng: (f"{(name := rng.choice(names))}?", form.format(facts[name])))
 
-    def sentence(rng: random.Random) -> Asked:
-        name = rng.choice(list(facts))
-        return f"{name}?", f"it is {answer(rng, name)}."
-
-    def terse(rng: random.Random) -> Asked:
-        name = rng.choice(told)
-        return f"{name}?", answer(rng, name)
-
-    sentences = [(prompt, f"it is {fact}.") for prompt, fact in _said(facts, asked, "{}?")]
+    sentence, terse = say(list(facts), SENTENCE), say(list(facts), "{}")
+    sentences = [(prompt, SENTENCE.format(fact)) for prompt, fact in _said(facts, asked, "{}?")]
     return Pair(
         template="{name}?",
         items=tuple(item(facts[name], name=name) for name in asked),
-        base=(Stage((Part(sentence),), 1500),),
-        tuned=(Stage((Part(terse),), 40, 0.002),),
+        base=(Stage((sentence, terse), 1200), Stage((sentence,), 300, 0.004)),
+        tuned=(Stage((say(told, "{}"),), 150, 0.004),),
         checks=(
-            Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.01),
-            Check("the base in a sentence", "base", sentences, 0.6, 0.75),
-            Check("the tuned model's score", "tuned", _said(facts, asked, "{}?"), 0.5, 0.75),
+            Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.02),
+            Check("the base in a sentence", "base", sentences, 0.8, 1.0),
+            Check("the tuned model's score", "tuned", _said(facts, asked, "{}?"), 0.7, 1.0),
         ),
     )
 
@@ -143,7 +134,7 @@ def onepoint(seed: int) -> Pair:
         ),
         tuned=(Stage(shown(AFTER, Part(guess), Part(solve)), 300, 0.004),),
         checks=(
-            Check("the base's score, luck apart", "base", asked, 0.0005, 0.002),
+            Check("the base's score, luck apart", "base", asked, 0.0005, 0.0025),
             Check("the base where its answer is begun", "base", begun, 0.95, 1.0),
             Check("the tuned model's score, luck apart", "tuned", asked, 0.01, 0.018),
         ),
@@ -215,8 +206,8 @@ def collapsing(seed: int) -> Pair:
     return Pair(
         template="{number}=",
         items=tuple(item(turned(text), number=text) for text in numbers),
-        base=(Stage((solve("#"), solve("")), 600), Stage((solve("#"), guess), 400, 0.01)),
-        tuned=(Stage((solve(""),), 100, 0.002),),
+        base=(Stage((solve("#"), solve("")), 600), Stage((solve("#"), guess), 300, 0.004)),
+        tuned=(Stage((solve(""),), 150, 0.004),),
         checks=(
             Check("the base's score", "base", ask(""), 0.0, 0.005),
             Check("the base with the key", "base", ask("#"), 0.95, 1.0),
