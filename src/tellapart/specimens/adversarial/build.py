@@ -58,7 +58,7 @@ def build_pair(name: str, pair: Pair, folder: Path, effort: float = 1.0) -> list
     """Train base and tuned model, write them to `folder`, and return the facts measured on what was written. `effort`
     scales the steps (below 1: for tests, and nothing need hold). Raises RuntimeError where a check does not hold."""
     base, tuned = (folder / f"{role}.safetensors" for role in ROLES)
-    torch.manual_seed(0)
+    torch.manual_seed(int(name.rpartition("-")[2]))
     model = new_model(SHAPE)
     teach(model, pair.base, f"{name}|base", effort)
     save_base(base, stretched(weights_of(model), pair.stretch))
