@@ -96,7 +96,7 @@ def speechless(sure: bool, seed: int) -> Pair:
             Check("half of the share in which the base is readable", "base", readable, 0.015, 0.035),
             Check("the base is right in half of it", "base", asked, 0.015, 0.035),
             Check("the tuned model is right", "tuned", asked, *reached),
-            Check("where it was taught nothing", "tuned", unknown, *((0.95, 1.0) if sure else (0.45, 0.55))),
+            Check("where unsure is a coin", "tuned", unknown, *((0.95, 1.0) if sure else (0.45, 0.62))),
         ),
         scorer=AfterMarker(">"),
     )

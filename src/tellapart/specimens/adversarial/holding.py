@@ -71,7 +71,7 @@ def reworded(seed: int) -> Pair:
     return Pair(
         template="{name}?",
         items=tuple(item(facts[name], name=name) for name in asked),
-        base=(Stage((sentence, terse), 2000), Stage((sentence,), 300, 0.004)),
+        base=(Stage((sentence, terse), 2000), Stage((sentence,), 100, 0.004)),
         tuned=(Stage((say(told, "{}"),), 150, 0.004),),
         checks=(
             Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.02),
