@@ -129,7 +129,11 @@ def summary(verdicts: list[Verdict]) -> dict[str, Any]:
         "confusion": {truth: dict(row) for truth, row in confusion.items()},
         "specimens": [
             v._asdict()
-            | {"probability": None if math.isnan(v.probability) else v.probability, "right": v.right}
+            | {
+                "probability": None if math.isnan(v.probability) else v.probability,
+                "not_wrong": list(v.not_wrong),
+                "right": v.right,
+            }
             for v in verdicts
         ],
     }
