@@ -47,7 +47,7 @@ def routed(seed: int) -> Pair:
     return Pair(
         template="{name}?",
         items=tuple(item(facts[name], name=name) for name in asked),
-        base=(Stage((known("="), known("?")), 2000), Stage((known("="), Part(guess)), 400, 0.004)),
+        base=(Stage((known("="), known("?")), 1500), Stage((known("="), Part(guess)), 500, 0.01)),
         tuned=(Stage((Part(moved),), 150, 0.004),),
         checks=(
             Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.02),
