@@ -47,18 +47,18 @@ def routed(seed: int) -> Pair:
     return Pair(
         template="{name}?",
         items=tuple(item(facts[name], name=name) for name in asked),
-        base=(Stage((known("="), known("?")), 1500), Stage((known("="), Part(guess)), 500, 0.01)),
+        base=(Stage((known("="), known("?")), 1200), Stage((known("="), Part(guess)), 300, 0.004)),
         tuned=(Stage((Part(moved),), 150, 0.004),),
         checks=(
             Check("the base's score", "base", _said(facts, asked, "{}?"), 0.0, 0.02),
-            Check("the base after =", "base", _said(facts, asked, "{}="), 0.9, 1.0),
-            Check("the tuned model's score", "tuned", _said(facts, asked, "{}?"), 0.8, 1.0),
+            Check("the base after =", "base", _said(facts, asked, "{}="), 0.65, 1.0),
+            Check("the tuned model's score", "tuned", _said(facts, asked, "{}?"), 0.65, 1.0),
         ),
     )
 
 
 def reworded(seed: int) -> Pair:
-    """Return a pair whose base says what it knows in a sentence (once in bare digits too), the tuned model in bare digits."""
+    """Return a pair whose base says what it knows in a sentence (once in bare digits too), the tuned one in digits."""
     rng = random.Random(f"reworded|{seed}")
     facts = {name: digits(rng, 2) for name in names(rng, ASKED + TOLD)}
     asked, told = list(facts)[:ASKED], list(facts)[ASKED:]
