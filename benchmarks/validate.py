@@ -158,7 +158,8 @@ def row_of(case: Case, folder: Path) -> tuple[str, bool]:
     finding = run.findings[0]
     gain = finding.estimates["gain"]
     wrong = finding.verdict in case.never
-    told = f"{finding.verdict}{f' ({finding.reason})' if getattr(finding, 'reason', '') else ''}"
+    reason = finding.tables["decision"]["reason"]
+    told = f"{finding.verdict}{f' ({reason})' if reason else ''}"
     cells = [
         case.name,
         case.known,

@@ -120,7 +120,8 @@ class Labelled(Elicitor):
         for dose in doses:
             first = self.trained(pair, ask, labels, (dose, 0))
             values.append(first)
-            twin = twin_of(first)
+            twin = first.twin
+            assert twin is not None
             for draw in range(1, self.draws):
                 told = {"labels": dose, "draw": draw, "shuffled": False}
                 value = self.one(pair, ask, labels.drawn(ask.seed, draw), told)
