@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 import guard_sets as sets
-from tellapart.elicit.elicitor import row_seed
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import row_seed
 from tellapart.specimens import load_model, read_name
 from tellapart.specimens.families import FAMILIES
 from tellapart.stats.chains import count_steps

@@ -58,7 +58,7 @@ def layer(shape: tuple[int, int], turns: int) -> tuple[float, float]:
 
 def answers(reference: str, turns: int) -> float:
     """Return tokens a second with eight experts in the batch by those with one."""
-    from tellapart.elicit.weights import Weights
+    from tellapart.interventions.weights import Weights
     from tellapart.models.local import LocalModel
     from tellapart.models.model import Request, Sampling
     from tellapart.models.open import open_model

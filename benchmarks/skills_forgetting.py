@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skills_seeds import line, told
-from tellapart.elicit.elicitor import Ask, asked, plain_requests
-from tellapart.elicit.weights import Weights, weights_from
+from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.hooks import Proof
 from tellapart.models.local import LocalModel
+from tellapart.runs.asking import Ask, asked, plain_requests
 from tellapart.specimens.skills import names
 from tellapart.specimens.skills.check import SKILLS
 from tellapart.stats.paired import paired_difference

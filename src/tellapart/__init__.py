@@ -18,6 +18,8 @@ from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.version import __version__
+from tellapart.wiring import connect
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
     from tellapart.tasks.item import Task
 
-__version__ = "0.1.0"
 __all__ = [
     "FormSpec",
     "GainSpec",
@@ -36,6 +37,7 @@ __all__ = [
     "Planting",
     "ScaleSpec",
     "SkillsSpec",
+    "__version__",
     "form",
     "gain",
     "guard",
@@ -47,6 +49,8 @@ __all__ = [
 ]
 
 _P = ParamSpec("_P")
+
+connect()
 
 
 def _verb(spec: Callable[_P, "Spec"]) -> Callable[_P, "Run"]:

@@ -12,6 +12,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import UserMistake
 from tellapart.extras import naming_extras
+from tellapart.serving.commands import ServeSpec
 from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import SPECS, run_study
 from tellapart.studies.analyse import AnalyseSpec
@@ -21,8 +22,9 @@ from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
-from tellapart.studies.skills.commands import ExportSpec, MixSpec, ServeSpec
+from tellapart.studies.skills.commands import ExportSpec, MixSpec
 from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.version import __version__
 
 OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -111,9 +113,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _parsed(arguments: Sequence[str]) -> object:
     if list(arguments) == ["--version"]:
-        import tellapart
-
-        print(f"tellapart {tellapart.__version__}")
+        print(f"tellapart {__version__}")
         raise SystemExit(OK)
     said = io.StringIO()
     try:

@@ -6,7 +6,8 @@ from functools import cache
 from planted import ask_for, split
 
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Ask, Elicited, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Elicited
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 from tellapart.specimens import load_model, load_task
 
 

@@ -4,8 +4,8 @@ import dataclasses
 
 from scripted import END, Scripted
 
-from tellapart.elicit.elicitor import Ask
 from tellapart.models.model import Sampling
+from tellapart.runs.asking import Ask
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
 

@@ -10,11 +10,11 @@ from scripted import END, Scripted
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import Candidate, Pool, answer_logprob, kind_of
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Pair, asked, plain_requests
 from tellapart.elicit.few_labels import FewLabels, Labels, independent
 from tellapart.elicit.form_demonstrations import forms_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Sampling, Scored
+from tellapart.runs.asking import Pair, asked, plain_requests
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
 from tellapart.training.settings import Example, SftSettings

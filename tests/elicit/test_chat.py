@@ -7,12 +7,13 @@ import pytest
 from llamas import llama, tokenizer
 
 from tellapart.elicit import ELICITORS, applicable, load, save
-from tellapart.elicit.elicitor import Ask, Elicited, Pair, asked
+from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.few_shot import description_bits
 from tellapart.elicit.prefill import openers_for
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling, Turns
+from tellapart.runs.asking import Ask, Pair, asked
 from tellapart.runs.collect import text_hash
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer

@@ -10,10 +10,10 @@ from scripted import Scripted
 
 from tellapart.elicit import ELICITORS, applicable
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.sampling import Resampled
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request
+from tellapart.runs.asking import Pair
 
 ASK = ask_for(split(addition(), 0, 4))
 

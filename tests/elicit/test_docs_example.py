@@ -8,8 +8,8 @@ from planted import ask_for
 from scripted import END, Scripted
 
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Pair
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
 

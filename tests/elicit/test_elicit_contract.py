@@ -10,8 +10,9 @@ from planted import ask_for, split
 from worlds import WORLD, briefly, world
 
 from tellapart.elicit import ELICITORS, applicable, load, save
-from tellapart.elicit.elicitor import Ask, Elicited, Pair, Switched, asked, elicitor_name, plain_requests
+from tellapart.elicit.elicitor import Elicited, Switched, elicitor_name
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 
 ALL = sorted(ELICITORS)
 

@@ -8,12 +8,12 @@ from llamas import llama
 from planted import addition, ask_for, split
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.elicitor import Pair, asked, plain_requests
 from tellapart.elicit.local_routing import probe_of, write
 from tellapart.elicit.routing import Decider, Routed
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.probe import Probe, answer_states, fit_probe, probed
+from tellapart.runs.asking import Pair, asked, plain_requests
 
 ROUTER = ELICITORS["learned_router"]
 ASK = ask_for(split(addition(), 0, 6), samples=2)

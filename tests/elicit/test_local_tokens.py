@@ -7,7 +7,7 @@ from planted import addition, ask_for, split
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.access import offers, token_model
-from tellapart.elicit.elicitor import Pair
+from tellapart.runs.asking import Pair
 
 PROMPTS = ("1+2=", "a longer prompt than the other one=", "1+2=")
 
@@ -56,7 +56,7 @@ def test_a_branch_goes_on_as_the_model_would(model):
     task = addition()
     ask = ask_for(split(task, 0, 3), samples=1, temperature=0.0)
     from tellapart.elicit.cot_decoding import paths_of
-    from tellapart.elicit.elicitor import asked, plain_requests
+    from tellapart.runs.asking import asked, plain_requests
 
     plain = {one.item: one.completion for one in asked(model, list(plain_requests(ask)))}
     for index, paths in paths_of(token_model(model), ask, 3):

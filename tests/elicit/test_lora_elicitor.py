@@ -7,8 +7,8 @@ from adapters import Specimen, recovered
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.adapted import Adapted, part_of
 from tellapart.elicit.local_adapted import change_of, norm, of_norm
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.training.lora import Lora
 from tellapart.training.masked import Masked
 from tellapart.training.svf import Svf

@@ -6,8 +6,8 @@ import pytest
 from planted import addition, ask_for, knowing, locked, split
 
 from tellapart.elicit import own_answers as module
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.own_answers import A_PIECE, MOST_DRAWS, ROUND, own_answers
+from tellapart.runs.asking import Pair
 
 TASK = split(addition(), 0, 8)
 

@@ -8,8 +8,9 @@ from planted import addition, ask_for, imitating, knowing, locked, split
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Elicited, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Elicited
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Pair, asked, plain_requests
 
 TASK = addition()
 FIT, REPORT = ask_for(split(TASK, 0, 8)), ask_for(split(TASK, 8, 24), seed=1)

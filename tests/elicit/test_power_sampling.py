@@ -9,10 +9,10 @@ from planted import addition, ask_for, split
 from scripted import END, Scripted, tempered
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.power_sampling import Chain, Powered, acceptance
 from tellapart.elicit.prompted import common_beginning
 from tellapart.models.model import Completion, Sampling
+from tellapart.runs.asking import Pair
 
 TASK = split(addition(), 0, 1)
 LAW = {

@@ -9,11 +9,11 @@ from planted import addition, ask_for, split
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.access import applicable
-from tellapart.elicit.elicitor import Elicitation, Pair, asked, plain_requests
 from tellapart.elicit.local_routing import write
 from tellapart.elicit.routing import Decider, level_for
 from tellapart.elicit.routing_bits import choice_bits, position_bits
 from tellapart.models.lockstep import RoutedAnswer
+from tellapart.runs.asking import Elicitation, Pair, asked, plain_requests
 
 TASK = split(addition(), 0, 6)
 ASK = ask_for(TASK, samples=2)

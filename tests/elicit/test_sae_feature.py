@@ -10,10 +10,10 @@ from planted_direction import letters, planted
 from safetensors.torch import save_file
 
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.sae_feature import SaeFeature
 from tellapart.errors import UserMistake
-from tellapart.internals.first_order import mean_slopes
+from tellapart.interventions.first_order import mean_slopes
+from tellapart.runs.asking import Pair
 
 TASK = letters()
 FIT, REPORT = ask_for(split(TASK, 0, 8), 4), ask_for(split(TASK, 8, 16), 16, seed=1)

@@ -10,10 +10,10 @@ from planted_direction import LAYER, letters, planted
 
 from tellapart.elicit import ELICITORS, load, save, steering_rl
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.steered import Steered, random_twin, stored_bits, vectors_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import Pair
 
 TASK = letters()
 ENDING = letters(longest=2)

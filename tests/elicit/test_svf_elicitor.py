@@ -6,8 +6,8 @@ from planted import addition, ask_for, locked
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.adapted import part_of
-from tellapart.elicit.elicitor import Pair, asked, plain_requests
 from tellapart.elicit.local_adapted import norm
+from tellapart.runs.asking import Pair, asked, plain_requests
 from tellapart.training.svf import Svf
 
 

@@ -10,13 +10,14 @@ from planted import addition, ask_for
 
 from tellapart.elicit.critique import Critique
 from tellapart.elicit.critiques import Candidate, judge_of, judged_by_model, question, verdict
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Elicited, Elicitor
 from tellapart.elicit.few_labels import FewLabels, FewLabelsTuned, crossing, turned
 from tellapart.elicit.labels import form_of, label_of, target_examples
 from tellapart.elicit.rlvr import Rlvr
 from tellapart.elicit.trained import twin_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model, Sampling
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 from tellapart.specimens import load_model, load_task
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.split import split_items

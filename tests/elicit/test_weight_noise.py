@@ -9,8 +9,8 @@ from llamas import llama
 from planted import addition, ask_for, split
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.weight_noise import DRAWS, Noised
+from tellapart.runs.asking import Pair
 
 TASK = split(addition(), 0, 6)
 

@@ -13,11 +13,11 @@ from scripted import Scripted
 from tellapart.elicit import ELICITORS, adapted, sae_feature, steering_rl, steering_sft
 from tellapart.elicit.adapted import Adapting
 from tellapart.elicit.critique import Critique
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.few_labels import Labelled
 from tellapart.elicit.rlvr import Rlvr
 from tellapart.elicit.steered import Steered
 from tellapart.models.model import Answer, Model, Request
+from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Task
 
 

@@ -17,9 +17,9 @@ from tellapart.internals.features import (
     standardised,
 )
 from tellapart.internals.networks import Network, draw, grid_inputs, hidden_layers, read_network, to_rgb
+from tellapart.internals.png import encode_png, read_png
 from tellapart.internals.sweeps import STEPS, effect_maps, effect_participation_ratio, sweeps
 from tellapart.internals.symmetry import picture_mirror, symmetric_share, symmetric_variance
-from tellapart.report.png import encode_png, read_png
 
 # name: distinct features, PCA dimensions, symmetric share as published; effect-map ratio as docs/inside.md tells
 FER = {

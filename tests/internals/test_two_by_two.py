@@ -9,9 +9,9 @@ sys.path.append(str(Path(__file__).parents[1] / "elicit"))
 from planted import ask_for, split
 from planted_direction import letters, planted
 
-from tellapart.elicit.elicitor import Pair
 from tellapart.errors import UserMistake
 from tellapart.internals.two_by_two import lines, two_by_two
+from tellapart.runs.asking import Pair
 
 TASK = letters()
 FIT, REPORT = ask_for(split(TASK, 0, 8), 4), ask_for(split(TASK, 8, 16), 8, seed=1)

@@ -10,7 +10,6 @@ import sys
 import pytest
 
 import tellapart
-from tellapart.elicit.elicitor import plain_requests
 from tellapart.errors import UserMistake
 from tellapart.planting import plant as planting
 from tellapart.planting.hides import HIDES, RARE, AnotherForm, BehindKey, RareToken
@@ -26,6 +25,7 @@ from tellapart.planting.plant import (
 )
 from tellapart.planting.result import ARMS, ArmControl, Planting, PlantSettings
 from tellapart.planting.words import first_token, plot_of
+from tellapart.runs.asking import plain_requests
 from tellapart.specimens import load_model, load_task
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.tasks.item import Item, Task

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.finding import Finding
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
-from tellapart.studies.finding import Finding
 
 HOSTILE = (
     "<script>window.hacked=1</script>",

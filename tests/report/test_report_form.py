@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from synthetic import HOSTILE
 
+from tellapart.findings.finding import Finding
 from tellapart.report.html import render
 from tellapart.report.sections.form_pairs import marked
 from tellapart.stats.estimate import Estimate
-from tellapart.studies.finding import Finding
 
 SPEC = {
     "version": 1,

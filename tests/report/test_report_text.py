@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import HOSTILE
 
-from tellapart.report.text import bits, count, embedded_json, percent, points, shown, visible, visible_deep
+from tellapart.report.text import embedded_json, visible, visible_deep
 from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.wording import bits, count, percent, points, shown
 
 NAN = math.nan
 

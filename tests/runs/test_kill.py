@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tellapart.elicit.elicitor import Ask, Elicitation, plain_requests
 from tellapart.models.model import Completion, Sampling
+from tellapart.runs.asking import Ask, Elicitation, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import open_run
 from tellapart.tasks.item import Item, Scorer, Task

@@ -16,15 +16,15 @@ import numpy as np
 import openai
 import pytest
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.serving.asked import Reader, completion_asked, seed_of
+from tellapart.serving.commands import ServeSpec
 from tellapart.serving.failure import ApiError
 from tellapart.serving.server import is_loopback
 from tellapart.specimens.skills import load_model
-from tellapart.studies.skills.commands import ServeSpec
 from tellapart.studies.skills.expert import Expert, base_identity, write_expert
 from tellapart.studies.skills.mix import Mix, read_mix
 from tellapart.studies.skills.mixed_run import Lanes

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from tellapart.studies.finding import Finding
+from tellapart.findings.finding import Finding
 from tellapart.studies.form.abstention import abstention_finding
 from tellapart.studies.form.facts import ArmFacts, Facts
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tellapart.studies.finding import Finding
+from tellapart.findings.finding import Finding
 from tellapart.studies.form.analyse import analyse
 from tellapart.studies.form.facts import ArmFacts, Facts
 

@@ -10,20 +10,10 @@ import pytest
 from test_gain_adaptive import drawn, rows
 
 from tellapart import elicit
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Tells,
-    null_name,
-    row_seed,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model, Request, Sampling
+from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.runs.folder import open_run
 from tellapart.studies.gain import bring_out as module
 from tellapart.studies.gain.adaptive import OPTIONAL, watching

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.models.rows import Job

@@ -8,8 +8,8 @@ from safetensors.numpy import load_file
 
 import tellapart
 from tellapart.cli import run
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.mixing import run_mix
 from tellapart.studies.skills.spec import SkillsSpec

@@ -5,8 +5,8 @@ import pytest
 import torch
 from letters import tiny
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.model import Request, Sampling
 from tellapart.training.change import Change, Hooked, attached, changed, probe_logits
 from tellapart.training.full import FullWeights

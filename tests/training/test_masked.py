@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.specimens import load_model
 from tellapart.training.change import attached, changed, probe_logits

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.specimens import load_model

@@ -10,8 +10,8 @@ import torch
 sys.path.append(str(Path(__file__).parents[1] / "elicit"))
 from llamas import llama
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.states import Part, mean_states, residual_norms
 from tellapart.training.change import attached, changed
 from tellapart.training.vectors import LayerVectors

@@ -32,8 +32,8 @@ from tellapart.elicit.step_by_step import StepByStep
 from tellapart.elicit.svf import SingularValues
 from tellapart.elicit.voting import BestOfK, SelfConsistency
 from tellapart.elicit.weight_noise import WeightNoise
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 
 __all__ = ["ELICITORS", "applicable", "load", "save"]
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from tellapart.elicit.elicitor import Elicitor, Need, Pair
+from tellapart.elicit.elicitor import Elicitor, Need
 from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Model, Request
+from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Task
 
 Extra = Literal["margins", "entropies"]

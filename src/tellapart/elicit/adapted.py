@@ -14,22 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Switched,
-    asked,
-    null_name,
-    plain_requests,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, null_name
 from tellapart.elicit.own_answers import OwnAnswers, own_answers
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 
 STEPS = 40
 BITS_A_SCALAR = 32.0

@@ -15,21 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Switched,
-    Tells,
-    null_name,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.labels import direct, form_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Completion, Model, Scored
+from tellapart.runs.asking import Ask, Elicitation, Pair
 from tellapart.tasks.choice import LETTERS, choice_letter, continuations
 from tellapart.tasks.item import Item, Task
 

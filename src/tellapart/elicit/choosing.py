@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Elicitation, Elicited, Pair, Switched, asked, whole_prompt
+from tellapart.elicit.elicitor import Elicited, Switched
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request
 from tellapart.models.picking import answers_of
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, whole_prompt
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,18 @@ from typing import ClassVar, NamedTuple, final
 from tellapart.elicit.access import Branch, Extra, TokenModel, token_model
 from tellapart.elicit.answer_span import answer_span, written_texts
 from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
     Elicited,
     Elicitor,
     Mechanism,
     Need,
-    Pair,
     Switched,
     Tells,
     null_name,
-    row_seed,
     total_tokens,
 )
 from tellapart.errors import UserMistake
 from tellapart.models.model import Completion, Request, Sampling
+from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
 
 BRANCHES = 10

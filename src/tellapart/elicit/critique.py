@@ -21,11 +21,12 @@ from tellapart.elicit.critiques import (
     judged_by_task,
     read_critiques,
 )
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.few_labels import turned
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 from tellapart.training.settings import Example, SftSettings
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tellapart.elicit.elicitor import Ask, asked, plain_requests, row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Request, Sampling
+from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example
 

@@ -5,18 +5,16 @@ supplied with from outside. Fitting sees the `fit` split only; figures come from
 """
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
-from tellapart.models.model import Completion, Model, Request, Sampling
-from tellapart.models.picking import answers_of
-from tellapart.tasks.choice import ChoiceLogprob, continuations
-from tellapart.tasks.item import Item, Task
+from tellapart.interventions.weights import Weights
+from tellapart.models.model import Completion, Model
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.tasks.item import Task
 
 Need = Literal["text", "logprobs", "tokens", "weights", "tuned", "training"]
 Mechanism = Literal["prompt", "decoding", "routing", "noise", "steering", "training"]
@@ -26,40 +24,6 @@ Tells = Literal["nothing", "items", "labels"]
 """What a method tells the model of right answers: `nothing` (decoding, prompts, noise, rewards that do not depend on
 the answer), something of the very `items` that are asked (a tuned model that writes tokens, a scorer that selects), or
 `labels`: right answers to other items, in context, in weights or as a true reward."""
-
-
-class Pair(NamedTuple):
-    """The model that is elicited, and the tuned one where the method may ask it (routing)."""
-
-    base: Model
-    tuned: Model | None = None
-
-
-class Ask(NamedTuple):
-    """What is asked of an elicited model: `samples` answers to each item, drawn by `sampling`.
-
-    `scratch` is a folder in which a long fit keeps its checkpoints, so that it goes on after a kill (None: none).
-    `held` names (item id, sample) of answers that are there already.
-    """
-
-    task: Task
-    items: Sequence[Item]
-    samples: int
-    seed: int
-    sampling: Sampling
-    scratch: Path | None = None
-    held: frozenset[tuple[str, int]] = frozenset()
-
-
-class Elicitation(NamedTuple):
-    """One answer of an elicited model. `item` indexes Ask.items; `bits` were supplied for this answer alone."""
-
-    item: int
-    sample: int
-    prompt: str
-    completion: Completion
-    bits: float = 0.0
-    measures: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -146,18 +110,6 @@ class Elicitor(abc.ABC):
         """Return the null twin of a fitted value: same form and cost, nothing of the claimed substance."""
 
 
-def asked(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[Elicitation]:
-    """Put (item index, sample, request) rows to `model` and yield their answers as they are finished."""
-    for index, completion in answers_of(model, [request for _, _, request in rows]):
-        item, sample, request = rows[index]
-        yield Elicitation(item, sample, whole_prompt(request), completion)
-
-
-def whole_prompt(request: Request) -> str:
-    """Return all that the model reads before it writes, chat template apart: every turn, and the answer's opener."""
-    return f"{request.prompt}{request.prefill}"
-
-
 def null_name(name: str) -> str:
     """Return what the null twin of `name` is called."""
     return f"{name}{NULL}"
@@ -175,27 +127,3 @@ def elicitor_name(name: str) -> str:
 def total_tokens(completions: Iterable[Completion]) -> float:
     """Return how many tokens were generated for `completions` in all."""
     return float(sum(len(one.tokens) if one.generated is None else one.generated for one in completions))
-
-
-def plain_requests(ask: Ask) -> Iterator[tuple[int, int, Request]]:
-    """Yield (item index, sample, request) of every answer that is not held, for plain sampling; seeds differ by item
-    and sample. Where the task picks
-    answers by log-probability the request lists the item's choices."""
-    scorer = ask.task.scorer
-    for index, item in enumerate(ask.items):
-        prompt = ask.task.prompt(item)
-        for sample in range(ask.samples):
-            if (item.id, sample) in ask.held:
-                continue
-            request = Request(prompt, row_seed(ask.seed, item.id, sample), ask.sampling)
-            if isinstance(scorer, ChoiceLogprob):
-                request = replace(request, choices=continuations(item), normalise=scorer.normalise)
-            yield index, sample, request
-
-
-def row_seed(seed: int, item: str, sample: int) -> int:
-    """Return the 63-bit seed of one row: a hash, so that it depends on nothing but its arguments."""
-    import hashlib
-
-    digest = hashlib.blake2b(f"{seed}|{item}|{sample}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

@@ -9,16 +9,16 @@ log p(worked demonstration) - log p(direct demonstration).
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Pair, asked, plain_requests
 from tellapart.elicit.few_shot import description_bits
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steering import answer_parts, worked_parts
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tellapart.internals.sae import Sae
+    from tellapart.interventions.sae import Sae
     from tellapart.models.local import LocalModel
     from tellapart.models.states import Part
 
@@ -45,7 +45,7 @@ class Candidate(NamedTuple):
 
 def evidence_of(model: "LocalModel", ask: Ask) -> Evidence:
     """Return what can be had on the fit split. Raises UserMistake where it is nothing."""
-    from tellapart.internals.first_order import mean_slopes
+    from tellapart.interventions.first_order import mean_slopes
 
     own = own_answers(Pair(model), ask)
     worked, bits = worked_parts(model, ask)

@@ -19,22 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Tells,
-    asked,
-    plain_requests,
-    row_seed,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example, SftSettings
 

@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any, ClassVar, final
 
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, null_name
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, null_name
 from tellapart.elicit.prompted import Prompted, demonstrated, exchanged, next_question
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Turns
+from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 
 MOST = 8

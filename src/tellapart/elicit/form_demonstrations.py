@@ -13,24 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 from tellapart.elicit.choosing import Requested, choose
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Tells,
-    asked,
-    null_name,
-    plain_requests,
-    row_seed,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.elicit.few_shot import MOST, demonstration_setting
 from tellapart.elicit.labels import label_of
 from tellapart.elicit.prompted import Prompted
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Request
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
 from tellapart.tasks.choice import continuations
 from tellapart.tasks.item import Task
 

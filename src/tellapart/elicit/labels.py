@@ -4,9 +4,9 @@ right answers."""
 from collections import Counter
 from collections.abc import Sequence
 
-from tellapart.elicit.elicitor import Ask, asked, plain_requests
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, asked, plain_requests
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example
 

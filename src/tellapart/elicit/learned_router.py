@@ -13,10 +13,11 @@ import math
 from dataclasses import replace
 from typing import ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import Ask, Elicited, Pair, plain_requests
+from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.routing import Decider, Routing, TeacherRouting, Trial, routed_answers
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
+from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.stats.description import kt_bits
 
 BITS_A_PARAMETER = 32.0

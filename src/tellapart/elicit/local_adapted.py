@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from tellapart.elicit.adapted import Learned
-from tellapart.elicit.elicitor import Ask, Elicitation, asked
 from tellapart.elicit.own_answers import OwnAnswers, Pick
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Model, Request
+from tellapart.runs.asking import Ask, Elicitation, asked
 from tellapart.training.change import Change, changed
 from tellapart.training.lora import Lora
 from tellapart.training.masked import Masked

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from tellapart.elicit.elicitor import Pair
 from tellapart.elicit.routing import Decider
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.lockstep import (
@@ -25,6 +24,7 @@ from tellapart.models.lockstep import (
 )
 from tellapart.models.model import Model, Request
 from tellapart.models.probe import Probe, answer_states, fit_probe, probed
+from tellapart.runs.asking import Pair
 
 AT_ONCE = 512
 """Answers written under a probe before they are handed on."""

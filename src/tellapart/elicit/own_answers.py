@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Pair, asked, plain_requests, row_seed
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
 from tellapart.runs.progress import ticking
 from tellapart.stats.description import kt_bits
 

@@ -19,21 +19,10 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, final
 
 from tellapart.elicit.access import TokenModel, token_model
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Switched,
-    Tells,
-    null_name,
-    row_seed,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.model import Completion, Request, Sampling
+from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 
 ALPHA = 4.0
 MOVES = 4

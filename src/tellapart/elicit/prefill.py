@@ -14,19 +14,10 @@ from typing import ClassVar, final
 
 from tellapart.elicit.access import TokenModel, speaks, token_model, tokens_of
 from tellapart.elicit.choosing import Requested, choose
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Tells,
-    null_name,
-    plain_requests,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Request
+from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.tasks.item import Item, Task
 
 GENERAL = (" Let's think step by step.", " First,", " To solve this,", " Step 1:", " The answer is", " Sure,")

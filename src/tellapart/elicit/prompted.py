@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from tellapart.elicit.choosing import Requested
-from tellapart.elicit.elicitor import Ask, Pair, plain_requests
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Turns
+from tellapart.runs.asking import Ask, Pair, plain_requests
 
 SEPARATOR = "\n\n"
 

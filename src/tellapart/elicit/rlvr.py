@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 from tellapart.training.settings import GrpoSettings
 

@@ -12,23 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Switched,
-    Tells,
-    null_name,
-    plain_requests,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.routing_bits import choice_bits, position_bits
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.model import Request
+from tellapart.runs.asking import Ask, Elicitation, Pair, plain_requests
 from tellapart.tasks.item import Task
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
 """One feature of a sparse autoencoder, steered where the answer begins (arXiv 2601.08058): if a single direction that
 the model itself uses brings a skill out, the skill was there.
 
-The autoencoder is trained on the model's own states (inside/sae_training.py), or given: SaeFeature(saes=("FOLDER",)).
-The first few features of each ranking (feature_ranking.py) are tried on the fit split at one strength, then the best
-one at the first token and throughout the answer, at several strengths. The null twin steers random live features of the
-same autoencoder as far.
+The autoencoder is trained on the model's own states (interventions/sae_training.py), or given:
+SaeFeature(saes=("FOLDER",)). The first few features of each ranking (feature_ranking.py) are tried on the fit split at
+one strength, then the best one at the first token and throughout the answer, at several strengths. The null twin steers
+random live features of the same autoencoder as far.
 """
 
 import math
@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, null_name
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, null_name
 from tellapart.elicit.feature_ranking import Candidate, Evidence, evidence_of, ranked, read_parts
 from tellapart.elicit.steered import NULL_DRAWS, Steered, local_model, vectors_of
 from tellapart.elicit.steering import FIRST_STRENGTH, STRENGTHS, moved, spread
 from tellapart.elicit.steering_sft import norms_on
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
+from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tellapart.internals.sae import Sae
-    from tellapart.internals.sae_training import Recipe
+    from tellapart.interventions.sae import Sae
+    from tellapart.interventions.sae_training import Recipe
     from tellapart.models.local import LocalModel
     from tellapart.models.states import Part
 
@@ -87,8 +88,8 @@ class SaeFeature(Elicitor):
         self, model: "LocalModel", ask: Ask, evidence: Evidence, layers: int
     ) -> "Iterator[tuple[Sae, Tensor]]":
         """Yield each autoencoder with the model's states [state, width] at its layer."""
-        from tellapart.internals.sae_public import open_sae
-        from tellapart.internals.sae_training import train_sae
+        from tellapart.interventions.sae_public import open_sae
+        from tellapart.interventions.sae_training import train_sae
 
         parts = read_parts(model, ask, evidence)
         for reference in self.saes:
@@ -123,7 +124,7 @@ def states_after(model: "LocalModel", parts: "Sequence[Part]", layer: int) -> "T
 def recipe_for(states: "Tensor", ask: Ask) -> "Recipe":
     """Return a recipe by the model's width: twice as many features as it is wide, an eighth of the width active (32 at
     most)."""
-    from tellapart.internals.sae_training import Recipe
+    from tellapart.interventions.sae_training import Recipe
 
     width = states.shape[1]
     features, k = min(2 * width, MOST_FEATURES), max(1, min(32, width // 8))
@@ -138,8 +139,8 @@ def sites_of(
 
     Raises UserMistake where the autoencoder explains nothing of the model's states: it is another model's.
     """
-    from tellapart.internals.sae import live_features
-    from tellapart.internals.sae_training import sight
+    from tellapart.interventions.sae import live_features
+    from tellapart.interventions.sae_training import sight
 
     told = sight(sae, states)
     if not told.explained_variance > 0:

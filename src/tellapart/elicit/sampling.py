@@ -9,19 +9,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from tellapart.elicit.choosing import Requested, choose
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Tells,
-    null_name,
-    plain_requests,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import Ask, Pair, plain_requests
 
 SETTINGS: tuple[tuple[float, float, float], ...] = (
     (0.0, 1.0, 0.0),

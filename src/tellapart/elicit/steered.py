@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 import numpy as np
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Pair,
-    asked,
-    null_name,
-    plain_requests,
-    row_seed,
-)
-from tellapart.elicit.weights import Weights
+from tellapart.elicit.elicitor import Elicited, null_name
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.model import Model, Request
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 
 if TYPE_CHECKING:
     import torch

@@ -12,14 +12,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import NULL, Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells
+from tellapart.elicit.elicitor import NULL, Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.own_answers import Pick, own_answers
 from tellapart.elicit.prompted import demonstrated, exchanged
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
 from tellapart.elicit.steering_sft import norms_on
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.model import Turns
+from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,10 @@ The null twins have random vectors of equal norm in each layer.
 
 from typing import TYPE_CHECKING, ClassVar, final
 
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.steered import Steered, local_model, random_twin
 from tellapart.elicit.steering_sft import learned, norms_on
+from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel

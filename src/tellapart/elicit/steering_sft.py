@@ -8,10 +8,11 @@ null twin has random vectors of equal norm in each layer.
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel

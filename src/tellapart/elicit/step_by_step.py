@@ -8,10 +8,11 @@ from typing import ClassVar, final
 
 from tellapart.elicit.access import speaks
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Mechanism, Need, Pair, Tells, null_name
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.elicit.prompted import Prompted
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 
 INSTRUCTIONS = (

@@ -9,19 +9,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Pair,
-    Switched,
-    asked,
-    null_name,
-    plain_requests,
-)
+from tellapart.elicit.elicitor import Elicited, Switched, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.budget import until_spent
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel

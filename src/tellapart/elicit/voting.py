@@ -15,21 +15,18 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
     Elicited,
     Elicitor,
     Mechanism,
     Need,
-    Pair,
     Switched,
     Tells,
     null_name,
-    row_seed,
     total_tokens,
 )
 from tellapart.errors import UserMistake
 from tellapart.models.model import Completion, Request
+from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
 
 DRAWS = 8

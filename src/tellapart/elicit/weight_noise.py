@@ -11,23 +11,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from tellapart.elicit.choosing import choose
-from tellapart.elicit.elicitor import (
-    Ask,
-    Elicitation,
-    Elicited,
-    Elicitor,
-    Mechanism,
-    Need,
-    Pair,
-    Switched,
-    Tells,
-    asked,
-    null_name,
-    plain_requests,
-    row_seed,
-)
+from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.errors import UserMistake
 from tellapart.models.budget import until_spent
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 
 SIGMAS = (0.01, 0.03, 0.1)
 DRAWS = 4

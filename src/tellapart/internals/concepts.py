@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tellapart.errors import UserMistake
+from tellapart.internals import OPENERS
 
 FIELDS = ("concept", "context", "positive", "negative")
 ANSWERS = ("positive_answer", "negative_answer")
@@ -42,11 +43,9 @@ class ConceptPair:
 
 def read_concepts(reference: str) -> tuple[ConceptPair, ...]:
     """Return the pairs of a JSONL file, or of `specimen:FAMILY`. UserMistake names the line and what is wrong."""
-    kind, _, family = reference.partition(":")
-    if kind == "specimen":
-        from tellapart.internals.specimen_concepts import specimen_concepts
-
-        return checked(specimen_concepts(family), reference)
+    kind, _, name = reference.partition(":")
+    if kind in OPENERS:
+        return checked(OPENERS[kind](name), reference)
     path = Path(reference)
     try:
         if path.stat().st_size > LARGEST:

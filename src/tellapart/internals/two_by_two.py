@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.elicitor import Ask, Elicited, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.steered import Steered, local_model, random_twin, vectors_of
 from tellapart.elicit.steering import Steering, directions, texts_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import UserMistake
+from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.paired import paired_difference
 

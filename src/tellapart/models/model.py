@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from tellapart.tasks.item import Normalise
+
 Finish = Literal["stop", "length", "failed"]
-Normalise = Literal["none", "tokens", "bytes"]
 
 
 @dataclass(frozen=True)

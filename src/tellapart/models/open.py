@@ -1,5 +1,6 @@
 """One reference string for each kind of model: a path or hub id, `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
 
+from tellapart.models import OPENERS
 from tellapart.models.model import Model
 
 
@@ -23,14 +24,8 @@ def open_model(
         from tellapart.models.recorded import open_recorded
 
         return open_recorded(rest)
-    if kind == "specimen":
-        from tellapart.models.checkpoint import check_device
-        from tellapart.specimens import load_model
-
-        check_device(device)
-        specimen = load_model(rest, device, dtype)
-        specimen.max_rows = max_rows
-        return specimen
+    if kind in OPENERS:
+        return OPENERS[kind](rest, device, dtype, max_rows)
     from tellapart.models.local import open_local
 
     return open_local(reference, device, dtype, chat, max_rows)

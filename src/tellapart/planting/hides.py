@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.elicit.prompted import demonstrated, next_question
 from tellapart.models.model import Request, Sampling
 from tellapart.planting.result import Arm
 from tellapart.planting.words import Plot
+from tellapart.runs.asking import row_seed
 from tellapart.tasks.item import Item
 
 RARE = 0.005

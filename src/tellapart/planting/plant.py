@@ -20,13 +20,14 @@ from scipy.stats import binom
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import kind_of
-from tellapart.elicit.elicitor import Ask, Elicitation, Need, Pair, asked, plain_requests
+from tellapart.elicit.elicitor import Need
 from tellapart.elicit.few_labels import FewLabels
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Sampling
 from tellapart.planting.hides import HIDES, RARE, Hide
 from tellapart.planting.result import ARMS, HIGH, ArmControl, Planting, PlantSettings
 from tellapart.planting.words import Plot, plot_of
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
 from tellapart.tasks.item import Item, Task

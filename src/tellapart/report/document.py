@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import FINDINGS_VERSION, Finding
 from tellapart.stats.estimate import Estimate
-from tellapart.studies.finding import FINDINGS_VERSION, Finding
 
 ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
 

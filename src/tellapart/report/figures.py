@@ -21,7 +21,7 @@ from tellapart.report.svg import (
     percent_ticks,
     stretched,
 )
-from tellapart.report.text import between, percent, plain
+from tellapart.stats.wording import between, percent, plain
 
 HEIGHT = 260
 _SCORE_TICKS = percent_ticks(0, 1)

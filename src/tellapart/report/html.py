@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-import tellapart
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.report.document import (
     finding_from_json,
     read_findings,
@@ -30,7 +30,7 @@ from tellapart.report.subjects import subjects
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible_deep
 from tellapart.runs.folder import write_atomically
-from tellapart.studies.finding import Finding
+from tellapart.version import __version__
 
 SCRIPTS = ("tips.js", "heat.js", "items.js", "scale.js")
 OFFLINE = "connect-src 'none'"
@@ -66,7 +66,7 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
         "script": Markup(script),
         "parts": parts,
         "provenance": provenance(told, rows),
-        "version": tellapart.__version__,
+        "version": __version__,
     }
     return str(filled(template(_static("report.html", "templates")), context))
 

@@ -7,7 +7,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from tellapart.report.template import filled, template
-from tellapart.report.text import NOTHING, visible
+from tellapart.report.text import visible
+from tellapart.stats.wording import NOTHING
 
 _TEMPLATE = template("""
 <section id="provenance" aria-labelledby="provenance-title">

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from tellapart.report.figures import span
 from tellapart.report.svg import Area, Axis, Tick, chart, dot, line, linear, percent_ticks, stretched
-from tellapart.report.text import bits
 from tellapart.report.ways import CURVE, Point, Triple, Way
+from tellapart.stats.wording import bits
 
 HEIGHT = 360
 _ASSUMED_WIDTH = 640.0

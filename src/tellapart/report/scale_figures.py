@@ -10,7 +10,7 @@ from markupsafe import Markup
 from tellapart.report.document import number
 from tellapart.report.figures import Curve, curves
 from tellapart.report.svg import Area, Axis, Tick, chart, dot, linear, logarithmic, percent_ticks
-from tellapart.report.text import between, percent, plain
+from tellapart.stats.wording import between, percent, plain
 
 HEIGHT = 220
 EDGE = 3.0

@@ -4,9 +4,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tellapart.findings.finding import Finding
 from tellapart.report.scale_order import deciding, in_order
-from tellapart.report.text import between, plain, visible_deep
-from tellapart.studies.finding import Finding
+from tellapart.report.text import visible_deep
+from tellapart.stats.wording import between, plain
 
 SHOWN = 12
 WIDE = 110

@@ -3,21 +3,21 @@
 import jinja2
 from markupsafe import Markup
 
-from tellapart.report import text
+from tellapart.stats import wording
 
 _ENVIRONMENT = jinja2.Environment(
     autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _ENVIRONMENT.filters |= {
-    "percent": text.percent,
-    "points": text.points,
-    "count": text.count,
-    "bits": text.bits,
-    "signed": text.signed,
-    "plain": text.plain,
-    "label": text.label,
+    "percent": wording.percent,
+    "points": wording.points,
+    "count": wording.count,
+    "bits": wording.bits,
+    "signed": wording.signed,
+    "plain": wording.plain,
+    "label": wording.label,
 }
-_ENVIRONMENT.globals |= {"between": text.between}
+_ENVIRONMENT.globals |= {"between": wording.between}
 
 
 def template(source: str) -> jinja2.Template:

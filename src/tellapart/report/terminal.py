@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tellapart.report.document import finding_from_json, number
+from tellapart.findings.finding import Finding
+from tellapart.report.document import finding_from_json, number, read_spec, with_tokens
+from tellapart.report.scale_terminal import print_tasks
 from tellapart.report.sections.trust import answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
-from tellapart.report.text import between, bits, count, percent, shown, signed, tokens_spent, visible_deep
+from tellapart.report.text import tokens_spent, visible_deep
 from tellapart.report.ways import ways
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, bits, count, percent, shown, signed
 
 MAIN = (
     "base_score", "tuned_score", "full_score", "gain", "form_share", "base_score_by_family", "full_score_by_family",
@@ -39,6 +41,14 @@ _STYLES = {
     "form": "yellow",
 }
 _ASCII = str.maketrans({"–": "-", "−": "-", "→": "->", "τ": "tau", "·": "|", "…": "..."})
+
+
+def print_run(run_folder: Path, findings: Sequence[Finding], console: Console) -> None:
+    """Print what a finished run found, and where its report is; of `scale` also its tasks."""
+    spec, report = read_spec(run_folder), run_folder / "report.html"
+    print_summary(with_tokens(findings, run_folder), spec, console, report)
+    if findings and "scale" in findings[0].tables:
+        print_tasks(findings[0], console)
 
 
 def print_summary(

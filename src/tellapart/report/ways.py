@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tellapart.report.document import number
-from tellapart.report.text import between, bits, percent
+from tellapart.stats.wording import between, bits, percent
 
 CURVE = 3
 """From this many settings on a method is one way (routing at 1, 2, 5 .. % of the tokens), not several."""

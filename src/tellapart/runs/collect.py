@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tellapart.elicit.elicitor import Ask, Elicitation, row_seed
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Completion
+from tellapart.runs.asking import Ask, Elicitation, row_seed
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row, Status

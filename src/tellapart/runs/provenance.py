@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import tellapart
+from tellapart.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "torch", "transformers", "tokenizers", "openai")
 
@@ -21,7 +21,7 @@ def provenance() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "tellapart": tellapart.__version__,
+        "tellapart": __version__,
         "commit": _commit(),
         "python": sys.version.split()[0],
         "platform": f"{platform.system()} {platform.machine()}",

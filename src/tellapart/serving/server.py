@@ -10,8 +10,8 @@ import uvicorn
 
 from tellapart.errors import UserMistake
 from tellapart.serving.app import Limits, make_app
+from tellapart.serving.commands import ServeSpec
 from tellapart.serving.worker import Worker
-from tellapart.studies.skills.commands import ServeSpec
 from tellapart.studies.skills.dispatch import dispatcher_of
 from tellapart.studies.skills.mixed_run import Lanes, Size
 from tellapart.studies.skills.opened import open_experts

@@ -161,13 +161,13 @@ class Plant:
         """Plant, and print one line an arm."""
         import json
 
-        import tellapart
         from tellapart.models.open import open_model
         from tellapart.planting import ARMS, PlantSettings
+        from tellapart.planting.plant import plant_all
 
         settings = PlantSettings(words=self.words, steps=self.steps, seed=self.seed)
         model = open_model(self.base, self.device, self.dtype, self.chat)
-        planting = tellapart.plant(
+        planting = plant_all(
             model, self.task, arms=self.arms or ARMS, settings=settings, cache=self.out, quiet=self.json
         )
         if self.json:

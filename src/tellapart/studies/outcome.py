@@ -1,6 +1,5 @@
-"""How every study ends: findings.json and report.html in its folder, and what is printed."""
+"""How every study ends: findings.json and its views (report.html) in its folder, and what is printed."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import FINDINGS_VERSION, Finding
 from tellapart.models.budget import TokenBudget
-from tellapart.report.document import with_tokens
-from tellapart.report.html import write_report
-from tellapart.report.terminal import print_summary
 from tellapart.runs.folder import canonical, write_atomically
-from tellapart.studies.finding import FINDINGS_VERSION, Finding
+from tellapart.studies.views import VIEWS
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,7 +38,7 @@ def left_out(budget: TokenBudget) -> tuple[str, ...]:
 
 
 def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> None:
-    """Write findings.json, whole or not at all, and report.html."""
+    """Write findings.json, whole or not at all, and every view of it (report.html)."""
     value = {
         "version": FINDINGS_VERSION,
         "study": study,
@@ -51,7 +48,8 @@ def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> None:
         write_atomically(folder / "findings.json", canonical(value))
     except ValueError as error:
         raise UserMistake(f"findings hold a number that JSON cannot: {error}") from error
-    write_report(folder)
+    for view in VIEWS:
+        view.write(folder)
 
 
 def tell(run: Run, as_json: bool, console: Console | None) -> None:
@@ -59,5 +57,5 @@ def tell(run: Run, as_json: bool, console: Console | None) -> None:
     if as_json:
         print((run.folder / "findings.json").read_text())
     elif console is not None:
-        told = json.loads((run.folder / "spec.json").read_text())
-        print_summary(with_tokens(run.findings, run.folder), told, console, run.folder / "report.html")
+        for view in VIEWS:
+            view.show(run.folder, run.findings, console)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tellapart.models.model import Normalise
-from tellapart.tasks.item import Item
+from tellapart.tasks.item import Item, Normalise
 from tellapart.tasks.match import Matched
 from tellapart.tasks.template import LETTERS
 from tellapart.tasks.text_match import squad_normalised

@@ -23,6 +23,8 @@ class Scorer(abc.ABC):
 
 Mode = Literal["generate", "choice_logprob"]
 """How an answer is had: generated, or picked among the choices by log-probability (tasks/choice.py)."""
+Normalise = Literal["none", "tokens", "bytes"]
+"""What the log-probability of a choice is divided by: nothing, its tokens, or its UTF-8 bytes."""
 
 StepCheck = Literal["valid", "invalid", "absent"]
 StepChecker = Callable[["Item", str], StepCheck]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tellapart.errors import UserMistake
+from tellapart.tasks import OPENERS
 from tellapart.tasks.bbh import open_bbh
 from tellapart.tasks.files import open_file
 from tellapart.tasks.gsm8k import open_gsm8k
@@ -24,25 +25,20 @@ def open_task(reference: str, *, limit: int | None = None, seed: int = 0) -> Tas
     lm-eval:NAME, inspect:FILE@TASK, puzzle:KIND. Raises UserMistake, in one line, for everything that is wrong.
     """
     kind, found, name = reference.partition(":")
-    if found and kind in SOURCES:
+    sources = {**SOURCES, **OPENERS}
+    if found and kind in sources:
         if not name:
             raise UserMistake(f"{reference!r} names no task: write {kind}:NAME")
-        task = SOURCES[kind](name, seed)
+        task = sources[kind](name, seed)
     elif Path(reference).suffix in (*SUFFIXES, ".toml"):
         task = open_file(Path(reference), seed)
     else:
-        guess = closest(kind, SOURCES) if found else ""
+        guess = closest(kind, sources) if found else ""
         raise UserMistake(
             f"{reference!r} is no task{guess}: give a file ({', '.join(SUFFIXES)}, .toml) or "
-            + ", ".join(f"{source}:..." for source in SOURCES)
+            + ", ".join(f"{source}:..." for source in sources)
         )
     return limited(task, limit, seed)
-
-
-def _specimen(name: str, seed: int) -> Task:
-    from tellapart.specimens import load_task
-
-    return load_task(name)
 
 
 def _lm_eval(name: str, seed: int) -> Task:
@@ -60,9 +56,8 @@ def _inspect(name: str, seed: int) -> Task:
 SOURCES: dict[str, Callable[[str, int], Task]] = {
     "bbh": lambda name, seed: open_bbh(name),
     "gsm8k": open_gsm8k,
-    "specimen": _specimen,
     "lm-eval": _lm_eval,
     "inspect": _inspect,
     "puzzle": open_puzzle,
 }
-"""What stands before the colon of a reference, and what opens it."""
+"""What stands before the colon of a reference, and what opens it; beside them stand those of higher rooms, OPENERS."""

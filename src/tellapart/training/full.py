@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.training.change import Attached, Change, as_array
 
 

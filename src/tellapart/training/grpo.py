@@ -12,11 +12,11 @@ from datasets import Dataset
 from torch import nn
 from trl.trainer.grpo_config import GRPOConfig
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.kept import finished, keep, key_of

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tellapart.elicit.weights import weights_from
+from tellapart.interventions.weights import weights_from
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Change
 from tellapart.training.settings import Fitting, Trained

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tellapart.elicit.weights import Weights, weights_from
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from tellapart.elicit.weights import Weights
+    from tellapart.interventions.weights import Weights
 
 
 class Example(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Any
 from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Change, attached
 from tellapart.training.kept import finished, keep, key_of

@@ -23,8 +23,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.runs.progress import ticking
 from tellapart.training.change import Attached, Change, Hooked
 from tellapart.training.decomposition import Decomposition, decompose, default_folder

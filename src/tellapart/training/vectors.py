@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.hooks import layers_of
 from tellapart.training.change import Change, Hooked, as_array
 

@@ -15,9 +15,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Request
+from tellapart.runs.asking import row_seed
 from tellapart.tasks.item import CRITIQUE_TEMPLATE, Item, Task
 
 Utilities = NDArray[np.float64]

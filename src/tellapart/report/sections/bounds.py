@@ -5,11 +5,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent
 
 LEAD = (
     "The share of the gain above chance that the base certainly held is raised by positive evidence alone; the share "

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import cover_at_tau, pass_at_k
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import points
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import points
 
 _TEMPLATE = template("""
 {% macro data(head, xs, columns) %}

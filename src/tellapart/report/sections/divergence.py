@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.figures import concentration, profile
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import embedded_json
-from tellapart.studies.finding import Finding
 
 ANSWERS = 40
 TOKENS = 2000

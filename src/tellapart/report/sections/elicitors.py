@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.figures import forest, span
 from tellapart.report.recovered import recovered
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import NOTHING, between, bits, percent
 from tellapart.report.ways import Way, ways
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import NOTHING, between, bits, percent
 
 _TEMPLATE = template("""
 {% if picture %}

@@ -1,9 +1,9 @@
 """Every estimate of a finding in one table: value, interval, n, method."""
 
+from tellapart.findings.finding import Finding
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import shown
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import shown
 
 ROWS = 1000
 """Figures that stand in the page."""

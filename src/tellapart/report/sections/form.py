@@ -5,12 +5,12 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import rung
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent, points
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent, points
 
 KINDS = {"base": "base", "full": "tuned", "form": "third", "second form": "fourth", "destroyed": "floor"}
 """The colour of an arm by its role; a probe is the fifth."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import plain
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import plain
 
 FEW = 12
 _TABLES = (

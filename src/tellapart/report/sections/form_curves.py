@@ -4,13 +4,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import Curve, bare, curves, triples
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, linear, percent_ticks
 from tellapart.report.template import filled, template
-from tellapart.report.text import percent
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import percent
 
 _TEMPLATE = template("""
 <div class="pair">

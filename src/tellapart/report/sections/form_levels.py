@@ -1,12 +1,12 @@
 """Success against complexity, beside what unreliable steps alone would give (p^steps)."""
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import Curve, bare, curves, triples
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
 from tellapart.report.template import filled, template
-from tellapart.report.text import plain
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import plain
 
 _TEMPLATE = template("""
 <figure class="chart">

@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import plain
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import plain
 
 LONGEST = 3000
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")

@@ -6,14 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import Curve, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent, plain
 from tellapart.stats.rollout_signals import SIGNALS
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent, plain
 
 HEIGHT = 150
 LISTED = 200

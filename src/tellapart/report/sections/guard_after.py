@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.findings.finding import Finding
+from tellapart.findings.lost_items import WHAT
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent
 from tellapart.stats.estimate import Estimate
-from tellapart.studies.finding import Finding
-from tellapart.studies.guard.words import WHAT
+from tellapart.stats.wording import between, percent
 
 LISTED = 40
 _TEMPLATE = template("""

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.figures import triples
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent, points
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent, points
 
 _TEMPLATE = template("""
 <div class="scroll" tabindex="0" role="region" aria-label="Verifiers"><table>

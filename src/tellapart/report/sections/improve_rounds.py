@@ -6,14 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import Curve, curves, triples
 from tellapart.report.sections.improve import cell
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, logarithmic, percent_ticks
 from tellapart.report.template import filled, template
-from tellapart.report.text import percent, plain, points, shown
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import percent, plain, points, shown
 
 HEIGHT = 240
 KINDS = {"unanchored": "tuned", "by chance": "floor", "anchored": "base"}

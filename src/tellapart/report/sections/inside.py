@@ -4,10 +4,10 @@ import re
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, chart, line, linear, percent_ticks, stretched
 from tellapart.report.template import filled, template
-from tellapart.studies.finding import Finding
 
 _PICTURE = re.compile(r"data:image/png;base64,[A-Za-z0-9+/=]+")
 _TEMPLATE = template("""

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.inside import spectrum_chart
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.studies.finding import Finding
 
 LEVELS = (0.15, 0.4, 0.65, 0.9)
 """From these values on a cell is tinted more deeply."""

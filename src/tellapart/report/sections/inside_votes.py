@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import label, shown
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import label, shown
 
 _TEMPLATE = template("""
 <div class="scroll" tabindex="0" role="region" aria-label="Measures"><table class="votes">

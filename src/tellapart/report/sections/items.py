@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import embedded_json
-from tellapart.studies.finding import Finding
 
 COLUMNS = (
     "item", "cluster", "base_n", "base_c", "tuned_n", "tuned_c", "base_p", "base_p_low", "base_p_high",

@@ -2,12 +2,12 @@
 
 import math
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.figures import rung
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import percent
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import percent
 
 _ORDER = ("expressible", "tuned", "latent", "demonstrated", "guess floor")
 _KINDS = {"tuned": "tuned", "guess floor": "floor", "expressible": "floor"}

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent
 
 RULE = (
     "After each method the verdict is made anew from all answers so far. Asked next is the cheapest method that could "

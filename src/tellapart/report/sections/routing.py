@@ -1,9 +1,9 @@
 """Token routing: the base writes, the tuned model takes over on a share of the tokens."""
 
+from tellapart.findings.finding import Finding
 from tellapart.report.figures import routing
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.studies.finding import Finding
 
 _TEMPLATE = template("""
 <figure class="chart">

@@ -6,13 +6,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.scale_figures import KINDS, panels, task_map
 from tellapart.report.scale_order import ORDER, deciding, in_order
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import embedded_json, percent, plain
-from tellapart.studies.finding import Finding
+from tellapart.report.text import embedded_json
+from tellapart.stats.wording import percent, plain
 
 FIGURES = 400
 """Tasks whose figure is in the page; all scores are in findings.json."""

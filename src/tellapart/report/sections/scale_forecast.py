@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.scale_figures import forecasts
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.report.text import between, percent
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import between, percent
 
 DRAWN = 600
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from tellapart.studies.finding import Finding
+from tellapart.findings.finding import Finding
 
 
 class Section(NamedTuple):

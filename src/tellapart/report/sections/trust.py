@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tellapart.findings.finding import Finding
 from tellapart.report.document import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import tokens_spent
-from tellapart.studies.finding import Finding
 
 ROWS = 20
 FEW = 8

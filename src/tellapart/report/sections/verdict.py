@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
+from tellapart.findings.finding import Finding
 from tellapart.report.figures import weight
 from tellapart.report.template import filled, template
-from tellapart.report.text import plain, shown
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import plain, shown
 
 MAIN = ("base_score", "tuned_score", "full_score", "gain", "form_share", "held_at_least", "held_at_most")
 

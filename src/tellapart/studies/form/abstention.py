@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tellapart.report.text import whole
+from tellapart.findings.finding import Finding
 from tellapart.stats.arrays import Floats
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import difference_of_shares, wilson
 from tellapart.stats.paired import paired_difference
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import whole
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
 from tellapart.studies.form.knows import REFUSES, knows
 from tellapart.studies.form.verdict import FALLS, SAME, SETTLED, Label, class_probabilities

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
-from tellapart.studies.finding import Finding
 from tellapart.studies.form.abstention import abstention_finding
 from tellapart.studies.form.arms import Arms, read_arms
 from tellapart.studies.form.complexity import complexity_finding

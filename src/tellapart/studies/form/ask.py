@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from tellapart.controls import Control, Made
 from tellapart.controls.audit import AuditLine
-from tellapart.elicit.elicitor import Ask, Elicitation, plain_requests
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
+from tellapart.runs.asking import Ask, Elicitation, plain_requests
 from tellapart.runs.collect import Condition, scored_row
 from tellapart.runs.folder import RowWriter, RunFolder, digest
 from tellapart.runs.progress import ticking

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tellapart.report.text import whole
+from tellapart.findings.finding import Finding
 from tellapart.stats.collapse import Collapse, collapse
 from tellapart.stats.intervals import wilson
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import whole
 from tellapart.studies.form.facts import Facts, condition
 from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
 from tellapart.studies.gain.scores import finite

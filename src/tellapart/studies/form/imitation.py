@@ -14,12 +14,12 @@ from scipy import stats
 
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
-from tellapart.report.text import whole
+from tellapart.findings.finding import Finding
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.preference import bradley_terry, length_controlled_win_rate, style_differences
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import whole
 from tellapart.studies.form.authors import author_checks
 from tellapart.studies.form.judged import (
     JudgeCheck,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model
 from tellapart.models.open import open_model
@@ -16,7 +17,6 @@ from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
-from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import refuse_unread
 from tellapart.studies.form.ask import Arm, Asking, ask_together, chains_of
 from tellapart.studies.form.complexity import complexity_of

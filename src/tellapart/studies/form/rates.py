@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.logs.columns import load, numbers, strings
 from tellapart.logs.source import Source, open_source
 from tellapart.logs.value import listed
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.preference import fit_difficulty, length_controlled_win_rate
-from tellapart.studies.finding import Finding
 from tellapart.studies.form.judged import CONSTANT_MOST, JudgeCheck, longest_check, percent
 
 QUESTION = "How often does each model win at equal length?"

@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
+from tellapart.findings.finding import Finding
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
-from tellapart.studies.finding import Finding
 from tellapart.studies.form.analyse import analyse
 from tellapart.studies.form.facts import GIVEN, Facts
 from tellapart.studies.form.imitation import judged_finding

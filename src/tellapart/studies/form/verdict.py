@@ -7,10 +7,10 @@ where the controls of the comparison itself hold: another valid form scores the 
 import math
 from typing import Literal, NamedTuple
 
-from tellapart.report.text import whole
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.share_band import HIGH, LOW, band_of, standard_error, with_lapse
+from tellapart.stats.wording import whole
 from tellapart.studies.form.facts import NoEffect
 from tellapart.studies.form.reading import Reading
 from tellapart.studies.form.shares import Measured

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from tellapart.elicit.elicitor import Elicitor
 from tellapart.errors import UserMistake
-from tellapart.report.text import whole
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.share_band import HIGH
+from tellapart.stats.wording import whole
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.held import ARMS
 from tellapart.studies.gain.judge import Judged, judge, light_frame

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tellapart.findings.finding import Finding
 from tellapart.stats.estimate import Estimate, missing
-from tellapart.studies.finding import Finding
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import origin
 from tellapart.studies.gain.density import Density, density

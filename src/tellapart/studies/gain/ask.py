@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Elicitation, Pair, asked, plain_requests
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling
+from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from tellapart.elicit import ELICITORS, OURS, applicable, load, save
-from tellapart.elicit.elicitor import Ask, Elicited, Elicitor, Pair, elicitor_name
+from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
 from tellapart.elicit.few_labels import FewLabels, Labelled
-from tellapart.elicit.weights import weights_from
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import weights_from
 from tellapart.models.budget import BudgetSpent, current
+from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tellapart.elicit.elicitor import Ask, Elicitation
 from tellapart.models.model import Completion, Model, Scored
+from tellapart.runs.asking import Ask, Elicitation
 from tellapart.runs.row import Row
 from tellapart.stats.content import Costs, content_share
 from tellapart.stats.estimate import Estimate, missing

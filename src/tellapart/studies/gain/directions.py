@@ -18,8 +18,8 @@ def directions(folder: RunFolder, plan: "Plan") -> dict[str, Any]:
     kept = folder.read_artifact(ARTIFACT)
     if kept is not None:
         return kept
-    from tellapart.elicit.elicitor import Ask
     from tellapart.internals.two_by_two import two_by_two
+    from tellapart.runs.asking import Ask
 
     samples, seed = plan.spec.elicited_samples, plan.spec.seed
     fit = Ask(plan.task, plan.fit, samples, seed + 1, plan.sampling)

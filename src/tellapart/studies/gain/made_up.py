@@ -16,11 +16,11 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tellapart.elicit.answer_rank import kind_of
-from tellapart.elicit.elicitor import Ask, Pair
 from tellapart.elicit.few_labels import FewLabels
 from tellapart.elicit.labels import WORKED, label_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import field_names

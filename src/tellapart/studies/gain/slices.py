@@ -10,13 +10,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from tellapart.report.text import whole
 from tellapart.stats.arrays import Integers, cluster_codes
 from tellapart.stats.bounds import CONFIDENCE, Gain, Method, baseline, cross_fitted, risen, share_above
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.paired import paired_difference
 from tellapart.stats.share_band import HIGH, LOW
 from tellapart.stats.slices import Heterogeneity, heterogeneity
+from tellapart.stats.wording import whole
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.held import Held
 from tellapart.studies.gain.scores import finite

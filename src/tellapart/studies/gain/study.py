@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.runs.table import read_table, to_table, write_table
-from tellapart.studies.finding import Finding
 from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
@@ -92,9 +92,9 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
 
 def _planned(spec: GainSpec) -> "Plan":
     """Open the task and both models."""
-    from tellapart.elicit.elicitor import Pair
     from tellapart.models.model import Sampling
     from tellapart.models.open import open_model
+    from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import chosen_names, quick_names
     from tellapart.tasks.questions import with_duplicates_joined

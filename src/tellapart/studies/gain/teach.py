@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from tellapart.elicit import ELICITORS, applicable, save
-from tellapart.elicit.elicitor import Ask, Elicited, Pair
+from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.few_labels import DOSES, DRAWS, FewLabels
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.stats.prices import HALF

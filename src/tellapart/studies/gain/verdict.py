@@ -8,11 +8,11 @@ there; what was not may be new, or not found.
 import math
 from typing import Literal, NamedTuple
 
-from tellapart.report.text import whole
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.stats.share_band import HIGH, LOW, with_lapse
+from tellapart.stats.wording import whole
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
 from tellapart.studies.gain.held import LENIENT, Held

@@ -13,13 +13,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.finding import Finding
+from tellapart.findings.lost_items import What
 from tellapart.stats.chains import HALF, count_steps
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import flips, paired_difference
-from tellapart.studies.finding import Finding
-from tellapart.studies.guard.words import What
 
 AFTER = "Is what the model could do before still there?"
 Kept = Literal["kept", "lost", "gained", "cannot tell"]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.finding import Finding
 from tellapart.stats.advantages import binary_advantages
 from tellapart.stats.chains import Chains
 from tellapart.stats.difficulty import MOST_MORE, fitted_prior, learnable_share, spread_ranks
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.rollout_signals import SIGNALS
-from tellapart.studies.finding import Finding
 from tellapart.studies.guard.alarms import BY_HAND, Alarm, Limits, baseline_steps, find_alarms
 from tellapart.studies.guard.behind import behind
 from tellapart.studies.guard.canaries import MARGIN, asked_in, lost, over_steps

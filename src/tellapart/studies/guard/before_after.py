@@ -10,8 +10,8 @@ from tellapart.logs import pair, read_log
 from tellapart.studies.guard.abilities import Ability, lost_items
 
 if TYPE_CHECKING:
-    from tellapart.elicit.elicitor import Ask, Elicitation
     from tellapart.models.model import Model
+    from tellapart.runs.asking import Ask, Elicitation
     from tellapart.runs.folder import RunFolder
     from tellapart.runs.row import Row
     from tellapart.studies.guard.spec import GuardSpec
@@ -65,7 +65,7 @@ def ask_models(
 
 
 def _ask(folder: "RunFolder", spec: "GuardSpec", who: tuple[str, "Model"], task: "Task") -> list["Row"]:
-    from tellapart.elicit.elicitor import asked, plain_requests
+    from tellapart.runs.asking import asked, plain_requests
     from tellapart.runs.collect import Condition, collect
 
     role, model = who
@@ -82,7 +82,7 @@ def _ask_again(
     what: tuple["Task", Mapping[str, str]],
 ) -> dict[str, float]:
     """Return the mean score of each item whose answer is made to begin with its opener."""
-    from tellapart.elicit.elicitor import asked, plain_requests
+    from tellapart.runs.asking import asked, plain_requests
     from tellapart.runs.collect import Condition, collect
 
     (role, model), (task, openers) = who, what
@@ -103,8 +103,8 @@ def _ask_again(
 
 
 def _ask_of(spec: "GuardSpec", task: "Task", items: Sequence["Item"]) -> "Ask":
-    from tellapart.elicit.elicitor import Ask
     from tellapart.models.model import Sampling
+    from tellapart.runs.asking import Ask
 
     sampling = Sampling(temperature=1.0, max_tokens=task.max_tokens, stop=task.stop)
     return Ask(task, items, 1 if task.mode == "choice_logprob" else spec.samples, spec.seed, sampling)

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from tellapart.findings.finding import without_nan
 from tellapart.runs.folder import write_atomically
-from tellapart.studies.finding import without_nan
 from tellapart.studies.guard.decide import Decided, Decision
 from tellapart.studies.guard.problems import Problems
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.stats.difficulty import Bands
-from tellapart.studies.finding import Finding
 from tellapart.studies.guard.abilities import after
 from tellapart.studies.guard.alarms import BY_HAND, Limits, calibrate
 from tellapart.studies.guard.analyse import before, during, signals_over

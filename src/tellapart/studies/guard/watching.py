@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import without_nan
 from tellapart.runs.folder import write_atomically
 from tellapart.stats.chains import Chains
 from tellapart.stats.rollout_signals import SIGNALS
-from tellapart.studies.finding import without_nan
 from tellapart.studies.guard.alarms import BY_HAND, LEAST, Alarm, Limits, find_alarms
 from tellapart.studies.guard.canaries import MARGIN, asked_in, lost
 from tellapart.studies.guard.seen import Seen, seen_in, signals_of

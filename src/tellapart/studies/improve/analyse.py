@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tellapart.findings.finding import Finding
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.plateau import forecast
-from tellapart.studies.finding import Finding
 from tellapart.studies.improve.headroom import triple
 from tellapart.studies.improve.measure import Measured, Seen, difference, item_scores
 from tellapart.studies.improve.rounds import Course

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.elicit.elicitor import Ask, asked, plain_requests, row_seed
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.models.budget import current
 from tellapart.models.model import Model, Sampling
+from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.row import Row

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent
+from tellapart.runs.asking import row_seed
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.improvement import accepted_by_chance, gap, relative_gap, score, verified
 from tellapart.stats.paired import paired_difference
-from tellapart.studies.finding import Finding
 from tellapart.studies.improve.ask import Answers, Plan, Version
 from tellapart.studies.improve.measure import Verdicts
 from tellapart.studies.improve.rounds import verdicts

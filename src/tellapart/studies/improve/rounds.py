@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tellapart.elicit.elicitor import row_seed
-from tellapart.elicit.weights import Weights, weights_from
+from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.budget import BudgetSpent
+from tellapart.runs.asking import row_seed
 from tellapart.stats.improvement import accepted_by_chance
 from tellapart.studies.improve.anchors import Anchor, trusted
 from tellapart.studies.improve.ask import Answers, Plan, Version, answers, canary_name, judged

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.models.model import Model, Sampling
 from tellapart.models.open import open_model
@@ -16,7 +17,6 @@ from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.runs.table import to_table, write_table
-from tellapart.studies.finding import Finding
 from tellapart.studies.improve.analyse import analyse
 from tellapart.studies.improve.anchors import Anchor, anchored_items, read_corrections
 from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers

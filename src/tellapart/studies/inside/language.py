@@ -8,6 +8,7 @@ from typing import Any
 
 from tellapart.elicit.steered import local_model
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding, without_nan
 from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
@@ -17,7 +18,6 @@ from tellapart.runs.folder import RunFolder, digest, open_run, run_path
 from tellapart.runs.progress import ticking
 from tellapart.runs.provenance import provenance
 from tellapart.stats.estimate import Estimate
-from tellapart.studies.finding import Finding, without_nan
 from tellapart.studies.inside.levels import REUSES, decide_levels, level_of
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table

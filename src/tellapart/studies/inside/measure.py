@@ -16,11 +16,11 @@ from tellapart.internals.features import (
     standardised,
 )
 from tellapart.internals.networks import Network, draw, grid_inputs, hidden_layers, to_rgb
+from tellapart.internals.png import data_uri
 from tellapart.internals.sweeps import SIDE, Effects, effect_maps, effect_participation_ratio, sweeps
 from tellapart.internals.symmetry import WEAKEST, picture_mirror, symmetric_share, symmetric_variance
 from tellapart.internals.tangent import SIDE as TANGENT_SIDE
 from tellapart.internals.tangent import kernel_participation_ratio, network_kernel
-from tellapart.report.png import data_uri
 from tellapart.stats.estimate import Estimate, missing
 
 GRID = 128

@@ -7,11 +7,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tellapart.findings.finding import Finding
 from tellapart.internals.networks import Network, read_network
-from tellapart.report.text import shown
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
-from tellapart.studies.finding import Finding
+from tellapart.stats.wording import shown
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table

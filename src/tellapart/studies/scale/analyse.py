@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.finding import Finding
 from tellapart.stats.emergence_components import component_shares
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
-from tellapart.studies.finding import Finding
 from tellapart.studies.scale.account import Account, account
 from tellapart.studies.scale.curves import Gathered, ScoreCurve, TaskCurves, gather
 from tellapart.studies.scale.shape import Shaped, shaped

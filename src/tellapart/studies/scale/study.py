@@ -7,7 +7,6 @@ import pandas as pd
 from rich.console import Console
 
 from tellapart.logs.scale_read import read_points
-from tellapart.report.scale_terminal import print_tasks
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
@@ -35,9 +34,7 @@ def run_scale(spec: ScaleSpec, quiet: bool = False) -> Run:
         _write_points(folder.path, read.frame)
         conclude(folder.path, "scale", findings)
     run = Run(out, tuple(findings))
-    tell(run, spec.json, console := None if quiet else Console())
-    if console is not None and not spec.json:
-        print_tasks(findings[0], console)
+    tell(run, spec.json, None if quiet else Console())
     return run
 
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tellapart.findings.finding import Finding
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.stats.resampling import bootstrap_means, percentile_bounds
-from tellapart.studies.finding import Finding
 
 Scores = Mapping[tuple[str, str], np.ndarray]
 """Mean score of each item [item], by (who, task); items of a task in one order."""

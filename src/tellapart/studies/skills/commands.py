@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from tellapart.errors import UserMistake
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 
@@ -63,59 +62,6 @@ class MixSpec:
 
         run_mix(self)
         return 0
-
-
-@dataclass(frozen=True)
-class ServeSpec:
-    """Serve a folder of experts behind an OpenAI-compatible API; requests with different mixes share batches.
-
-    Models: base, each expert, every mix written as in digits+0.5*letters, and auto (a first pass chooses).
-    """
-
-    folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
-    """The folder of `tellapart skills train`."""
-    host: str = "127.0.0.1"
-    """Address; another than the loopback's needs a token."""
-    port: int = 8000
-    """Port (0: a free one, which is printed)."""
-    token_env: str = "TELLAPART_TOKEN"
-    """Environment variable with the bearer token that requests must bring (unset: none on the loopback)."""
-    rows: int = 64
-    """Most rows of a batch."""
-    queue: int = 1024
-    """Most answers that wait; more are refused with 429."""
-    max_tokens: int = 512
-    """Most tokens of an answer."""
-    seconds: float = 120.0
-    """Time-out of a request."""
-    judge: str = ""
-    """The expert that classifies prompts for auto (default: the base is asked)."""
-    template: str = DISPATCH_TEMPLATE
-    """The first pass's text; {prompt} and {labels} are filled in."""
-    label: UseAppendAction[tuple[str, ...]] = ()
-    """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
-    device: str = "cpu"
-    """Device of the model."""
-
-    def run(self) -> int:
-        """Serve until told to stop."""
-        spec = self.checked()
-        try:
-            from tellapart.serving.server import serve
-        except ModuleNotFoundError as error:
-            raise UserMistake(f"serving needs {error.name}: pip install 'tellapart[serve]'") from error
-        return serve(spec)
-
-    def checked(self) -> "ServeSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
-        for name in ("rows", "queue", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise UserMistake(f"--{name.replace('_', '-')} {getattr(self, name)}: give 1 or more")
-        if not 0 <= self.port < 65536:
-            raise UserMistake(f"--port {self.port}: give 0-65535")
-        if not self.seconds > 0:
-            raise UserMistake(f"--seconds {self.seconds}: give a number above 0")
-        return self
 
 
 @dataclass(frozen=True)

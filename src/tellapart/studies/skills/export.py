@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.hooks import layers_of
 from tellapart.models.states import Part, states
 from tellapart.studies.skills.commands import ExportSpec

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.studies.skills.encoding import Ids, encode

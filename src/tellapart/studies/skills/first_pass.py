@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tellapart.elicit.elicitor import plain_requests
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
+from tellapart.runs.asking import plain_requests
 from tellapart.stats.intervals import wilson
 from tellapart.studies.skills.dispatch import Dispatcher, choose, dispatcher_of
 from tellapart.studies.skills.measure import Asked, ask_of

@@ -5,10 +5,10 @@ from contextlib import nullcontext
 from itertools import combinations
 from typing import NamedTuple
 
-from tellapart.elicit.elicitor import Ask, Elicitation, asked, plain_requests
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Sampling
+from tellapart.runs.asking import Ask, Elicitation, asked, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row

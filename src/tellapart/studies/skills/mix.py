@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 
 MOST_TERMS = 32
 LARGEST = 100.0

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.models.cache import SlotCache
 from tellapart.models.engine import Plan, Run
 from tellapart.models.families import Ids

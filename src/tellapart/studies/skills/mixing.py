@@ -9,12 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import without_nan
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import row_seed
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
-from tellapart.studies.finding import without_nan
 from tellapart.studies.skills.cem import Range, search
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.dispatch import choose, dispatcher_of

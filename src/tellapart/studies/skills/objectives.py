@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tellapart.elicit.elicitor import row_seed
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.runs.asking import row_seed
 from tellapart.stats.advantages import grpo_advantages
 from tellapart.studies.skills.encoding import Ids, Pair, encode
 from tellapart.studies.skills.spec import Objective

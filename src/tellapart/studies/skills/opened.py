@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
 from tellapart.runs.folder import canonical, write_atomically

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from tellapart.elicit.weights import Weights
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run, run_path

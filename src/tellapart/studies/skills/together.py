@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tellapart.elicit.weights import Weights
+from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellapart.elicit.weights import Weights, weights_from
 from tellapart.errors import UserMistake
+from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.local import LocalModel
 from tellapart.runs.folder import RunFolder
 from tellapart.studies.skills.encoding import Pair
@@ -35,6 +35,7 @@ from tellapart.training.change import Change
 from tellapart.training.lora import Lora
 from tellapart.training.matrices import matrices_of
 from tellapart.training.svf import Svf
+from tellapart.version import __version__
 
 TRAINED, CEILINGS = "trained_", "ceilings"
 RATE = 0.56
@@ -211,14 +212,12 @@ def tuning(spec: SkillsSpec, rate: float) -> Tuning:
 
 def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -> Mapping[str, Any]:
     """Return what stands in the expert's header."""
-    import tellapart
-
     asked = {
         name: getattr(spec, name)
         for name in ("objective", "steps", "batch", "kl", "keep", "apart", "no_baseline", "seed")
     }
     return {
-        "tellapart": tellapart.__version__,
+        "tellapart": __version__,
         "change": change.as_json(),
         "model": spec.model,
         "task": skill.task.name,

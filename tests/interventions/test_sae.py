@@ -7,9 +7,16 @@ import torch
 from safetensors.torch import save_file
 
 from tellapart.errors import UserMistake
-from tellapart.internals.sae import Sae, explained_variance, keep_largest, live_features, load_sae, save_sae
-from tellapart.internals.sae_public import open_sae
-from tellapart.internals.sae_training import Recipe, Training, sight, train_sae
+from tellapart.interventions.sae import (
+    Sae,
+    explained_variance,
+    keep_largest,
+    live_features,
+    load_sae,
+    save_sae,
+)
+from tellapart.interventions.sae_public import open_sae
+from tellapart.interventions.sae_training import Recipe, Training, sight, train_sae
 
 WIDTH, PLANTED, ACTIVE = 24, 48, 3
 RECIPE = Recipe(features=64, k=ACTIVE, steps=500, batch=256, rate=3e-3, quiet=True)

@@ -4,7 +4,7 @@ features = sae.encode(states)         # [..., width] -> [..., feature], mostly 0
 states_again = sae.decode(features)
 
 Bricken et al. 2023 (Towards Monosemanticity); top-k: Gao et al. 2024 (arXiv 2406.04093); JumpReLU: Rajamanoharan et al.
-2024 (arXiv 2407.14435). Training: inside/sae_training.py; others' autoencoders: inside/sae_public.py.
+2024 (arXiv 2407.14435). Training: interventions/sae_training.py; others' autoencoders: interventions/sae_public.py.
 """
 
 import json

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tellapart.errors import UserMistake
-from tellapart.internals.sae import Sae, checked
+from tellapart.interventions.sae import Sae, checked
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 PLACE = re.compile(r"(?:^|\.)blocks\.(\d+)\.hook_resid_(pre|post)$")

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
-from tellapart.internals.sae import Sae, keep_largest
+from tellapart.interventions.sae import Sae, keep_largest
 from tellapart.runs.folder import write_atomically
 from tellapart.runs.progress import ticking
 
@@ -178,7 +178,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def sight(sae: Sae, states: Tensor) -> Sight:
     """Return how well `sae` explains states [state, width]."""
-    from tellapart.internals.sae import explained_variance, live_features
+    from tellapart.interventions.sae import explained_variance, live_features
 
     dead = 1 - float(live_features(sae, states).float().mean())
     return Sight(explained_variance(sae, states), dead, len(states))
