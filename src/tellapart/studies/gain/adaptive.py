@@ -129,7 +129,7 @@ class Watch:
         if verdict.label == "no gain" or verdict.reason == "change of form":
             return Next("", f"no method could change the word: {verdict.label} {verdict.reason}".strip())
         if not held.decidable and not self.named:
-            why = held.refused or "; ".join(one.what for one in verdict.obstacles)
+            why = held.refused or next((one.what for one in verdict.obstacles), "")
             return Next("", f"no method could change the word: {why}")
         if self._surely_elicited():
             return Next(

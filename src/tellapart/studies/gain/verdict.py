@@ -321,7 +321,7 @@ def _removal(name: str, obstacle: str) -> str:
         return "local weights, or a server with log-probabilities"
     if "installed" in obstacle:
         return "pip install 'tellapart[train]'"
-    return f"a {name.replace('_', ' ')} arm that passes its controls"
+    return f"an arm of {name.replace('_', ' ')} that passes its controls"
 
 
 def _items_needed(case: Case) -> int | None:
