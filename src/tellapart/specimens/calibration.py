@@ -88,7 +88,7 @@ def figures(cases: Sequence[Case]) -> dict[str, Any]:
         "by_kind": {
             kind: {
                 "n": len(ones),
-                "right": sum(one.right for one in ones),
+                "right": sum(one.decided and one.right for one in ones),
                 "wrong": wrong[kind],
                 "cannot tell": sum(not one.decided for one in ones),
             }
