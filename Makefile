@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 
 # One torch thread: the small models of the tests are slower on two, and far slower where others want the cores.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

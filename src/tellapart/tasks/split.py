@@ -49,8 +49,10 @@ LABELS = 64
 
 
 def share_to_fit(task: Task) -> float:
-    """Return the share of items that choices are made on: a quarter; up to 40 % where that makes LABELS of them."""
-    return min(0.4, max(0.25, LABELS / len(task.items))) if task.items else 0.25
+    """Return the share of items that choices are made on: a quarter, or up to 40 % where that makes LABELS of them.
+    Where it does not, the more items are reported on the better."""
+    wanted = LABELS / max(1, len(task.items))
+    return wanted if 0.25 < wanted <= 0.4 else 0.25
 
 
 def limited(task: Task, n: int | None, seed: int) -> Task:
