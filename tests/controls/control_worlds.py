@@ -70,6 +70,7 @@ WORLDS = {
     "instructions": instructions,
     "choices": choices,
     "knowledge": knowledge,
+    "trained_instructions": instructions,
 }
 
 

@@ -48,6 +48,7 @@ from tellapart.controls.premise_order import (
 from tellapart.controls.question_alone import OneSentenceALine, OtherPremises, QuestionAlone, WholeText
 from tellapart.controls.scrambled_steps import ScrambledSteps
 from tellapart.controls.shuffled_steps import IncoherentSteps
+from tellapart.controls.trained_instructions import ARMS as TRAINED_INSTRUCTIONS
 from tellapart.controls.twins import IrrelevantClause, OtherNames, OtherNumbers
 from tellapart.controls.valid_steps import ReorderedExemplars, ValidSteps
 
@@ -95,16 +96,19 @@ OURS: tuple[type[Control], ...] = (
     HalfReversedPremises,
     OneSentenceALine,
     OtherPremises,
+    *TRAINED_INSTRUCTIONS,
 )
 
 CONTROLS: dict[str, Control] = {f"{control.family}/{control.name}": control() for control in OURS}
 
 
 class Family(NamedTuple):
-    """A family's question, and what it means where full equals base: nothing can be told, or form."""
+    """A family's question, and what it means where full equals base: nothing can be told, or form. `default`: whether
+    it runs where no family is asked for."""
 
     question: str
     no_effect: Literal["cannot tell", "form"] = "cannot tell"
+    default: bool = True
 
 
 FAMILIES: dict[str, Family] = {
@@ -115,6 +119,9 @@ FAMILIES: dict[str, Family] = {
     ),
     "choices": Family("Does the model need the question, or do the options give the answer away?"),
     "knowledge": Family("Does the score survive other wording of the same problem?"),
+    "trained_instructions": Family(
+        "Does training on instructions use what they say, or only their space of answers?", default=False
+    ),
 }
 
 __all__ = ["CONTROLS", "FAMILIES", "Control", "Family", "Given", "Made", "controls_of"]

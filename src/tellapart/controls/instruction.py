@@ -13,6 +13,7 @@ from tellapart.tasks.template import parse
 
 LEAST_WORDS = 3
 MOST_LABELS = 26
+INSTRUCTION_FIELDS = ("instruction", "definition")
 _LAST_BREAK = re.compile(r"\n\s*\n(?=[^\n]*\Z)|\n(?=[^\n]*\Z)")
 
 
@@ -37,6 +38,12 @@ def instruction_of(task: Task) -> Instruction | None:
         return None
     escaped = text.replace("{", "{{").replace("}", "}}")
     return Instruction(text, task.template[len(escaped) :])
+
+
+def instruction_field(task: Task) -> str | None:
+    """Return the field that holds each item's own instruction: the template begins with it; None where it does not."""
+    first = parse(task.template)[0]
+    return first.name if first.name in INSTRUCTION_FIELDS else None
 
 
 def labels_of(task: Task) -> tuple[str, ...]:

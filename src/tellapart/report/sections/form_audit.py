@@ -10,6 +10,13 @@ from tellapart.stats.wording import plain
 
 FEW = 12
 _TABLES = (
+    (
+        "trainings",
+        "Did each training take?",
+        "One row a training. Labels given: of the items trained on, those that the trained copy answers with the label "
+        "it was taught (fittable: with what the prompts could tell it). An arm of which one training gives less than "
+        "90 % of the fittable labels, or one answer to everything, decides nothing.",
+    ),
     ("steps", "Right answers on wrong steps", "Answers whose steps could be checked."),
     ("families", "By family of items", "The largest loss from base to full first."),
     ("audit", "Audit of the form", "Each property in the full arm and in the control, means a text."),

@@ -22,6 +22,7 @@ from tellapart.studies.form.reading import Reading, read_answers
 from tellapart.studies.form.shares import Measured, measure
 from tellapart.studies.form.style import compare_style, style_beside_scores
 from tellapart.studies.form.tables import arm_table, audits, by_family, examples, matrix, pairs, step_table
+from tellapart.studies.form.trained import guess_told, measure_trained, read_trainings, with_trainings
 from tellapart.studies.form.verdict import Check, decide, negative_control, positive_control
 from tellapart.studies.gain.tables import counts_table
 
@@ -40,11 +41,17 @@ def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
 
 
 def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts: Facts) -> Finding:
+    trainings = read_trainings(rows, family, told, facts) if family in facts.trained else None
+    told = told if trainings is None else trainings.told
     arms = read_arms(rows, family, told, facts.correct_at)
     measured = measure(arms, told, facts.margin)
+    if trainings is not None:
+        measured = measure_trained(rows, family, trainings, arms, measured, facts.trained[family])
     checks = (negative_control(measured, facts.margin), positive_control(measured))
     full = measured.roles.get("full")
     reading = read_answers(rows, family, told, facts, measured.estimates.get(f"score/{full}"))
+    if trainings is not None:
+        reading = with_trainings(reading, trainings, measured)
     verdict = decide(measured, checks, facts.no_effect.get(family, "cannot tell"), reading)
     own = rows[rows["condition"].str.startswith(f"{family}/")]
     tables: dict[str, Any] = {
@@ -68,6 +75,9 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
     sentence = verdict.sentence
     if steps and math.isnan(measured.effect.value):
         sentence = f"{_steps_told(steps)} {sentence}"
+    if trainings is not None:
+        tables["trainings"] = trainings.table
+        sentence = f"{sentence} {guess_told(measured)}"
     if family == GIVEN and style.estimates:
         sentence = f"{sentence} {style_beside_scores(style, measured, told)}"
     return Finding(

@@ -18,6 +18,7 @@ from tellapart.studies.form.facts import condition
 from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.ask import identity_of
+from tellapart.tasks.item import Item, Task
 
 AT_ONCE = 64
 
@@ -58,7 +59,7 @@ class _Owed:
 
 def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
     """Ask what the folder does not hold yet of `arms`, in one batch, and add all their rows to `asking.rows`."""
-    asks = [_ask_of(asking.spec, arm) for arm in arms]
+    asks = [ask_of(asking.spec, arm) for arm in arms]
     keys = [_identity(asking.model, arm, ask) for arm, ask in zip(arms, asks, strict=True)]
     known = [_known(asking.folder, arm) for arm in arms]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}
@@ -86,7 +87,8 @@ def _place(ask: Ask, one: _Owed) -> tuple[str, int]:
     return ask.items[one.item].id, one.sample
 
 
-def _ask_of(spec: FormSpec, arm: Arm) -> Ask:
+def ask_of(spec: FormSpec, arm: Arm) -> Ask:
+    """Return what is asked of an arm."""
     task = arm.made.task
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     return Ask(task, task.items, spec.samples, spec.seed, sampling)
@@ -124,13 +126,14 @@ def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
 
 def _row(arm: Arm, ask: Ask, key: str, one: _Owed, completion: Completion) -> Row:
     item = ask.items[one.item]
-    found = {} if completion.finish == "failed" else {FOUND: _found(ask, one, completion)}
+    found = {} if completion.finish == "failed" else {FOUND: found_in(ask.task, item, completion.text)}
     elicitation = Elicitation(one.item, one.sample, str(one.request.prompt), completion, measures=found)
     return scored_row(Condition("form", arm.condition, "report", {}), key, ask, item, elicitation)
 
 
-def _found(ask: Ask, one: _Owed, completion: Completion) -> float:
-    return float(ask.task.scorer.answer(ask.items[one.item], completion.text) is not None)
+def found_in(task: Task, item: Item, text: str) -> float:
+    """Return 1 where the task's scorer finds an answer in `text`, right or wrong; else 0."""
+    return float(task.scorer.answer(item, text) is not None)
 
 
 def _write(known: dict[tuple[str, int], Row], writer: RowWriter, row: Row) -> None:

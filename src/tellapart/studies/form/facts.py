@@ -28,11 +28,23 @@ class ArmFacts:
 
 
 @dataclass(frozen=True)
+class TrainedFacts:
+    """Of a family whose arms are trained: `seeds` trainings an arm on `labels` items each, `samples` answers of each
+    training to an item, and what a random guess of the output space is expected to score on each item."""
+
+    seeds: int
+    samples: int
+    labels: int
+    guesses: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Facts:
     """`families` maps a family to its arms by name, in the order shown. `no_effect` says what it means where full
     equals base: nothing can be told (prompts), or the substance is not used (a model's own steps). `false_premise` says
     of an item whether its question rests on a false premise, where the task does; `option_bias`
-    holds the letters' log-probabilities (option_bias.py); `complexity` is (size, steps) by item."""
+    holds the letters' log-probabilities (option_bias.py); `complexity` is (size, steps) by item; `trained`
+    tells of a family's trainings."""
 
     families: Mapping[str, Mapping[str, ArmFacts]]
     questions: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +59,7 @@ class Facts:
     option_bias: Mapping[str, Any] | None = None
     meanings: Mapping[str, Any] | None = None
     complexity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    trained: Mapping[str, TrainedFacts] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

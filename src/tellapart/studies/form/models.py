@@ -1,6 +1,6 @@
 """`form MODEL --task T`: which arms can run, their audit, and the asking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
+from tellapart.controls.trained_instructions import TrainedControl, held_out
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent
@@ -27,10 +28,13 @@ from tellapart.studies.form.paraphrase import paraphrases
 from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import canonical_spec, finish
+from tellapart.studies.form.train import FAMILY as TRAINED
+from tellapart.studies.form.train import ask_trained, copies_of, fit_and_report, trained_facts
 from tellapart.studies.outcome import left_out
 from tellapart.tasks.item import Task
 from tellapart.tasks.scorers import closest
 from tellapart.tasks.sources import open_task
+from tellapart.tasks.split import Split
 
 EXAMPLE_LENGTH = 4000
 
@@ -53,6 +57,9 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     first += [PlainTask()] if sized else []
     arms = {control: Arm(control, control.make(given)) for control in first}
     arms = {control: audited(arms, arm, spec.tolerance) for control, arm in arms.items()}
+    split = fit_and_report(task, spec.seed) if TRAINED in plan.families else None
+    if split is not None:
+        arms = {control: _held_out(arm, split) for control, arm in arms.items()}
     model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
     paraphraser, entailment = (
         open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows) if name else None
@@ -68,7 +75,7 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
         spending(folder, spec.budget) as budget,
     ):
         asking = Asking(folder, model, spec)
-        ask_together(asking, list(arms.values()))
+        _ask_first(asking, given, list(arms.values()), split)
         arms |= _on_own_chains(asking, given, plan, arms, paraphraser)
         _refuse_unread(asking, arms)
         if not sized and not set(plan.families) - set(plan.not_run):
@@ -83,7 +90,24 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
             if "choices" in plan.families:
                 bias = measure_option_bias(folder, model, task, spec.seed)
         facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *left_out(budget)))
-        return finish(folder, replace(facts, option_bias=bias, complexity=sized, meanings=meanings))
+        trained = {} if split is None else {TRAINED: trained_facts(asking, given, split)}
+        facts = replace(facts, option_bias=bias, complexity=sized, meanings=meanings, trained=trained)
+        return finish(folder, facts)
+
+
+def _ask_first(asking: Asking, given: Given, arms: Sequence[Arm], split: Split | None) -> None:
+    """Ask every arm that can be asked at once; those of a trained family after their training."""
+    if split is None:
+        return ask_together(asking, arms)
+    copies = copies_of(asking)
+    taught = [arm for arm in arms if isinstance(arm.control, TrainedControl) and arm.control.trains]
+    ask_together(asking, [arm for arm in arms if arm not in taught])
+    return ask_trained(asking, copies, given, taught, split)
+
+
+def _held_out(arm: Arm, split: Split) -> Arm:
+    """Return the arm of a trained family with only the items that were not trained on; others as they are."""
+    return replace(arm, made=held_out(arm.made, split.report)) if arm.control.family == TRAINED else arm
 
 
 def _meanings(
@@ -106,7 +130,7 @@ def planned(spec: FormSpec, given: Given) -> Planned:
         if name not in FAMILIES:
             raise UserMistake(f"--family {name}{closest(name, FAMILIES)}: use {', '.join(FAMILIES)}")
     families, not_run = {}, {}
-    for family in spec.family or FAMILIES:
+    for family in spec.family or [name for name, one in FAMILIES.items() if one.default]:
         reasons = {control: control.obstacle(given) for control in controls_of(family)}
         able = [control for control, reason in reasons.items() if reason is None]
         if len(able) > 1 and any(control.role == "full" for control in able):
@@ -181,10 +205,11 @@ def _on_own_chains(
 
 
 def _refuse_unread(asking: Asking, arms: Mapping[Control, Arm]) -> None:
-    """Refuse a scorer that finds no answer at all in what the full arm gave."""
+    """Refuse a scorer that finds no answer at all in what the full arm gave. What a trained copy wrote may be the
+    training's fault: its trainings are judged instead (trained.py)."""
     for control, arm in arms.items():
         rows = [row for row in asking.rows[arm.condition] if row.status != "failed"]
-        if control.role == "full" and rows:
+        if control.role == "full" and rows and control.family != TRAINED:
             found = {f"{row.item}/{row.sample}": (row.measures or {}).get(FOUND, 1.0) for row in rows}
             refuse_unread(found, arm.condition, rows[0].completion, arm.made.task.scorer.name)
 

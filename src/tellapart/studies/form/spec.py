@@ -36,7 +36,12 @@ class FormSpec:
     """Model that says which answers mean the same, for semantic entropy with --samples above 1 (default: equal final
     answers)."""
     family: tuple[str, ...] = ()
-    """Which families of controls to run (default: all that the task and the model allow)."""
+    """Which families of controls to run (default: all that the task and the model allow, but trained_instructions,
+    which trains copies of the model and runs only where it is named)."""
+    training_seeds: int = 3
+    """Trainings of every arm, each from other random numbers (trained_instructions)."""
+    training_steps: int = 600
+    """Most updates of a training; it ends before, once its labels are fitted (trained_instructions)."""
     exemplars: int = 8
     """Worked demonstrations shown, at most."""
     margin: float = 0.05
@@ -85,6 +90,8 @@ class FormSpec:
         for name, value, least in (
             ("--exemplars", self.exemplars, 2),
             ("--samples", self.samples, 1),
+            ("--training-seeds", self.training_seeds, 2),
+            ("--training-steps", self.training_steps, 1),
             ("--limit", self.limit, 2),
             ("--budget", self.budget, 1),
             ("--max-tokens", self.max_tokens, 1),
