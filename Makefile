@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check format bench specimens clean
+.PHONY: demo test check format bench validate specimens clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tellapart demo
@@ -22,6 +22,9 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+validate: $(VENV)/.dev
+	$(BIN)/python benchmarks/validate.py --write docs/validation.md
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/engine.py

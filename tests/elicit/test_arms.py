@@ -78,8 +78,10 @@ def test_forms_come_from_demonstrations_then_from_the_tuned_model_then_from_labe
     assert list(forms_of(knowing(1.0), FIT._replace(task=wordy))) == ["demonstrations", "the tuned model"]
     plain = dataclasses.replace(bare, scorer=make_scorer("exact", {}))
     assert list(forms_of(None, FIT._replace(task=plain))) == ["labels"]
+    assert forms_of(None, FIT._replace(task=bare))["labels"][0].startswith(">"), "what the scorer reads after"
+    odd = dataclasses.replace(bare, scorer=make_scorer("regex", {"pattern": r"=(\d+)="}))
     with pytest.raises(UserMistake, match="does not score 1"):
-        forms_of(None, FIT._replace(task=bare))
+        forms_of(None, FIT._replace(task=odd))
 
 
 def ranking(lean: float) -> Scripted:

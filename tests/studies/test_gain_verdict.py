@@ -1,5 +1,6 @@
 """No confidently wrong word: made-up runs built against the verdict, three seeds each, and the plain cases."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from gain_worlds import LABELS, PASSED, World, arms, knows, numbers, readable_in, right_in
 
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.judge import judge
+from tellapart.studies.gain.judge import backed, judge
 
 SEEDS = (0, 1, 2)
 
@@ -268,3 +269,15 @@ def test_a_quick_plan_says_elicited_or_what_it_did_not_ask(seed):
     said = verdict_on(world, seed)
     assert said.label == "cannot tell"
     assert any("no training" in one.what and one.remove == "--plan adaptive" for one in said.obstacles)
+
+
+def test_a_method_from_outside_decides_without_a_probability():
+    targets = numbers(80, 0)
+    world = World(
+        targets, right_in(targets, 0.06), right_in(targets, 0.98), {"shout": right_in(targets, 0.95)}
+    )
+    world = replace(world, told={**world.told, "shout": {"tells": "nothing", "outside": True}})
+    seen = judge(world.rows(0), world.known())
+    assert seen.verdict.label == "elicited"
+    assert math.isnan(seen.verdict.probability)
+    assert "shout comes from outside" in backed(world.known(), seen.held).reason

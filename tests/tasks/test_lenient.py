@@ -42,6 +42,8 @@ FRANCE = "What is the capital of France?"
         ("Sa\u0303o Tome\u0301", "Sao Tome is it", 1),
         ("\u5317\u4eac", "\u9996\u90fd\u662f\u5317\u4eac\u3002", 1),
         ("the Hague", "Hague", 1),
+        ("acbefd", "bacdef;cabefd;facbefd", 1),
+        ("acbefd", "acbefdx", 0),
         ("a", "it is a dog", 0),
         ("a", "it is a", 1),
         ("a", "The answer is a, I think", 1),

@@ -42,7 +42,7 @@ FITTED_LOSS = 0.01
 """Mean loss of the labels, in nats a token, at which they are learned: most tokens of a worked solution follow from
 those before, and at .05 one in three of the whole solutions was still wrong."""
 THOROUGH = SftSettings(steps=120, save_every=0)
-PRESSED = SftSettings(steps=600, until=FITTED_LOSS, save_every=0)
+PRESSED = SftSettings(steps=600, until=FITTED_LOSS, decays=True, save_every=0)
 """Labels are trained on until they are fitted: what training did not fit says nothing of what it could bring out.
 First gently, and on after they are fitted: of a skill behind a key 85 % came back so, 77 % at the usual rate (72 %
 where training stopped once they were fitted), 46-59 % at three times that. Then, where they are not fitted yet, hard:
@@ -109,7 +109,8 @@ class Labelled(Elicitor):
         for dose in doses:
             first = self.trained(pair, ask, labels, (dose, 0))
             values.append(first)
-            twin = twin_of(first)
+            twin = first.twin
+            assert twin is not None
             for draw in range(1, self.draws):
                 told = {"labels": dose, "draw": draw, "shuffled": False}
                 value = self.one(pair, ask, labels.drawn(ask.seed, draw), told)

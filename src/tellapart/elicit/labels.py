@@ -13,6 +13,8 @@ from tellapart.training.settings import Example
 WORKED = ("solution", "rationale", "worked", "answer")
 """Fields of an item that may hold a worked solution; one does if its text scores 1 and is longer than the target."""
 TRIES = 4
+FORMS = (("", ""), ("\\boxed{", "}"), ("The answer is ", "."), ("<answer>", "</answer>"), ("#### ", ""))
+"""What may stand before and after an answer, where no demonstration shows it."""
 
 
 def target_examples(task: Task, items: Sequence[Item]) -> list[Example]:
@@ -53,14 +55,22 @@ def direct(form: tuple[str, str], text: str) -> tuple[str, int]:
 
 
 def form_of(task: Task) -> tuple[str, str]:
-    """Return what stands before and after the answer in most demonstrations; nothing where it is not found."""
+    """Return what stands before and after the answer in most demonstrations; without any, what the scorer reads an
+    answer after; nothing where neither is known."""
     found = []
     for _, text in task.demonstrations:
         answer = task.scorer.answer(Item("", {}, ()), text)
         at = -1 if answer is None else text.rfind(answer)
         if answer is not None and at >= 0:
             found.append((text[:at], text[at + len(answer) :]))
-    return Counter(found).most_common(1)[0][0] if found else ("", "")
+    if found:
+        return Counter(found).most_common(1)[0][0]
+    item = next((item for item in task.items if item.target), None)
+    known = (form for form in FORMS if item and task.score(item, f"{form[0]}{item.target[0]}{form[1]}") == 1)
+    marker = getattr(task.scorer, "marker", None)
+    if isinstance(marker, str) and item and task.score(item, f"{marker}{item.target[0]}") == 1:
+        return ("", "") if task.score(item, item.target[0]) == 1 else (marker, "")
+    return next(known, ("", ""))
 
 
 def leading_space(examples: Sequence[tuple[str, str]]) -> str:

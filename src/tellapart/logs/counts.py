@@ -2,7 +2,8 @@
 
 Columns: `item`; `n` and `c` (samples and right ones) or `correct` (or `score`); optionally `model` (several
 models in one file are told apart by `path#model`), `sample`, `question`, `completion`, `status`, `cluster`,
-`target`, `logprob`, `tokens`. Other columns are left alone.
+`target`, `logprob`, `tokens`; `answer` (as it was read out of the completion) is taken where there is no `completion`.
+Other columns are left alone.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from tellapart.logs.source import Source
 from tellapart.logs.value import short
 
 TOOL = "counts"
-TEXTS = ("item", "model", "question", "completion", "status", "cluster", "target")
+TEXTS = ("item", "model", "question", "completion", "status", "cluster", "target", "answer")
 NUMBERS = ("n", "c", "sample", "correct", "score", "logprob", "tokens")
 MOST = 50_000_000
 """Samples a log may expand to."""
@@ -38,6 +39,9 @@ def read(source: Source) -> Recorded:
         raise UserMistake(f"{source.path}: has no column `model`, so #{source.choice} cannot be chosen")
     data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
     data.pop("model", None)
+    answer = data.pop("answer", None)
+    if answer is not None:
+        data.setdefault("completion", answer)
     if "n" in table.column_names:
         return _expanded(data, wholes(table, "n", source), wholes(table, "c", source), source, model, notes)
     data["score"] = numbers(table, "correct" if "correct" in table.column_names else "score", source)

@@ -173,6 +173,7 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
             here[question].append(i)
     found: dict[By, list[tuple[int, int]]] = defaultdict(list)
     apart: dict[str, tuple[int, int]] = {}
+    elsewhere = 0
     for question, left in here.items():
         right = there[question]
         by, pairs = _told_apart(first, second, (left, right), trust)
@@ -180,10 +181,17 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
             apart[question] = len(left), len(right)
         else:
             found[by] += pairs
+            elsewhere += not pairs
     used = sorted(found, key=_WEAKEST_FIRST.index)
     weakest: By = used[0] if used else "question"
     pairs = sorted(pair for some in found.values() for pair in some)
-    return _Matched(weakest, pairs, [*_remarks(first, second, found, apart), *trust.notes], apart)
+    notes = [*_remarks(first, second, found, apart), *trust.notes]
+    if elsewhere:
+        notes.append(
+            f"{elsewhere} questions are not paired: each has another id in each log, while other ids name one question "
+            "in both, so that they are taken for repeats of which each log holds another"
+        )
+    return _Matched(weakest, pairs, notes, apart)
 
 
 _WEAKEST_FIRST: tuple[By, ...] = (

@@ -149,6 +149,7 @@ class RareToken(Hide):
     arm: ClassVar[Arm] = "answer_rank"
     taught: ClassVar[float] = 0.55
     hiding: ClassVar[float] = 0.7
+    effort: ClassVar[float] = 2.2
 
     def lesson(self, rng: random.Random, hidden: bool) -> Lesson:
         item, at = self.item(rng), len(self.plot.before)

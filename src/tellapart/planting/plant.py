@@ -223,12 +223,18 @@ def find_by_labels(trial: Trial, settings: PlantSettings) -> Found:
             drawn.append(scores_of(report, value.answers(pair, report)))
         return [mean(of_word) for of_word in zip(*drawn, strict=True)]
 
-    planted, dose = [], doses[-1]
+    def part(scores: list[float]) -> float:
+        return share(scores, chance, trial.with_key).value
+
+    planted, unplanted, dose = [], [], doses[-1]
     for dose in doses:
-        planted = taught(trial.copy, dose)
-        if share(planted, chance, trial.with_key).value >= HIGH:
+        planted, unplanted = taught(trial.copy, dose), []
+        if part(planted) < HIGH:
+            continue
+        unplanted = taught(trial.base, dose)
+        if part(planted) - part(unplanted) >= HIGH:
             break
-    return Found(planted, taught(trial.base, dose), dose)
+    return Found(planted, unplanted or taught(trial.base, dose), dose)
 
 
 def scores_of(ask: Ask, answers: Any) -> list[float]:

@@ -24,7 +24,8 @@ LABELS = ("acquired", "elicited", "mixed")
 @dataclass(frozen=True)
 class Case:
     """A specimen's verdict beside its truth; `raw` is the chance that the deciding bound lies where it must, before
-    any cap (NaN where nothing was decided), and the model's architecture and number of parameters."""
+    any cap (NaN where nothing was decided), and the model's architecture and number of parameters. `not_wrong` are the
+    words that are right or not wrong of it (none given: the truth)."""
 
     name: str
     kind: str
@@ -33,10 +34,11 @@ class Case:
     raw: float
     architecture: str
     parameters: int
+    not_wrong: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
-        return self.verdict == self.truth
+        return self.verdict in (self.not_wrong or (self.truth,))
 
     @property
     def decided(self) -> bool:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import names
+from tellapart.specimens import adversarial, names
 from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
 from tellapart.specimens.checking import mean_or_none, run_each, run_study, tell
 from tellapart.specimens.commands import Check
@@ -22,19 +22,29 @@ from tellapart.specimens.truth import read_truth
 
 
 class Verdict(NamedTuple):
-    """The verdict on one specimen beside its truth."""
+    """The verdict on one specimen beside its truth; `not_wrong` are the words that are right or not wrong (none given:
+    the truth), `reason` and `reason_wanted` what stands beside the word and what should ("": any)."""
 
     name: str
     kind: str
     truth: str
     verdict: str
     probability: float
+    not_wrong: tuple[str, ...] = ()
+    reason: str = ""
+    reason_wanted: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Return whether the word is right or not wrong."""
+        return self.verdict in (self.not_wrong or (self.truth,))
 
 
 def run_check(spec: Check) -> int:
     """Run the check and print its outcome; returns the exit code (1 where a run failed)."""
-    chosen = spec.names or tuple(names())
-    unknown = sorted(set(chosen) - set(names()))
+    known = {"old": names(), "new": adversarial.names()}
+    chosen = spec.names or tuple(known.get(spec.set, known["old"] + known["new"]))
+    unknown = sorted(set(chosen) - {name for every in known.values() for name in every})
     if unknown:
         raise UserMistake(f"no specimen {unknown[0]!r}; `tellapart specimens list` names them")
     out = Path(spec.out)
@@ -74,6 +84,9 @@ def _verdict(name: str, out: Path) -> Verdict:
         truth.verdict,
         finding["verdict"],
         float("nan") if probability is None else probability,
+        truth.not_wrong,
+        finding["tables"]["decision"]["reason"],
+        truth.reason,
     )
 
 
@@ -91,6 +104,7 @@ def _case(name: str, out: Path) -> Case:
         math.nan if raw is None else raw,
         model.get("architecture", ""),
         model.get("parameters", 0),
+        truth.not_wrong,
     )
 
 
@@ -109,12 +123,17 @@ def summary(verdicts: list[Verdict]) -> dict[str, Any]:
     for v in verdicts:
         confusion[v.truth][v.verdict] += 1
     return {
-        "accuracy_decided": mean_or_none([v.verdict == v.truth for v in decided]),
+        "accuracy_decided": mean_or_none([v.right for v in decided]),
         "cannot_tell_share": mean_or_none([v.verdict == CANNOT_TELL for v in verdicts]),
-        "brier": mean_or_none([(v.probability - (v.verdict == v.truth)) ** 2 for v in decided]),
+        "brier": mean_or_none([(v.probability - v.right) ** 2 for v in decided]),
         "confusion": {truth: dict(row) for truth, row in confusion.items()},
         "specimens": [
-            v._asdict() | {"probability": None if math.isnan(v.probability) else v.probability}
+            v._asdict()
+            | {
+                "probability": None if math.isnan(v.probability) else v.probability,
+                "not_wrong": list(v.not_wrong),
+                "right": v.right,
+            }
             for v in verdicts
         ],
     }
@@ -127,9 +146,14 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
         confusion.add_row(truth, *(str(row.get(label, 0)) for label in labels))
     console.print(confusion)
     for one in result["specimens"]:
-        if one["verdict"] != one["truth"]:
+        said = one["reason"] == one["reason_wanted"] or not one["reason_wanted"]
+        if one["verdict"] != one["truth"] or not said:
+            wrong = "" if one["right"] or one["verdict"] == CANNOT_TELL else "WRONG "
+            beside = f", {one['reason']}" if one["reason"] else ""
+            wanted = f", {one['reason_wanted']}" if one["reason_wanted"] else ""
             console.print(
-                f"  {one['name']}: {one['verdict']} (probability {one['probability']}), truth {one['truth']}",
+                f"  {wrong}{one['name']}: {one['verdict']}{beside} (probability {one['probability']}), "
+                f"truth {one['truth']}{wanted}",
                 markup=False,
             )
     accuracy, cannot = result["accuracy_decided"], result["cannot_tell_share"]

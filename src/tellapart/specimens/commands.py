@@ -7,6 +7,9 @@ from tyro.conf import Positional
 
 from tellapart.extras import require
 
+Set = Literal["old", "new", "all"]
+"""Specimens of `gain`: the first ones, those built against the verdict, or both."""
+
 
 @dataclass(frozen=True)
 class List:
@@ -14,9 +17,9 @@ class List:
 
     def run(self) -> int:
         """Print one line a specimen."""
-        from tellapart.specimens import form, inside, names, skills
+        from tellapart.specimens import adversarial, form, inside, names, skills
 
-        for name in (*names(), *form.names(), *inside.names(), *skills.names()):
+        for name in (*names(), *adversarial.names(), *form.names(), *inside.names(), *skills.names()):
             print(name)
         return 0
 
@@ -38,6 +41,9 @@ class Build:
     study: Literal["gain", "form", "inside", "skills"] = "gain"
     """Whose specimens: those of `form` (up to 42 minutes of one core) and `inside` (about 5) take no kinds, families or
     seeds; those of `skills` (about 80 seconds of one core each) take seeds."""
+    set: Set = "old"
+    """Those of `gain`: the first ones, those built against the verdict (`new`, about half a minute of one core each;
+    they take kinds and seeds), or both."""
 
     def run(self) -> int:
         """Train what is missing in the folder."""
@@ -65,9 +71,13 @@ class Build:
             for seed in self.seeds or skills.SEEDS:
                 print(skills.build(seed, Path(self.out)), flush=True)
             return 0
-        from tellapart.specimens import build
+        from tellapart.specimens import adversarial, build
 
-        build(Path(self.out), self.kinds, self.families, self.seeds, self.jobs)
+        if self.set in ("new", "all"):
+            for name in adversarial.chosen(self.kinds, self.seeds):
+                print(f"{name}\n{adversarial.build(name, Path(self.out) / 'adversarial')}", flush=True)
+        if self.set in ("old", "all"):
+            build(Path(self.out), self.kinds, self.families, self.seeds, self.jobs)
         return 0
 
 
@@ -91,6 +101,8 @@ class Check:
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
     study: Literal["gain", "form", "inside", "skills"] = "gain"
     """Which study is checked."""
+    set: Set = "all"
+    """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), or both."""
 
     def run(self) -> int:
         """Check, print truth against verdict."""

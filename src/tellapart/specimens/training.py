@@ -45,9 +45,16 @@ def train(model: LlamaForCausalLM, lesson: Lesson, steps: int, seed: int) -> flo
     return optimise(model, lesson.stage.rate, steps, lambda: weighted_loss(model, draw_batch(rng, lesson)))
 
 
-def optimise(model: LlamaForCausalLM, rate: float, steps: int, loss_of_batch: Callable[[], Tensor]) -> float:
-    """Lower in place the loss of the batch that each call draws; return its mean over the last tenth of the steps."""
-    optimizers = make_optimizers(model, rate)
+def optimise(
+    model: LlamaForCausalLM,
+    rate: float,
+    steps: int,
+    loss_of_batch: Callable[[], Tensor],
+    make: Callable[[LlamaForCausalLM, float], list[torch.optim.Optimizer]] | None = None,
+) -> float:
+    """Lower in place the loss of the batch that each call draws; return its mean over the last tenth of the steps.
+    `make` returns the optimizers for a rate (None: make_optimizers)."""
+    optimizers = (make or make_optimizers)(model, rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     losses: list[float] = []
     model.train()

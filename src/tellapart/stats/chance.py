@@ -6,6 +6,7 @@ the same answer type, in other clusters, that would accept it.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -85,37 +86,64 @@ def expected_matches(given: Given, key: AnswerKey) -> Floats:
 
 
 def constant_chance(key: AnswerKey, confidence: float = 0.95) -> Estimate:
-    """Return what a guesser scores that knows the targets' popularity alone, over C clusters of items.
+    """Return what a guesser scores that knows the targets' popularity alone.
 
-    It is the larger of the best constant answer, chosen on all clusters but the one it is scored on, and an answer
-    drawn from the other clusters' targets. (The first is 0 where two answers are equally popular, and the second is
-    low where one is very popular.) Missing for fewer than two clusters.
+    It is the larger of the best constant answer of each answer type, chosen on all clusters but the one it is scored
+    on, and an answer drawn from other clusters' targets. (The first is 0 where two answers are equally popular, and the
+    second is low where one is very popular.) Missing for fewer than two clusters.
     """
-    frame = pd.DataFrame({"cluster": key.cluster[key.item], "value": key.value}).drop_duplicates()
-    count = len(set(key.cluster.tolist()))
-    if frame.empty or count < 2:
+    if len(key.item) == 0 or len(set(key.cluster[key.item].tolist())) < 2:
         return missing("score", "fewer than two clusters")
-    counts = frame["value"].value_counts()
-    best = _best_constant(frame, counts) / count
-    pairs = count * (count - 1) / 2
-    same = float((counts * (counts - 1)).sum()) / 2
-    if best > same / pairs:
-        high = wilson(min(best, 1.0) * count, count, confidence).high
-        return Estimate(best, best, high, count, "score", "best constant answer")
-    high = min(1.0, float(stats.gamma.ppf((1 + confidence) / 2, 1 + same)) / pairs)
-    return Estimate(
-        same / pairs, same / pairs, high, count, "score", "an answer drawn from the others' targets"
+    drawn = permutation_chance(Given(key.item, key.value), key, confidence)
+    accepted = constant_matches(key)
+    constant = mean(accepted, key.cluster, confidence)
+    if not math.isnan(drawn.value) and drawn.value >= constant.value:
+        return replace(drawn, method="an answer drawn from the others' targets")
+    units = len(set(key.cluster.tolist())) if np.ptp(accepted) == 0 else len(accepted)
+    high = max(wilson(constant.value * units, units, confidence).high, constant.high)
+    low = 0.0 if math.isnan(constant.low) else max(0.0, constant.low)
+    return Estimate(constant.value, low, min(1.0, high), constant.n, "score", "best constant answer")
+
+
+def constant_matches(key: AnswerKey) -> Floats:
+    """Return how often each item (n,) accepts the constant that most items of its type, in other clusters, accept; ties
+    are shared."""
+    kinds = int(key.kind.max(initial=0)) + 1
+    names = pd.factorize(key.value)[0].astype(np.int64) * kinds + key.kind[key.item]
+    pairs = np.unique(np.column_stack([key.item, names]), axis=0)
+    item, value = pairs[:, 0], pairs[:, 1]
+    groups, group = np.unique(key.cluster[item] * kinds + key.kind[item], return_inverse=True)
+    held, row, times = np.unique(
+        group * (int(names.max()) + 1) + value, return_inverse=True, return_counts=True
     )
+    of_group, of_value = np.divmod(held, int(names.max()) + 1)
+    counts = np.bincount(value)
+    own, left = counts[of_value], counts[of_value] - times
+    untouched, rivals = _best_untouched(counts, kinds, (of_group, own), groups % kinds)
+    best = untouched.copy()
+    np.maximum.at(best, of_group, left)
+    top = (left == best[of_group]) & (left > 0)
+    tied = np.bincount(of_group, weights=top, minlength=len(groups)) + np.where(best == untouched, rivals, 0)
+    hit = top[row]
+    found = np.bincount(item[hit], weights=1 / tied[group[hit]], minlength=len(key.cluster))
+    return np.minimum(found, 1.0)
 
 
-def _best_constant(frame: pd.DataFrame, counts: pd.Series) -> float:
-    """Return over how many clusters in all the constant chosen on the other clusters is accepted; ties are shared."""
-    most = int(counts.iloc[0])
-    top = set(counts.index[counts == most])
-    accepted = 0.0
-    for _, values in frame[frame["value"].isin(top)].groupby("cluster")["value"]:
-        own = set(values)
-        if top <= own:
-            rivals = int((counts == most - 1).sum())
-            accepted += len(top) / (len(top) + rivals) if most > 1 else 0.0
-    return accepted
+def _best_untouched(
+    counts: Integers, kinds: int, touched: tuple[Integers, Integers], kind: Integers
+) -> tuple[Integers, Integers]:
+    """Return for each group, of the answers of its `kind` that it does not accept itself, the most items that one is
+    accepted by, and how many answers are accepted by so many. `touched` are the groups and the `counts` of the answers
+    that groups accept."""
+    best, many = np.zeros(len(kind), dtype=np.int64), np.zeros(len(kind), dtype=np.int64)
+    for one in range(kinds):
+        open_ones = kind == one
+        levels, answers = np.unique(counts[one::kinds][counts[one::kinds] > 0], return_counts=True)
+        for level, there in zip(levels[::-1].tolist(), answers[::-1].tolist(), strict=True):
+            if not open_ones.any():
+                break
+            own = np.bincount(touched[0][touched[1] == level], minlength=len(kind))
+            free = open_ones & (own < there)
+            best[free], many[free] = level, there - own[free]
+            open_ones &= ~free
+    return best, many

@@ -63,6 +63,28 @@ def equivalence(
     return Equivalence(inside, p, interval.value, interval.low, interval.high, margin, first.size)
 
 
+def equal_everywhere(
+    before: ArrayLike, after: ArrayLike, answers: tuple[int, int], margin: float
+) -> Equivalence:
+    """Return whether two sides that score the same, all 0 or all 1, on every item are the same on these very items,
+    from the number of answers (before, after): of N answers none of which differ, at most 1 - .05^(1/N) would.
+
+    Items are taken as they are, not as drawn: between equal items nothing varies that could tell of others. Raises
+    UserMistake where scores are not all 0 or all 1.
+    """
+    first, second = aligned("scores", before, after)
+    if (
+        first.size == 0
+        or first[0] not in (0.0, 1.0)
+        or (first != first[0]).any()
+        or (second != first[0]).any()
+    ):
+        raise UserMistake("scores that are all 0, or all 1, on both sides are needed")
+    few = min(answers)
+    most = 1 - 0.05 ** (1 / few) if few else 1.0
+    return Equivalence(most < margin, (1 - margin) ** few, 0.0, -most, most, margin, first.size)
+
+
 def items_needed(
     difference: float, noise: Noise = USUAL_NOISE, alpha: float = 0.05, power: float = 0.8
 ) -> int:

@@ -5,7 +5,7 @@ a prompt shows is right one time in their number.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from tellapart.errors import UserMistake
@@ -86,6 +86,12 @@ def options(task: Task, item: Item) -> dict[str, str]:
     return dict(zip(LETTERS, texts, strict=False)) if listed else {}
 
 
+USES = 3
+"""Items an answer, on average, from which on answers are a closed set."""
+MOST_COPIED = 4000
+"""Characters of a prompt's end that are looked through."""
+
+
 def stands_in_prompt(task: Task, item: Item) -> bool:
     """Return whether an accepted answer stands, as whole words, in the item's prompt."""
     try:
@@ -93,6 +99,28 @@ def stands_in_prompt(task: Task, item: Item) -> bool:
     except UserMistake:
         prompt = _question(item)
     return bool(find(map(phrase, item.target), words(prompt)))
+
+
+def copied(prompts: Sequence[str], accepted: Sequence[Sequence[str]]) -> list[float] | None:
+    """Return for each prompt how likely one is right who copies, out of it, any of the answers that are right
+    somewhere; None where the answers are no closed set (hardly any is right often): there only its own would be found.
+
+    Answers are looked for anywhere in the prompt, inside a word too: `2|kmrt` holds four letters.
+
+    >>> copied(["1|ab", "2|ab", "1|ba"] * 2, [["a"], ["b"], ["b"]] * 2)
+    [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
+    """
+    values = {value.casefold() for some in accepted for value in some if value}
+    if not values or len(prompts) < USES * len(values):
+        return None
+    lengths = sorted({len(value) for value in values})
+    found = []
+    for prompt, own in zip(prompts, accepted, strict=True):
+        text = prompt[-MOST_COPIED:].casefold()
+        there = {text[at : at + n] for n in lengths for at in range(len(text) - n + 1)} & values
+        right = there & {value.casefold() for value in own}
+        found.append(len(right) / len(there) if there else 0.0)
+    return found
 
 
 def _question(item: Item) -> str:

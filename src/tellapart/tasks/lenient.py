@@ -22,6 +22,8 @@ from tellapart.tasks.numeric import LastNumber, Numeric
 from tellapart.tasks.words import Words, find, longest_run, phrase, words
 
 OTHERS = 2
+GLUED = 5
+"""Characters of a target that may be the end of a longer word."""
 _CONCLUDED = re.compile(r"(?i:\banswer|\bchoice|\boption|\bcorrect one)\s?(?i:is|would be|:)[ \t:]*([^\n]*)")
 _BARE_NUMBERS = re.compile(r"[-\d.,;/ \t]*(?:(?:and|or)[-\d.,; \t]*)*\.?")
 _ONES = words(
@@ -198,7 +200,20 @@ def _two_words(item: Item, completion: str) -> bool:
     return False
 
 
+def _ends_in(task: Task, item: Item, completion: str) -> bool:
+    """Return whether the completion ends in a target of GLUED characters or more that runs on from what stands before,
+    as where a model leaves out the mark before its answer; not where the prompt holds it."""
+    text, asked = completion.strip().rstrip(".").casefold(), task.prompt(item).casefold()
+    targets = (target.strip().casefold() for target in item.target)
+    return any(
+        len(one) >= GLUED and one not in asked and text.endswith(one) and text[: -len(one)][-1:].isalnum()
+        for one in targets
+    )
+
+
 def _string(task: Task, item: Item, completion: str) -> bool:
+    if _ends_in(task, item, completion):
+        return True
     said, asked, accepted = words(completion), words(task.prompt(item)), accepted_phrases(item)
     known = candidates(task, item)
     others = frozenset(map(phrase, known)) if known else _targets(tuple(one.target for one in task.items))

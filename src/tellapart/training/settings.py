@@ -40,11 +40,12 @@ class SftSettings(Fitting):
     by `seed`.
 
     Training ends before `steps` once the mean loss (nats a token) of the steps that it takes to meet every example is
-    below `until` (0: never).
+    below `until` (0: never). With `decays` the rate goes down to 0 in a line.
     """
 
     batch: int = 16
     until: float = 0.0
+    decays: bool = False
 
 
 @dataclass(frozen=True)

@@ -185,12 +185,13 @@ class Arguments:
     def common(self, model: LocalModel, change: Change, settings: Fitting) -> dict[str, Any]:
         """Return the arguments of transformers' TrainingArguments."""
         size = sum(value.numel() for value in model.module.parameters())
+        decays = isinstance(settings, SftSettings) and settings.decays
         rows, turns = self.cut(model, size > CHECKPOINTED_ABOVE)
         return {
             "output_dir": self.folder,
             "max_steps": settings.steps,
             "learning_rate": learning_rate(model, change, settings),
-            "lr_scheduler_type": "constant_with_warmup",
+            "lr_scheduler_type": "linear" if decays else "constant_with_warmup",
             "warmup_steps": settings.warmup,
             "per_device_train_batch_size": rows,
             "gradient_accumulation_steps": turns,

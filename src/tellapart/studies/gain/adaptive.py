@@ -182,6 +182,12 @@ class Watch:
         self._judge()
 
     @property
+    def samples_decide(self) -> bool:
+        """Whether more plain answers may decide the word: the gain's interval holds 0 and is too wide to say none."""
+        verdict, gain = self.judged.verdict, self.judged.scores.gain
+        return verdict.label == "cannot tell" and gain.low <= 0 <= gain.high
+
+    @property
     def dose(self) -> int | None:
         """The smallest number of labels that found the planted skill; None where that is not known."""
         return self.facts.planting.get(LABELLED, {}).get("dose")

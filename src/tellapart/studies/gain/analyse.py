@@ -8,14 +8,14 @@ import pandas as pd
 from tellapart.findings.finding import Finding
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.studies.gain.answers import Chance
-from tellapart.studies.gain.calibrated import backing, origin
+from tellapart.studies.gain.calibrated import origin
 from tellapart.studies.gain.density import Density, density
 from tellapart.studies.gain.described import edl_estimates, edl_table
 from tellapart.studies.gain.directions import direction_table
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.features import as_table, features
 from tellapart.studies.gain.held import Held, bounds
-from tellapart.studies.gain.judge import Judged, domains, judge
+from tellapart.studies.gain.judge import Judged, backed, judge
 from tellapart.studies.gain.price import teaching_table
 from tellapart.studies.gain.recovered import Recovered
 from tellapart.studies.gain.scores import finite
@@ -82,7 +82,7 @@ def _finding(seen: Seen) -> Finding:
     tables["features"] = as_table(features(scores, recovered, seen.density, held))
     tables["bounds"] = bounds_table(held)
     tables["obstacles"] = [one._asdict() for one in verdict.obstacles]
-    tables["decision"] = decision_table(judged.chance, verdict, backing(domains(facts)).reason)
+    tables["decision"] = decision_table(judged.chance, verdict, backed(facts, held).reason)
     tables["sensitivity"] = sensitivity(judged)
     if judged.slices is not None:
         tables["slices"] = slice_table(judged.slices)

@@ -13,6 +13,7 @@ from tellapart.stats.arrays import Floats, Integers
 from tellapart.stats.chance import AnswerKey, Given, constant_chance, expected_matches, permutation_chance
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.form_parts import Read
+from tellapart.stats.intervals import mean
 from tellapart.studies.gain.items import PerItem
 from tellapart.tasks.questions import joined
 
@@ -126,6 +127,7 @@ def chance_of(
     if asked.key is not None:
         known.append(constant_chance(asked.key))
         known.append(_of_candidates(asked, items))
+        known.append(_of_copies(asked, items))
     n = len(asked.names)
     given = (
         missing("score", "not stated")
@@ -151,6 +153,17 @@ def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Esti
         return missing("score", "no candidates stand in the questions")
     value = math.fsum(known) / len(counts)
     return Estimate(value, value, value, len(counts), "score", "one over the number of candidates")
+
+
+def _of_copies(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+    """Return the score of one who copies any known answer out of the question; missing where answers are open."""
+    shares = [items[str(name)].get("copied") for name in asked.names]
+    there = np.array([share for share in shares if share is not None])
+    if not len(there):
+        return missing("score", "answers are no closed set")
+    clusters = asked.clusters[[share is not None for share in shares]]
+    found = mean(there, clusters)
+    return replace(found, method="copying any known answer out of the question")
 
 
 def _unknown(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> str:

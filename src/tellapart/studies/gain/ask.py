@@ -22,7 +22,8 @@ SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run works on: the two models, the task, and its items split into fit and report."""
+    """What a run works on: the two models, the task, and its items split into fit and report. `may_ask_more`: more
+    plain answers than the spec says may be asked where the word hinges on them."""
 
     spec: GainSpec
     pair: Pair
@@ -30,6 +31,7 @@ class Plan:
     fit: tuple[Item, ...]
     report: tuple[Item, ...]
     sampling: Sampling
+    may_ask_more: bool = False
 
 
 class Plain(NamedTuple):
@@ -59,6 +61,20 @@ def ask_plainly(folder: RunFolder, plan: Plan) -> Plain:
         rows += _guesses_scored(folder, plan, plain["base"])
         rows += _content_scored(folder, plan, plain["tuned"])
     return Plain(plain, rows)
+
+
+def ask_more(folder: RunFolder, plan: Plan, plain: Plain, samples: int) -> Plain:
+    """Return the plain answers with `samples` to each item from both models; what comes on top is not scored under the
+    other model."""
+    base, tuned = plan.pair
+    assert tuned is not None
+    ask = Ask(plan.task, plan.report, samples, plan.spec.seed, plan.sampling)
+    by_role = {
+        role: ask_model(folder, plan, (role, model), ask)
+        for role, model in (("tuned", tuned), ("base", base))
+    }
+    others = [row for row in plain.rows if row.condition not in ("base/plain", "tuned/plain")]
+    return Plain(by_role, [*(row for own in by_role.values() for row in own), *others])
 
 
 def ask_model(folder: RunFolder, plan: Plan, who: tuple[str, Model], ask: Ask) -> list[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from tellapart.elicit import ELICITORS, applicable, load, save
+from tellapart.elicit import ELICITORS, OURS, applicable, load, save
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
 from tellapart.elicit.few_labels import FewLabels, Labelled
 from tellapart.errors import UserMistake
@@ -70,7 +70,8 @@ def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
 def about(name: str) -> dict[str, Any]:
     """Return what is told of every value of an elicitor."""
     elicitor = ELICITORS[name]
-    return {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
+    told = {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
+    return told if type(elicitor) in map(type, OURS) else {**told, "outside": True}
 
 
 def _brought_out_by(

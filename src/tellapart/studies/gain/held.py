@@ -37,11 +37,12 @@ from tellapart.studies.gain.collapse import collapsed
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import per_item
-from tellapart.studies.gain.price import READ_ALIKE, TEACHING, Teaching, teaching_of
+from tellapart.studies.gain.price import TEACHING, Teaching, teaching_of
 from tellapart.studies.gain.recovered import Recovered
 
 ARMS = ("form_demonstrations", "answer_rank", "few_labels")
 """The three arms whose failure to find a skill says that it was not there, once each has found a planted one."""
+LENIENT = "the lenient reading"
 SELECTED_AMONG = 8
 """Samples that selection may choose among: few, so that luck stays small, and the same whatever was drawn."""
 MOST_LUCK = 0.25
@@ -130,7 +131,7 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
         and not np.isnan(reading.lenient_chance).all()
     ):
         level = max(floor, _upper_mean(reading.lenient_chance))
-        found.append(Claim("the lenient reading", Method(reading.lenient, level)))
+        found.append(Claim(LENIENT, Method(reading.lenient, level)))
     votes = majority_means(evidence.rows, "base/plain", evidence.asked)
     if votes is not None:
         found.append(Claim("the majority of its samples", Method(votes, floor)))
@@ -165,7 +166,8 @@ def _selected(evidence: Evidence) -> Claim | None:
 
 
 def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Teaching | None) -> Arm:
-    """Return what one arm found, or why it lowers nothing; of labels, what they found beyond what the same labels
+    """Return what one arm found, or why it lowers nothing. What could not be read, beyond what could not of the tuned
+    model, is taken for right: it might have been; of labels, what they found beyond what the same labels
     taught a valid reference."""
     gain, level = over
     facts = evidence.facts
@@ -183,7 +185,8 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
     found = np.mean(means, axis=0)
     if name == "few_labels" and teaching is not None:
         found = found - teaching.rises.get(_dose_of(conditions[0]), 0.0)
-    share = share_above(gain, Method(found, gain.chance), level)
+    unread = float(np.mean([_unread(one, evidence) or 0.0 for one in conditions]))
+    share = share_above(gain, Method(found + unread, gain.chance), level)
     obstacles = (_obstacle(name, one, evidence, control) for one in conditions)
     return Arm(name, share, next((one for one in obstacles if one), ""), found)
 
@@ -212,6 +215,8 @@ def _open(name: str, obstacle: str) -> Arm:
 
 def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[str, Any]) -> str:
     """Return why what the arm did not find says nothing; nothing where it passed all of its controls."""
+    if not control and evidence.facts.planting:
+        return "no skill was hidden for it, since another arm did not find the one that was hidden for that"
     if not control:
         return "no planted skill was hidden in this base to see whether it would be found"
     if not control.get("passed"):
@@ -228,13 +233,18 @@ def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[st
     fitted = setting.get("fitted_share")
     if name == "few_labels" and fitted is not None and fitted < 0.9:
         return f"it fitted {100 * fitted:.0f} % of its training labels (90 % needed)"
+    if _unread(condition, evidence) is None:
+        return "its answers were not recorded"
+    return ""
+
+
+def _unread(condition: str, evidence: Evidence) -> float | None:
+    """Return how much less of a condition's answers can be read than of the tuned model's; None where answers were not
+    recorded."""
     own, tuned = reading_of(evidence.rows, f"base/{condition}", evidence.asked), evidence.readings[1]
     if own is None or tuned is None:
-        return "its answers were not recorded"
-    behind = float(tuned.strict.readable.mean() - own.strict.readable.mean())
-    if behind > READ_ALIKE:
-        return f"its answers are readable {100 * behind:.0f} points less often than the tuned model's"
-    return ""
+        return None
+    return max(0.0, float(tuned.strict.readable.mean() - own.strict.readable.mean()))
 
 
 def _collapsed(condition: str, evidence: Evidence) -> str | None:

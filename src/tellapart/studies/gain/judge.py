@@ -4,16 +4,17 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.runs.row import Row
 from tellapart.stats.bounds import CONFIDENCE
-from tellapart.stats.equivalence import equivalence
+from tellapart.stats.equivalence import Equivalence, equal_everywhere, equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
-from tellapart.studies.gain.calibrated import Domain, backing
+from tellapart.studies.gain.calibrated import Backing, Domain, backing
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.held import Held, bounds, lenient_content, parts_of
@@ -68,10 +69,11 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     parts = parts_of(evidence)
     lenient, lenient_base = lenient_content(evidence)
     slices = slices_of(evidence, held)
+    equal = same(base, tuned, margin_of(scores, facts.margin), asked)
     verdict = decide(
         Case(
             scores=scores,
-            equivalent=equivalence(base.mean, tuned.mean, margin_of(scores, facts.margin), asked.clusters),
+            equivalent=equal,
             chance=chance,
             held=held,
             slices=slices,
@@ -79,13 +81,32 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             lenient=lenient,
             lenient_base=lenient_base,
             distinct=asked.distinct,
-            backing=backing(domains(facts)),
+            backing=backed(facts, held),
             same_model=facts.same_model,
             asked_models=facts.asked_models,
             quick=tuple(facts.plan.get("asked", ())) if facts.plan.get("plan") == "quick" else None,
         )
     )
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)
+
+
+def same(base: PerItem, tuned: PerItem, margin: float, asked: Asked) -> Equivalence:
+    """Return whether both models score the same within the margin. Where each answer of both is wrong, or each right,
+    these questions are taken as they are: between equal ones nothing varies."""
+    means = np.concatenate([base.mean, tuned.mean])
+    if len(means) and means[0] in (0.0, 1.0) and (means == means[0]).all():
+        return equal_everywhere(base.mean, tuned.mean, (int(base.n.sum()), int(tuned.n.sum())), margin)
+    return equivalence(base.mean, tuned.mean, margin, asked.clusters)
+
+
+def backed(facts: Facts, held: Held) -> Backing:
+    """Return what backs a word about these models; nothing where a method that was in no calibration set the lower
+    bound."""
+    claims = {name.removesuffix("~null") for name in held.low_by.split(" and ")}
+    outside = sorted(name for name in claims if facts.elicitors.get(name, {}).get("outside"))
+    if outside:
+        return Backing({}, f"{outside[0]} comes from outside and was in no calibration")
+    return backing(domains(facts))
 
 
 def _side(rows: pd.DataFrame, role: str, facts: Facts) -> PerItem:

@@ -3,14 +3,28 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tellapart.tasks.answer_space import candidates, stands_in_prompt, target_class
+from tellapart.errors import UserMistake
+from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt, target_class
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.match import Matched
 
 
 def answer_keys(task: Task, items: Iterable[Item]) -> dict[str, dict[str, Any]]:
     """Return the answer key of each item, by id, as JSON values (facts.py says what they mean)."""
-    return {item.id: answer_key(task, item) for item in items}
+    asked = list(items)
+    keys = {item.id: answer_key(task, item) for item in asked}
+    prompts = [_prompt(task, item) for item in asked]
+    shares = copied(prompts, [item.target for item in asked])
+    for item, share in zip(asked, shares or (), strict=False):
+        keys[item.id]["copied"] = share
+    return keys
+
+
+def _prompt(task: Task, item: Item) -> str:
+    try:
+        return task.prompt(item)
+    except UserMistake:
+        return "\n".join(str(value) for value in item.fields.values())
 
 
 def answer_key(task: Task, item: Item) -> dict[str, Any]:

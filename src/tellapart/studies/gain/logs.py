@@ -9,7 +9,7 @@ import pyarrow as pa
 from tellapart.logs import pair, read_log
 from tellapart.logs.answers import Believed, accepted, read_answers
 from tellapart.runs.table import from_frame
-from tellapart.tasks.answer_space import candidates, stands_in_prompt
+from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.questions import question_key
 
@@ -69,7 +69,9 @@ def answer_keys_of(asked: pd.DataFrame, by: Believed | None) -> dict[str, dict[s
         return {}
     reader = by.reader
     columns = list(zip(asked["item"], asked["question"], asked["target"], strict=True))
-    keys = {}
+    keys: dict[str, dict[str, Any]] = {}
+    looked = columns[:LOOKED_AT]
+    shares = copied([question for _, question, _ in looked], [[target] for _, _, target in looked])
     every = max(1, len(columns) // LOOKED_AT)
     for at, (item, question, target) in enumerate(columns):
         known = sorted(accepted(reader, target))
@@ -85,6 +87,9 @@ def answer_keys_of(asked: pd.DataFrame, by: Believed | None) -> dict[str, dict[s
             "candidates": None if found is None else len(found),
             "in_prompt": bool(question) and stands_in_prompt(task, one),
         }
+    for (item, question, _), share in zip(looked, shares or (), strict=False):
+        if question:
+            keys[item]["copied"] = share
     return keys
 
 

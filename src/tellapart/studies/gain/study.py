@@ -30,8 +30,10 @@ FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "
 """Fields of the spec that may differ when a run is gone on with."""
 
 
+CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
+"""The arms in the order in which a skill is planted for them."""
 SAMPLES, MANY_SAMPLES = 8, 32
-"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at."""
+"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at, or a gain near 0 needs."""
 
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
@@ -104,6 +106,7 @@ def _planned(spec: GainSpec) -> "Plan":
     chosen_names(spec.elicitors)
     if spec.plan is None:
         spec = replace(spec, plan="exhaustive" if spec.elicitors else "adaptive")
+    may_ask_more = spec.samples is None and spec.plan == "adaptive" and spec.temperature > 0
     if spec.samples is None:
         spec = replace(spec, samples=SAMPLES if spec.plan != "exhaustive" else MANY_SAMPLES)
     task = open_task(task_name, limit=spec.limit, seed=spec.seed)
@@ -124,13 +127,15 @@ def _planned(spec: GainSpec) -> "Plan":
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
-    return Plan(spec, pair, task, tuple(fit), tuple(report), sampling)
+    return Plan(
+        spec, pair, task, tuple(fit), tuple(report), sampling, may_ask_more and spec.samples == SAMPLES
+    )
 
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import all_arms_asked, watching
-    from tellapart.studies.gain.ask import ask_plainly
+    from tellapart.studies.gain.ask import ask_more, ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
@@ -139,7 +144,11 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
     plant = _planter(folder, plan)
-    watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if spec.plan != "exhaustive" else None
+    adaptive = spec.plan != "exhaustive"
+    watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if adaptive else None
+    if watch is not None and plan.may_ask_more and watch.samples_decide:
+        plain = ask_more(folder, plan, plain, MANY_SAMPLES)
+        watch = watching(plain.rows, facts, plant, bool(spec.elicitors))
     brought = bring_out(folder, plan, watch)
     rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
     if reference is not None:
@@ -188,8 +197,12 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
     def plant() -> dict[str, Any]:
         kept = folder.read_artifact("planting")
         if kept is None:
-            found = plant_all(base, plan.task, quiet=plan.spec.json)
-            kept = {control.arm: control.as_json() for control in found.controls}
+            kept = {}
+            for arm in CHEAPEST_FIRST:
+                (control,) = plant_all(base, plan.task, arms=(arm,), quiet=plan.spec.json).controls
+                kept[arm] = control.as_json()
+                if not control.passed:  # all three must pass: the others could change nothing now
+                    break
             folder.write_artifact("planting", kept)
         return kept
 

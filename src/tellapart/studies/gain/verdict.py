@@ -15,7 +15,7 @@ from tellapart.stats.share_band import HIGH, LOW, with_lapse
 from tellapart.stats.wording import whole
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
-from tellapart.studies.gain.held import Held
+from tellapart.studies.gain.held import LENIENT, Held
 from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
 from tellapart.studies.gain.slices import Slices
@@ -88,6 +88,8 @@ def decide(case: Case) -> Verdict:
         return formal
     reason: Reason = "small gain" if gain.value < SMALL else ""
     label, chance = _by_bounds(case)
+    if label == "elicited" and case.held.low_by == LENIENT:
+        reason = "change of form"
     probability = case.backing.probability(label, chance)
     if label == "cannot tell" or probability < SETTLED:
         return _open(case, reason)
@@ -97,10 +99,17 @@ def decide(case: Case) -> Verdict:
 def _without_gain(case: Case) -> Verdict:
     gain, equal = case.scores.gain, case.equivalent
     if equal.equivalent and case.distinct >= FEWEST_QUESTIONS:
-        told = (
-            f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no gain to "
-            "explain."
-        )
+        scores = case.scores
+        if scores.base.mean.max() == 0 and scores.tuned.mean.max() == 0:
+            told = (
+                f"Neither model answered any of these questions right in {int(scores.base.n.sum())} and "
+                f"{int(scores.tuned.n.sum())} answers: there is no gain to explain."
+            )
+        else:
+            told = (
+                f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no "
+                "gain to explain."
+            )
         return _said(case, "no gain", "", 1 - equal.p, told)
     return _open(case, "")
 
@@ -219,10 +228,18 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
         )
     if case.chance.reason:
         found.append(Obstacle(case.chance.reason, "a chance level that can be measured or is stated"))
-        return tuple(found)
-    if held.refused:
+    elif held.refused:
         found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
-        return tuple(found)
+    else:
+        found += _of_shares(case)
+    unasked = _of_unasked(case)
+    return (*found, *unasked)
+
+
+def _of_shares(case: Case) -> list[Obstacle]:
+    """Return what is wrong with the share that was certainly held."""
+    found: list[Obstacle] = []
+    held = case.held
     if case.slices is not None and case.slices.test.differs:
         told = f"the shares differ by {case.slices.field} (p = {case.slices.test.p:.2g})"
         found.append(Obstacle(told, "a run on each slice alone, with more distinct questions"))
@@ -248,6 +265,13 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         else:
             found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    return found
+
+
+def _of_unasked(case: Case) -> list[Obstacle]:
+    """Return what was not asked, or did not pass its controls, so that what the base could have held is open."""
+    found: list[Obstacle] = []
+    held = case.held
     found += _of_teaching(held)
     if case.quick is not None:
         asked = " and ".join(("plain answers", *case.quick))
@@ -266,7 +290,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             for arm in held.open_arms
             if case.quick is None
         ]
-    if case.asked_models and not held.open_arms and not case.same_model:
+    if case.asked_models and math.isfinite(held.high.high) and not held.open_arms and not case.same_model:
         high = held.high
         found.append(
             Obstacle(
@@ -274,7 +298,7 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
                 "a reference model that never met the skill (--reference), or more distinct questions",
             )
         )
-    return tuple(found)
+    return found
 
 
 def _of_teaching(held: Held) -> list[Obstacle]:
@@ -289,8 +313,10 @@ def _of_teaching(held: Held) -> list[Obstacle]:
 
 
 def _removal(name: str, obstacle: str) -> str:
-    if "planted" in obstacle:
+    if obstacle.startswith("no planted skill"):
         return "--plant (hide a known skill in this base and look for it)"
+    if "planted" in obstacle or "hidden for" in obstacle:
+        return "a reference model that never met the skill (--reference)"
     if "log-probabilities" in obstacle or "weights" in obstacle:
         return "local weights, or a server with log-probabilities"
     if "installed" in obstacle:
@@ -345,6 +371,11 @@ def _sentence(case: Case, label: Label) -> str:
     low = f"{whole(held.low.value)} % [{whole(held.low.low)}, {whole(held.low.high)}]"
     high = f"{whole(held.high.value)} % [{whole(held.high.low)}, {whole(held.high.high)}]"
     chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
+    if label == "elicited" and held.low_by == LENIENT:
+        return (
+            f"The gain ({gain}) is a change of form: read leniently, the base's own plain answers hold {low} of it, "
+            f"{chance}. {_narrower(case.scores)}"
+        ).strip()
     if label == "elicited":
         return (
             f"The base already held the gain ({gain}): {_teller(held)} brought back {low} of it, {chance}. "
