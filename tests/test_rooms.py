@@ -40,3 +40,9 @@ def test_our_rooms_form_no_knot() -> None:
     assert len(edges) > 15
     assert ROOMS["find_knots"](edges) == []
     assert all("__init__" not in to for to in edges.values())
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    """import-linter does not see modules in a folder without __init__.py."""
+    folders = {path.parent for path in (ROOMS["SOURCE"] / "tellapart").rglob("*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
