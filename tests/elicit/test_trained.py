@@ -20,6 +20,7 @@ from tellapart.models.model import Answer, Completion, Model, Sampling
 from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 from tellapart.specimens import load_model, load_task
 from tellapart.tasks.item import Item, Task
+from tellapart.tasks.scorers import make_scorer
 from tellapart.tasks.split import split_items
 from tellapart.training.settings import Example, GrpoSettings, SftSettings
 
@@ -132,8 +133,10 @@ def test_labels_have_the_form_of_the_demonstrations():
     assert label_of(task, solved) == "1+2+10 is >13"
     wrong = dataclasses.replace(solved, fields={**solved.fields, "solution": "1+2+10 is >14"})
     assert label_of(task, wrong) == ">13"
+    bare = dataclasses.replace(task, demonstrations=())
+    assert label_of(bare, wrong) == ">13", "without any, what the scorer reads after"
     with pytest.raises(UserMistake, match="demonstrations"):
-        label_of(dataclasses.replace(task, demonstrations=()), wrong)
+        label_of(dataclasses.replace(bare, scorer=make_scorer("regex", {"pattern": r"=(\d+)="})), wrong)
 
 
 def test_shuffled_labels_are_the_same_labels_and_none_is_right():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tellapart.errors import UserMistake
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
-from tellapart.tasks.split import limited, split_items
+from tellapart.tasks.split import limited, share_to_fit, split_items
 
 
 def task(clusters: list[str | None]) -> Task:
@@ -67,3 +67,11 @@ def test_limited_draws_by_seed_keeps_order_and_says_so() -> None:
 def test_a_share_outside_0_to_1_is_refused(share: float) -> None:
     with pytest.raises(UserMistake, match="between 0 and 1"):
         split_items(task([None] * 4), 0, share)
+
+
+@pytest.mark.parametrize(
+    ("n", "kept"), [(20, 5), (100, 25), (159, 40), (160, 64), (200, 64), (256, 64), (400, 100)]
+)
+def test_more_than_a_quarter_is_kept_to_choose_on_only_where_it_makes_64(n: int, kept: int) -> None:
+    made = task([None] * n)
+    assert round(share_to_fit(made) * n) == kept
