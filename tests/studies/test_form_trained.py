@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tellapart.elicit.weights import Weights
-from tellapart.studies.finding import Finding
 
 import tellapart
 from tellapart.controls import FAMILIES, Given, controls_of
 from tellapart.controls.trained_instructions import TrainedControl, random_guesses
 from tellapart.elicit.elicitor import Elicitation, asked
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
+from tellapart.interventions.weights import Weights
 from tellapart.models.budget import current
 from tellapart.models.model import Answer, Completion, Model, Request
 from tellapart.runs.table import read_table

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tellapart.controls import Given
 from tellapart.controls.trained_instructions import TrainedControl, random_guesses
-from tellapart.elicit.elicitor import Ask, Elicitation, asked, plain_requests, row_seed
+from tellapart.elicit.elicitor import Elicitation, asked, plain_requests
 from tellapart.elicit.few_labels import FITTED_LOSS, LOOKED_AT, PRESSED_RATE, recent_loss, said
 from tellapart.elicit.trained import local
 from tellapart.models.budget import current, until_spent
 from tellapart.models.model import Request
+from tellapart.runs.asking import Ask, row_seed
 from tellapart.runs.collect import Condition, collect
 from tellapart.studies.form.ask import Arm, Asking, ask_of, found_in
 from tellapart.studies.form.facts import TrainedFacts
