@@ -68,7 +68,7 @@ def read_answers(frame: pd.DataFrame) -> Answers:
     read = (frame["status"] != "failed").to_numpy()
     if read.sum() > MOST_READ:
         per_item = max(1, MOST_READ // max(1, frame["item"].nunique()))
-        read &= (frame["sample"] < per_item).to_numpy()
+        read = read & (frame["sample"] < per_item).to_numpy()
     texts = frame["completion"].where(read, "")
     known = {text: reader.answer(ANYWHERE, text) or "" for text in pd.unique(texts)}
     return Answers(by, [known[text] if there else None for text, there in zip(texts, read, strict=True)])
