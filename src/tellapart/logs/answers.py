@@ -70,8 +70,11 @@ def read_answers(frame: pd.DataFrame) -> Answers:
         per_item = max(1, MOST_READ // max(1, frame["item"].nunique()))
         read = read & (frame["sample"] < per_item).to_numpy()
     texts = frame["completion"].where(read, "")
-    known = {text: reader.answer(ANYWHERE, text) or "" for text in pd.unique(texts)}
-    return Answers(by, [known[text] if there else None for text, there in zip(texts, read, strict=True)])
+    codes, different = pd.factorize(texts)
+    known = np.array([reader.answer(ANYWHERE, text) or "" for text in different.tolist()], dtype=object)
+    found = known[codes]
+    found[~read] = None
+    return Answers(by, found.tolist())
 
 
 def believed(rows: pd.DataFrame) -> Believed | None:

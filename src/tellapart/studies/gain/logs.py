@@ -42,7 +42,7 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     asked = every.drop_duplicates("item").reset_index(drop=True)
     rows["answer"] = pd.Series(answers.found, dtype=object)
     known = _questions(asked)
-    rows["question"] = [known.get(item, "") for item in rows["item"]]
+    rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
     sources = {
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }
