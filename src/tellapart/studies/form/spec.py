@@ -65,8 +65,8 @@ class FormSpec:
     seed: int = 0
     """Seed of everything that is drawn: the controls are the same for the same seed."""
     budget: int | None = None
-    """Spend at most so many tokens (generated and scored, in all runs of the folder); what is missing is said, and a
-    larger budget goes on from there."""
+    """Spend at most so many tokens (generated, scored and trained, in all runs of the folder); what is missing is said,
+    and a larger budget goes on from there."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
     device: str = "cpu"
