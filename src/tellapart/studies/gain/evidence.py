@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from tellapart.stats.arrays import Floats
 from tellapart.studies.gain.answers import Asked, Chance, Reading
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem
 
 
 class Evidence(NamedTuple):
-    """`base` and `tuned` are the shared items."""
+    """`base` and `tuned` are the shared items. `votes` are the means of the base's majority answers and `matched` what
+    its answers score on other questions, by item (n,); None where answers were not recorded."""
 
     rows: pd.DataFrame
     asked: Asked
@@ -19,3 +21,5 @@ class Evidence(NamedTuple):
     chance: Chance
     readings: tuple[Reading | None, Reading | None]
     facts: Facts
+    votes: Floats | None
+    matched: Floats | None

@@ -28,8 +28,6 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import (
     given_answers,
-    majority_means,
-    matching_by_item,
     matching_chance,
     reading_of,
 )
@@ -132,7 +130,7 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
     ):
         level = max(floor, _upper_mean(reading.lenient_chance))
         found.append(Claim(LENIENT, Method(reading.lenient, level)))
-    votes = majority_means(evidence.rows, "base/plain", evidence.asked)
+    votes = evidence.votes
     if votes is not None:
         found.append(Claim("the majority of its samples", Method(votes, floor)))
     selected = _selected(evidence)
@@ -152,7 +150,7 @@ def _selected(evidence: Evidence) -> Claim | None:
     k = min(SELECTED_AMONG, int(base.n.min()))
     if k < 2:
         return None
-    matched = matching_by_item(evidence.rows, "base/plain", evidence.asked)
+    matched = evidence.matched
     lucky = (
         np.full(len(base.items), evidence.chance.level.value) if matched is None else np.nan_to_num(matched)
     )

@@ -13,7 +13,15 @@ from tellapart.stats.bounds import CONFIDENCE
 from tellapart.stats.equivalence import Equivalence, equal_everywhere, equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
-from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of, reading_of
+from tellapart.studies.gain.answers import (
+    Asked,
+    Chance,
+    asked_items,
+    chance_of,
+    majority_means,
+    matching_by_item,
+    reading_of,
+)
 from tellapart.studies.gain.calibrated import Backing, Domain, backing
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
@@ -64,7 +72,10 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     scores = compare(base_all, tuned_all, base, tuned, (asked.clusters, level))
     recovered = recover(rows, scores, facts)
     readings = (reading_of(rows, "base/plain", asked), reading_of(rows, "tuned/plain", asked))
-    evidence = Evidence(rows, asked, base, tuned, chance, readings, facts)
+    plain = rows, "base/plain", asked
+    evidence = Evidence(
+        rows, asked, base, tuned, chance, readings, facts, majority_means(*plain), matching_by_item(*plain)
+    )
     held = bounds(evidence, recovered, confidence, enough=asked.distinct >= FEWEST_QUESTIONS)
     parts = parts_of(evidence)
     lenient, lenient_base = lenient_content(evidence)
