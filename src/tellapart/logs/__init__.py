@@ -22,7 +22,7 @@ from tellapart.logs import (
     trl,
     verl,
 )
-from tellapart.logs.find import read_with
+from tellapart.logs.find import content_hash, read_with
 from tellapart.logs.pair import Paired, pair
 from tellapart.logs.reader import Reader
 from tellapart.logs.recorded import Recorded
@@ -45,10 +45,15 @@ MODULES = (
 )
 READERS: dict[str, Reader] = {module.READER.tool: module.READER for module in MODULES}
 
-__all__ = ["READERS", "Paired", "Reader", "Recorded", "pair", "read_log"]
+__all__ = ["READERS", "Paired", "Reader", "Recorded", "content_of", "pair", "read_log"]
 
 
 def read_log(path: str) -> Recorded:
     """Return the log at `path` (`path#choice` where one file holds several models, filters or conditions; a
     folder that holds one log is read as that log). Raises UserMistake, one line, where it cannot be read."""
     return read_with(tuple(READERS.values()), path)
+
+
+def content_of(path: str) -> str:
+    """Return a hash of what the files of the log at `path` hold: a log is the same where this is."""
+    return content_hash(tuple(READERS.values()), path)

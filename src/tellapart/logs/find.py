@@ -1,5 +1,6 @@
 """From a path to the reader that understands it: files by their content, folders by the one log they hold."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +30,28 @@ def read_with(readers: Sequence[Reader], reference: str) -> Recorded:
         if reader.recognises(source):
             return reader.read(source)
     raise UserMistake(f"{path}: {_not_a_log(source)}; known formats: {', '.join(r.tool for r in readers)}")
+
+
+def content_hash(readers: Sequence[Reader], reference: str) -> str:
+    """Return a hash (32 hex digits) of the bytes of the files that `read_with` reads at `reference`."""
+    path, choice = split(str(reference))
+    files = [path]
+    if path.is_dir():
+        files = next((found for reader in readers if (found := reader.whole(path))), [])
+        files = files or [_in_folder(path, choice)[0]]
+    return content_of_file(*files)
+
+
+def content_of_file(*paths: str | Path) -> str:
+    """Return a hash (32 hex digits) of what files hold, in their order. Raises UserMistake where one cannot be read."""
+    held = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        try:
+            with Path(path).open("rb") as file:
+                held.update(hashlib.file_digest(file, "blake2b").digest())
+        except OSError as error:
+            raise UserMistake(f"{path}: cannot be read ({error})") from None
+    return held.hexdigest()
 
 
 def _joined(reader: Reader, reference: str, files: Sequence[Path]) -> Recorded:

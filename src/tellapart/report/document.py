@@ -11,6 +11,7 @@ import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
+from tellapart.runs.files import read_whole
 from tellapart.stats.estimate import Estimate
 
 ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
@@ -27,7 +28,7 @@ def read_findings(run_folder: Path) -> list[Finding]:
         )
     try:
         return [finding_from_json(value) for value in document["findings"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserMistake(
             f"{path} is not in the form of findings ({type(error).__name__}: {error}); analyse the run again"
         ) from error
@@ -97,9 +98,10 @@ def _estimate(value: Mapping[str, Any]) -> Estimate:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserMistake(f"{path} is not there: give the folder of a finished run") from error
+        data = read_whole(path)
+        if data is None:
+            raise UserMistake(f"{path} is not there: give the folder of a finished run")
+        value = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserMistake(f"{path} cannot be read ({error}); analyse the run again") from error
     if not isinstance(value, dict):

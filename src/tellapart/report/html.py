@@ -29,7 +29,7 @@ from tellapart.report.sections.verdict import head
 from tellapart.report.subjects import subjects
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible_deep
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.version import __version__
 
 SCRIPTS = ("tips.js", "heat.js", "items.js", "scale.js")

@@ -47,12 +47,12 @@ def collect(
     every answer by itself leave out what `Ask.held` names. A row that failed is asked again when the run is started
     again; the later row counts. Where the token budget is spent, what is there is returned.
     """
-    known = {(row.item, row.sample): row for row in folder.read_rows(condition.name)}
+    key = digest(condition.identity)
+    known = known_rows(folder, condition.name, ask, key)
     have = {at for at, row in known.items() if row.status != "failed"}
     owed = [item for item in ask.items if any((item.id, s) not in have for s in range(ask.samples))]
     if not owed:
         return list(known.values())
-    key = digest(condition.identity)
     missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
     with (
         folder.appending(condition.name) as writer,
@@ -69,6 +69,29 @@ def collect(
             known[item.id, row.sample] = row
             ticker.tick()
     return list(known.values())
+
+
+def known_rows(folder: RunFolder, name: str, ask: Ask, key: str) -> dict[tuple[str, int], Row]:
+    """Return the rows of a condition that the folder holds, by item and sample; the later one counts after a failure.
+
+    Raises UserMistake for a row that `ask` under the identity `key` cannot have written.
+    """
+    items = {item.id for item in (*ask.task.items, *ask.items)}
+    known: dict[tuple[str, int], Row] = {}
+
+    def check(row: Row) -> None:
+        if row.key != key:
+            raise ValueError(f"answered under another identity, key {row.key!r:.40}, {key} asked")
+        if row.item not in items:
+            raise ValueError(f"item {row.item!r:.60} is not of the task")
+        if row.seed != row_seed(ask.seed, row.item, row.sample):
+            raise ValueError(f"seed {row.seed} is not that of sample {row.sample} of item {row.item!r:.60}")
+        if (earlier := known.get((row.item, row.sample))) is not None and earlier.status != "failed":
+            raise ValueError(f"sample {row.sample} of item {row.item!r:.60} is there twice")
+        known[row.item, row.sample] = row
+
+    folder.read_rows(name, check)
+    return known
 
 
 def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation: Elicitation) -> Row:

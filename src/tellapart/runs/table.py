@@ -1,7 +1,6 @@
 """Rows as one table: what analysis reads. The columns are the fields of Row, in order (rows.parquet)."""
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.runs.files import replacing
 from tellapart.runs.row import ROW_FIELDS, Row
 
 SCHEMA = pa.schema(
@@ -97,9 +97,8 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
 def write_table(folder: Path, table: pa.Table) -> Path:
     """Write rows.parquet whole or not at all, and return its path."""
     path = folder / "rows.parquet"
-    temporary = folder / f".rows.parquet.{os.getpid()}.tmp"
-    pq.write_table(table, temporary, compression="zstd")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
     return path
 
 

@@ -64,7 +64,7 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
     rows = read_table(folder)
     rows, facts = completed(rows, _facts(folder, spec), asked)
     findings = analyse(rows, facts)
-    conclude(folder, study, findings)
+    findings = conclude(folder, study, findings)
     run = Run(folder, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run

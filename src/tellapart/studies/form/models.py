@@ -71,7 +71,7 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
         "items": len(task.items),
     }
     with (
-        open_run(out, described, {"provenance": provenance()}) as folder,
+        open_run(out, described, {"provenance": provenance(spec.device)}) as folder,
         spending(folder, spec.budget) as budget,
     ):
         asking = Asking(folder, model, spec)

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from tellapart.findings.finding import Finding
+from tellapart.logs.find import content_of_file
 from tellapart.runs.folder import RunFolder, open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import read_table, write_table
@@ -51,7 +52,7 @@ def _from_logs(spec: FormSpec, out: Path) -> list[Finding]:
         notes=read.notes,
     )
     with open_run(
-        out, {**canonical_spec(spec), "sources": read.sources}, {"provenance": provenance()}
+        out, {**canonical_spec(spec), "sources": read.sources}, {"provenance": provenance(spec.device)}
     ) as folder:
         write_table(folder.path, read.table)
         return finish(folder, facts)
@@ -67,9 +68,9 @@ def _from_pairs(spec: FormSpec, out: Path) -> list[Finding]:
     else:
         judged, notes = read_pairs(spec.pairs)
         finding, count = judged_finding(judged, spec.seed, notes), len(judged)
-    with open_run(out, {**canonical_spec(spec), "judged": count}, {"provenance": provenance()}) as folder:
-        conclude(folder.path, "form", [finding])
-    return [finding]
+    described = {**canonical_spec(spec), "judged": count, "content": content_of_file(spec.pairs)}
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
+        return conclude(folder.path, "form", [finding])
 
 
 def _from_judge(spec: FormSpec, out: Path) -> list[Finding]:
@@ -84,12 +85,12 @@ def _from_judge(spec: FormSpec, out: Path) -> list[Finding]:
         **canonical_spec(spec),
         "fingerprints": {"judge": judge.fingerprint},
         "pairs_read": len(pairs),
+        "content": content_of_file(spec.pairs),
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         judged = judge_pairs(folder, judge, pairs, spec.json)
         finding = judged_finding(judged, spec.seed, judge.notes)
-        conclude(folder.path, "form", [finding])
-    return [finding]
+        return conclude(folder.path, "form", [finding])
 
 
 def canonical_spec(spec: FormSpec) -> dict[str, Any]:
@@ -101,5 +102,4 @@ def finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
     findings = analyse(read_table(folder.path), facts)
-    conclude(folder.path, "form", findings)
-    return findings
+    return conclude(folder.path, "form", findings)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tellapart.logs import pair, read_log
+from tellapart.logs import content_of, pair, read_log
 from tellapart.logs.answers import Believed, accepted, read_answers
 from tellapart.runs.table import from_frame
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
@@ -43,8 +43,10 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     rows["answer"] = pd.Series(answers.found, dtype=object)
     known = _questions(asked)
     rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
+    content = {"base": content_of(base), "tuned": content_of(tuned)}
     sources = {
-        role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
+        role: {"source": log.source, "tool": log.tool, "model": log.model, "content": content[role]}
+        for role, log in logs.items()
     }
     notes = tuple(dict.fromkeys((*logs["base"].notes, *logs["tuned"].notes, *paired.notes)))
     return FromLogs(

@@ -67,7 +67,7 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         notes=read.notes,
     )
     described = {**asked("gain", spec, FREE), "sources": read.sources}
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         write_table(folder.path, read.table)
         return _finish(folder, facts)
 
@@ -84,7 +84,7 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
         "fingerprints": {**prints, "task": plan.task.fingerprint},
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
-    with open_run(out, described_as, {"provenance": provenance()}) as folder:
+    with open_run(out, described_as, {"provenance": provenance(spec.device)}) as folder:
         with spending(folder, spec.budget) as budget:
             facts = _ask_all(folder, plan, reference, budget)
         return _finish(folder, facts)
@@ -280,5 +280,4 @@ def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
     """Analyse the rows of the folder, write findings.json and report.html."""
     folder.write_artifact("facts", facts.as_json())
     findings = analyse(read_table(folder.path), facts)
-    conclude(folder.path, "gain", findings)
-    return findings
+    return conclude(folder.path, "gain", findings)

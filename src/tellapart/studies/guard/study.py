@@ -44,10 +44,9 @@ def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
         abilities = from_logs(spec.before, spec.after)
         sources = [open_source(name, *split(name)) for name in (*spec.before, *spec.after)]
         described = {**asked("guard", spec, FREE), "fingerprint": _fingerprint(sources)}
-        with open_run(out, described, {"provenance": provenance()}) as folder:
+        with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
             findings = [after(abilities, spec.margin)]
-            conclude(folder.path, "guard", findings)
-        return findings
+            return conclude(folder.path, "guard", findings)
     from tellapart.models.open import open_model
     from tellapart.tasks.sources import open_task
 
@@ -58,11 +57,10 @@ def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
     )
     prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
     with open_run(
-        out, {**asked("guard", spec, FREE), "fingerprint": prints}, {"provenance": provenance()}
+        out, {**asked("guard", spec, FREE), "fingerprint": prints}, {"provenance": provenance(spec.device)}
     ) as folder:
         findings = [after(ask_models(folder, spec, (first, second), tasks), spec.margin)]
-        conclude(folder.path, "guard", findings)
-    return findings
+        return conclude(folder.path, "guard", findings)
 
 
 def _of_data(spec: GuardSpec, out: Path) -> list[Finding]:
@@ -78,10 +76,9 @@ def _of_data(spec: GuardSpec, out: Path) -> list[Finding]:
         **asked("guard", spec, FREE),
         "fingerprint": _fingerprint(sources),
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         write_filtered(folder.path, problems, decided)
-        conclude(folder.path, "guard", findings)
-    return findings
+        return conclude(folder.path, "guard", findings)
 
 
 def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problems, Decided]:

@@ -82,7 +82,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}
     with (
-        open_run(out, described, {"provenance": provenance()}) as folder,
+        open_run(out, described, {"provenance": provenance(spec.device)}) as folder,
         spending(folder, spec.budget) as budget,
     ):
         plan = Plan(
@@ -99,7 +99,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
         )
         findings = _findings(plan, cast, corrections, budget)
         write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
-        conclude(folder.path, "improve", findings)
+        findings = conclude(folder.path, "improve", findings)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run

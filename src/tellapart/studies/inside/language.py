@@ -51,7 +51,7 @@ def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = No
         "fingerprints": [model.fingerprint for model in models],
         "concepts_hash": digest([asdict(pair) for pair in pairs]),
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         spec = replace(spec, layer=_layer(folder, models, pairs, spec))
         known = {} if known is None else known
         measured = [
@@ -67,7 +67,7 @@ def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = No
             for at, model in enumerate(models)
         ]
         findings = compare_models(measured)
-        conclude(folder.path, "inside", findings)
+        findings = conclude(folder.path, "inside", findings)
     return Run(out, tuple(findings))
 
 

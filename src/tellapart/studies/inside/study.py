@@ -54,9 +54,9 @@ def _run_networks(spec: InsideSpec) -> Run:
         "model": ", ".join(spec.networks),
         "fingerprints": [_fingerprint(network) for network in networks],
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         findings = analyse([measure(network, spec.seed) for network in networks])
-        conclude(folder.path, "inside", findings)
+        findings = conclude(folder.path, "inside", findings)
     return Run(out, tuple(findings))
 
 

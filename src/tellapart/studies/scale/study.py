@@ -1,12 +1,12 @@
 """`tellapart scale`: results of other tools -> points -> findings -> report, in a run folder."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from tellapart.logs.scale_read import read_points
+from tellapart.runs.files import replacing
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.studies.outcome import Run, asked, conclude, tell
@@ -32,7 +32,7 @@ def run_scale(spec: ScaleSpec, quiet: bool = False) -> Run:
     }
     with open_run(out, described, {"provenance": provenance()}) as folder:
         _write_points(folder.path, read.frame)
-        conclude(folder.path, "scale", findings)
+        findings = conclude(folder.path, "scale", findings)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run
@@ -45,6 +45,5 @@ def _fingerprint(points: pd.DataFrame) -> str:
 
 
 def _write_points(folder: Path, points: pd.DataFrame) -> None:
-    temporary = folder / f".points.parquet.{os.getpid()}.tmp"
-    points.to_parquet(temporary, compression="zstd", index=False)
-    os.replace(temporary, folder / "points.parquet")
+    with replacing(folder / "points.parquet") as temporary:
+        points.to_parquet(temporary, compression="zstd", index=False)

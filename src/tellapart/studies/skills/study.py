@@ -12,6 +12,7 @@ from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
+from tellapart.runs.table import to_table, write_table
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.skills.analyse import Cost, Facts, analyse
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
@@ -52,9 +53,11 @@ def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
         "fingerprint": model.fingerprint,
         "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
     }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
-        findings = analyse(_facts(Asked(folder, spec, model), parts))
-        conclude(folder.path, "skills", findings)
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
+        facts = _facts(Asked(folder, spec, model), parts)
+        write_table(folder.path, to_table(row for rows in facts.rows.values() for row in rows))
+        findings = analyse(facts)
+        findings = conclude(folder.path, "skills", findings)
     run = Run(out, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run
