@@ -16,6 +16,10 @@ class UserMistake(Exception):
         super().__init__(one_line(message))
 
 
+class Unscorable(UserMistake):
+    """An answer that its scorer cannot read in bounded time: this answer fails, the others are scored."""
+
+
 def visible(text: str) -> str:
     """Return `text` with what would hide, reorder or break it shown by its code point; tabs and line ends stay.
 

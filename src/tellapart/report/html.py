@@ -53,7 +53,6 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     """
     clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings]
     told = visible_deep(dict(spec))
-    style, script = _static("report.css"), "\n".join(_static(name) for name in SCRIPTS)
     parts = [
         {"head": head(finding, number), "sections": _sections(finding, number), "number": number}
         for number, finding in enumerate(clean, 1)
@@ -61,9 +60,9 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     context = {
         "title": _title(clean, told),
         "subjects": subjects(told),
-        "policy": _policy(style, script),
-        "style": Markup(style),
-        "script": Markup(script),
+        "policy": Markup(page_policy()),
+        "style": Markup(_style()),
+        "script": Markup(_script()),
         "parts": parts,
         "provenance": provenance(told, rows),
         "version": __version__,
@@ -93,11 +92,20 @@ def _title(findings: Sequence[Finding], spec: Mapping[str, Any]) -> str:
     return f"{verdicts}: {names}" if names else verdicts
 
 
-def _policy(style: str, script: str) -> Markup:
-    sources = {"style-src": style, "script-src": script}
+def page_policy(connections: str = OFFLINE) -> str:
+    """Return the content security policy of the page: its own style and script, by their hashes, and nothing else."""
+    sources = {"style-src": _style(), "script-src": _script()}
     hashes = (f"{name} 'sha256-{_hash(text)}'" for name, text in sources.items())
-    rest = ("img-src data:", OFFLINE, "base-uri 'none'", "form-action 'none'")
-    return Markup("; ".join(("default-src 'none'", *hashes, *rest)))
+    rest = ("img-src data:", connections, "base-uri 'none'", "form-action 'none'")
+    return "; ".join(("default-src 'none'", *hashes, *rest))
+
+
+def _style() -> str:
+    return _static("report.css")
+
+
+def _script() -> str:
+    return "\n".join(_static(name) for name in SCRIPTS)
 
 
 def _hash(text: str) -> str:

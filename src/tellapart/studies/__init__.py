@@ -15,6 +15,7 @@ from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
 from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.tasks.python_code import code_allowed
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
@@ -34,7 +35,8 @@ SPECS: dict[type[Spec], str] = {
 def run_study(spec: Spec, quiet: bool = False) -> "Run":
     """Run the study that `spec` belongs to; only its own code is imported."""
     name = SPECS[type(spec)]
-    with naming_extras(name):
+    anywhere = not isinstance(spec, ScaleSpec | InsideSpec) and spec.allow_code
+    with naming_extras(name), code_allowed("all" if anywhere else "own"):
         study = importlib.import_module(f"tellapart.studies.{name}.study")
         done: Run = getattr(study, f"run_{name}")(spec, quiet)
     return done

@@ -13,6 +13,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from tellapart.errors import UserMistake
+from tellapart.runs.files import read_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,8 @@ class AnalyseSpec:
     """An answer counts as right from this score on (default: as the run's facts say)."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
+    allow_code: bool = False
+    """Run `python:` code of the task that RUN names, where its answers must be read anew."""
 
     def checked(self) -> "AnalyseSpec":
         """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
@@ -52,6 +55,7 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
     from tellapart.runs.table import read_table
     from tellapart.studies.gain.analyse import analyse
     from tellapart.studies.outcome import Run, conclude, tell
+    from tellapart.tasks.python_code import code_allowed
 
     spec = spec.checked()
     folder = Path(spec.run)
@@ -62,7 +66,8 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
             f"{folder} is a run of {study or 'no study'!r}: analysed anew are {', '.join(STUDIES)}"
         )
     rows = read_table(folder)
-    rows, facts = completed(rows, _facts(folder, spec), asked)
+    with code_allowed("all" if spec.allow_code else "none"):
+        rows, facts = completed(rows, _facts(folder, spec), asked)
     findings = analyse(rows, facts)
     findings = conclude(folder, study, findings)
     run = Run(folder, tuple(findings))
@@ -131,10 +136,11 @@ def completed(rows: "pd.DataFrame", facts: "Facts", asked: dict[str, Any]) -> "t
 
 def _json_of(path: Path, reason: str) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserMistake(f"{path} is missing: {reason}") from None
-    except (OSError, ValueError) as error:
+        data = read_whole(path)
+        if data is None:
+            raise UserMistake(f"{path} is missing: {reason}")
+        value = json.loads(data.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UserMistake(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise UserMistake(f"{path} holds no JSON object: {reason}")

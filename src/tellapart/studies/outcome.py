@@ -27,7 +27,9 @@ class Run(NamedTuple):
 
 
 def asked(study: str, spec: "DataclassInstance", free: Sequence[str]) -> dict[str, Any]:
-    """Return what must be the same for a run to be gone on with: the spec's fields but the `free` ones."""
+    """Return what must be the same for a run to be gone on with: the spec's fields but the `free` ones, and but the
+    permission to run code, which changes no answer."""
+    free = (*free, "allow_code")
     return {"study": study, **{name: value for name, value in asdict(spec).items() if name not in free}}
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tellapart.controls import Control, Made
 from tellapart.controls.audit import AuditLine
+from tellapart.errors import Unscorable
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
@@ -125,7 +126,10 @@ def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
 
 def _row(arm: Arm, ask: Ask, key: str, one: _Owed, completion: Completion) -> Row:
     item = ask.items[one.item]
-    found = {} if completion.finish == "failed" else {FOUND: found_in(ask.task, item, completion.text)}
+    found = {}
+    if completion.finish != "failed":
+        with suppress(Unscorable):  # told by its row
+            found = {FOUND: found_in(ask.task, item, completion.text)}
     elicitation = Elicitation(one.item, one.sample, str(one.request.prompt), completion, measures=found)
     return scored_row(Condition("form", arm.condition, "report", {}), key, ask, item, elicitation)
 

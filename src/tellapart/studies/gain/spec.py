@@ -76,6 +76,8 @@ class GainSpec:
     """Print findings.json on stdout and nothing else."""
     device: str = "cpu"
     """cpu, cuda, cuda:1 ..."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     dtype: str = "float32"
     """float32 or bfloat16."""
     max_rows: int | None = None

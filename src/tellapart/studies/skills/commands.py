@@ -51,6 +51,8 @@ class MixSpec:
     """Seed of everything that is drawn."""
     device: str = "cpu"
     """Device of the model."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     max_rows: int | None = None
     """Most answers written at once (default: what memory holds)."""
     json: bool = False
@@ -82,6 +84,8 @@ class ExportSpec:
     """The task whose prompts the control vectors are read on (gguf)."""
     device: str = "cpu"
     """Device of the model."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
 
     def run(self) -> int:
         """Write it and say where."""

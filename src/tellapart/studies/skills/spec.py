@@ -81,6 +81,8 @@ class SkillsSpec:
     """Seed of everything that is drawn."""
     device: str = "cpu"
     """Device of the model."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     dtype: str = "float32"
     """Type of the model's weights."""
     max_rows: int | None = None
