@@ -108,7 +108,7 @@ def test_an_unreadable_coin_was_not_elicited(seed, score):
     for methods in ({}, {"form_demonstrations": coin, "prefill": coin}):
         said = verdict_on(World(targets, readable_in(0.05, coin), tuned, methods), seed)
         assert said.label in ("cannot tell", "acquired")
-        assert not np.isnan({name: value for name, value, _ in said.terms}["form part"])
+        assert not np.isnan({name: value for name, value, _ in said.terms}["form_part"])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -361,18 +361,18 @@ def _said(case: Case, label: Label, reason: Reason, probability: float, sentence
         sentence += f" By {case.slices.field} the shares differ: {case.slices.said()}."
     terms: list[tuple[str, float, float]] = [("gain", gain.value, math.nan)]
     for name, value in (
-        ("chance level", case.chance.level.value),
-        (f"held at least ({held.low_by or 'nothing'})", held.low.value),
-        (f"held at most ({held.high_by or 'open'})", held.high.value),
+        ("guess_floor", case.chance.level.value),
+        (f"held_at_least: {held.low_by or 'nothing'}", held.low.value),
+        (f"held_at_most: {held.high_by or 'open'}", held.high.value),
     ):
         if math.isfinite(value):
             terms.append((name, value, math.nan))
     if case.parts is not None:
         terms += [
-            ("form part", case.parts.form.value, math.nan),
-            ("content part", case.parts.content.value, math.nan),
+            ("form_part", case.parts.form.value, math.nan),
+            ("content_part", case.parts.content.value, math.nan),
         ]
-    terms.append(("content, read leniently", case.lenient.value, math.nan))
+    terms.append(("lenient_content_part", case.lenient.value, math.nan))
     kept = tuple(term for term in terms if math.isfinite(term[1]))
     stated = with_lapse(probability) if label == "no gain" else probability
     obstacles = obstacles_of(case) if label == "cannot tell" else ()
