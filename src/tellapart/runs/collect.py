@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Completion
 from tellapart.runs.asking import Ask, Elicitation, row_seed
@@ -48,12 +47,12 @@ def collect(
     every answer by itself leave out what `Ask.held` names. A row that failed is asked again when the run is started
     again; the later row counts. Where the token budget is spent, what is there is returned.
     """
-    key = digest(condition.identity)
-    known = held_rows(folder, condition.name, key)
+    known = {(row.item, row.sample): row for row in folder.read_rows(condition.name)}
     have = {at for at, row in known.items() if row.status != "failed"}
     owed = [item for item in ask.items if any((item.id, s) not in have for s in range(ask.samples))]
     if not owed:
         return list(known.values())
+    key = digest(condition.identity)
     missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
     with (
         folder.appending(condition.name) as writer,
@@ -70,19 +69,6 @@ def collect(
             known[item.id, row.sample] = row
             ticker.tick()
     return list(known.values())
-
-
-def held_rows(folder: RunFolder, name: str, key: str) -> dict[tuple[str, int], Row]:
-    """Return the rows of a condition that the folder holds, by item and sample. Raises UserMistake where one was not
-    answered by what `key` stands for: another model, tokenizer, setting, or version of what ran it."""
-    rows = folder.read_rows(name)
-    foreign = sum(row.key != key for row in rows)
-    if foreign:
-        raise UserMistake(
-            f"{folder.path}: {foreign} of {len(rows)} answers of {name} are of another model, setting or version than "
-            "now asked: choose another --out"
-        )
-    return {(row.item, row.sample): row for row in rows}
 
 
 def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation: Elicitation) -> Row:

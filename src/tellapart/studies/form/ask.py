@@ -10,7 +10,7 @@ from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
 from tellapart.runs.asking import Ask, Elicitation, plain_requests
-from tellapart.runs.collect import Condition, held_rows, scored_row
+from tellapart.runs.collect import Condition, scored_row
 from tellapart.runs.folder import RowWriter, RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row
@@ -61,7 +61,7 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
     """Ask what the folder does not hold yet of `arms`, in one batch, and add all their rows to `asking.rows`."""
     asks = [ask_of(asking.spec, arm) for arm in arms]
     keys = [_identity(asking.model, arm, ask) for arm, ask in zip(arms, asks, strict=True)]
-    known = [held_rows(asking.folder, arm.condition, key) for arm, key in zip(arms, keys, strict=True)]
+    known = [_known(asking.folder, arm) for arm in arms]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}
     owed: list[_Owed] = []
     for at in sorted(first.values()):
@@ -77,6 +77,10 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
             ticker.tick()
     for arm, rows in zip(arms, known, strict=True):
         asking.rows[arm.condition] = list(rows.values())
+
+
+def _known(folder: RunFolder, arm: Arm) -> dict[tuple[str, int], Row]:
+    return {(row.item, row.sample): row for row in folder.read_rows(arm.condition)}
 
 
 def _place(ask: Ask, one: _Owed) -> tuple[str, int]:
