@@ -61,9 +61,7 @@ def answering(told: Any) -> dict[str, str]:
         return {}
     packages = told.get("packages")
     known = {name: packages.get(name) for name in _ANSWERING} if isinstance(packages, dict) else {}
-    known |= {name: told.get(name) for name in ("platform", "device")}
-    commit = told.get("commit")
-    known["tellapart"] = f"{told.get('tellapart')} ({commit})" if commit else told.get("tellapart")
+    known |= {name: told.get(name) for name in ("tellapart", "platform", "device")}
     return {name: str(value) for name, value in known.items() if value}
 
 

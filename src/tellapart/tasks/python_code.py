@@ -71,7 +71,10 @@ def _origin(module_name: str) -> Path | None:
         spec = importlib.util.find_spec(module_name.partition(".")[0])
     except (ImportError, ValueError):
         return None
-    return None if spec is None else Path(spec.origin or module_name)
+    if spec is None:
+        return None
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    return Path(places[0] or "") if places else Path(sys.base_prefix, "lib", module_name)
 
 
 def _check_place(path: Path, reference: str, folder: Path | None) -> None:
@@ -96,7 +99,10 @@ def _is_own(path: Path, folder: Path) -> bool:
     """Return whether a file lies in the task's folder or the current one, and in no environment of packages there."""
     found = path.resolve()
     installed = {"site-packages", "dist-packages"} & set(found.parts)
-    return not installed and any(found.is_relative_to(one.resolve()) for one in (folder, Path.cwd()))
+    places = [
+        one for one in (folder.resolve(), Path.cwd()) if one != Path(one.anchor)
+    ]  # in / lies everything
+    return not installed and any(found.is_relative_to(one) for one in places)
 
 
 def function_in(path: Path, name: str) -> tuple[Callable[..., Any], str]:
@@ -196,9 +202,10 @@ def _function(module: ModuleType, name: str, where: str) -> Callable[..., Any]:
 def _source_hash(module: ModuleType) -> str:
     """Return a hash of a module's source, and of those that it imports from the user's own folders: what they say
     changes its answers too. Installed packages count by their versions elsewhere."""
-    if module.__file__ is None:
+    file = vars(module).get("__file__")
+    if file is None:  # a built-in module
         return ""
-    own = Path(module.__file__)
+    own = Path(file)
     found: dict[Path, bytes] = {}
     _collect(own, own.resolve().parent, found)
     if len(found) == 1:

@@ -13,7 +13,6 @@ from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model
-from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
@@ -30,6 +29,7 @@ from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import canonical_spec, finish
 from tellapart.studies.form.train import FAMILY as TRAINED
 from tellapart.studies.form.train import ask_trained, copies_of, fit_and_report, trained_facts
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
 from tellapart.tasks.item import Task
 from tellapart.tasks.scorers import closest
@@ -60,14 +60,15 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     split = fit_and_report(task, spec.seed) if TRAINED in plan.families else None
     if split is not None:
         arms = {control: _held_out(arm, split) for control, arm in arms.items()}
-    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    model = opened(spec, spec.model)
     paraphraser, entailment = (
-        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows) if name else None
-        for name in (spec.paraphraser, spec.entailment)
+        opened(spec, name) if name else None for name in (spec.paraphraser, spec.entailment)
     )
+    tell_chat(spec, (model,), spec.json)
     described = {
         **canonical_spec(spec),
         "fingerprints": {"model": model.fingerprint, "task": task.fingerprint},
+        "identity": identities({"model": model}),
         "items": len(task.items),
     }
     with (

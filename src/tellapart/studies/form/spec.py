@@ -57,7 +57,12 @@ class FormSpec:
     correct_at: float = 1.0
     """An answer counts as right from this score on (in counts and lists)."""
     chat: bool = False
-    """Put prompts through the model's chat template."""
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     out: str | None = None
     """Run folder (default: runs/form-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     limit: int | None = None

@@ -17,6 +17,7 @@ from tellapart.studies.form.judged import read_pairs
 from tellapart.studies.form.logs import rows_from_logs
 from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
+from tellapart.studies.opening import opened
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json", "budget", "device", "max_rows")
@@ -74,13 +75,12 @@ def _from_pairs(spec: FormSpec, out: Path) -> list[Finding]:
 
 
 def _from_judge(spec: FormSpec, out: Path) -> list[Finding]:
-    from tellapart.models.open import open_model
     from tellapart.studies.form.judging import judge_pairs, read_unjudged
 
     assert spec.pairs is not None
     assert spec.judge is not None
     pairs = read_unjudged(spec.pairs)
-    judge = open_model(spec.judge, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    judge = opened(spec, spec.judge)
     described = {
         **canonical_spec(spec),
         "fingerprints": {"judge": judge.fingerprint},

@@ -62,7 +62,12 @@ class GainSpec:
     margin: float | None = None
     """Scores within so much of each other are the same (default: a tenth of the larger one, .005 to .05)."""
     chat: bool = False
-    """Put prompts through the model's chat template."""
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     out: str | None = None
     """Run folder (default: runs/gain-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     limit: int | None = None

@@ -20,6 +20,7 @@ from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
     described_as = {
         **asked("gain", plan.spec, FREE),
         "fingerprints": {**prints, "task": plan.task.fingerprint},
+        "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
     with open_run(out, described_as, {"provenance": provenance(spec.device)}) as folder:
@@ -93,7 +95,6 @@ def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
 def _planned(spec: GainSpec) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
-    from tellapart.models.open import open_model
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import chosen_names, quick_names
@@ -119,10 +120,8 @@ def _planned(spec: GainSpec) -> "Plan":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    base, tuned = (
-        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
-        for name in (base_name, tuned_name)
-    )
+    base, tuned = opened(spec, base_name), opened(spec, tuned_name)
+    tell_chat(spec, (base, tuned), spec.json)
     pair = Pair(base, tuned)
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
@@ -223,6 +222,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
         items=_keys(plan),
         slice=spec.slice or "",
         models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
+        chat={"base": base.chat, "tuned": tuned.chat},
         margin=spec.margin,
         plan={"plan": spec.plan, "asked": list(spec.elicitors)},
         same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
@@ -267,10 +267,9 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
     """Return the model that never met the skill."""
     from tellapart.models.fresh import reinitialised
     from tellapart.models.local import LocalModel
-    from tellapart.models.open import open_model
 
     if spec.reference != "fresh":
-        return open_model(str(spec.reference), spec.device, spec.dtype, spec.chat, spec.max_rows)
+        return opened(spec, str(spec.reference))
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)

@@ -45,6 +45,13 @@ class GuardSpec:
     """Answers of each model to each item of a task, at temperature 1."""
     limit: int | None = None
     """Ask at most this many items of each task, drawn by the seed."""
+    chat: bool = False
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     device: str = "cpu"
     """cpu, cuda, cuda:1 ..."""
     allow_code: bool = False

@@ -22,6 +22,7 @@ from tellapart.studies.guard.filtered import write_filtered
 from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
 FREE = ("out", "json", "max_rows")
@@ -47,18 +48,15 @@ def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
         with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
             findings = [after(abilities, spec.margin)]
             return conclude(folder.path, "guard", findings)
-    from tellapart.models.open import open_model
     from tellapart.tasks.sources import open_task
 
     tasks = [open_task(name, limit=spec.limit, seed=spec.seed) for name in spec.task]
-    first, second = (
-        open_model(name, spec.device, spec.dtype, max_rows=spec.max_rows)
-        for name in (*spec.before, *spec.after)
-    )
+    first, second = (opened(spec, name) for name in (*spec.before, *spec.after))
+    tell_chat(spec, (first, second), spec.json)
     prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
-    with open_run(
-        out, {**asked("guard", spec, FREE), "fingerprint": prints}, {"provenance": provenance(spec.device)}
-    ) as folder:
+    identity = identities({"before": first, "after": second})
+    described = {**asked("guard", spec, FREE), "fingerprint": prints, "identity": identity}
+    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
         findings = [after(ask_models(folder, spec, (first, second), tasks), spec.margin)]
         return conclude(folder.path, "guard", findings)
 

@@ -11,7 +11,6 @@ from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent, TokenBudget
 from tellapart.models.model import Model, Sampling
-from tellapart.models.open import open_model
 from tellapart.runs.collect import counts
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
@@ -23,6 +22,7 @@ from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers
 from tellapart.studies.improve.headroom import CONTROLS, ask_verifiers, best_own, headroom, no_headroom
 from tellapart.studies.improve.rounds import Arm, Course, run_arm, verdicts
 from tellapart.studies.improve.spec import ImproveSpec
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
 from tellapart.tasks.item import Task
 from tellapart.tasks.sources import open_task
@@ -66,7 +66,8 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
-    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    model = opened(spec, spec.model)
+    tell_chat(spec, (model,), quiet or spec.json)
     prints = {
         "model": model.fingerprint,
         "task": task.fingerprint,
@@ -76,6 +77,7 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     described = {
         **asked("improve", spec, FREE),
         "fingerprints": prints,
+        "identity": identities({"model": model}),
         "items": {"train": len(train), "report": len(report)},
     }
     change = _change(model) if spec.rounds else None

@@ -29,7 +29,12 @@ class InsideSpec:
     dtype: str = "float32"
     """Language models: float32, bfloat16 or float16."""
     chat: bool = False
-    """Language models: put prompts through the tokenizer's chat template."""
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     max_rows: int | None = None
     """Language models: most answers written at once (default: what memory holds)."""
     out: str | None = None

@@ -18,7 +18,20 @@ from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, decide
 from tellapart.studies.outcome import Run, asked, conclude, tell
 
-FREE = ("out", "json", "networks", "concepts", "layer", "tuning", "device", "dtype", "chat", "max_rows")
+FREE = (
+    "out",
+    "json",
+    "networks",
+    "concepts",
+    "layer",
+    "tuning",
+    "device",
+    "dtype",
+    "chat",
+    "no_chat",
+    "system",
+    "max_rows",
+)
 EQUAL = 1e-3
 """Mean squared difference (colours 0..1) up to which two pictures count as the same."""
 _BESIDE = (

@@ -97,7 +97,7 @@ def ask_lora(
 def condition(run: Asked, who: str, skill: Skill, told: Sequence[object]) -> Condition:
     """Return the condition `who@task`, known by everything that determines its answers."""
     identity = {
-        "model": run.model.fingerprint,
+        **run.model.known_by(),
         "task": skill.task.fingerprint,
         "temperature": run.spec.temperature,
         "seed": run.spec.seed,

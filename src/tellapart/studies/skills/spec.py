@@ -79,6 +79,13 @@ class SkillsSpec:
     """Items of each task that are scored (default: all that are not trained on)."""
     seed: int = 0
     """Seed of everything that is drawn."""
+    chat: bool = False
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     device: str = "cpu"
     """Device of the model."""
     allow_code: bool = False

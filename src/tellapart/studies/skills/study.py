@@ -9,10 +9,10 @@ from rich.console import Console
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
-from tellapart.models.open import open_model
 from tellapart.runs.folder import open_run, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.table import to_table, write_table
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import Run, asked, conclude, tell
 from tellapart.studies.skills.analyse import Cost, Facts, analyse
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
@@ -47,10 +47,12 @@ def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
         for kind in ("task", "joint", "also", "watch")
     }
     _check_names([skill.name for some in parts.values() for skill in some])
-    model = local(open_model(spec.model, spec.device, spec.dtype, max_rows=spec.max_rows), spec.model)
+    model = local(opened(spec, spec.model), spec.model)
+    tell_chat(spec, (model,), quiet or spec.json)
     described = {
         **asked("skills", spec, FREE),
         "fingerprint": model.fingerprint,
+        "identity": identities({"model": model}),
         "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
     }
     with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
