@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional, subcommand
 
-from tellapart.errors import UserMistake, of_system, one_line
+from tellapart.errors import ServerGone, UserMistake, of_system, one_line
 from tellapart.extras import naming_extras
 from tellapart.runs.folder import run_path
 from tellapart.runs.stopping import Stopped, stoppable
@@ -120,6 +120,8 @@ def run(arguments: Sequence[str]) -> int:
         return _told(f"stopped by {stopped.signal.name}; {again}", 128 + stopped.signal)
     except KeyboardInterrupt:
         return _told(f"stopped; {again}", INTERRUPTED)
+    except ServerGone as gone:
+        return _told(f"{gone}: {again}", FAILED)
     except BrokenPipeError:
         return FAILED
     except OSError as error:

@@ -20,6 +20,14 @@ class Unscorable(UserMistake):
     """An answer that its scorer cannot read in bounded time: this answer fails, the others are scored."""
 
 
+class ServerGone(Exception):
+    """A server stopped answering: nobody's mistake. The run ends with what it has, and goes on when it is started
+    again; so this is no UserMistake, for which another method would be tried."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
 def visible(text: str) -> str:
     """Return `text` with what would hide, reorder or break it shown by its code point; tabs and line ends stay.
 

@@ -77,7 +77,10 @@ def understood(raw: bytes, key: str, seconds: float) -> Reply | Failure:
         return Failure("the answer is not a JSON object", 200)
     if payload.get("error"):
         return Failure(one_line(f"the server reports: {message_of(raw[:LONGEST_REFUSAL_BYTES])}", key), 200)
-    return Reply(redacted(payload, key), seconds)
+    try:
+        return Reply(redacted(payload, key), seconds)
+    except RecursionError:
+        return Failure("the answer is nested too deeply", 200)
 
 
 def message_of(body: bytes) -> str:
@@ -90,7 +93,10 @@ def message_of(body: bytes) -> str:
     for name in ("error", "detail", "message"):
         if isinstance(parsed, dict) and name in parsed:
             parsed = parsed[name]
-    return parsed if isinstance(parsed, str) else json.dumps(parsed)
+    try:
+        return parsed if isinstance(parsed, str) else json.dumps(parsed)
+    except (RecursionError, ValueError):
+        return text
 
 
 def redacted(value: Any, key: str) -> Any:

@@ -196,7 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Tell what is wrong with a request that could not be read, under the same headers."""
         status = HTTPStatus(code)
-        self.request_version = self.protocol_version  # of a line that was none it would be one without headers
+        self.request_version = (
+            self.protocol_version
+        )  # of a line that was none it would be one without headers
         self._send(status, "text/plain", f"{status.phrase}\n")
 
     def log_message(self, format: str, *args: Any) -> None:
