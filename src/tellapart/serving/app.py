@@ -21,7 +21,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tellapart.models.vocabulary import Ids
+from tellapart.models.bounded import within
+from tellapart.models.vocabulary import TEMPLATE_SECONDS, Ids
 from tellapart.serving import payload
 from tellapart.serving.asked import AUTO, Asked, Reader, chat_asked, completion_asked, parsed
 from tellapart.serving.failure import ApiError
@@ -97,9 +98,10 @@ def chat_prompt(experts: Experts, messages: Sequence[Mapping[str, Any]]) -> str 
     if not tokenizer.chat_template:
         return "\n".join(message["content"] for message in messages)
     try:
-        text = tokenizer.apply_chat_template(
-            [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
-        )
+        with within(TEMPLATE_SECONDS):
+            text = tokenizer.apply_chat_template(
+                [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
+            )
     except Exception as error:  # a template may refuse roles or their order, with whatever it likes
         raise ApiError(
             400, f"the chat template refuses these messages: {str(error)[:200]}", "messages"
