@@ -7,7 +7,7 @@ from pathlib import Path
 from tellapart.errors import UserMistake
 from tellapart.logs.reader import Reader, joined
 from tellapart.logs.recorded import Origin, Recorded
-from tellapart.logs.source import Source, open_source, split
+from tellapart.logs.source import Source, in_form, open_source, split
 
 SUFFIXES = {".json", ".jsonl", ".csv", ".parquet", ".eval"}
 WHOLE = ("rows.parquet", "per_instance_stats.json")
@@ -26,9 +26,10 @@ def read_with(readers: Sequence[Reader], reference: str) -> Recorded:
     except OSError as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
     source = open_source(str(reference), path, choice)
-    for reader in readers:
-        if reader.recognises(source):
-            return reader.read(source)
+    with in_form(path):
+        for reader in readers:
+            if reader.recognises(source):
+                return reader.read(source)
     raise UserMistake(f"{path}: {_not_a_log(source)}; known formats: {', '.join(r.tool for r in readers)}")
 
 
@@ -61,7 +62,8 @@ def _joined(reader: Reader, reference: str, files: Sequence[Path]) -> Recorded:
             raise UserMistake(
                 f"{source.path}: {_not_a_log(source)}; the other files there are of {reader.tool}"
             )
-    return joined([reader.read(source) for source in sources], Origin(reader.tool, reference))
+    with in_form(reference):
+        return joined([reader.read(source) for source in sources], Origin(reader.tool, reference))
 
 
 def _in_folder(folder: Path, choice: str) -> tuple[Path, str]:

@@ -10,7 +10,7 @@ from tellapart.errors import UserMistake
 from tellapart.logs import READERS, scale_big_bench, scale_lm_eval, scale_samples, scale_table
 from tellapart.logs.lm_eval import NAME
 from tellapart.logs.scale_points import Point, to_frame
-from tellapart.logs.source import Source, open_source, parse, split
+from tellapart.logs.source import Source, in_form, open_source, parse, split
 from tellapart.logs.value import mapping
 
 SUFFIXES = {".json", ".jsonl", ".csv", ".parquet"}
@@ -37,7 +37,8 @@ def read_points(references: Sequence[str]) -> Points:
         inside = path.is_dir()
         for file in _files(path):
             source = open_source(str(file), file, "")
-            read = _read(source)
+            with in_form(file):
+                read = _read(source)
             if read is None and inside:
                 skipped.append(str(file.relative_to(path)))
                 continue
@@ -52,7 +53,8 @@ def read_points(references: Sequence[str]) -> Points:
         raise UserMistake(
             f"{', '.join(map(str, references))}: no file with scores over scale; known: {KINDS}"
         )
-    frames = [frame for frame in (*frames, to_frame(loose)) if len(frame)]
+    with in_form(", ".join(map(str, references))):
+        frames = [frame for frame in (*frames, to_frame(loose)) if len(frame)]
     notes = (
         (f"{len(skipped)} files of no known kind were left out: {', '.join(skipped[:4])}",) if skipped else ()
     )

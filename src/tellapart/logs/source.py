@@ -3,6 +3,7 @@
 A reader sees the head of the file (the first JSON object, or the columns of a table) and says whether it is its.
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,28 @@ class Source:
         return isinstance(self.first, Mapping) and all(name in self.first for name in names)
 
 
+FORM = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+
+
+@contextlib.contextmanager
+def in_form(path: object) -> Iterator[None]:
+    """Turn whatever reading a hostile file may raise into a UserMistake that names it: a reader checks what it needs,
+    and a value of a kind that nobody thought of must not end in a traceback."""
+    try:
+        yield
+    except (
+        pa.ArrowException,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise UserMistake(f"{path}: cannot be read, a value is not in its form ({told[:200]})") from error
+
+
 def split(reference: str) -> tuple[Path, str]:
     """Return the path that exists and the choice after `#`, "" where there is none."""
     try:
@@ -66,7 +89,7 @@ def open_source(reference: str, path: Path, choice: str) -> Source:
             if magic[:2] == b"PK":
                 return Source(reference, path, choice, "zip", {})
             data = magic + file.read()
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
     return _text_source(reference, path, choice, data)
 

@@ -1,13 +1,15 @@
 """Read what a report shows out of a run folder: findings.json back into Findings, spec.json, a few row columns."""
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import TemplateError
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
@@ -15,6 +17,24 @@ from tellapart.runs.files import read_whole
 from tellapart.stats.estimate import Estimate
 
 ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
+
+
+FORM = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError, StopIteration,
+    TemplateError,
+)  # fmt: skip
+"""What showing findings may raise that are not in the form of docs/run-folder.md."""
+
+
+@contextlib.contextmanager
+def in_form(what: object) -> Iterator[None]:
+    """Turn what showing odd findings raises into a UserMistake that names them."""
+    try:
+        yield
+    except FORM as error:
+        raise UserMistake(
+            f"{what} not in the form of findings ({type(error).__name__}: {str(error)[:200]}); analyse the run again"
+        ) from error
 
 
 def read_findings(run_folder: Path) -> list[Finding]:
@@ -26,12 +46,8 @@ def read_findings(run_folder: Path) -> list[Finding]:
             f"{path} has version {document.get('version')!r}, this tellapart reads {FINDINGS_VERSION}: "
             "view it with the tellapart that wrote it (spec.json names its version)"
         )
-    try:
+    with in_form(f"{path} is"):
         return [finding_from_json(value) for value in document["findings"]]
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UserMistake(
-            f"{path} is not in the form of findings ({type(error).__name__}: {error}); analyse the run again"
-        ) from error
 
 
 def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.report.document import (
     finding_from_json,
+    in_form,
     read_findings,
     read_row_columns,
     read_spec,
@@ -40,7 +40,8 @@ SERVED = "connect-src 'self'"
 def write_report(run_folder: Path) -> Path:
     """Write report.html into a finished run's folder, whole or not at all, and return its path."""
     findings = with_tokens(read_findings(run_folder), run_folder)
-    page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
+    with in_form(f"{run_folder / 'findings.json'} or spec.json is"):
+        page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
     path = run_folder / "report.html"
     write_atomically(path, page)
     return path
@@ -73,14 +74,8 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
 def _sections(finding: Finding, number: int) -> list[Section]:
     made = []
     for maker in SECTIONS:
-        try:
+        with in_form(f"findings.json: the tables of section {maker.__module__.rpartition('.')[2]} are"):
             section = maker(finding, number)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            name = maker.__module__.rpartition(".")[2]
-            raise UserMistake(
-                f"findings.json: the tables of section {name} are not in their form "
-                f"({type(error).__name__}: {error}); analyse the run again"
-            ) from error
         if section is not None:
             made.append(section)
     return made

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tellapart.errors import UserMistake
 from tellapart.logs import open_instruct, trl, verl
 from tellapart.logs.recorded import Recorded
-from tellapart.logs.source import Source, open_source, records, split
+from tellapart.logs.source import Source, in_form, open_source, records, split
 from tellapart.logs.value import number, text, whole
 
 READERS = (trl.READER, verl.READER, open_instruct.READER)
@@ -68,10 +68,11 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
     for source in sources:
         reader = _reader(source)
         assert reader is not None
-        log = reader.read(source)
-        tools.add(log.tool)
-        notes += [note for note in log.notes if not note.startswith(UNTOLD)]
-        frames.append(_rollouts(log, source))
+        with in_form(source.path):
+            log = reader.read(source)
+            tools.add(log.tool)
+            notes += [note for note in log.notes if not note.startswith(UNTOLD)]
+            frames.append(_rollouts(log, source))
     if len(tools) > 1:
         raise UserMistake(
             f"{sources[0].path.parent}: logs of {' and '.join(sorted(tools))}; give one run's logs"
