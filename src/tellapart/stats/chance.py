@@ -128,7 +128,13 @@ def alike_matches(given: Given, key: AnswerKey) -> Floats:
     right = (rows @ confused).multiply(rows).sum(axis=1) / np.maximum(count[looked] - 1, 1)
     known = (count[looked] > 1) & (there > TINY)
     found = np.full(n, np.nan)
-    found[looked[known]] = np.minimum(right[known] / there[known], 1.0)
+    if known.any():
+        ratio = right[known] / there[known]
+        # The question is asked by a wrong answer: an item speaks as often as it errs, else the luck of few samples is
+        # underrated (.24 where .25 is true at 8).
+        errs = (rows.sum(axis=1) / np.maximum(count[looked], 1))[known]
+        scale = float(np.average(ratio, weights=errs) / ratio.mean()) if ratio.any() else 1.0
+        found[looked[known]] = np.minimum(scale * ratio, 1.0)
     return found
 
 
