@@ -84,6 +84,8 @@ class Completion:
     `logprobs` are under the plain model at temperature 1 (None where a server offers none);
     `sampled_logprobs` under the distribution actually drawn from (after temperature and truncation).
     `generated` counts the tokens generated where `tokens` cannot (a server tells the count, not the ids).
+    `reasoning` is what a server gives apart from the answer, `reasoning_tokens` how many of the generated tokens are
+    reasoning, where that is known: they count, and are no part of the text that is scored.
     `margins` are p(top 1) - p(top 2) and `entropies` are in nats, both only where asked for.
     """
 
@@ -99,6 +101,8 @@ class Completion:
     margins: tuple[float, ...] | None = None
     entropies: tuple[float, ...] | None = None
     generated: int | None = None
+    reasoning: str = ""
+    reasoning_tokens: int | None = None
 
 
 class Scored(NamedTuple):
