@@ -98,7 +98,8 @@ MISTAKES = {
     "item,model,sample,correct\n1,m,-1,1\n": "sample number -1",
     "item,correct,correct\n1,1,0\n": "the column 'correct' is there twice",
     "item,model,correct,status\n1,m,1,fine\n": "status 'fine'; allowed are ok, cut off, failed",
-    "item,model,accuracy\n1,m,1\n": "is no known log: it has the keys item, model, accuracy; if these are scored answers, say --map item=item,correct=accuracy,model=model",
+    "item,model,accuracy\n1,m,1\n": "is no known log: it has the keys item, model, accuracy; if "
+    "these are scored answers, say --map item=item,correct=accuracy,model=model",
 }
 
 
@@ -221,7 +222,9 @@ def test_an_id_of_several_questions_is_told_apart() -> None:
     assert "1 ids name 3 different items (as 'x': ids that start again in each part?)" in told.notes[0]
     paired = pair(log("a", Logged("x", 0, "Q1"), Logged("z", 0, "Q2")), log("b", *rows[:2], rows[3]))
     assert paired.b.groupby("item")["score"].mean().to_dict() == {"x": 0, "z": 1}
-    names = {one: log("b", *order).frame["item"].tolist() for one, order in enumerate((rows[:2], rows[1::-1]))}
+    names = {
+        one: log("b", *order).frame["item"].tolist() for one, order in enumerate((rows[:2], rows[1::-1]))
+    }
     assert names[0] == names[1][::-1]
 
 

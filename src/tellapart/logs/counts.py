@@ -2,8 +2,8 @@
 
 Columns: `item`; `n` and `c` (samples and right ones) or `correct` (or `score`); optionally `model` (several
 models in one file are told apart by `path#model`), `sample`, `question`, `completion`, `status`, `cluster`,
-`target`, `logprob`, `tokens`; `answer` (as it was read out of the completion) is taken where there is no `completion`.
-Other columns are left alone. A JSON list of such rows is read as well.
+`target`, `logprob`, `tokens`; `answer` (as it was read out of the completion) is taken where there is no
+`completion`. Other columns are left alone. A JSON list of such rows is read as well.
 """
 
 from typing import Any, NamedTuple
@@ -81,7 +81,8 @@ def _uneven(items: pd.Series) -> list[str]:
     if times.empty or times.max() == 1 or times.min() == times.max():
         return []
     return [
-        f"an id stands in {times.min()} to {times.max()} rows: they are taken for its samples; where ids start again in each "
+        f"an id stands in {times.min()} to {times.max()} rows: they are taken for its samples; "
+        "where ids start again in each "
         "part, give `cluster` or `question`"
     ]
 

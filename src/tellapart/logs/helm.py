@@ -1,8 +1,8 @@
 """HELM runs: a folder with per_instance_stats.json and scenario_state.json (Liang et al. 2022).
 
-The score is one metric's mean for the instance: the first of MAIN that the run has, or `folder#METRIC`. HELM publishes
-the test split: instances of others are left out (`folder#valid` reads that one). Perturbed copies of instances are left out;
-several few-shot draws (train_trial_index) are the samples.
+The score is one metric's mean for the instance: the first of MAIN that the run has, or `folder#METRIC`. HELM
+publishes the test split: instances of others are left out (`folder#valid` reads that one). Perturbed copies of
+instances are left out; several few-shot draws (train_trial_index) are the samples.
 """
 
 import math
@@ -81,13 +81,16 @@ def read(source: Source) -> Recorded:
 
 
 def task_of(source: Source) -> str:
-    """Return the scenario of a run as HELM names it, with its arguments and without the model; "" where none is told."""
+    """Return the scenario of a run as HELM names it, with its arguments and without the model; "" where none
+    is told."""
     path = source.path.parent / "run_spec.json"
     spec = parse(path.read_bytes(), str(path)) if path.is_file() else {}
     name = text(spec.get("name")) if isinstance(spec, dict) else ""
     name = name or (source.path.resolve().parent.name if ":" in source.path.resolve().parent.name else "")
     scenario, _, arguments = name.partition(":")
-    kept = [one for one in arguments.split(",") if one and not one.startswith(("model=", "model_deployment="))]
+    kept = [
+        one for one in arguments.split(",") if one and not one.startswith(("model=", "model_deployment="))
+    ]
     return f"{scenario}:{','.join(kept)}" if kept else scenario
 
 
@@ -140,7 +143,9 @@ def _split(
         wanted = next((name for name in ("test", "valid") if name in there), there[0])
         left = [split for split in splits.values() if split != wanted]
         told = ", ".join(f"{left.count(name)} of {name or 'no split'}" for name in sorted(set(left)))
-        notes.append(f"only the {wanted} split is read, as HELM publishes it; left out (choose with #SPLIT): {told}")
+        notes.append(
+            f"only the {wanted} split is read, as HELM publishes it; left out (choose with #SPLIT): {told}"
+        )
     return {key: one for key, one in scores.items() if splits[key] == wanted}, choice
 
 

@@ -1,8 +1,8 @@
 """lm-evaluation-harness samples: samples_TASK_TIME.jsonl, with results_TIME.json beside it where it is there.
 
 One metric of one filter is read: the first score that the results list (else the first in the samples), or the one
-named after `#`: `path#METRIC`, `path#FILTER` or `path#METRIC,FILTER`. What is better the lower it is (as the results say,
-else by its name) is no score. A folder of several tasks is one log; `folder#mmlu_*` takes some of them.
+named after `#`: `path#METRIC`, `path#FILTER` or `path#METRIC,FILTER`. What is better the lower it is (as the
+results say, else by its name) is no score. A folder of several tasks is one log; `folder#mmlu_*` takes some of them.
 """
 
 import re
@@ -37,9 +37,7 @@ def read(source: Source) -> Recorded:
     scored_first = 0
     rows = []
     for (where, sample), question in zip(kept, asked, strict=True):
-        answers, responses = logged(
-            sample, identity(sample["doc_id"], where), metric.name, question, where
-        )
+        answers, responses = logged(sample, identity(sample["doc_id"], where), metric.name, question, where)
         rows += answers
         scored_first += responses > len(answers)
     if scored_first:
@@ -87,9 +85,7 @@ def results_beside(path: Path) -> Mapping[str, Any]:
     return mapping(parse(chosen[0].read_bytes(), str(chosen[0])), str(chosen[0]))
 
 
-def metrics_in(
-    samples: Sequence[Placed], results: Mapping[str, Any], source: Source
-) -> list[Metric]:
+def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: Source) -> list[Metric]:
     """Return the metrics of samples, one a filter, those that the results list first; each a single number a sample."""
     single: dict[tuple[str, str], bool] = {}
     for _, sample in samples:

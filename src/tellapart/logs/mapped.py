@@ -24,15 +24,35 @@ FIELDS = tuple(dict.fromkeys((*counts.TEXTS, *counts.NUMBERS)))
 _ENTRY = re.compile(r"^\s*(?P<field>[a-z_]+)\s*=(?!=)\s*(?P<key>.+?)\s*$", re.DOTALL)
 _COMPARED = re.compile(r"^(?P<left>.+?)\s*(?P<sign>==|>=)\s*(?P<right>.*)$", re.DOTALL)
 ITEMS = (
-    "item", "item_id", "task_id", "question_id", "sample_id", "example_id", "problem_id", "instance_id", "doc_id", "id", "idx",
-    "index", "uid", "qid", "unique_id", "key", "name", "_key", "question", "problem", "prompt", "instruction",
+    "item", "item_id", "task_id", "question_id", "sample_id", "example_id", "problem_id", "instance_id", "doc_id", "id",
+    "idx", "index", "uid", "qid", "unique_id", "key", "name", "_key", "question", "problem", "prompt", "instruction",
 )  # fmt: skip
 SCORES = (
     "correct", "is_correct", "passed", "pass", "score", "reward", "resolved", "success", "solved", "accuracy", "acc",
     "exact_match", "em", "is_right", "right", "is_solved", "correctness", "judge_correct", "rating", "grade",
 )  # fmt: skip
-GIVEN = ("pred", "prediction", "predicted", "model_answer", "extracted_answer", "parsed_answer", "predicted_answer", "output")
-WANTED = ("answer", "target", "gold", "label", "ground_truth", "gt", "reference", "expected", "expected_answer", "solution")
+GIVEN = (
+    "pred",
+    "prediction",
+    "predicted",
+    "model_answer",
+    "extracted_answer",
+    "parsed_answer",
+    "predicted_answer",
+    "output",
+)
+WANTED = (
+    "answer",
+    "target",
+    "gold",
+    "label",
+    "ground_truth",
+    "gt",
+    "reference",
+    "expected",
+    "expected_answer",
+    "solution",
+)
 TEXTUAL = {
     "model": ("model", "model_name", "model_id"),
     "sample": ("sample", "sample_index", "attempt", "epoch", "run", "trial"),
@@ -43,8 +63,8 @@ TEXTUAL = {
 
 
 def mapping_of(choice: str) -> dict[str, str] | None:
-    """Return the map that `choice` is, None where it is none (the name of a model or metric). Raises UserMistake for a map
-    that names no field of ours."""
+    """Return the map that `choice` is, None where it is none (the name of a model or metric). Raises
+    UserMistake for a map that names no field of ours."""
     if "=" not in choice:
         return None
     entries = [_ENTRY.match(part) for part in _parts(choice)]
@@ -86,12 +106,16 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
         for one in _keys_in(key):
             if one not in seen:
                 raise UserMistake(f"{source.path}: no key {short(one)} for {name}{_keys(source)}")
-    table = pa.table({name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()})
+    table = pa.table(
+        {name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()}
+    )
     told = mapping.get("correct") or mapping.get("score") or f"{mapping['c']} of {mapping['n']}"
     return counts.from_table(table, counts.Told(view, TOOL, Metric(told)), "", notes)
 
 
-def _rows(view: Source, mapping: Mapping[str, str], notes: list[str]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _rows(
+    view: Source, mapping: Mapping[str, str], notes: list[str]
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
     if view.kind == "jsonl":
         yield from records(view, notes)
         return
@@ -175,7 +199,9 @@ def proposal(source: Source) -> str:
         score = f"{given}=={wanted}" if given and wanted else ""
     found = f": it has the keys {listed(keys)}"
     if not item or not score:
-        missing = " and ".join(what for what, there in (("an item's id", item), ("a score", score)) if not there)
+        missing = " and ".join(
+            what for what, there in (("an item's id", item), ("a score", score)) if not there
+        )
         return f"{found}; none looks like {missing}: say with --map item={item or 'KEY'},correct={score or 'KEY'}"
     more = [
         f"{field}={lower[name]}"
@@ -184,7 +210,11 @@ def proposal(source: Source) -> str:
         if name in lower and lower[name] not in (item, score)
     ]
     once = dict(reversed([one.split("=", 1) for one in more]))
-    entries = [f"item={item}", f"correct={score}", *(f"{field}={key}" for field, key in reversed(once.items()))]
+    entries = [
+        f"item={item}",
+        f"correct={score}",
+        *(f"{field}={key}" for field, key in reversed(once.items())),
+    ]
     return f"{found}; if these are scored answers, say --map {','.join(entries)}"
 
 

@@ -47,7 +47,16 @@ class Metric(NamedTuple):
 
     def named(self, choice: str) -> bool:
         """Say whether `choice` (what came after `#`) names this metric, its filter, or both."""
-        return choice in (self.name, self.filter, self.label, f"{self.name},{_plain(self.filter)}".rstrip(","))
+        return choice in (
+            self.name,
+            self.filter,
+            self.label,
+            f"{self.name},{_plain(self.filter)}".rstrip(","),
+        )
+
+
+UNNAMED = Metric()
+"""The metric of a log that does not say what its scores are."""
 
 
 def _plain(name: str) -> str:
@@ -60,8 +69,8 @@ def is_counted(name: str) -> bool:
 
 
 def choose(found: Sequence[Metric], choice: str, where: str, notes: list[str]) -> Metric:
-    """Return the metric that `choice` names, else the first that is no error; notes the others. Raises UserMistake where
-    none is there, or where only errors are."""
+    """Return the metric that `choice` names, else the first that is no error; notes the others. Raises
+    UserMistake where none is there, or where only errors are."""
     named = [one for one in found if one.named(choice)] if choice else list(found)
     if not named:
         raise UserMistake(f"{where}: no metric {short(choice)}; it has {listed(one.label for one in found)}")
@@ -70,7 +79,11 @@ def choose(found: Sequence[Metric], choice: str, where: str, notes: list[str]) -
         others = [one.label for one in found if not one.is_error]
         raise UserMistake(
             f"{where}: {short(named[0].label)} is an error (lower is better), not a score; "
-            + (f"choose one with #NAME: {listed(others)}" if others else "the log has no metric that is a score")
+            + (
+                f"choose one with #NAME: {listed(others)}"
+                if others
+                else "the log has no metric that is a score"
+            )
         )
     chosen = scores[0]
     others = [one for one in found if one != chosen]

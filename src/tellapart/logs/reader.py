@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.logs.metric import Metric
+from tellapart.logs.metric import UNNAMED, Metric
 from tellapart.logs.recorded import Origin, Recorded, from_columns
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed, short
@@ -37,16 +37,19 @@ def joined(parts: Sequence[Recorded], where: Origin) -> Recorded:
 
 
 def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:
-    """Return logs of different tasks as one: an item is task/id, its cluster the task. Raises UserMistake where they are
-    several models' or scored by different metrics."""
+    """Return logs of different tasks as one: an item is task/id, its cluster the task. Raises UserMistake
+    where they are several models' or scored by different metrics."""
     models = {part.model for part in parts}
     if len(models) > 1:
-        raise UserMistake(f"{where.source}: holds logs of several models ({listed(sorted(models))}); name one")
+        raise UserMistake(
+            f"{where.source}: holds logs of several models ({listed(sorted(models))}); name one"
+        )
     metrics = {part.metric.label: part for part in parts}
     if len(metrics) > 1:
         told = "; ".join(f"{short(one.task)} by {short(label)}" for label, one in list(metrics.items())[:3])
         raise UserMistake(
-            f"{where.source}: its tasks are scored by different metrics ({told}); choose tasks or a metric that all have: "
+            f"{where.source}: its tasks are scored by different metrics ({told}); choose tasks or a "
+            "metric that all have: "
             f"{where.source}#TASK* or {where.source}#METRIC"
         )
     tasks = [part.frame.assign(
@@ -67,7 +70,7 @@ def origin(
     tool: str,
     model: str = "",
     task: str = "",
-    metric: Metric = Metric(),  # noqa: B008 (a frozen value)
+    metric: Metric = UNNAMED,
     metrics: Sequence[Metric] = (),
 ) -> Origin:
     """Return where the rows of `source` come from, and what their scores are."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.logs.metric import Metric
+from tellapart.logs.metric import UNNAMED, Metric
 from tellapart.logs.value import hashed, short
 
 Status = Literal["ok", "cut off", "failed"]
@@ -41,9 +41,10 @@ class Recorded:
     `tokens` (generated; NaN where unknown), `cluster` (subtask or data set, "family/subtask" where those are
     nested, "" if none), `target`, `token_logprobs` (nats, a list a row; None where the log has none), `steps`
     (valid | invalid where the log says whether the steps are right, else ""), and `document` (a hash of the whole item
-    as the log holds it, options and all; "" where it does not). One id is one item: where a log uses an id for several
-    questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task` is what
-    the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be chosen.
+    as the log holds it, options and all; "" where it does not). One id is one item: where a log uses an id for
+    several questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task`
+    is what the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be
+    chosen.
     """
 
     frame: pd.DataFrame
@@ -52,7 +53,7 @@ class Recorded:
     model: str
     notes: tuple[str, ...] = ()
     task: str = ""
-    metric: Metric = Metric()
+    metric: Metric = UNNAMED
     metrics: tuple[Metric, ...] = ()
 
 
@@ -129,8 +130,8 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
 
 
 def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
-    """Return item ids under which one item only lies: an id of several clusters, questions, documents or targets gets its
-    cluster's name, or a hash of what is asked, which no order of rows changes."""
+    """Return item ids under which one item only lies: an id of several clusters, questions, documents or
+    targets gets its cluster's name, or a hash of what is asked, which no order of rows changes."""
     items: pd.Series = data["item"]
     codes, ids = items.factorize()
     apart = np.zeros(len(ids), bool)
@@ -158,7 +159,8 @@ def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
     every = len({*zip(*parts, strict=True)})
     example = parts[0][0]
     notes.append(
-        f"{int(apart.sum())} ids name {every} different items (as {short(example)}: ids that start again in each part?): "
+        f"{int(apart.sum())} ids name {every} different items (as {short(example)}: ids that start "
+        "again in each part?): "
         "told apart by cluster and question"
     )
     return found
@@ -183,7 +185,8 @@ def _refuse_doubled(frame: pd.DataFrame, codes: np.ndarray, origin: Origin) -> N
 
 
 def without_copies(log: Recorded) -> Recorded:
-    """Return the log with one answer an item where its samples are copies of one (temperature 0 with n > 1), with a note.
+    """Return the log with one answer an item where its samples are copies of one (temperature 0 with n > 1),
+    with a note.
 
     Copies are equal in text and score, in every item that has several answers, or in nearly all where the texts are
     long; a sampled model repeats short answers too, and those are samples.
@@ -209,7 +212,8 @@ def without_copies(log: Recorded) -> Recorded:
     kept = frame.take(np.sort(first)).reset_index(drop=True)
     most = int(counts.max())
     note = (
-        f"{log.source}: the {most} answers to an item are copies of one in {int(equal.sum())} of {int(several.sum())} items "
+        f"{log.source}: the {most} answers to an item are copies of one in {int(equal.sum())} of "
+        f"{int(several.sum())} items "
         "(temperature 0?): one answer an item counts, n = 1"
     )
     return replace(log, frame=kept.assign(sample=0), notes=(*log.notes, note))

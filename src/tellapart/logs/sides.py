@@ -2,8 +2,8 @@
 
     sides = read_sides("base.jsonl", "tuned.jsonl")     # sides.paired, sides.notes
 
-Two sides that are scored by different metrics would show the metrics' difference as a gain: one that both have is taken,
-else they are refused. Byte-equal copies of one answer count as one.
+Two sides that are scored by different metrics would show the metrics' difference as a gain: one that both have is
+taken, else they are refused. Byte-equal copies of one answer count as one.
 """
 
 from dataclasses import replace
@@ -19,6 +19,7 @@ from tellapart.logs.pair import Paired, pair
 from tellapart.logs.recorded import Recorded, without_copies
 from tellapart.logs.source import split
 from tellapart.logs.value import listed, short
+
 
 class Sides(NamedTuple):
     """Both logs, their shared items, and the notes on all of it, each once."""
@@ -41,15 +42,17 @@ def read_sides(first: str, second: str) -> Sides:
 
 
 def one_metric(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]:
-    """Return both logs under one metric, read again where their first ones differ, and a note where that was done. Raises
-    UserMistake where they have none in common."""
+    """Return both logs under one metric, read again where their first ones differ, and a note where that was
+    done. Raises UserMistake where they have none in common."""
     if not a.metric.name or not b.metric.name or a.metric.same_as(b.metric):
         return a, b, []
     chosen = [_is_chosen(log) for log in (a, b)]
     if not any(chosen):
         shared = [m for m in a.metrics if not m.is_error and _in(m, b)]
         if shared:
-            note = f"scored by {short(shared[0].label)}, which both logs have (each lists another metric first)"
+            note = (
+                f"scored by {short(shared[0].label)}, which both logs have (each lists another metric first)"
+            )
             return _reread(a, shared[0]), _reread(b, shared[0]), [note]
     elif chosen == [True, False] and _in(a.metric, b):
         return a, _reread(b, a.metric), []
@@ -59,7 +62,8 @@ def one_metric(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]
     if a.tool != b.tool or a.tool == MAPPED:
         return a, b, [f"{told}: a difference between them may be the scorers'"]
     raise UserMistake(
-        f"{told}: a gain would be the metrics'. Choose one that both have: {a.source} has {listed(m.label for m in a.metrics)}, "
+        f"{told}: a gain would be the metrics'. Choose one that both have: {a.source} has "
+        f"{listed(m.label for m in a.metrics)}, "
         f"{b.source} has {listed(m.label for m in b.metrics)} (PATH#NAME)"
     )
 
@@ -82,7 +86,9 @@ def _reread(log: Recorded, metric: Metric) -> Recorded:
     own = next(one for one in log.metrics if one.same_as(metric))
     path, choice = split(log.source)
     choice, sign, least = choice.rpartition(">=") if ">=" in choice else (choice, "", "")
-    again = read_log(f"{path}#{choice}#{own.label}{sign}{least}" if choice else f"{path}#{own.label}{sign}{least}")
+    again = read_log(
+        f"{path}#{choice}#{own.label}{sign}{least}" if choice else f"{path}#{own.label}{sign}{least}"
+    )
     return _without_choice(replace(again, source=log.source))
 
 
@@ -91,7 +97,8 @@ def _without_choice(log: Recorded) -> Recorded:
 
 
 def _two_values(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]:
-    """Return both logs with scores of 0 and 1 where they have two values of another range (-1 and 1): the larger is right."""
+    """Return both logs with scores of 0 and 1 where they have two values of another range (-1 and 1): the
+    larger is right."""
     values = np.unique(np.concatenate([log.frame["score"].dropna().to_numpy() for log in (a, b)]))
     if len(values) == 0 or (values[0] >= 0 and values[-1] <= 1):
         return a, b, []
@@ -105,10 +112,14 @@ def _two_values(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]
             )
             for log in (a, b)
         ]
-        return *made, [f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"]
+        return *made, [
+            f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"
+        ]
     raise UserMistake(
-        f"{a.source} and {b.source}: scores take {len(values)} values from {values[0]:g} to {values[-1]:g}, and must lie between "
-        f"0 and 1: say from which on an answer is right, as {a.source}{'' if split(a.source)[1] else '#'}>={values[-1]:g}"
+        f"{a.source} and {b.source}: scores take {len(values)} values from {values[0]:g} to "
+        f"{values[-1]:g}, and must lie between "
+        "0 and 1: say from which on an answer is right, as "
+        f"{a.source}{'' if split(a.source)[1] else '#'}>={values[-1]:g}"
     )
 
 
@@ -118,6 +129,7 @@ def _samples(a: Recorded, b: Recorded, paired: Paired) -> list[str]:
     if n == m:
         return []
     return [
-        f"{n:g} samples an item in {a.source}, {m:g} in {b.source}: an item with more samples on one side is in no count of "
+        f"{n:g} samples an item in {a.source}, {m:g} in {b.source}: an item with more samples on "
+        "one side is in no count of "
         "items that only one side solves"
     ]

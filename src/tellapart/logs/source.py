@@ -12,8 +12,9 @@ import json
 import lzma
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,17 +101,15 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     kind = next((name for magic, name in PACKED.items() if data.startswith(magic)), None)
     if kind is None:
         return data
-    stream: Any
+    opened: dict[str, Callable[[], Any]] = {
+        "gzip": partial(gzip.open, io.BytesIO(data)),
+        "bzip2": partial(bz2.open, io.BytesIO(data)),
+        "xz": partial(lzma.open, io.BytesIO(data)),
+        "zstd": lambda: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True),
+    }
     try:
-        if kind == "gzip":
-            stream = gzip.GzipFile(fileobj=io.BytesIO(data))
-        elif kind == "bzip2":
-            stream = bz2.BZ2File(io.BytesIO(data))
-        elif kind == "xz":
-            stream = lzma.LZMAFile(io.BytesIO(data))
-        else:
-            stream = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True)
-        unpacked = stream.read(LARGEST_UNPACKED + 1)
+        with opened[kind]() as stream:
+            unpacked = stream.read(LARGEST_UNPACKED + 1)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, ValueError) as error:
         raise UserMistake(f"{path}: is packed with {kind} and damaged ({error})") from None
     if len(unpacked) > LARGEST_UNPACKED:

@@ -1,8 +1,9 @@
 """TRL's logged completions, completions/completions_STEP.parquet: prompt, completion, one column a reward.
 
-TRL keeps only the last batch of each logging interval. With several rewards the trainer trains on their sum, which the
-column `advantage` shows: the sum of the columns that it was made of is the score. `path#REWARD` chooses one,
-`path#A+B` a sum. A table with prompt and completion that TRL did not write is read where one column is named as a score.
+TRL keeps only the last batch of each logging interval. With several rewards the trainer trains on their sum, which
+the column `advantage` shows: the sum of the columns that it was made of is the score. `path#REWARD` chooses one,
+`path#A+B` a sum. A table with prompt and completion that TRL did not write is read where one column is named as a
+score.
 """
 
 from collections.abc import Sequence
@@ -43,7 +44,11 @@ def read(source: Source) -> Recorded:
         column.name
         for column in table.schema
         if column.name not in OTHER
-        and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type))
+        and (
+            pa.types.is_floating(column.type)
+            or pa.types.is_integer(column.type)
+            or pa.types.is_boolean(column.type)
+        )
     ]
     values = {name: numbers(table, name, source) for name in numeric}
     groups = _groups(table, prompts)
@@ -78,14 +83,17 @@ def _rewards(
         return chosen
     names = [name for name in values if not is_counted(name) and not Metric(name).is_error]
     if not names:
-        raise UserMistake(f"{where}: has no reward" + (f"; choose with #NAME from {listed(values)}" if values else ""))
+        raise UserMistake(
+            f"{where}: has no reward" + (f"; choose with #NAME from {listed(values)}" if values else "")
+        )
     if len(names) == 1:
         return (names[0],)
     trained_on = _trained_on(table, values, names, groups, source)
     if trained_on:
         if len(trained_on) > 1:
             notes.append(
-                f"several rewards: scored by their sum, {' + '.join(trained_on)}, which the column advantage was made of; "
+                f"several rewards: scored by their sum, {' + '.join(trained_on)}, which the column "
+                "advantage was made of; "
                 "choose one with #NAME"
             )
         else:
@@ -104,8 +112,8 @@ def _rewards(
 def _trained_on(
     table: pa.Table, values: dict[str, np.ndarray], names: Sequence[str], groups: np.ndarray, source: Source
 ) -> tuple[str, ...]:
-    """Return the fewest columns whose sum, less its mean in the group, is the advantage up to a scale; none where there is
-    no advantage or nothing fits."""
+    """Return the fewest columns whose sum, less its mean in the group, is the advantage up to a scale; none
+    where there is no advantage or nothing fits."""
     column = next((name for name in ("advantage", "advantages") if name in table.column_names), None)
     if column is None or len(names) > MOST_REWARDS:
         return ()
@@ -148,7 +156,9 @@ def _groups(table: pa.Table, prompts: Sequence[str]) -> np.ndarray:
     """Return the group of each row: one prompt at one step."""
     steps = table["step"].to_pylist() if "step" in table.column_names else [0] * len(prompts)
     seen: dict[tuple[Any, str], int] = {}
-    return np.array([seen.setdefault(key, len(seen)) for key in zip(steps, prompts, strict=True)], dtype=np.int64)
+    return np.array(
+        [seen.setdefault(key, len(seen)) for key in zip(steps, prompts, strict=True)], dtype=np.int64
+    )
 
 
 def _texts(values: Sequence[Any], where: str) -> list[str]:

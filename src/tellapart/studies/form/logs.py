@@ -83,7 +83,8 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
             own, log, told = one_metric(full, log)
             if not own.metric.same_as(full.metric):
                 raise UserMistake(
-                    f"the arms full and {arm} list different metrics first ({full.metric.label}, {log.metric.label}): choose "
+                    f"the arms full and {arm} list different metrics first ({full.metric.label}, "
+                    f"{log.metric.label}): choose "
                     "one for all arms (ARM=PATH#NAME)"
                 )
             notes += told

@@ -152,9 +152,8 @@ def _one_sided(base: PerItem, tuned: PerItem) -> dict[str, Estimate]:
         "solved_by_neither": len(solved.neither),
     }
     if (~equal).mean() > UNEQUAL_MOST:
-        reason = (
-            f"unlike numbers of samples an item: {np.median(base.n):g} of the base, {np.median(tuned.n):g} of the tuned"
-        )
+        n_b, n_t = np.median(base.n), np.median(tuned.n)
+        reason = f"unlike numbers of samples an item: {n_b:g} of the base, {n_t:g} of the tuned"
         return found | dict.fromkeys(by_side, missing("items", reason, n))
     return found | {
         name: Estimate(float(count), math.nan, math.nan, int(equal.sum()), "items", "count")

@@ -75,8 +75,12 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
         notes += [note for note in log.notes if not note.startswith(UNTOLD)]
         frames.append(_rollouts(log, source))
     if len(metrics) > 1:
-        told = " and ".join(f"{short(name)} in {source.path.name}" for name, source in list(metrics.items())[:3])
-        raise UserMistake(f"{sources[0].path.parent}: scored by {told}; choose one reward for all steps (PATH#NAME or #A+B)")
+        told = " and ".join(
+            f"{short(name)} in {source.path.name}" for name, source in list(metrics.items())[:3]
+        )
+        raise UserMistake(
+            f"{sources[0].path.parent}: scored by {told}; choose one reward for all steps (PATH#NAME or #A+B)"
+        )
     if len(tools) > 1:
         raise UserMistake(
             f"{sources[0].path.parent}: logs of {' and '.join(sorted(tools))}; give one run's logs"
