@@ -1,10 +1,12 @@
-"""What the core installation lacks: a package that is not there, told as the extra that brings it."""
+"""What other packages bring: those that the core lacks, told as the extra that brings them, and their entry points."""
 
 import contextlib
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
+from typing import TypeVar
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, UserMistake
 
 EXTRAS = {
     "torch": "local",
@@ -22,6 +24,8 @@ EXTRAS = {
     "gguf": "export",
 }
 """Packages by import name, as pyproject.toml groups them."""
+
+_Kind = TypeVar("_Kind")
 
 
 @contextlib.contextmanager
@@ -45,3 +49,23 @@ def require(package: str, verb: str) -> None:
 def _lacking(verb: str, package: str) -> UserMistake:
     local = " on local models" if EXTRAS[package] == "local" else " here"
     return UserMistake(f"{verb}{local} needs {package}: pip install 'tellapart[{EXTRAS[package]}]'")
+
+
+def offered(entry: EntryPoint, kind: type[_Kind]) -> _Kind:
+    """Return what another package offers under an entry point: a `kind`, or a class of one, which is then made. Raises
+    InvalidInput, with the name of the entry point, where it is anything else or cannot be imported."""
+    try:
+        made = entry.load()
+        if isinstance(made, type):
+            made = made()
+    except Exception as error:  # whatever another package's import raises is that package's
+        raise InvalidInput(
+            f"entry point {entry.name} = {entry.value} ({entry.group}): cannot be loaded "
+            f"({type(error).__name__}: {error}); mend or uninstall it"
+        ) from error
+    if not isinstance(made, kind):
+        raise InvalidInput(
+            f"entry point {entry.name} = {entry.value} ({entry.group}): not {kind.__module__}.{kind.__name__}, "
+            f"but {type(made).__name__}"
+        )
+    return made

@@ -1,8 +1,6 @@
-"""Read what a report shows out of a run folder: findings.json back into Findings, spec.json, a few row columns."""
+"""Read what a report shows beside the findings out of a run folder: spec.json, tokens spent, a few row columns."""
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,27 +8,10 @@ from typing import Any
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.findings.finding import FINDINGS_VERSION, Finding
-from tellapart.stats.estimate import Estimate
+from tellapart.findings.finding import Finding
+from tellapart.findings.reading import read_object
 
 ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
-
-
-def read_findings(run_folder: Path) -> list[Finding]:
-    """Return the findings of a run; a UserMistake names what is not in the form of docs/run-folder.md."""
-    path = run_folder / "findings.json"
-    document = _read_json(path)
-    if document.get("version") != FINDINGS_VERSION:
-        raise UserMistake(
-            f"{path} has version {document.get('version')!r}, this tellapart reads {FINDINGS_VERSION}: "
-            "view it with the tellapart that wrote it (spec.json names its version)"
-        )
-    try:
-        return [finding_from_json(value) for value in document["findings"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserMistake(
-            f"{path} is not in the form of findings ({type(error).__name__}: {error}); analyse the run again"
-        ) from error
 
 
 def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
@@ -42,12 +23,12 @@ def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
     if not findings or not path.exists():
         return list(findings)
     first, *others = findings
-    return [replace(first, tables={**first.tables, "tokens": _read_json(path)}), *others]
+    return [replace(first, tables={**first.tables, "tokens": read_object(path)}), *others]
 
 
 def read_spec(run_folder: Path) -> dict[str, Any]:
     """Return spec.json as it stands."""
-    return _read_json(run_folder / "spec.json")
+    return read_object(run_folder / "spec.json")
 
 
 def read_row_columns(run_folder: Path) -> pd.DataFrame | None:
@@ -59,49 +40,3 @@ def read_row_columns(run_folder: Path) -> pd.DataFrame | None:
         return pd.read_parquet(path, columns=list(ROW_COLUMNS))
     except (ValueError, OSError, KeyError) as error:
         raise UserMistake(f"{path} cannot be read ({error}); analyse the run again") from error
-
-
-def finding_from_json(value: Mapping[str, Any]) -> Finding:
-    """Return the Finding whose `as_json` is `value`; null figures become NaN."""
-    return Finding(
-        question=str(value["question"]),
-        verdict=str(value["verdict"]),
-        probability=number(value["probability"]),
-        sentence=str(value["sentence"]),
-        estimates={str(name): _estimate(inner) for name, inner in value["estimates"].items()},
-        controls={str(name): str(told) for name, told in value.get("controls", {}).items()},
-        caveats=tuple(str(caveat) for caveat in value.get("caveats", ())),
-        evidence=tuple(
-            (str(what), number(seen), number(adds)) for what, seen, adds in value.get("evidence", ())
-        ),
-        rows=tuple((str(condition), str(item)) for condition, item in value.get("rows", ())),
-        tables=dict(value.get("tables", {})),
-    )
-
-
-def number(value: Any) -> float:
-    """Return a JSON number as float, null as NaN."""
-    return math.nan if value is None else float(value)
-
-
-def _estimate(value: Mapping[str, Any]) -> Estimate:
-    return Estimate(
-        number(value["value"]),
-        number(value["low"]),
-        number(value["high"]),
-        int(value["n"]),
-        str(value["unit"]),
-        str(value["method"]),
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserMistake(f"{path} is not there: give the folder of a finished run") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserMistake(f"{path} cannot be read ({error}); analyse the run again") from error
-    if not isinstance(value, dict):
-        raise UserMistake(f"{path} holds {type(value).__name__}, an object is needed; analyse the run again")
-    return value

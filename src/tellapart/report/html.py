@@ -16,13 +16,8 @@ from markupsafe import Markup
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.report.document import (
-    finding_from_json,
-    read_findings,
-    read_row_columns,
-    read_spec,
-    with_tokens,
-)
+from tellapart.findings.reading import finding_from_json, read_findings
+from tellapart.report.document import read_row_columns, read_spec, with_tokens
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head

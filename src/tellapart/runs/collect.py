@@ -71,6 +71,11 @@ def collect(
     return list(known.values())
 
 
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of a shard with, of those of one item and sample, the last alone: it was asked again."""
+    return list({(row.item, row.sample): row for row in rows}.values())
+
+
 def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation: Elicitation) -> Row:
     """Return the row of one answer, scored; a failed answer has no score."""
     completion = elicitation.completion

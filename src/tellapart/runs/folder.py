@@ -176,6 +176,27 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def read_fields(folder: Path) -> dict[str, Any]:
+    """Return the study of a run and the fields of its spec, from spec.json. Raises UserMistake where it is none."""
+    fields = read_json(folder / "spec.json", "it is no run folder").get("spec", {})
+    if not isinstance(fields, dict):
+        raise UserMistake(f"{folder / 'spec.json'} holds no spec: it is no run folder")
+    return fields
+
+
+def read_json(path: Path, reason: str) -> dict[str, Any]:
+    """Return the JSON object in a file. Raises UserMistake, with the `reason`, where it is missing or none."""
+    try:
+        value = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserMistake(f"{path} is missing: {reason}") from None
+    except (OSError, ValueError) as error:
+        raise UserMistake(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise UserMistake(f"{path} holds no JSON object: {reason}")
+    return value
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` so that a reader, or a kill, sees the old file or the new one, never half."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.models.budget import BudgetSpent, TokenBudget
-from tellapart.runs.folder import RunFolder, open_run, run_path
-from tellapart.runs.provenance import provenance
-from tellapart.runs.spending import spending
+from tellapart.models.budget import BudgetSpent, current
+from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
@@ -20,16 +15,15 @@ from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
+from tellapart.studies.outcome import left_out
+from tellapart.studies.study import Opened, Step
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
 
-FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "margin")
-"""Fields of the spec that may differ when a run is gone on with."""
-
-
+FREE = ("plant", "guess_floor", "margin")
+"""Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
 """The arms in the order in which a skill is planted for them."""
 SAMPLES, MANY_SAMPLES = 8, 32
@@ -41,17 +35,12 @@ PICKED = (
 )
 
 
-def run_gain(spec: GainSpec, quiet: bool = False) -> Run:
-    """Run `gain` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "gain")
-    findings = _from_logs(spec, out) if spec.logs else _from_models(spec, out)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+def open_gain(spec: GainSpec, quiet: bool = False) -> Opened:
+    """Read what `gain` is asked: two logs, or a task and both models."""
+    return _open_logs(spec) if spec.logs else _open_models(spec)
 
 
-def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
+def _open_logs(spec: GainSpec) -> Opened:
     assert spec.logs is not None
     read = rows_from_logs(*spec.logs)
     facts = Facts(
@@ -66,28 +55,49 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         asked_models=False,
         notes=read.notes,
     )
-    described = {**asked("gain", spec, FREE), "sources": read.sources}
-    with open_run(out, described, {"provenance": provenance()}) as folder:
+
+    def find(folder: RunFolder) -> list[Finding]:
         write_table(folder.path, read.table)
         return _finish(folder, facts)
 
+    return Opened(spec, {"sources": read.sources}, find, asks=False, free=FREE)
 
-def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
+
+def _open_models(spec: GainSpec) -> Opened:
     plan = _planned(spec)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
     reference = _reference(spec, base) if spec.reference else None
     models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
-    prints = {name: model.fingerprint for name, model in models.items()}
-    described_as = {
-        **asked("gain", plan.spec, FREE),
-        "fingerprints": {**prints, "task": plan.task.fingerprint},
+    beside = {
+        "fingerprints": {
+            **{name: model.fingerprint for name, model in models.items()},
+            "task": plan.task.fingerprint,
+        },
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
-    with open_run(out, described_as, {"provenance": provenance()}) as folder:
-        with spending(folder, spec.budget) as budget:
-            facts = _ask_all(folder, plan, reference, budget)
-        return _finish(folder, facts)
+
+    def find(folder: RunFolder) -> list[Finding]:
+        return _finish(folder, _ask_all(folder, plan, reference))
+
+    return Opened(plan.spec, beside, find, free=FREE, steps=_steps(plan))
+
+
+def _steps(plan: "Plan") -> tuple[Step, ...]:
+    """Return what would be asked at most: plain answers of both models, and every method with its null control. What a
+    method spends on being fitted is not known beforehand."""
+    from tellapart.elicit import ELICITORS, applicable
+    from tellapart.studies.gain.bring_out import chosen_names
+
+    assert plan.spec.samples is not None
+    items, most = len(plan.report), plan.sampling.max_tokens
+    plain = items * plan.spec.samples
+    steps = [Step(f"{role}, plainly", plain, plain * most) for role in ("base", "tuned")]
+    for name in chosen_names(plan.spec.elicitors):
+        if applicable(ELICITORS[name], plan.pair, plan.task) is None:
+            answers = 2 * items * plan.spec.elicited_samples
+            steps.append(Step(f"base under {name} and its null control", answers, answers * most))
+    return tuple(steps)
 
 
 def _planned(spec: GainSpec) -> "Plan":
@@ -132,7 +142,7 @@ def _planned(spec: GainSpec) -> "Plan":
     )
 
 
-def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
+def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import all_arms_asked, watching
     from tellapart.studies.gain.ask import ask_more, ask_plainly
@@ -173,7 +183,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
         priced=taught.priced if taught else {},
         directions=pointing,
         described=length,
-        notes=(*facts.notes, *unpointed, *unmeasured, *left_out(budget)),
+        notes=(*facts.notes, *unpointed, *unmeasured, *left_out(current())),
         plan={
             **facts.plan,
             "stopped": brought.stopped,
@@ -277,8 +287,6 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
 
 
 def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
-    """Analyse the rows of the folder, write findings.json and report.html."""
+    """Keep the facts beside the rows and analyse both."""
     folder.write_artifact("facts", facts.as_json())
-    findings = analyse(read_table(folder.path), facts)
-    conclude(folder.path, "gain", findings)
-    return findings
+    return analyse(read_table(folder.path), facts)
