@@ -1,6 +1,6 @@
 """What `tellapart gain` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from tyro.conf import Positional, arg
@@ -34,7 +34,8 @@ class GainSpec(ModelOptions):
     elicited_samples: int = 4
     """Answers to each item from the base under each elicitor, and under its null twin."""
     elicitors: tuple[str, ...] = ()
-    """Which elicitors to try (default: all that can run on these models)."""
+    """Which elicitors to try, with settings where given: best_of_k:draws=32 steering_rl:steps=100,group=8 (default: all
+    that can run on these models). In Python also the elicitors themselves."""
     reference: str | None = None
     """A model of the base's shape that never met the skill, to price teaching it by the same ways: a folder or hub
     id, or `fresh` (the base's shape with new random weights)."""
@@ -89,7 +90,9 @@ class GainSpec(ModelOptions):
             raise InvalidInput(f"--guess-floor {self.guess_floor}: give a share, 0 up to but not including 1")
         if self.margin is not None and not 0 < self.margin < 1:
             raise InvalidInput(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
-        return super().checked()
+        if isinstance(self.elicitors, str):
+            raise InvalidInput(f"elicitors {self.elicitors!r}: give a tuple")
+        return replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
 
 
 STUDY = Study(

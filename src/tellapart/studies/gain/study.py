@@ -86,15 +86,15 @@ def _open_models(spec: GainSpec) -> Opened:
 def _steps(plan: "Plan") -> tuple[Step, ...]:
     """Return what would be asked at most: plain answers of both models, and every method with its null control. What a
     method spends on being fitted is not known beforehand."""
-    from tellapart.elicit import ELICITORS, applicable
-    from tellapart.studies.gain.bring_out import chosen_names
+    from tellapart.elicit import applicable
+    from tellapart.studies.gain.bring_out import chosen_methods
 
     assert plan.spec.samples is not None
     items, most = len(plan.report), plan.sampling.max_tokens
     plain = items * plan.spec.samples
     steps = [Step(f"{role}, plainly", plain, plain * most) for role in ("base", "tuned")]
-    for name in chosen_names(plan.spec.elicitors):
-        if applicable(ELICITORS[name], plan.pair, plan.task) is None:
+    for name, method in chosen_methods(plan.spec.elicitors).items():
+        if applicable(method, plan.pair, plan.task) is None:
             answers = 2 * items * plan.spec.elicited_samples
             steps.append(Step(f"base under {name} and its null control", answers, answers * most))
     return tuple(steps)
@@ -106,14 +106,14 @@ def _planned(spec: GainSpec) -> "Plan":
     from tellapart.models.open import open_model
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import chosen_names, quick_names
+    from tellapart.studies.gain.bring_out import chosen_methods, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import share_to_fit, split_items
 
     base_name, tuned_name, task_name = spec.base, spec.tuned, spec.task
     assert base_name and tuned_name and task_name  # noqa: PT018
-    chosen_names(spec.elicitors)
+    chosen_methods(spec.elicitors)
     if spec.plan is None:
         spec = replace(spec, plan="exhaustive" if spec.elicitors else "adaptive")
     may_ask_more = spec.samples is None and spec.plan == "adaptive" and spec.temperature > 0
@@ -234,7 +234,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
         slice=spec.slice or "",
         models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
         margin=spec.margin,
-        plan={"plan": spec.plan, "asked": list(spec.elicitors)},
+        plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
         same_model=base.fingerprint == tuned.fingerprint,
         notes=(*task.notes, *base.notes, *tuned.notes),
