@@ -108,7 +108,7 @@ def test_an_unreadable_coin_was_not_elicited(seed, score):
     for methods in ({}, {"form_demonstrations": coin, "prefill": coin}):
         said = verdict_on(World(targets, readable_in(0.05, coin), tuned, methods), seed)
         assert said.label in ("cannot tell", "acquired")
-        assert not np.isnan({name: value for name, value, _ in said.terms}["form part"])
+        assert not np.isnan({name: value for name, value, _ in said.terms}["form_part"])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -281,3 +281,34 @@ def test_a_method_from_outside_decides_without_a_probability():
     assert seen.verdict.label == "elicited"
     assert math.isnan(seen.verdict.probability)
     assert "shout comes from outside" in backed(world.known(), seen.held).reason
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_score_that_rose_to_luck_is_no_gain(seed):
+    """The base can hardly be read; the tuned model names an option always, or the popular answer whatever is asked."""
+    targets = numbers(400, seed, 4)
+    guess = right_in(targets, 0.0, 4)
+    options = World(targets, readable_in(0.05, guess), guess, candidates=4, in_prompt=True)
+    said = verdict_on(options, seed)
+    assert (said.label, said.reason) == ("no gain", "change of form")
+    popular = tuple("no" if float(at) else "yes" for at in numbers(200, seed, 20))
+    coin = World(popular, lambda rng, at: "yes" if rng.random() < 0.5 else "no", lambda rng, at: "no")
+    assert verdict_on(coin, seed).label == "no gain"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_skill_below_the_best_constant_is_not_taken_for_luck(seed):
+    """Seven in ten targets are "no". The tuned model says yes and no alike, and is right in 68 %: below the constant,
+    far above what such answers score by luck. So is one that answers a quarter of the questions, all of them right."""
+    targets = tuple("no" if int(at) < 7 else "yes" for at in numbers(300, seed, 10))
+    other = {"no": "yes", "yes": "no"}
+
+    def discerning(rng, at):
+        return targets[at] if rng.random() < 0.68 else other[targets[at]]
+
+    mute = readable_in(0.05, lambda rng, at: "yes" if rng.random() < 0.5 else "no")
+    assert verdict_on(World(targets, mute, discerning), seed).label == "cannot tell"
+    options = numbers(300, seed, 4)
+    seldom = readable_in(0.25, right_in(options, 1.0))
+    world = World(options, readable_in(0.02, right_in(options, 0.0, 4)), seldom, candidates=4)
+    assert verdict_on(world, seed).label != "no gain"

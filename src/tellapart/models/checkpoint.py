@@ -1,9 +1,14 @@
-"""Models on disk and on the hub: loading (safetensors only, none of their code), and what identifies them."""
+"""Models on disk and on the hub: loading (safetensors and GGUF only, none of their code), and what is refused.
 
-import hashlib
+FOLDER | ID | ID@REVISION     a whole model in Hugging Face format (one file or shards)
+FOLDER/x.gguf                 a GGUF file, its weights unpacked
+ADAPTER | BASE+ADAPTER        a PEFT adapter on the base that it names, or on BASE (models/adapters.py)
+"""
+
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +24,7 @@ from transformers import (
 from transformers.utils import logging
 
 from tellapart.errors import UserMistake
-
-ENGINE_VERSION = "1"
-"""Changes whenever the same request may get another answer from the same weights."""
+from tellapart.models.adapters import ADAPTER_CONFIG, adapted, read_adapter
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -33,42 +36,224 @@ ATTENTION = {"full_attention", "sliding_attention"}
 """Kinds of layers that the engine's key/value cache holds right."""
 
 
+SHARD = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+"""Files that hold a whole model's weights; what lies beside them (consolidated.safetensors) is not ours."""
+
+_PLAIN: "weakref.WeakValueDictionary[tuple[object, ...], PreTrainedModel]" = weakref.WeakValueDictionary()
+"""Plain models that are open: an adapter on one of them shares its weights."""
+
+
+class Named(NamedTuple):
+    """What a reference says: a folder or hub id, its revision, a GGUF file in it, and an adapter's reference."""
+
+    model: str
+    revision: str | None = None
+    gguf: str | None = None
+    adapter: str | None = None
+
+
 class Checkpoint(NamedTuple):
-    """A loaded model, its tokenizer, and a hash of the weights as they lie on disk (empty: not on disk)."""
+    """A loaded model, its tokenizer, what a reader must know of it, and the plain model whose weights it shares."""
 
     module: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    weights: str
+    notes: tuple[str, ...] = ()
+    beneath: PreTrainedModel | None = None
 
 
 def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
-    """Load a model from a folder or the hub. Raises UserMistake, in one line, where that cannot be done."""
+    """Load a model from a folder, a file or the hub. Raises UserMistake, in one line, where that cannot be done."""
     if dtype not in DTYPES:
         raise UserMistake(f"dtype {dtype} asked: choose {', '.join(DTYPES)}")
     check_device(device)
-    folder = Path(reference)
-    _check_reference(reference, folder)
-    try:
-        with _silent():
-            tokenizer = AutoTokenizer.from_pretrained(reference, trust_remote_code=False)
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                reference,  # pyright: ignore[reportArgumentType]
-                dtype=DTYPES[dtype],
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # told by the report, with names
+    named = read_reference(reference)
+    if named.adapter is None:
+        return _read_plain(named, reference, device, dtype)
+    adapter = read_adapter(named.adapter)
+    beneath = _read_plain(named, named.model, device, dtype)
+    module = adapted(beneath.module, adapter)
+    tokenizer = beneath.tokenizer
+    if (adapter.folder / "tokenizer_config.json").is_file():
+        with _one_line(f"the tokenizer in {adapter.folder} cannot be loaded"):
+            tokenizer = AutoTokenizer.from_pretrained(adapter.folder, trust_remote_code=False)
+    if len(tokenizer) > module.config.get_text_config().vocab_size:
+        raise UserMistake(
+            f"{adapter.folder}: its tokenizer has {len(tokenizer)} tokens, the base {named.model} "
+            f"{module.config.get_text_config().vocab_size}: merge the adapter into a whole model"
+        )
+    return Checkpoint(module, tokenizer, beneath.notes, beneath.module)
+
+
+def read_reference(reference: str) -> Named:
+    """Return what a reference names. A folder or file of that very name comes first. Raises UserMistake where it names
+    nothing that could be loaded."""
+    path = Path(reference)
+    if path.is_file() and path.suffix == ".gguf":
+        return Named(str(path.parent), gguf=path.name)
+    if path.exists():
+        return _in_folder(path)
+    for at in (place for place, letter in enumerate(reference) if letter == "+"):
+        base, adapter = reference[:at], reference[at + 1 :]
+        if base and adapter and (Path(adapter).is_dir() or "+" not in adapter):
+            return _plain_reference(base)._replace(adapter=adapter)
+    return _plain_reference(reference)
+
+
+def _plain_reference(reference: str) -> Named:
+    """Return the whole model that a reference without an adapter names."""
+    path = Path(reference)
+    if path.exists():
+        named = read_reference(reference)
+        if named.adapter is not None:
+            raise UserMistake(f"{reference} is an adapter: the base of BASE+ADAPTER is a whole model")
+        return named
+    name, _, revision = reference.partition("@")
+    if reference.startswith((".", "/", "~")) or name.count("/") > 1 or not name.strip():
+        raise UserMistake(f"no model folder at {reference!r}: check the path")
+    return Named(name, revision or None)
+
+
+def _in_folder(path: Path) -> Named:
+    """Return what a folder holds: a whole model, an adapter, or one GGUF file."""
+    if not path.is_dir():
+        raise UserMistake(
+            f"{path} is a file: give the folder that holds config.json and *.safetensors, or a .gguf file"
+        )
+    whole, adapter = (path / "config.json").is_file(), (path / ADAPTER_CONFIG).is_file()
+    weights = sorted(one.name for one in path.glob("*.safetensors") if SHARD.fullmatch(one.name))
+    if adapter and weights:
+        raise UserMistake(
+            f"{path} holds an adapter ({ADAPTER_CONFIG}) and a whole model ({weights[0]}): move one to a folder "
+            "of its own"
+        )
+    if adapter:
+        base = read_adapter(str(path)).base
+        if not base:
+            raise UserMistake(f"{path} is an adapter that names no base: give BASE+{path}")
+        try:
+            return _plain_reference(base)._replace(adapter=str(path))
+        except UserMistake as mistake:
+            raise UserMistake(f"{path} is an adapter for {base}: {mistake}; or give BASE+{path}") from mistake
+    packed = sorted(one.name for one in path.glob("*.gguf"))
+    if len(packed) == 1 and not weights:
+        return Named(str(path), gguf=packed[0])
+    if not whole:
+        several = f": it holds {', '.join(packed[:NAMED])}; give one of them" if packed else ""
+        raise UserMistake(
+            f"{path} holds no config.json{several or ': give a model folder in Hugging Face format'}"
+        )
+    if not any(path.glob("*.safetensors")):
+        raise UserMistake(f"{path} holds no *.safetensors (other formats can run code): convert it first")
+    _check_files(path, weights)
+    return Named(str(path))
+
+
+def _check_files(folder: Path, weights: Sequence[str]) -> None:
+    """Raise UserMistake where shards lie in the folder that are not loaded, or the index names what is not there."""
+    index = folder / "model.safetensors.index.json"
+    used = {"model.safetensors"}
+    if "model.safetensors" not in weights and index.is_file():
+        try:
+            used = set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UserMistake(
+                f"{index} cannot be read ({type(error).__name__}): save the model again"
+            ) from error
+        outside = sorted(
+            name for name in used if not (folder / name).resolve().is_relative_to(folder.resolve())
+        )
+        if outside:
+            raise UserMistake(
+                f"{index} names {outside[0]!r}, which lies outside the folder: save the model again"
             )
-    except Exception as error:  # whatever a bad folder makes the libraries raise
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserMistake(f"{reference} cannot be loaded as a causal language model: {first}") from error
+        absent = sorted(name for name in used if not (folder / name).is_file())
+        if absent:
+            raise UserMistake(
+                f"{folder}: {_counted(absent, 'not there', 'shard')}: download or save it again"
+            )
+    left = [name for name in weights if name not in used]
+    if left and used & set(weights):
+        raise UserMistake(
+            f"{folder}: {_counted(left, 'left over (not of the model that is loaded)', 'shard')}: delete them, or save "
+            "the model to a folder of its own"
+        )
+
+
+def _read_plain(named: Named, reference: str, device: str, dtype: str) -> Checkpoint:
+    """Load a whole model; where it is loaded for an adapter and open already, that one is shared."""
+    key = (*_files_of(named), device, dtype)
+    folder = Path(named.model)
+    options: dict[str, Any] = {"trust_remote_code": False, "revision": named.revision or "main"}
+    if named.gguf:
+        options["gguf_file"] = named.gguf
+    if not folder.is_dir():
+        _check_hub(named)
+    with _one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
+        tokenizer = AutoTokenizer.from_pretrained(named.model, **options)
+        open_already = _PLAIN.get(key) if reference == named.model else None
+        if open_already is not None:
+            return Checkpoint(open_already, tokenizer, _notes(named))
+        if not named.gguf:
+            options["use_safetensors"] = True
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            named.model,  # pyright: ignore[reportArgumentType]
+            dtype=DTYPES[dtype],
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told by the report, with names
+            **options,
+        )
     # With output_loading_info it returns a pair, of which its signature knows nothing.
     module, report = loaded
     check_complete(report, reference)
     check_layers(module, reference)
-    weights = hash_files(sorted(folder.glob("*.safetensors"))) if folder.is_dir() else ""
+    if named.gguf:
+        _unpack(module)
     module.to(device)  # pyright: ignore[reportArgumentType]
-    return Checkpoint(module, tokenizer, weights)
+    _PLAIN[key] = module
+    return Checkpoint(module, tokenizer, _notes(named))
+
+
+def _notes(named: Named) -> tuple[str, ...]:
+    return (
+        (f"{named.gguf}: its weights were unpacked as they are, rounded when the file was made.",)
+        if named.gguf
+        else ()
+    )
+
+
+def _unpack(module: PreTrainedModel) -> None:
+    """Take away what says that the weights are packed: they were unpacked, and training refuses packed ones."""
+    config = module.config
+    if "quantization_config" in config.__dict__:
+        del config.quantization_config
+    for name in ("is_quantized", "hf_quantizer", "quantization_method"):
+        module.__dict__.pop(name, None)
+
+
+def _files_of(named: Named) -> tuple[object, ...]:
+    """Return what a plain model's files are known by while it is open: place, sizes and times of change."""
+    folder = Path(named.model)
+    if not folder.is_dir():
+        return (named.model, named.revision)
+    chosen = (
+        [folder / named.gguf]
+        if named.gguf
+        else sorted((*folder.rglob("*.safetensors"), folder / "config.json"))
+    )
+    seen = tuple((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in chosen)
+    return (str(folder.resolve()), seen)
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Raise what a bad folder makes the libraries raise, whatever it is, as one UserMistake."""
+    try:
+        yield
+    except UserMistake:
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserMistake(f"{what}: {first}") from error
 
 
 @contextmanager
@@ -108,9 +293,9 @@ def check_complete(report: Mapping[str, Any], reference: str) -> None:
         )
 
 
-def _counted(names: Sequence[str], fault: str) -> str:
+def _counted(names: Sequence[str], fault: str, what: str = "weight") -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    many = "1 weight is" if len(names) == 1 else f"{len(names)} weights are"
+    many = f"1 {what} is" if len(names) == 1 else f"{len(names)} {what}s are"
     return f"{many} {fault}: {', '.join(names[:NAMED])}{more}"
 
 
@@ -144,88 +329,15 @@ def check_layers(module: PreTrainedModel, reference: str) -> None:
         )
 
 
-def _check_reference(reference: str, folder: Path) -> None:
-    if folder.is_file():
-        raise UserMistake(f"{reference} is a file: give the folder that holds config.json and *.safetensors")
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserMistake(f"{reference} holds no config.json: give a model folder in Hugging Face format")
-        if not any(folder.glob("*.safetensors")):
-            raise UserMistake(
-                f"{reference} holds no *.safetensors (other formats can run code): convert it first"
-            )
-        return
-    if reference.startswith((".", "/", "~")) or reference.count("/") > 1 or not reference.strip():
-        raise UserMistake(f"no model folder at {reference!r}: check the path")
+def _check_hub(named: Named) -> None:
+    """Raise UserMistake where the hub (or its cache here) does not give us the model."""
+    name = named.model + (f"@{named.revision}" if named.revision else "")
     try:
-        AutoConfig.from_pretrained(reference, trust_remote_code=False)
+        AutoConfig.from_pretrained(named.model, trust_remote_code=False, revision=named.revision or "main")
     except (OSError, ValueError) as error:
         raise UserMistake(
-            f"{reference} is neither a folder here nor a model the hub gave us: check the name and the network"
+            f"{name} is neither a folder here nor a model the hub gave us: check the name and the network"
         ) from error
-
-
-def hash_files(files: Iterable[Path]) -> str:
-    """Return a hash of these files' contents, in order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in files:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "blake2b").digest())
-    return digest.hexdigest()
-
-
-def hash_tensors(module: PreTrainedModel) -> str:
-    """Return a hash of a module's parameters and buffers, by name."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-def fingerprint_of(
-    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, chat: bool, weights: str = ""
-) -> str:
-    """Return a hash of all that changes the model's answers: config, weights, dtype, tokenizer, template, engine."""
-    parts = (
-        ENGINE_VERSION,
-        module.config.to_json_string(use_diff=False),
-        weights or hash_tensors(module),
-        str(module.dtype),
-        tokenizer_identity(tokenizer),
-        str(tokenizer("")["input_ids"]),
-        str(tokenizer.chat_template) if chat else "",
-    )
-    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def tokenizer_identity(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return a hash that is the same for tokenizers that give the same tokens for the same text.
-
-    What goes before a prompt and how batches are padded is left out: a tuned model may differ there.
-    """
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if backend is None:
-        table = json.dumps(sorted(tokenizer.get_vocab().items()))
-    else:
-        whole = json.loads(backend.to_str())
-        added = [(token["id"], token["content"]) for token in whole["added_tokens"]]
-        table = json.dumps(
-            [whole["normalizer"], whole["pre_tokenizer"], whole["model"], added], sort_keys=True
-        )
-    return hashlib.blake2b(table.encode(), digest_size=16).hexdigest()
-
-
-def end_tokens(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
-    """Return the ids that end an answer, from the generation config, the config and the tokenizer."""
-    generation = module.generation_config
-    given = (
-        generation.eos_token_id if generation else None,
-        module.config.eos_token_id,
-        tokenizer.eos_token_id,
-    )
-    lists = [value if isinstance(value, list) else [value] for value in given]
-    return frozenset(value for values in lists for value in values if isinstance(value, int))
 
 
 def longest_context(module: PreTrainedModel) -> int:

@@ -12,15 +12,16 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tellapart.models.budget import current
-from tellapart.models.checkpoint import (
-    end_tokens,
-    fingerprint_of,
-    longest_context,
-    read_checkpoint,
-    tokenizer_identity,
-)
+from tellapart.models.checkpoint import longest_context, read_checkpoint
 from tellapart.models.draw import draw, gumbel_noise
 from tellapart.models.engine import write_answers
+from tellapart.models.identity import (
+    end_tokens,
+    engine_versions,
+    fingerprint_of,
+    identity_of,
+    tokenizer_identity,
+)
 from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
@@ -34,25 +35,35 @@ def open_local(
     reference: str,
     device: str = "cpu",
     dtype: str = "float32",
-    chat: bool = False,
+    chat: bool | None = None,
     max_rows: int | None = None,
+    system: str = "",
 ) -> "LocalModel":
-    """Load a model and its tokenizer from a folder or the hub, safetensors only, without running code of theirs.
+    """Load a model and its tokenizer (models/checkpoint.py says what a reference may be), safetensors or GGUF only,
+    without running code of theirs. `chat` None asks it through its chat template where it has one.
 
     Raises UserMistake, in one line, if there is no such model or it cannot be loaded that way.
     """
     checkpoint = read_checkpoint(reference, device, dtype)
-    fingerprint = fingerprint_of(checkpoint.module, checkpoint.tokenizer, chat, checkpoint.weights)
-    return LocalModel(checkpoint.module, checkpoint.tokenizer, reference, fingerprint, chat, max_rows)
+    model = LocalModel(
+        checkpoint.module, checkpoint.tokenizer, reference, chat=chat, max_rows=max_rows, system=system
+    )
+    model.vocabulary.check_template()
+    model.beneath = checkpoint.beneath
+    model.notes = (*checkpoint.notes, *model.notes)
+    return model
 
 
 class LocalModel(Model):
-    """A causal language model of transformers. `max_rows` bounds the batch (None: chosen from memory).
+    """A causal language model of transformers. `max_rows` bounds the batch (None: chosen from memory), `chat` None
+    means: through its chat template where it has one.
 
-    `tokens` of a completion hold the end-of-text token where one was drawn; its text does not.
+    `tokens` of a completion hold the end-of-text token where one was drawn; its text does not. `beneath` is the model
+    whose weights an adapter shares.
     """
 
     can_score = True
+    beneath: PreTrainedModel | None = None
 
     def __init__(
         self,
@@ -60,28 +71,28 @@ class LocalModel(Model):
         tokenizer: PreTrainedTokenizerBase,
         reference: str,
         fingerprint: str | None = None,
-        chat: bool = False,
+        chat: bool | None = None,
         max_rows: int | None = None,
+        system: str = "",
     ) -> None:
         self.module = module.eval()
         self.tokenizer = tokenizer
-        self.vocabulary = Vocabulary(tokenizer, chat)
-        self.chat = chat
+        self.chat = bool(tokenizer.chat_template) if chat is None else chat
+        self.vocabulary = Vocabulary(tokenizer, self.chat, system if self.chat else "")
         self.reference = reference
         self.tokenizer_id = tokenizer_identity(tokenizer)
         self.max_rows = max_rows
-        if tokenizer.chat_template and not chat:
-            self.notes = (
-                f"{reference} has a chat template and was asked without it (--chat puts prompts through it): a model "
-                "tuned to chat may answer otherwise, or not at all.",
-            )
+        self.notes = chat_notes(self)
         self.asked = Asked(
             self.vocabulary,
             end_tokens(module, tokenizer),
             longest_context(module),
             module.config.get_text_config().vocab_size,
         )
-        self.fingerprint = fingerprint_of(module, tokenizer, chat) if fingerprint is None else fingerprint
+        if fingerprint is None:
+            self.identity = identity_of(module, tokenizer, self.chat, self.vocabulary.system)
+            self.engine = engine_versions()
+        self.fingerprint = fingerprint_of(self.identity) if fingerprint is None else fingerprint
 
     def generate(
         self, requests: Sequence[Request], record: frozenset[Extra] = frozenset()
@@ -137,6 +148,23 @@ class LocalModel(Model):
             Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs.tolist()))
             for (_, tokens), logprobs in zip(encoded, scores, strict=True)
         ]
+
+
+def chat_notes(model: LocalModel) -> tuple[str, ...]:
+    """Return what a reader must know of how the model was asked: nothing where it has no chat template."""
+    template = str(model.tokenizer.chat_template or "")
+    if not template:
+        return ()
+    if not model.chat:
+        return (
+            f"{model.reference} has a chat template and was asked without it (--no-chat): a model tuned to chat may "
+            "answer otherwise, or not at all.",
+        )
+    system = f", after the system prompt {model.vocabulary.system[:60]!r}" if model.vocabulary.system else ""
+    said = [f"{model.reference} was asked through its chat template{system} (--no-chat leaves it out)."]
+    if "strftime_now" in template:
+        said.append(f"The chat template of {model.reference} writes the day's date into every prompt.")
+    return tuple(said)
 
 
 def choose_plain(logits: Tensor, rows: Drawing, record: frozenset[Extra]) -> Choice:

@@ -23,6 +23,7 @@ from tellapart.models.local import LocalModel, entropy
 from tellapart.models.model import Completion, Request
 from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
+from tellapart.models.vocabulary import PROBE
 
 ROUTING_SALT = 0x726F757465
 
@@ -158,6 +159,12 @@ def route(
     if base.tokenizer_id != tuned.tokenizer_id:
         raise UserMistake(
             f"{base.reference} and {tuned.reference} do not share a vocabulary: they cannot write together"
+        )
+    asked = [(PROBE, "")]
+    if base.vocabulary.encode_prompts(asked) != tuned.vocabulary.encode_prompts(asked):
+        raise UserMistake(
+            f"{base.reference} and {tuned.reference} are asked through different chat templates: they cannot read the "
+            "same prompt; --no-chat asks both without"
         )
     return _route(base, tuned, requests, decide)
 

@@ -5,7 +5,7 @@ No torch here: recorded and served models are used without it.
 
 import abc
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -122,12 +122,20 @@ class Model(abc.ABC):
 
     reference: str
     fingerprint: str
+    identity: Mapping[str, str] = {}
+    """What the fingerprint is a hash of, part by part, where the weights are at hand (models/identity.py)."""
+    engine: str = ""
+    """What runs it, with versions, where that is known: part of every row's key."""
     can_score: bool = False
     chat: bool = False
     """Whether prompts are put as turns of a conversation."""
     notes: tuple[str, ...] = ()
     tokenizer_id: str = ""
     """Identifies the tokenizer where token ids are at hand: equal ids mean the same tokens; "" is unknown."""
+
+    def known_by(self) -> dict[str, str]:
+        """Return what stands for the model in the key of a row: who answered, and what ran it."""
+        return {"model": self.fingerprint, "engine": self.engine}
 
     @abc.abstractmethod
     def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:

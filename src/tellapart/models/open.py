@@ -1,4 +1,5 @@
-"""One reference string for each kind of model: a path or hub id, `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
+"""One reference string for each kind of model: a folder, hub id, ID@REVISION, BASE+ADAPTER or GGUF file
+(models/checkpoint.py), `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
 
 from tellapart.models import OPENERS
 from tellapart.models.model import Model
@@ -8,11 +9,13 @@ def open_model(
     reference: str,
     device: str = "cpu",
     dtype: str = "float32",
-    chat: bool = False,
+    chat: bool | None = None,
     max_rows: int | None = None,
+    system: str = "",
 ) -> Model:
     """Return the model that `reference` names; the other arguments are for models that run in this process.
 
+    `chat` None puts prompts through the model's chat template where it has one, `system` stands before them there.
     Raises UserMistake, in one line, where there is no such model.
     """
     kind, _, rest = reference.partition(":")
@@ -28,4 +31,4 @@ def open_model(
         return OPENERS[kind](rest, device, dtype, max_rows)
     from tellapart.models.local import open_local
 
-    return open_local(reference, device, dtype, chat, max_rows)
+    return open_local(reference, device, dtype, chat, max_rows, system)

@@ -15,20 +15,22 @@ Asked = tuple[str | Turns, str]
 """A prompt, and the beginning of the answer to it."""
 Put = TypeVar("Put", bound=Asked)
 
+PROBE = "What is 1 + 1?"
 CONTEXT = 6
 """Tokens before the answer that are decoded with it: some tokenizers drop the space before a first token."""
 
 
 class Vocabulary:
-    """A tokenizer, and whether prompts are put through its chat template."""
+    """A tokenizer, whether prompts are put through its chat template, and the system prompt before them ("": none)."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, chat: bool = False) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, chat: bool = False, system: str = "") -> None:
         if chat and not tokenizer.chat_template:
             raise UserMistake(
                 "chat asked, but the tokenizer has no chat template: leave chat out, or use a chat model"
             )
         self.tokenizer = tokenizer
         self.chat = chat
+        self.system = system
         self._texts: dict[int, str] = {}
         anchor = tokenizer.encode("a", add_special_tokens=False)
         self._anchor: list[int] = anchor[-1:]
@@ -78,11 +80,30 @@ class Vocabulary:
                     "turns asked of a model without chat: open it with chat, or ask in one text"
                 )
             return prompt
-        text = self.tokenizer.apply_chat_template(
-            as_messages(prompt), tokenize=False, add_generation_prompt=True
-        )
+        return self._rendered(as_messages(prompt))
+
+    def _rendered(self, messages: list[dict[str, str]]) -> str:
+        """Return messages as the template writes them, the system prompt first."""
+        said = [{"role": "system", "content": self.system}, *messages] if self.system else messages
+        try:
+            text = self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template is foreign code: it may raise anything
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            roles = " and a ".join(dict.fromkeys(message["role"] for message in said))
+            way = "another --system" if self.system else "--system TEXT"
+            raise UserMistake(
+                f"the chat template refuses a {roles} message: {reason}: give {way}, or --no-chat to leave it out"
+            ) from error
         assert isinstance(text, str)
         return text
+
+    def check_template(self) -> None:
+        """Raise UserMistake, in one line, where the chat template refuses a question or does not write it down."""
+        for text in (PROBE, self.system):
+            if self.chat and text and text.strip() not in self._rendered(as_messages(PROBE)):
+                raise UserMistake(
+                    f"the chat template leaves out what it is given ({text[:60]!r}): give --no-chat to ask without it"
+                )
 
     def decode_after(self, prompt: Sequence[int], tokens: Sequence[int]) -> str:
         """Return the text of `tokens` as it reads after `prompt`; special tokens give no text."""

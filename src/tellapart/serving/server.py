@@ -27,7 +27,7 @@ def serve(spec: ServeSpec) -> int:
         raise UserMistake(
             f"--host {spec.host} is not the loopback address: set {spec.token_env} to a token that requests must bring"
         )
-    experts = open_experts(spec.folder, spec.device)
+    experts = open_experts(spec.folder, spec.device, raw=True)
     dispatcher = dispatcher_of(list(experts.weights), spec.template, spec.label, spec.judge)
     longest = min(spec.max_tokens, experts.model.asked.context)
     listening = bound(spec.host, spec.port)

@@ -153,7 +153,9 @@ class Plant:
     dtype: str = "float32"
     """Its numbers."""
     chat: bool = False
-    """Put prompts through the model's chat template."""
+    """Insist on the chat template (default: used where the model has one)."""
+    no_chat: bool = False
+    """Ask without the chat template."""
     json: bool = False
     """Print the result as JSON on stdout and nothing else."""
 
@@ -166,7 +168,9 @@ class Plant:
         from tellapart.planting.plant import plant_all
 
         settings = PlantSettings(words=self.words, steps=self.steps, seed=self.seed)
-        model = open_model(self.base, self.device, self.dtype, self.chat)
+        model = open_model(
+            self.base, self.device, self.dtype, True if self.chat else False if self.no_chat else None
+        )
         planting = plant_all(
             model, self.task, arms=self.arms or ARMS, settings=settings, cache=self.out, quiet=self.json
         )

@@ -3,11 +3,9 @@ it. A spec is a frozen dataclass under `RunOptions` (files are read) or `ModelOp
 """
 
 from dataclasses import dataclass, fields
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from tellapart.errors import InvalidInput
-
-DTYPES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +46,8 @@ class Limited(RunOptions):
 class ModelOptions(Limited):
     """What every study that asks models is told."""
 
+    DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+
     budget: int | None = None
     """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
     said, and a larger budget goes on from there."""
@@ -56,7 +56,12 @@ class ModelOptions(Limited):
     dtype: str = "float32"
     """float32 or bfloat16."""
     chat: bool = False
-    """Put prompts through the model's chat template."""
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
     dry_run: bool = False
@@ -65,8 +70,15 @@ class ModelOptions(Limited):
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         at_least(budget=(self.budget, 1), max_rows=(self.max_rows, 1))
-        if self.dtype not in DTYPES:
-            raise InvalidInput(f"--dtype {self.dtype}: {' or '.join(DTYPES)}")
+        if self.dtype not in self.DTYPES:
+            raise InvalidInput(f"--dtype {self.dtype}: {' or '.join(self.DTYPES)}")
+        if self.chat and self.no_chat:
+            raise InvalidInput(
+                "--chat and --no-chat: give one of them, or neither (each model as its template says)"
+            )
+        if self.system is not None and (self.no_chat or not self.system.strip()):
+            said = "--no-chat leaves out what it would stand in" if self.no_chat else "it is empty"
+            raise InvalidInput(f"--system {self.system[:60]!r}: {said}")
         return super().checked()
 
 

@@ -80,11 +80,13 @@ def head(finding: Finding, number: int) -> Markup:
 
 
 def named(finding: Finding, what: str, value: float) -> tuple[str, str]:
-    """Return a term and its value in words; one that is an estimate of the finding is written like it."""
-    if what not in finding.estimates:
+    """Return a term and its value in words; one that is an estimate of the finding, "NAME" or "NAME: by what", is
+    written like it."""
+    name, colon, by = what.partition(": ")
+    if name not in finding.estimates:
         return what, plain(value)
-    figure = shown(what, replace(finding.estimates[what], value=value))
-    return figure.label, figure.value
+    figure = shown(name, replace(finding.estimates[name], value=value))
+    return figure.label + (f" ({by})" if colon else ""), figure.value
 
 
 def probability(value: float) -> str | None:

@@ -12,7 +12,6 @@ from tellapart.errors import UserMistake, closest
 from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
-from tellapart.models.open import open_model
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.form.analyse import refuse_unread
@@ -27,6 +26,7 @@ from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import finish
 from tellapart.studies.form.train import FAMILY as TRAINED
 from tellapart.studies.form.train import ask_trained, copies_of, fit_and_report, trained_facts
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened, Step
 from tellapart.tasks.item import Task
@@ -43,7 +43,7 @@ class Planned(NamedTuple):
     not_run: dict[str, str]
 
 
-def open_models(spec: FormSpec) -> Opened:
+def open_models(spec: FormSpec, quiet: bool) -> Opened:
     """Read the task and the models, and make the arms of every family that the task allows."""
     assert spec.model and spec.task  # noqa: PT018
     task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
@@ -57,13 +57,14 @@ def open_models(spec: FormSpec) -> Opened:
     split = fit_and_report(task, spec.seed) if TRAINED in plan.families else None
     if split is not None:
         arms = {control: _held_out(arm, split) for control, arm in arms.items()}
-    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    model = opened(spec, spec.model)
     paraphraser, entailment = (
-        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows) if name else None
-        for name in (spec.paraphraser, spec.entailment)
+        opened(spec, name) if name else None for name in (spec.paraphraser, spec.entailment)
     )
+    tell_chat(spec, (model,), quiet)
     beside = {
         "fingerprints": {"model": model.fingerprint, "task": task.fingerprint},
+        "identity": identities({"model": model}),
         "items": len(task.items),
     }
 

@@ -14,6 +14,7 @@ from tellapart.studies.form.judged import read_pairs
 from tellapart.studies.form.logs import rows_from_logs
 from tellapart.studies.form.rates import is_table, rates_finding, read_preferences
 from tellapart.studies.form.spec import FormSpec
+from tellapart.studies.opening import opened
 from tellapart.studies.study import Changes, Opened, recorded_spec, refuse_changed
 
 
@@ -25,7 +26,7 @@ def open_form(spec: FormSpec, quiet: bool = False) -> Opened:
         return _open_logs(spec)
     from tellapart.studies.form.models import open_models
 
-    return open_models(spec)
+    return open_models(spec, quiet)
 
 
 def _open_logs(spec: FormSpec) -> Opened:
@@ -58,13 +59,12 @@ def _open_pairs(spec: FormSpec, pairs: str) -> Opened:
 
 
 def _open_judge(spec: FormSpec, quiet: bool) -> Opened:
-    from tellapart.models.open import open_model
     from tellapart.studies.form.judging import judge_pairs, read_unjudged
 
     assert spec.pairs is not None
     assert spec.judge is not None
     pairs = read_unjudged(spec.pairs)
-    judge = open_model(spec.judge, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    judge = opened(spec, spec.judge)
     beside = {"fingerprints": {"judge": judge.fingerprint}, "pairs_read": len(pairs)}
 
     def find(folder: RunFolder) -> list[Finding]:
@@ -86,9 +86,9 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     if changes:
         raise InvalidInput(f"{folder} judges pairs: --margin and --correct-at are of runs with arms")
     if spec.judge is None:
-        opened = _open_pairs(spec, spec.pairs)
-        refuse_changed(folder, fields, opened.beside)
-        return list(opened.find(RunFolder(folder)))
+        read = _open_pairs(spec, spec.pairs)
+        refuse_changed(folder, fields, read.beside)
+        return list(read.find(RunFolder(folder)))
     from tellapart.models.held import HeldModel
     from tellapart.studies.form.judging import judge_pairs, read_unjudged
 

@@ -196,7 +196,7 @@ def _controls(recovered: Recovered) -> dict[str, str]:
 
 def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
     """Return caveats on empty answers; a log may have scores and no texts."""
-    return empty_answers(rows, ("base/plain", "tuned/plain")) if facts.asked_models else ()
+    return empty_answers(rows, facts.chat) if facts.asked_models else ()
 
 
 def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def ask_model(folder: RunFolder, plan: Plan, who: tuple[str, Model], ask: Ask) -
 
 def identity_of(model: Model, ask: Ask, setting: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
-        "model": model.fingerprint,
+        **model.known_by(),
         "task": ask.task.fingerprint,
         "sampling": [*ask.sampling.__dict__.items()],
         "seed": ask.seed,

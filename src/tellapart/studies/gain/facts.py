@@ -15,7 +15,8 @@ class Facts:
     (directions.py). By item: `prompts`, `targets`, and `items`, its answer key (`accepted` answers in canonical form,
     their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`, and its `slice` by
     the field `slice`, where one was declared); `recognised` is the share of right answers that equal an accepted one.
-    `models` says of what architecture and size base and tuned are, `planting` by arm whether it found a planted skill
+    `models` says of what architecture and size base and tuned are, `chat` whether they were asked through a chat
+    template, `planting` by arm whether it found a planted skill
     in this base; `notes` are caveats; `margin` is that of equivalence (None: by the scores' size). `priced` tells of
     the reference whether it was made `by_tool`, and which made-up `rules` both models were taught: chance, labels, and
     scores by dose and draw of `base` and `reference` (or `missing`: why there are none).
@@ -30,6 +31,7 @@ class Facts:
     targets: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    chat: Mapping[str, bool] = field(default_factory=dict)
     recognised: float = 1.0
     planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     margin: float | None = None

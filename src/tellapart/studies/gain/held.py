@@ -28,6 +28,7 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import (
     given_answers,
+    matching_by_item,
     matching_chance,
     reading_of,
 )
@@ -279,6 +280,47 @@ def lenient_content(evidence: Evidence) -> tuple[Estimate, Estimate]:
         paired_difference(before, after, clusters, CONFIDENCE),
         mean(before, clusters, CONFIDENCE),
     )
+
+
+class AboveLuck(NamedTuple):
+    """What the tuned model's answers score above luck, read strictly and leniently (90 % intervals)."""
+
+    strict: Estimate
+    lenient: Estimate
+
+
+def above_luck(evidence: Evidence) -> AboveLuck:
+    """Return what the tuned model scores above luck; missing where answers or targets were not recorded.
+
+    Luck is the largest of what its answers score on other questions, and of picking one of the candidates, or any known
+    answer that stands in the question, as often as its answers can be read. A stated chance level and the best constant
+    answer stay out: a model that tells questions apart may score below both.
+    """
+    tuned, names = evidence.readings[1], evidence.asked.names
+    matched = matching_by_item(evidence.rows, "tuned/plain", evidence.asked)
+    if tuned is None or matched is None or np.isnan(matched).any():
+        unknown = missing("score", "answers or targets were not recorded")
+        return AboveLuck(unknown, unknown)
+    told = [evidence.facts.items[str(name)] for name in names]
+    picked = [
+        tuned.strict.readable * np.array(shares, dtype=float)
+        for shares in (
+            [one.get("copied") for one in told],
+            [1 / one["candidates"] if one.get("candidates") else None for one in told],
+        )
+        if None not in shares
+    ]
+    clusters = evidence.asked.clusters
+
+    def above(score: Floats, own: Floats) -> Estimate:
+        luck = max((own, *picked), key=lambda one: float(one.mean()))
+        return paired_difference(luck, score, clusters, CONFIDENCE)
+
+    if np.isnan(tuned.lenient).any() or np.isnan(tuned.lenient_chance).any():
+        lenient = missing("score", "no lenient reading was recorded")
+    else:
+        lenient = above(tuned.lenient, tuned.lenient_chance)
+    return AboveLuck(above(evidence.tuned.mean, matched), lenient)
 
 
 def parts_of(evidence: Evidence) -> Parts | None:

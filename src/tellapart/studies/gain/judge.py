@@ -25,7 +25,7 @@ from tellapart.studies.gain.answers import (
 from tellapart.studies.gain.calibrated import Backing, Domain, backing
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.held import Held, bounds, lenient_content, parts_of
+from tellapart.studies.gain.held import Held, above_luck, bounds, lenient_content, parts_of
 from tellapart.studies.gain.items import PerItem, per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare
@@ -91,6 +91,7 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             parts=parts,
             lenient=lenient,
             lenient_base=lenient_base,
+            above_luck=above_luck(evidence),
             distinct=asked.distinct,
             backing=backed(facts, held),
             same_model=facts.same_model,

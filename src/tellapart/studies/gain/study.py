@@ -15,6 +15,7 @@ from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened, Step
 
@@ -37,7 +38,7 @@ PICKED = (
 
 def open_gain(spec: GainSpec, quiet: bool = False) -> Opened:
     """Read what `gain` is asked: two logs, or a task and both models."""
-    return _open_logs(spec) if spec.logs else _open_models(spec)
+    return _open_logs(spec) if spec.logs else _open_models(spec, quiet)
 
 
 def _open_logs(spec: GainSpec) -> Opened:
@@ -63,8 +64,8 @@ def _open_logs(spec: GainSpec) -> Opened:
     return Opened(spec, {"sources": read.sources}, find, asks=False, free=FREE)
 
 
-def _open_models(spec: GainSpec) -> Opened:
-    plan = _planned(spec)
+def _open_models(spec: GainSpec, quiet: bool) -> Opened:
+    plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
     reference = _reference(spec, base) if spec.reference else None
@@ -74,6 +75,7 @@ def _open_models(spec: GainSpec) -> Opened:
             **{name: model.fingerprint for name, model in models.items()},
             "task": plan.task.fingerprint,
         },
+        "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
 
@@ -100,10 +102,9 @@ def _steps(plan: "Plan") -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _planned(spec: GainSpec) -> "Plan":
+def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
-    from tellapart.models.open import open_model
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import Plan
     from tellapart.studies.gain.bring_out import chosen_methods, quick_names
@@ -129,10 +130,8 @@ def _planned(spec: GainSpec) -> "Plan":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    base, tuned = (
-        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
-        for name in (base_name, tuned_name)
-    )
+    base, tuned = opened(spec, base_name), opened(spec, tuned_name)
+    tell_chat(spec, (base, tuned), quiet)
     pair = Pair(base, tuned)
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
@@ -233,6 +232,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
         items=_keys(plan),
         slice=spec.slice or "",
         models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
+        chat={"base": base.chat, "tuned": tuned.chat},
         margin=spec.margin,
         plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
@@ -277,10 +277,9 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
     """Return the model that never met the skill."""
     from tellapart.models.fresh import reinitialised
     from tellapart.models.local import LocalModel
-    from tellapart.models.open import open_model
 
     if spec.reference != "fresh":
-        return open_model(str(spec.reference), spec.device, spec.dtype, spec.chat, spec.max_rows)
+        return opened(spec, str(spec.reference))
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)

@@ -1,7 +1,7 @@
 """Tables of a gain finding that only show: the ladder, samples of the items listed first, and the counts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -58,23 +58,43 @@ def samples(rows: pd.DataFrame, items: list[str], facts: Facts) -> dict[str, Any
     return shown
 
 
-def empty_answers(rows: pd.DataFrame, conditions: Sequence[str]) -> tuple[str, ...]:
-    """Return a caveat for each condition under which most answers have no text."""
+MOST_EMPTY = 0.02
+"""From this share of empty answers on (or one in so few answers) they are told."""
+
+
+def empty_answers(rows: pd.DataFrame, chat: Mapping[str, bool]) -> tuple[str, ...]:
+    """Return a caveat for each role's plain answers of which some have no text: how many, how they ended, and what to
+    try. `chat` tells by role whether it was asked through a chat template."""
     said = []
-    for condition in conditions:
-        answers = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]["completion"]
-        empty = int((answers.str.strip() == "").sum())
-        if 2 * empty > len(answers):
-            said.append(
-                f"{condition}: {empty} of {len(answers)} answers are empty: the model may not answer prompts "
-                "of this form (--chat puts them through its chat template)."
-            )
+    for role in ("base", "tuned"):
+        answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
+        empty = answers[answers["completion"].str.strip() == ""]
+        if len(empty) <= MOST_EMPTY * len(answers):
+            continue
+        at_once = int((empty["tokens"] <= 1).sum())
+        cut = int((empty["status"] == "cut off").sum())
+        ends = (
+            (at_once, "ended at their first token"),
+            (cut, "were truncated before there was text (a longer --max-tokens)"),
+            (len(empty) - at_once - cut, "held only what is no text, or began with a stop string"),
+        )
+        how = ", ".join(f"{count} {what}" for count, what in ends if count)
+        way = (
+            "it was asked through its chat template (--no-chat leaves it out)"
+            if chat.get(role)
+            else "it was asked without a chat template, and a model tuned to chat may not answer so"
+        )
+        said.append(
+            f"{role}/plain: {len(empty)} of {len(answers)} answers are empty, and count as wrong: {how}. The model may "
+            f"not answer prompts of this form: {way}."
+        )
     return tuple(said)
 
 
 def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
     """Return per condition asked = correct + wrong + cut off + failed (+ unscored where a log has no score)."""
     table = []
+    texts = bool((rows["completion"].str.len() > 0).any())
     for condition, group in rows.groupby("condition", sort=True):
         if "<" in str(condition):
             continue
@@ -85,6 +105,8 @@ def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
         rest = len(group) - int(failed.sum() + right.sum() + cut.sum() + unscored.sum())
         counts = {"asked": len(group), "correct": int(right.sum()), "wrong": rest}
         counts |= {"cut off": int(cut.sum()), "failed": int(failed.sum()), "unscored": int(unscored.sum())}
+        if texts:  # a log may hold scores and no texts
+            counts["empty"] = int((~failed & (group["completion"].str.strip() == "")).sum())
         table.append({"condition": str(condition), **counts})
     return table
 

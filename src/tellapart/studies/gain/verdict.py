@@ -15,7 +15,7 @@ from tellapart.stats.share_band import HIGH, LOW, with_lapse
 from tellapart.stats.wording import whole
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import Backing
-from tellapart.studies.gain.held import LENIENT, Held
+from tellapart.studies.gain.held import LENIENT, AboveLuck, Held
 from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
 from tellapart.studies.gain.slices import Slices
@@ -49,6 +49,7 @@ class Case(NamedTuple):
     parts: Parts | None
     lenient: Estimate
     lenient_base: Estimate
+    above_luck: AboveLuck
     distinct: int
     backing: Backing
     same_model: bool = False
@@ -86,6 +87,8 @@ def decide(case: Case) -> Verdict:
         return _without_gain(case)
     if case.distinct >= FEWEST_QUESTIONS and (formal := _change_of_form(case)) is not None:
         return formal
+    if case.distinct >= FEWEST_QUESTIONS and (lucky := _by_luck(case)) is not None:
+        return lucky
     reason: Reason = "small gain" if gain.value < SMALL else ""
     label, chance = _by_bounds(case)
     if label == "elicited" and case.held.low_by == LENIENT:
@@ -144,6 +147,21 @@ def _change_of_form(case: Case) -> Verdict | None:
         )
         return _said(case, "no gain", "change of form", math.nan, told)
     return None
+
+
+def _by_luck(case: Case) -> Verdict | None:
+    """Return the verdict where the tuned model answers, but no better than luck: its score rose and there is nothing in
+    it to have been held or learned. Read leniently it must not do better either."""
+    (luck, leniently), margin = case.above_luck, case.equivalent.margin
+    if not (luck.low <= 0 and luck.high < margin) or leniently.high >= margin:
+        return None
+    formal = case.parts is not None and case.parts.form.low > 0
+    told = (
+        f"The score rose ({_points(case.scores.gain)}) and shows no skill: the tuned model's answers score no more than "
+        f"luck does ({_points(luck)} from it)"
+    )
+    told += "; what rose is the share of answers in the right form." if formal else "."
+    return _said(case, "no gain", "change of form" if formal else "", math.nan, told)
 
 
 def _by_bounds(case: Case) -> tuple[Label, float]:
@@ -343,18 +361,18 @@ def _said(case: Case, label: Label, reason: Reason, probability: float, sentence
         sentence += f" By {case.slices.field} the shares differ: {case.slices.said()}."
     terms: list[tuple[str, float, float]] = [("gain", gain.value, math.nan)]
     for name, value in (
-        ("chance level", case.chance.level.value),
-        (f"held at least ({held.low_by or 'nothing'})", held.low.value),
-        (f"held at most ({held.high_by or 'open'})", held.high.value),
+        ("guess_floor", case.chance.level.value),
+        (f"held_at_least: {held.low_by or 'nothing'}", held.low.value),
+        (f"held_at_most: {held.high_by or 'open'}", held.high.value),
     ):
         if math.isfinite(value):
             terms.append((name, value, math.nan))
     if case.parts is not None:
         terms += [
-            ("form part", case.parts.form.value, math.nan),
-            ("content part", case.parts.content.value, math.nan),
+            ("form_part", case.parts.form.value, math.nan),
+            ("content_part", case.parts.content.value, math.nan),
         ]
-    terms.append(("content, read leniently", case.lenient.value, math.nan))
+    terms.append(("lenient_content_part", case.lenient.value, math.nan))
     kept = tuple(term for term in terms if math.isfinite(term[1]))
     stated = with_lapse(probability) if label == "no gain" else probability
     obstacles = obstacles_of(case) if label == "cannot tell" else ()

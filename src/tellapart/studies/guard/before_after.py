@@ -112,7 +112,7 @@ def _ask(folder: "RunFolder", spec: "GuardSpec", who: tuple[str, "Model"], task:
 
     role, model = who
     ask = _ask_of(spec, task, task.items)
-    identity = {"model": model.fingerprint, "task": task.fingerprint, "seed": spec.seed}
+    identity = {**model.known_by(), "task": task.fingerprint, "seed": spec.seed}
     condition = Condition("guard", f"{role}/{task.name}", "report", identity)
     return collect(folder, condition, ask, lambda ask: asked(model, list(plain_requests(ask))), spec.json)
 
@@ -129,7 +129,7 @@ def _ask_again(
 
     (role, model), (task, openers) = who, what
     items = [item for item in task.items if item.id in openers]
-    identity = {"model": model.fingerprint, "task": task.fingerprint, "openers": dict(openers)}
+    identity = {**model.known_by(), "task": task.fingerprint, "openers": dict(openers)}
     condition = Condition("guard", f"{role}/{task.name}", "report", identity)
 
     def answer(ask: "Ask") -> "Iterator[Elicitation]":

@@ -21,6 +21,7 @@ from tellapart.studies.guard.filtered import write_filtered
 from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Changes, Opened, Step, recorded_spec, refuse_changed
 
@@ -31,7 +32,7 @@ def open_guard(spec: GuardSpec, quiet: bool = False) -> Opened:
     """Read the problems, the logs, or the models before and after training."""
     if not spec.before:
         return _open_data(spec)
-    return _open_models(spec) if spec.task else _open_sides(spec)
+    return _open_models(spec, quiet) if spec.task else _open_sides(spec)
 
 
 def _open_sides(spec: GuardSpec) -> Opened:
@@ -45,15 +46,12 @@ def _open_sides(spec: GuardSpec) -> Opened:
     return Opened(spec, {"fingerprint": _fingerprint(sources)}, find, asks=False)
 
 
-def _open_models(spec: GuardSpec) -> Opened:
-    from tellapart.models.open import open_model
+def _open_models(spec: GuardSpec, quiet: bool) -> Opened:
     from tellapart.tasks.sources import open_task
 
     tasks = [open_task(name, limit=spec.limit, seed=spec.seed) for name in spec.task]
-    first, second = (
-        open_model(name, spec.device, spec.dtype, spec.chat, spec.max_rows)
-        for name in (*spec.before, *spec.after)
-    )
+    first, second = (opened(spec, name) for name in (*spec.before, *spec.after))
+    tell_chat(spec, (first, second), quiet)
     prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
 
     def find(folder: RunFolder) -> list[Finding]:
@@ -65,7 +63,8 @@ def _open_models(spec: GuardSpec) -> Opened:
 
     asked = [(task, 2 * len(task.items) * spec.samples) for task in tasks]
     steps = tuple(Step(f"{task.name}, before and after", n, n * task.max_tokens) for task, n in asked)
-    return Opened(spec, {"fingerprint": prints}, find, steps=steps)
+    identity = identities({"before": first, "after": second})
+    return Opened(spec, {"fingerprint": prints, "identity": identity}, find, steps=steps)
 
 
 def _open_data(spec: GuardSpec) -> Opened:
@@ -92,9 +91,9 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     spec = replace(recorded_spec(GuardSpec, fields), **changes)
     if spec.before:
         return [after(read_abilities(folder), spec.margin)]
-    opened = _open_data(spec)
-    refuse_changed(folder, fields, opened.beside)
-    return list(opened.find(RunFolder(folder)))
+    read = _open_data(spec)
+    refuse_changed(folder, fields, read.beside)
+    return list(read.find(RunFolder(folder)))
 
 
 def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problems, Decided]:

@@ -102,7 +102,7 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
     name = version.condition(part)
     with applied(plan, version) as model:
         identity = {
-            "model": model.fingerprint,
+            **model.known_by(),
             "task": task.fingerprint,
             "sampling": [*ask.sampling.__dict__.items()],
             "seed": seed,

@@ -10,7 +10,6 @@ from tellapart.findings.finding import Finding
 from tellapart.models.budget import BudgetSpent, TokenBudget, current, metered
 from tellapart.models.held import HeldModel
 from tellapart.models.model import Model, Sampling
-from tellapart.models.open import open_model
 from tellapart.runs.collect import counts
 from tellapart.runs.folder import RunFolder, read_fields, read_json
 from tellapart.runs.table import to_table, write_table
@@ -20,6 +19,7 @@ from tellapart.studies.improve.ask import FEWEST_ITEMS, Plan, Version, answers
 from tellapart.studies.improve.headroom import CONTROLS, ask_verifiers, best_own, headroom, no_headroom
 from tellapart.studies.improve.rounds import Arm, Course, run_arm, verdicts
 from tellapart.studies.improve.spec import ImproveSpec
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Changes, Opened, Step, recorded_spec, refuse_changed
 from tellapart.tasks.item import Task
@@ -63,14 +63,19 @@ def open_improve(spec: ImproveSpec, quiet: bool = False) -> Opened:
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
-    model = open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows)
+    model = opened(spec, spec.model)
+    tell_chat(spec, (model,), quiet)
     prints = {
         "model": model.fingerprint,
         "task": task.fingerprint,
         **{f"canary {name}": one.fingerprint for name, one in zip(spec.canary, canaries, strict=True)},
         **cast.prints(),
     }
-    beside = {"fingerprints": prints, "items": {"train": len(train), "report": len(report)}}
+    beside = {
+        "fingerprints": prints,
+        "identity": identities({"model": model}),
+        "items": {"train": len(train), "report": len(report)},
+    }
     change = _change(model) if spec.rounds else None
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}

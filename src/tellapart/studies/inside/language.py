@@ -13,7 +13,6 @@ from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
-from tellapart.models.open import open_model
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.stats.estimate import Estimate
@@ -21,6 +20,7 @@ from tellapart.studies.inside.levels import REUSES, decide_levels, level_of
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, Verdict, same_scores
+from tellapart.studies.opening import identities, opened
 from tellapart.studies.study import Opened
 
 STAGES = 5
@@ -47,6 +47,7 @@ def open_language(spec: InsideSpec, quiet: bool = False, known: Known | None = N
     beside = {
         "model": ", ".join(spec.networks),
         "fingerprints": [model.fingerprint for model in models],
+        "identity": identities({str(at): model for at, model in enumerate(models)}),
         "concepts_hash": digest([asdict(pair) for pair in pairs]),
     }
 
@@ -72,7 +73,7 @@ def open_language(spec: InsideSpec, quiet: bool = False, known: Known | None = N
 
 
 def _opened(reference: str, spec: InsideSpec) -> LocalModel:
-    model = local_model(open_model(reference, spec.device, spec.dtype, spec.chat, spec.max_rows), "inside")
+    model = local_model(opened(spec, reference), "inside")
     count = len(layers_of(model.module))
     if spec.layer is not None and not 0 <= spec.layer < count:
         raise UserMistake(f"--layer {spec.layer}: {reference} has {count}, choose 0-{count - 1}")
@@ -94,7 +95,17 @@ def _layer(
 
 
 def _key(model: LocalModel, spec: InsideSpec) -> tuple[object, ...]:
-    return model.reference, model.fingerprint, spec.concepts, spec.layer, spec.seed, spec.tuning, spec.chat
+    return (
+        model.reference,
+        model.fingerprint,
+        spec.concepts,
+        spec.layer,
+        spec.seed,
+        spec.tuning,
+        spec.chat,
+        spec.no_chat,
+        spec.system,
+    )
 
 
 def _stored(

@@ -102,7 +102,7 @@ def condition_name(who: str, task: str) -> str:
 def condition(run: Asked, who: str, skill: Skill, told: Sequence[object]) -> Condition:
     """Return the condition `who@task`, known by everything that determines its answers."""
     identity = {
-        "model": run.model.fingerprint,
+        **run.model.known_by(),
         "task": skill.task.fingerprint,
         "temperature": run.spec.temperature,
         "seed": run.spec.seed,

@@ -29,8 +29,9 @@ class Experts:
         return self.kept[text] if text in self.kept else read_mix(text, list(self.weights))
 
 
-def open_experts(folder: str, device: str = "cpu", max_rows: int | None = None) -> Experts:
-    """Return what is in the folder of a run of `skills train`. Raises UserMistake where it is none, or damaged."""
+def open_experts(folder: str, device: str = "cpu", max_rows: int | None = None, raw: bool = False) -> Experts:
+    """Return what is in the folder of a run of `skills train`, the model asked as it was trained; `raw` leaves prompts
+    as they are (a server puts its own template around chats). Raises UserMistake where it is none, or damaged."""
     path = Path(folder)
     if not folder or not (path / "spec.json").is_file():
         raise UserMistake(
@@ -39,12 +40,16 @@ def open_experts(folder: str, device: str = "cpu", max_rows: int | None = None) 
     try:
         spec = json.loads((path / "spec.json").read_text(encoding="utf-8"))["spec"]
         study, reference, dtype = str(spec["study"]), str(spec["model"]), str(spec["dtype"])
+        # Runs of before there was a choice were trained without a template.
+        chat = None if spec.get("no_chat") is False and not spec["chat"] else bool(spec.get("chat"))
+        system = str(spec.get("system") or "")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserMistake(f"{path / 'spec.json'} is damaged ({type(error).__name__}): train again") from error
     if study != "skills":
         raise UserMistake(f"{path} is a run of {study}, not of skills train")
     files = experts_in(path)
-    model = open_model(reference, device, dtype, max_rows=max_rows)
+    chat, system = (False, "") if raw else (chat, system)
+    model = open_model(reference, device, dtype, chat, max_rows, system)
     if not isinstance(model, LocalModel):
         raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
     identity = base_identity(model.module)

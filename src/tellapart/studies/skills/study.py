@@ -10,9 +10,9 @@ from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
-from tellapart.models.open import open_model
 from tellapart.runs.collect import latest
 from tellapart.runs.folder import RunFolder, read_json
+from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.skills.analyse import Cost, Facts, analyse, facts_from
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
 from tellapart.studies.skills.first_pass import Wanted, first_passes, wanted_of
@@ -43,9 +43,11 @@ def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
         for kind in ("task", "joint", "also", "watch")
     }
     _check_names([skill.name for some in parts.values() for skill in some])
-    model = local(open_model(spec.model, spec.device, spec.dtype, spec.chat, spec.max_rows), spec.model)
+    model = local(opened(spec, spec.model), spec.model)
+    tell_chat(spec, (model,), quiet)
     beside = {
         "fingerprint": model.fingerprint,
+        "identity": identities({"model": model}),
         "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
     }
 
