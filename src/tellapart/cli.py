@@ -5,6 +5,7 @@ import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Union
 
 import tyro
@@ -90,17 +91,19 @@ class CompareSpec:
     """Print JSON on stdout and nothing else."""
 
 
-VERBS: dict[str, type] = {
-    "demo": DemoSpec,
-    **{study.name: study.spec for study in STUDIES.values()},
-    "skills": SkillsVerb,
-    "analyse": AnalyseSpec,
-    "runs": RunsSpec,
-    "compare": CompareSpec,
-    "view": ViewSpec,
-    "specimens": SpecimensSpec,
-}
-"""The commands, in the order of the help."""
+@cache
+def verbs() -> dict[str, type]:
+    """Return the commands, in the order of the help."""
+    return {
+        "demo": DemoSpec,
+        **{study.name: study.spec for study in STUDIES.values()},
+        "skills": SkillsVerb,
+        "analyse": AnalyseSpec,
+        "runs": RunsSpec,
+        "compare": CompareSpec,
+        "view": ViewSpec,
+        "specimens": SpecimensSpec,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,15 +131,15 @@ def _parsed(arguments: Sequence[str]) -> object:
     if list(arguments) == ["--version"]:
         print(f"tellapart {__version__}")
         raise SystemExit(OK)
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in VERBS:
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs():
         raise InvalidInput(
-            f"no verb {arguments[0]!r}{closest(arguments[0], VERBS)}: there are {', '.join(VERBS)}"
+            f"no verb {arguments[0]!r}{closest(arguments[0], verbs())}: there are {', '.join(verbs())}"
         )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in VERBS.items())],  # noqa: UP007
+                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in verbs().items())],  # noqa: UP007
                 prog="tellapart",
                 description="Tells what a model has learned from what it merely shows.",
                 args=list(arguments),

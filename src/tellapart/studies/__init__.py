@@ -4,12 +4,11 @@ To add one: a folder here whose spec.py ends with a Study (study.py), that Study
 in report/sections. From another package: an entry point of the group `tellapart.studies` (docs/adding-a-study.md).
 """
 
-from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tellapart.errors import InvalidInput
-from tellapart.extras import naming_extras, offered
+from tellapart.extras import Registry, naming_extras, offered_by_others
 from tellapart.studies.form.spec import STUDY as FORM
 from tellapart.studies.gain.spec import STUDY as GAIN
 from tellapart.studies.guard.spec import STUDY as GUARD
@@ -37,9 +36,7 @@ def by_name(studies: Sequence[Study]) -> dict[str, Study]:
     return named
 
 
-STUDIES: Mapping[str, Study] = by_name(
-    (*OURS, *(offered(entry, Study) for entry in entry_points(group=GROUP)))
-)
+STUDIES = Registry[Study](lambda: by_name((*OURS, *offered_by_others(GROUP, Study))).items())
 
 
 def study_of(spec: RunOptions) -> Study:
