@@ -109,7 +109,8 @@ def serving(behave: Callable[[Exchange, Json], None]) -> Iterator[Loopback]:
 
 def good(body: Json, text: str | None = None) -> Json:
     """Return a well-formed answer whose text depends on prompt and seed."""
-    text = text if text is not None else f"answer {body['seed']} to {body.get('prompt')}"
+    seed = 0 if body.get("top_k") == 1 else body["seed"]
+    text = text if text is not None else f"answer {seed} to {body.get('prompt')}"
     choice: Json = {"index": 0, "text": text, "finish_reason": "stop"}
     if "messages" in body:
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}

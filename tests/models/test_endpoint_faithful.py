@@ -9,12 +9,12 @@ import pytest
 from servers import Exchange, Json, echoed, generated, over, serving
 
 from tellapart.models.endpoint import EndpointModel, open_endpoint
-from tellapart.models.endpoint_answer import Traits, completion_of, tokens_of
+from tellapart.models.endpoint_answer import Traits, completion_of, spell, tokens_of
 from tellapart.models.endpoint_failure import Reply
 from tellapart.models.endpoint_line import Address
-from tellapart.models.endpoint_score import aligned, offset_span
+from tellapart.models.endpoint_score import aligned, offset_span, scored_of
 from tellapart.models.local import LocalModel, open_local
-from tellapart.models.model import Request, Sampling
+from tellapart.models.model import Completion, Request, Sampling
 
 HERE = Address("completions", "m", "http://127.0.0.1/v1")
 PROMPTS = ("Once upon a time", "Lily and Tom went to the park. They", "The dog")
@@ -116,8 +116,8 @@ def test_whether_logprobs_are_before_or_after_the_temperature_is_measured(
 ) -> None:
     def behave(exchange: Exchange, body: Json) -> None:
         value = -1.5 / (max(body["temperature"], 0.1) if after_temperature else 1.0)
-        logprobs = {"tokens": [" a"], "token_logprobs": [value], "top_logprobs": [{" a": value}]}
-        text = f" a{body['seed']}"
+        text = " a" if body.get("top_k") == 1 or body["max_tokens"] == 1 else f" a{body['seed']}"
+        logprobs = {"tokens": [text], "token_logprobs": [value], "top_logprobs": [{" a": value}]}
         exchange.reply(200, {"choices": [{"text": text, "finish_reason": "stop", "logprobs": logprobs}]})
 
     with serving(behave) as server:
@@ -186,3 +186,64 @@ def test_a_fingerprint_tells_servers_apart() -> None:
         for traits in (Traits(), Traits(served="m fp_1"))
     }
     assert len(prints) == 8
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text", "stop", "right"),
+    [
+        ([" a", " b"], " a b", (), True),
+        ([" a", " b"], "a b", (), True),
+        (["a", "</s>"], "a", (), True),
+        (["a", ".\n\n"], "a.", ("\n\n",), True),
+        (["a", " Q", ": w"], "a", (" Q:",), True),
+        (["\u0120the", "\u010a", "cat"], " the\ncat", (), True),
+        (["caf", "bytes:\\xc3", "bytes:\\xa9", "!"], "caf\u00e9!", (), True),
+        (["\ufffd", "\ufffd", "\ufffd"], "\u6771", (), True),
+        (["\ufffd"], "quite another answer", (), False),
+        (["q"], "answer", (), False),
+        (["answer", " and", " more"], "answer", (), False),
+        ([], "answer", (), False),
+    ],
+)
+def test_tokens_that_do_not_spell_the_text_are_not_its(tokens, text, stop, right) -> None:
+    assert spell(tokens, text, stop) is right
+
+
+def test_minus_9999_is_minus_infinity() -> None:
+    tokens = tokens_of({"tokens": ["a", "b"], "token_logprobs": [-0.5, -9999.0]})
+    assert tokens is not None
+    assert tokens.logprobs == (-0.5, float("-inf"))
+    assert tokens_of({"tokens": ["a"], "token_logprobs": [-10000.0]}) is None
+    echo = {"tokens": ["p", "a"], "token_logprobs": [None, -9999]}
+    payload = {"model": "m", "choices": [{"text": "pa", "logprobs": echo}]}
+    assert scored_of("p", "a", Reply(payload, 0.1)).logprobs == (float("-inf"),)
+    (missing,) = scored_of("p", "a", Reply(payload, 0.1), "another").logprobs
+    assert missing != missing
+
+
+@pytest.mark.parametrize(
+    ("reason", "finish"),
+    [("eos_token", "stop"), ("eos", "stop"), ("stop_sequence", "stop"), ("end_turn", "stop"), ("STOP", "stop"),
+     ("MAX_TOKENS", "length"), ("model_length", "length"), ("content_filter", "failed"), ("tool_calls", "failed"),
+     (None, "failed")],
+)  # fmt: skip
+def test_why_an_answer_ended(reason: str | None, finish: str) -> None:
+    payload = {"choices": [{"text": "a", "finish_reason": reason}]}
+    completion = completion_of(Request("p"), Reply(payload, 0.1), HERE, "none")
+    assert completion.finish == finish
+    assert (str(reason) in completion.error) == (finish == "failed")
+
+
+def test_reasoning_is_kept_apart() -> None:
+    def said(**message: object) -> Completion:
+        usage = {"completion_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 31}}
+        choice = {"message": {"role": "assistant", **message}, "finish_reason": "length", "index": 0}
+        return completion_of(
+            Request("p"), Reply({"choices": [choice], "usage": usage}, 0.1), replace(HERE, api="chat"), "none"
+        )
+
+    apart = said(content="4", reasoning_content="2 and 2")
+    assert (apart.text, apart.reasoning, apart.generated, apart.reasoning_tokens) == ("4", "2 and 2", 40, 31)
+    cut = said(content=None, reasoning="2 and")
+    assert (cut.text, cut.finish, cut.reasoning) == ("", "length", "2 and")
+    assert "NoneType" in said(content=None).error

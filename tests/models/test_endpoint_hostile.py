@@ -33,8 +33,17 @@ SHAPES: dict[str, object] = {
     "empty": b"",
     "not utf-8": b"\xff\xfe\x00{",
     "huge": b'{"choices": "' + b"x" * 30_000 + b'"}',
-}
+    "deep": b'{"choices":' + b"[" * 900 + b"]" * 900 + b"}",
+    "another model": {"model": "cheaper", "choices": [{"text": "a", "finish_reason": "stop"}]},
+    "three choices": {"choices": [{"text": "a", "finish_reason": "stop"}] * 3},
+    "too many tokens": {
+        "choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"completion_tokens": 2**53 - 1}
+    },
+    "too long": {"choices": [{"text": "y" * 15_000, "finish_reason": "stop"}]},
+}  # fmt: skip
 REASONS = {
+    "another model": "answered by 'cheaper', by 'good-1' when it was opened", "three choices": "3 choices",
+    "too many tokens": "at most 12 were asked for", "too long": "an answer of 15000 characters",
     "no choices": "no choices", "text null": "NoneType", "finish filter": "content_filter",
     "error in 200": "the engine died", "html": "not JSON", "huge": "longer than", "stall": "within 0.5 s",
     "drip": "within 0.5 s", "cut": "connection failed", "reset": "connection failed",
@@ -119,7 +128,8 @@ def opened(server: Loopback, options: EndpointOptions = QUICK) -> EndpointModel:
 def test_every_request_is_answered_once_and_failures_say_why(server: Loopback) -> None:
     model = opened(server)
     names = [*SHAPES, *REASONS, *HEALED, *HEALED]
-    requests = [Request(name, seed, Sampling(temperature=0.7)) for seed, name in enumerate(names)]
+    sampling = Sampling(temperature=0.7, max_tokens=12)
+    requests = [Request(name, seed, sampling) for seed, name in enumerate(names)]
     answers = list(model.generate(requests))
     assert sorted(answer.index for answer in answers) == list(range(len(names)))
     for index, completion in answers:
@@ -253,6 +263,74 @@ def test_truncation_is_said_in_the_servers_own_words_or_refused() -> None:
         list(model.generate([Request("p", 0, sampling), Request("q", 0, Sampling())]))
         sent = {body["prompt"]: (body["top_k"], body["min_p"]) for body in server.bodies[-2:]}
         assert sent == {"p": (5, 0.1), "q": (-1, 0.0)}
+
+
+def test_a_field_that_is_taken_and_ignored_is_found_out() -> None:
+    """Ollama takes top_k and min_p, and leaves its own."""
+    with serving(lambda exchange, body: exchange.reply(200, good(body, f"{body['seed']}"))) as server:
+        model = opened(server)
+        assert model.traits.dialect == "plain"
+        assert any("it takes top_k, min_p and ignores it" in note for note in model.notes)
+        with pytest.raises(UserMistake, match="neither top_k nor min_p"):
+            list(model.generate([Request("p", 0, Sampling(top_k=2))]))
+
+
+def test_of_several_choices_the_one_of_index_0_is_taken() -> None:
+    def behave(exchange: Exchange, body: Json) -> None:
+        answer = good(body)
+        others = [answer["choices"][0] | {"index": at, "text": "wrong"} for at in (2, 1)]
+        exchange.reply(200, answer | {"choices": [*others, *answer["choices"]]})
+
+    with serving(behave) as server:
+        (answer,) = opened(server).generate([Request("p", 3, Sampling(0.0))])
+        assert answer.completion.text == "answer 3 to p"
+
+
+@pytest.mark.parametrize("value", ["-" + "9" * 400, "-1e999", "NaN", "5.0"])
+def test_numbers_that_are_no_logprobs_end_no_run(value: str) -> None:
+    def behave(exchange: Exchange, body: Json) -> None:
+        answer = good(body)
+        answer["choices"][0]["logprobs"] = {
+            "tokens": [answer["choices"][0]["text"]],
+            "token_logprobs": [0.125],
+        }
+        exchange.reply(200, json.dumps(answer).replace("0.125", value).encode())
+
+    with serving(behave) as server:
+        model = opened(server)
+        assert model.traits.logprobs == "none"
+        (answer,) = model.generate([Request("p", 3, Sampling(0.0))])
+        assert answer.completion.finish == "stop"
+
+
+def test_a_server_that_wants_the_new_name_of_max_tokens() -> None:
+    def behave(exchange: Exchange, body: Json) -> None:
+        if "max_tokens" in body:
+            told = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+            exchange.reply(400, {"error": {"message": told}})
+        else:
+            exchange.reply(200, good(body))
+
+    with serving(behave) as server:
+        model = open_endpoint(f"openai-chat:good@{server.url}", QUICK, no_wait, system="be brief")
+        (answer,) = model.generate([Request("hello", 1, Sampling(0.0, max_tokens=9))])
+        assert answer.completion.finish == "stop"
+        assert server.bodies[-1]["max_completion_tokens"] == 9
+        assert server.bodies[-1]["messages"][0] == {"role": "system", "content": "be brief"}
+
+
+def test_a_server_whose_first_token_is_reasoning_opens() -> None:
+    def behave(exchange: Exchange, body: Json) -> None:
+        answer = good(body)
+        message = {"role": "assistant", "content": None, "reasoning_content": f"hm {body['seed']}"}
+        answer["choices"][0] |= {"message": message, "finish_reason": "length"}
+        exchange.reply(200, answer)
+
+    with serving(behave) as server:
+        model = open_endpoint(f"openai-chat:good@{server.url}", QUICK, no_wait)
+        assert any("it reasons before it answers" in note for note in model.notes)
+        (answer,) = model.generate([Request("hello", 1, Sampling(1.0))])
+        assert (answer.completion.text, answer.completion.finish) == ("", "length")
 
 
 def test_chat_sends_messages_and_refuses_a_prefill(monkeypatch: pytest.MonkeyPatch) -> None:

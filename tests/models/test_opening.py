@@ -16,7 +16,8 @@ from tiny import VOCAB, module_of, tokenizer
 from tellapart.errors import UserMistake
 from tellapart.models.checkpoint import read_reference
 from tellapart.models.local import LocalModel, open_local
-from tellapart.models.model import Completion, Request, Sampling
+from tellapart.models.model import Completion, Request, Sampling, added_note, share_tokens
+from tellapart.models.vocabulary import reasoning_tokens
 
 # PEFT's own way to make an adapter asks transformers for what is deprecated there.
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")
@@ -286,6 +287,48 @@ def test_a_chat_template_that_raises_or_drops_the_question_is_refused(base) -> N
     reference = with_template(needs)
     assert open_local(reference, system="be brief").vocabulary.system == "be brief"
     assert not open_local(reference, chat=False).chat
+
+
+def test_a_template_that_opens_reasoning_is_told_with_the_answer(base) -> None:
+    config = json.loads((base / "tokenizer_config.json").read_text())
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n"
+    (base / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
+    answer = next(open_local(str(base)).generate(ASKED[:1])).completion
+    assert answer.text.startswith("<think>")
+    assert answer.reasoning_tokens == len(answer.tokens)
+    assert next(open_local(str(base), chat=False).generate(ASKED[:1])).completion.reasoning_tokens is None
+
+
+def test_reasoning_is_counted_to_its_closing_mark() -> None:
+    assert reasoning_tokens("", ["<th", "ink>", "a", "</think", ">", "4"]) == 5
+    assert reasoning_tokens("<think>\n", ["a", "</think>", "4"]) == 2
+    assert reasoning_tokens("<think>", ["a", "b"]) == 2
+    assert reasoning_tokens("", ["a", "b"]) is None
+
+
+def test_added_tokens_leave_the_others_shared(base, tmp_path) -> None:
+    more = tokenizer()
+    more.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    module = module_of("llama")
+    module.resize_token_embeddings(len(more))
+    module.save_pretrained(tmp_path / "more")
+    more.save_pretrained(tmp_path / "more")
+    plain, tuned = open_local(str(base)), open_local(str(tmp_path / "more"))
+    assert plain.tokenizer_id != tuned.tokenizer_id
+    assert share_tokens(plain, tuned)
+    assert share_tokens(tuned, plain)
+    (note,) = added_note(plain, tuned)
+    assert "more has 2 added tokens ('<|im_start|>', '<|im_end|>')" in note
+    known, unknown = (1, 2), (1, len(more) - 1)
+    mine, theirs = (model.score([("the cat", known), ("the cat", unknown)]) for model in (plain, tuned))
+    assert mine[0].logprobs == pytest.approx(theirs[0].logprobs, abs=0.1)  # two more tokens share the mass
+    assert all(value != value for value in mine[1].logprobs)
+    other = tokenizer()
+    other.add_tokens(["xyz"])
+    other.save_pretrained(tmp_path / "other")
+    for name in ("config.json", "model.safetensors", "generation_config.json"):
+        shutil.copy(tmp_path / "more" / name, tmp_path / "other")
+    assert not share_tokens(tuned, open_local(str(tmp_path / "other")))
 
 
 def test_a_gguf_file_is_the_model_it_was_made_of(tmp_path) -> None:

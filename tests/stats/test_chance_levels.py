@@ -5,7 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tellapart.stats.chance import AnswerKey, constant_chance, constant_matches
+from tellapart.stats.chance import (
+    AnswerKey,
+    Given,
+    alike_matches,
+    constant_chance,
+    constant_matches,
+    expected_matches,
+)
 
 
 def key(values: list[list[str]], clusters: list[int], kinds: list[int] | None = None) -> AnswerKey:
@@ -55,3 +62,33 @@ def test_popular_and_even_targets():
     assert even.value == pytest.approx(0.495, abs=0.01)
     aliases = constant_chance(key([["no", "n"], ["yes", "y"]] * 50, list(range(100))))
     assert aliases.value == pytest.approx(0.495, abs=0.01)
+
+
+def test_luck_on_alike_questions_is_that_of_a_guess_within_the_group():
+    rng = np.random.default_rng(0)
+    group, n, samples = rng.integers(0, 25, 400), 400, 8
+    target = np.array([f"{kind} {rng.integers(0, 5)}" for kind in group], dtype=object)
+    keys = AnswerKey(np.arange(n), target, np.arange(n), np.zeros(n, dtype=np.int64))
+    item = np.repeat(np.arange(n), samples)
+    guess = np.array([f"{group[at]} {rng.integers(0, 5)}" for at in item], dtype=object)
+    assert np.nanmean(expected_matches(Given(item, guess), keys)) == pytest.approx(0.008, abs=0.004)
+    assert np.nanmean(alike_matches(Given(item, guess), keys)) == pytest.approx(0.2, abs=0.02)
+
+
+def test_who_knows_the_answer_or_errs_at_random_is_not_luckier_on_alike_questions():
+    rng = np.random.default_rng(1)
+    n, samples = 300, 8
+    target = np.array([str(value) for value in rng.integers(0, 10_000, n)], dtype=object)
+    keys = AnswerKey(np.arange(n), target, np.arange(n), np.zeros(n, dtype=np.int64))
+    item = np.repeat(np.arange(n), samples)
+    known = rng.random(len(item)) < 0.5
+    answer = np.where(known, target[item], [str(value) for value in rng.integers(0, 10_000, len(item))])
+    assert np.nanmean(alike_matches(Given(item, answer.astype(object)), keys)) < 0.001
+    assert np.isnan(alike_matches(Given(item, target[item]), keys)).all()
+
+
+def test_one_answer_an_item_says_nothing_of_luck_on_alike_questions():
+    keys = AnswerKey(
+        np.arange(4), np.array(list("abab"), dtype=object), np.arange(4), np.zeros(4, dtype=np.int64)
+    )
+    assert np.isnan(alike_matches(Given(np.arange(4), np.array(list("bbaa"), dtype=object)), keys)).all()

@@ -312,3 +312,33 @@ def test_a_skill_below_the_best_constant_is_not_taken_for_luck(seed):
     seldom = readable_in(0.25, right_in(options, 1.0))
     world = World(options, readable_in(0.02, right_in(options, 0.0, 4)), seldom, candidates=4)
     assert verdict_on(world, seed).label != "no gain"
+
+
+def groups(seed: int, kinds: int = 20, members: int = 4, n: int = 300) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return targets that come in groups (colours where a colour is asked for, and so on), and each item's group."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, kinds, n)
+    return tuple(f"{kind} {one}" for kind, one in zip(group, rng.integers(0, members, n), strict=True)), group
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("samples", [8, 16])
+def test_a_guess_of_the_right_sort_was_not_held(seed, samples):
+    """The base knows what sort of answer is asked for and no more: right in a quarter, and among eight of its answers
+    in nine of ten. Over all questions together such a guess looks as rare as one in eighty."""
+    targets, group = groups(seed)
+
+    def guess(rng, at):
+        return f"{group[at]} {rng.integers(0, 4)}"
+
+    taught = World(
+        targets, guess, right_in(targets, 1.0), {"answer_rank": right_in(targets, 0.95)}, samples=samples
+    )
+    said = verdict_on(taught, seed)
+    assert said.label == "cannot tell"
+    mute = World(targets, readable_in(0.05, guess), guess, {"form_demonstrations": guess}, samples=samples)
+    assert verdict_on(mute, seed).label in ("no gain", "cannot tell")
+    known = World(
+        targets, guess, right_in(targets, 1.0), {"cot_decoding": right_in(targets, 0.97)}, samples=samples
+    )
+    assert verdict_on(known, seed).label == "elicited"

@@ -31,7 +31,8 @@ FRANCE = "What is the capital of France?"
         ("Paris", " PARIS", 1),
         ("Paris", "**Paris**\nQuestion: What is the capital of Spain?", 1),
         ("Paris", "I think it's Paris's", 1),
-        ("Paris", "London was my guess, but it is Paris", 1),
+        ("Paris", "London was my guess, but it is Paris", 0.5),
+        ("Paris", "It may be London, Rome or Paris", 1 / 3),
         ("Paris", "Parisian cafes", 0),
         ("Paris", "It is not Paris.", 0),
         ("Paris", "Paris, London, Rome, Madrid", 0),
@@ -49,7 +50,7 @@ FRANCE = "What is the capital of France?"
         ("a", "The answer is a, I think", 1),
     ],
 )
-def test_strings(target: str, completion: str, right: int) -> None:
+def test_strings(target: str, completion: str, right: float) -> None:
     assert read("exact", FRANCE, target, completion) == right
 
 

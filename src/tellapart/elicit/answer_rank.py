@@ -1,16 +1,19 @@
 """The right answer's rank among wrong ones of its kind, by log-probability: what is known but not said.
 
-For each item its right answer and up to 15 wrong ones (its own choices; else the right answers of other items that
-are of the same kind), all as direct answers, are scored after the item's prompt. A candidate's score is the
-log-probability of its answer tokens less their mean after other items' prompts, so that a popular answer does not
-win by being popular (compare Holtzman et al. 2021, arXiv 2104.08315). The candidate with the highest score is the
-answer; chance is 1 / candidates. The null control scores the same candidates after another item's prompt.
+For each item its right answer and up to 15 wrong ones, all as direct answers, are scored after the item's prompt. The
+wrong ones are its own choices; else the right answers of other items that are of the same kind, half of them from the
+items whose prompts are most like its own: among answers to quite other questions the right one stands out by its sort
+alone. A candidate's score is the log-probability of its answer tokens less their mean after other items' prompts, so
+that a popular answer does not win by being popular (compare Holtzman et al. 2021, arXiv 2104.08315). The candidate with
+the highest score is the answer; chance is 1 / candidates. The null control scores the same candidates after another
+item's prompt.
 
 With worked answers, which copy from the prompt, a rank says nothing: only direct answers are scored.
 """
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, final
@@ -29,6 +32,8 @@ PRIORS = 8
 BLOCK = 64
 POOL, PARTNERS = 512, 64
 """Answers of one kind, and items whose prompts are borrowed: the first ones by hash are enough."""
+MOST_COMPARED = 2000
+"""Characters at the end of a prompt by which it is compared."""
 DIGITS = 4
 """Scores are compared to so many decimals (nats): the batch in which a text is scored moves the ones after them."""
 
@@ -133,13 +138,18 @@ class Pool:
     priors: int
     order: tuple[Item, ...] = field(init=False)
     texts: dict[str, list[str]] = field(init=False)
+    pieces: dict[str, frozenset[str]] = field(init=False)
+    weight: dict[str, float] = field(init=False)
     form: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.order = tuple(sorted(self.task.items, key=lambda item: hashed("order", item.id))[:PARTNERS])
         self.form = form_of(self.task)
         self.texts = {}
-        targets = {item.target[0] for item in self.task.items if item.target}
+        targets = {item.target[0]: self.task.prompt(item) for item in self.task.items if item.target}
+        self.pieces = {text: pieces_of(prompt) for text, prompt in targets.items()}
+        seen = Counter(piece for some in self.pieces.values() for piece in some)
+        self.weight = {piece: math.log(len(targets) / times) for piece, times in seen.items()}
         for text in sorted(targets, key=lambda text: hashed("pool", text)):
             alike = self.texts.setdefault(kind_of(text), [])
             alike += [text] if len(alike) < POOL else []
@@ -154,7 +164,11 @@ class Pool:
             stranger = self.stranger(item)
             spared = [one for one in wrong if self.task.score(stranger, one.text) == 0]
             wrong = spared if len(spared) >= self.wrong else wrong
-        wrong = sorted(wrong, key=lambda one: hashed(item.id, one.text))[: self.wrong]
+        wrong = sorted(wrong, key=lambda one: hashed(item.id, one.text))
+        if not listed:
+            near = self.nearest(item, wrong)
+            wrong = near + [one for one in wrong if one not in near]
+        wrong = wrong[: self.wrong]
         if not wrong:
             raise UserMistake(
                 f"item {item.id}: no wrong answer of the kind of {item.target[0]!r:.40} is known"
@@ -188,6 +202,17 @@ class Pool:
         plain = self.right(item).text == item.target[0]
         texts = self.texts.get(kind_of(item.target[0]), [])
         return [Candidate(text, 0, len(text)) if plain else self.as_answer(text) for text in texts]
+
+    def nearest(self, item: Item, wrong: Sequence[Candidate]) -> list[Candidate]:
+        """Return the candidates, half as many as are wanted, whose items' prompts share the rarest pieces with this
+        one's."""
+        own = pieces_of(self.task.prompt(item))
+
+        def likeness(one: Candidate) -> float:
+            prompt = self.pieces.get(one.text[one.begins : one.ends], frozenset())
+            return math.fsum(sorted(self.weight[piece] for piece in own & prompt))
+
+        return sorted(wrong, key=likeness, reverse=True)[: (self.wrong + 1) // 2]
 
     def as_answer(self, text: str) -> Candidate:
         """Return `text` in the form of a direct answer."""
@@ -291,6 +316,16 @@ def kind_of(text: str) -> str:
         return "number" if math.isfinite(float(plain)) else "text"
     except ValueError:
         return "text"
+
+
+def pieces_of(prompt: str) -> frozenset[str]:
+    """Return the pieces by which prompts are compared: all runs of three characters, the case apart.
+
+    >>> sorted(pieces_of("A cat"))
+    [' ca', 'a c', 'cat']
+    """
+    text = prompt[-MOST_COMPARED:].casefold()
+    return frozenset(text[at : at + 3] for at in range(max(1, len(text) - 2)))
 
 
 def hashed(salt: Any, text: str) -> bytes:

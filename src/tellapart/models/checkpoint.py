@@ -70,7 +70,12 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     if named.adapter is None:
         return _read_plain(named, reference, device, dtype)
     adapter = read_adapter(named.adapter)
-    beneath = _read_plain(named, named.model, device, dtype)
+    try:
+        beneath = _read_plain(named, named.model, device, dtype)
+    except UserMistake as mistake:
+        raise UserMistake(
+            f"{adapter.folder} is an adapter for {named.model}: {mistake}; give BASE+ADAPTER, or merge it into its base"
+        ) from mistake
     module = adapted(beneath.module, adapter)
     tokenizer = beneath.tokenizer
     if (adapter.folder / "tokenizer_config.json").is_file():

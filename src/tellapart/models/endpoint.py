@@ -58,7 +58,9 @@ class EndpointModel(Model):
             self._samples = True
 
         def finish(index: int, outcome: Reply | Failure) -> Answer:
-            return Answer(index, completion_of(requests[index], outcome, address, traits.logprobs))
+            return Answer(
+                index, completion_of(requests[index], outcome, address, traits.logprobs, traits.model)
+            )
 
         yield from _paid_for(
             requests,
@@ -84,7 +86,7 @@ class EndpointModel(Model):
         budget.require()
         for place, outcome in stream(self._line, bodies, lambda place, outcome: (place, outcome)):
             index = asked[place]
-            scored[index] = scored_of(*texts[index], outcome)
+            scored[index] = scored_of(*texts[index], outcome, self.traits.model)
             budget.charge("scored", len(scored[index].logprobs))
             if math.isnan(scored[index].logprobs[0]):
                 lost.append(outcome.reason if isinstance(outcome, Failure) else "no token boundary")
@@ -115,7 +117,7 @@ def _paid_for(
 
 
 def open_endpoint(
-    reference: str, options: EndpointOptions | None = None, sleep: Sleep = asyncio.sleep
+    reference: str, options: EndpointOptions | None = None, sleep: Sleep = asyncio.sleep, system: str = ""
 ) -> EndpointModel:
     """Open the model that `reference` names and find out what its server can do.
 
@@ -124,6 +126,8 @@ def open_endpoint(
     refuses the key or does not know the model.
     """
     address = parse_reference(reference)
+    if address.api == "chat":
+        address = replace(address, system=system)
     import_openai()
     line = Line(address, key_for(address), options or EndpointOptions(), sleep)
     traits = probe(line)
@@ -173,6 +177,7 @@ def key_for(address: Address) -> str:
 def fingerprint_of(address: Address, traits: Traits) -> str:
     """Return a hash of host, model name, API, and what the server says of itself. No key is in it."""
     parts = ["endpoint", address.host, address.name, address.api, traits.dialect, traits.served]
+    parts += [address.system] if address.system else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -181,6 +186,13 @@ def notes_of(traits: Traits) -> tuple[str, ...]:
     notes = [UNVERIFIED]
     if traits.dialect == "plain":
         notes.append("the server may cut the distribution by defaults of its own (top_k, min_p)")
+    if traits.ignores:
+        notes.append(f"it takes {', '.join(traits.ignores)} and ignores it: found out by asking")
+    if traits.reasons:
+        notes.append(
+            "it reasons before it answers: the reasoning is no part of the answer, its tokens count, and an answer "
+            "that was truncated before it began is empty"
+        )
     if traits.dialect == "generation_config":
         notes.append(
             "asked one request at a time: the server has one random state for all that are under way"

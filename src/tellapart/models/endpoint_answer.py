@@ -6,14 +6,15 @@ which. Log-probabilities are taken only where they are whole; they are never mad
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from tellapart.errors import UserMistake
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, Body, EndpointOptions
-from tellapart.models.model import Completion, Request, Sampling, Turns, as_messages
+from tellapart.models.model import Completion, Finish, Request, Sampling, Turns, as_messages
 
 Dialect = Literal["truncation", "generation_config", "plain"]
 """How top_k, min_p and the repetition penalty are said, which servers otherwise take from the model's own
@@ -24,6 +25,24 @@ LogprobKind = Literal["plain", "sampled", "unknown", "none"]
 temperature), not known which of them, or none are given."""
 
 LARGEST_LOGPROB = 1e-4  # rounding may lift a probability of 1 a little above 1
+LEAST_LOGPROB = -9999.0
+"""What servers write for minus infinity, which JSON lacks (vLLM); what is below it is none of a model's."""
+
+ENDS: dict[str, Finish] = {
+    "stop": "stop", "eos_token": "stop", "eos": "stop", "stop_sequence": "stop", "end_turn": "stop", "complete": "stop",
+    "length": "length", "max_tokens": "length", "model_length": "length", "max_length": "length",
+}  # fmt: skip
+"""Why an answer ended, in the words of OpenAI, TGI, Together, Anthropic, Cohere, Mistral, Gemini and their like."""
+
+PIECE = re.compile("(?:\ufffd|bytes:(?:\\\\x[0-9a-fA-F]{2})+|<0x[0-9A-F]{2}>)+")
+"""What servers write for a token that is a part of a character."""
+SPECIAL = re.compile(r"\s*(<[^<>\s]{1,40}>|\[[^\[\]\s]{1,20}\])\s*\Z")
+"""What a special token at the end looks like."""
+MARKS = str.maketrans({"\u0120": " ", "\u2581": " ", "\u010a": "\n"})
+"""How vocabularies write blanks and ends of lines, where a server gives tokens as they stand there."""
+
+LONGEST_TOKEN = 256
+"""Characters of the longest tokens there are, with room to spare (runs of blanks)."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,14 @@ class Traits:
     logprobs: LogprobKind = "none"
     echo_tokens: int | None = None
     served: str = ""
+    model: str = ""
+    """The name under which it answered when it was opened."""
+    ignores: tuple[str, ...] = ()
+    """Fields that it takes and that have no effect."""
+    reasons: bool = False
+    """Whether it gives reasoning apart from the answer."""
+    length_field: str = "max_tokens"
+    """What it calls the longest answer."""
 
 
 class Tokens(NamedTuple):
@@ -55,7 +82,7 @@ def body_of(request: Request, address: Address, traits: Traits, options: Endpoin
     sampling = request.sampling
     body: Body = {
         "model": address.name,
-        "max_tokens": sampling.max_tokens,
+        traits.length_field: sampling.max_tokens,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
         "seed": request.seed % 2**31,
@@ -69,7 +96,8 @@ def body_of(request: Request, address: Address, traits: Traits, options: Endpoin
         if isinstance(prompt, Turns):
             raise UserMistake("turns asked of raw completions: use openai-chat:, or ask in one text")
         return {**body, "prompt": prompt + request.prefill}
-    messages = as_messages(prompt)
+    system = [{"role": "system", "content": address.system}] if address.system else []
+    messages = [*system, *as_messages(prompt)]
     if request.prefill:
         if not options.continue_final_message:
             raise UserMistake(
@@ -100,12 +128,16 @@ def truncation(sampling: Sampling, dialect: Dialect) -> Body:
 
 
 def completion_of(
-    request: Request, outcome: Reply | Failure, address: Address, kind: LogprobKind
+    request: Request, outcome: Reply | Failure, address: Address, kind: LogprobKind, model: str = ""
 ) -> Completion:
-    """Return the answer, or a failed completion with the reason in one line."""
+    """Return the answer, or a failed completion with the reason in one line; `model` is who must have answered ("":
+    whoever)."""
     if isinstance(outcome, Failure):
         return failed(outcome.reason)
     try:
+        answered = outcome.payload.get("model")
+        if model and isinstance(answered, str) and answered != model:
+            raise MalformedError(f"answered by {answered[:60]!r}, by {model[:60]!r} when it was opened")
         return parsed(request, outcome, address, kind)
     except MalformedError as error:
         return failed(str(error), outcome.seconds)
@@ -117,16 +149,30 @@ def failed(reason: str, seconds: float = 0.0) -> Completion:
 
 
 def parsed(request: Request, reply: Reply, address: Address, kind: LogprobKind) -> Completion:
-    """Return the answer in a reply; raise MalformedError where it breaks the protocol."""
+    """Return the answer in a reply; raise MalformedError where it breaks the protocol, or cannot be to `request`."""
     choice = first_choice(reply.payload)
-    holder = choice
-    if address.api == "chat":
-        holder = mapping(choice.get("message"), "message")
-    text = written(holder.get("content" if address.api == "chat" else "text"), "the text")
+    holder = mapping(choice.get("message"), "message") if address.api == "chat" else choice
+    name = "content" if address.api == "chat" else "text"
+    reasoning = next(
+        (value for key in ("reasoning_content", "reasoning") if isinstance(value := holder.get(key), str)), ""
+    )
+    # A model that has not come to its answer yet has no content; it has been truncated before there was a text.
+    text = "" if holder.get(name) is None and reasoning else written(holder.get(name), "the text")
     reason = choice.get("finish_reason")
-    if reason not in ("stop", "length"):
+    if not isinstance(reason, str) or reason.lower() not in ENDS:
         raise MalformedError(f"the server ended the answer with finish_reason {str(reason)[:40]!r}")
+    generated, most = count(reply.payload, "completion_tokens"), request.sampling.max_tokens
+    if generated is not None and generated > most + 1:
+        raise MalformedError(f"{generated} tokens were generated, at most {most} were asked for")
+    if len(text) + len(reasoning) > LONGEST_TOKEN * (most + 1):
+        raise MalformedError(
+            f"an answer of {len(text) + len(reasoning)} characters, at most {most} tokens were asked for"
+        )
     tokens = tokens_of(choice.get("logprobs"))
+    if tokens is not None and not (
+        len(tokens.texts) <= most + 1 and spell(tokens.texts, text, request.sampling.stop)
+    ):
+        tokens = None
     neutral = request.sampling.temperature == 1 and truncates_nothing(request.sampling)
     plain = tokens.logprobs if tokens and (neutral or kind == "plain") else None
     sampled = tokens.logprobs if tokens and (neutral or kind == "sampled") else None
@@ -136,11 +182,42 @@ def parsed(request: Request, reply: Reply, address: Address, kind: LogprobKind) 
         token_texts=tokens.texts if tokens else (),
         logprobs=plain,
         sampled_logprobs=sampled,
-        finish=reason,
+        finish=ENDS[reason.lower()],
         prompt_tokens=count(reply.payload, "prompt_tokens") or 0,
         seconds=reply.seconds,
-        generated=count(reply.payload, "completion_tokens"),
+        generated=generated,
+        reasoning=reasoning,
+        reasoning_tokens=reasoning_tokens(reply.payload, generated) if reasoning else None,
     )
+
+
+def reasoning_tokens(payload: Mapping[str, Any], generated: int | None) -> int | None:
+    """Return how many of the generated tokens were reasoning, None where the server does not tell."""
+    usage = payload.get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    told = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return told if type(told) is int and 0 <= told <= (generated or 0) else None
+
+
+def spell(texts: Sequence[str], text: str, stop: tuple[str, ...]) -> bool:
+    """Return whether tokens spell a text, all of it in order, but for what ended it (a stop string, a special token)
+    and blanks around it. What stands for a part of a character may be any character."""
+    spelt = "".join(texts)
+    readings = {spelt, spelt.translate(MARKS)}
+    readings |= {SPECIAL.sub("", one) for one in readings}
+    readings |= {before_stop(one, stop) for one in readings}
+    return any(_matches(one.strip(), text.strip()) for one in readings)
+
+
+def _matches(spelt: str, text: str) -> bool:
+    if spelt == text:
+        return True
+    parts, runs = PIECE.split(spelt), PIECE.findall(spelt)
+    shape = "".join(
+        re.escape(part) + (f".{{0,{len(runs[at])}}}" if at < len(runs) else "")
+        for at, part in enumerate(parts)
+    )
+    return bool(runs) and re.fullmatch(shape, text, re.DOTALL) is not None
 
 
 def truncates_nothing(sampling: Sampling) -> bool:
@@ -159,7 +236,10 @@ def first_choice(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices:
         raise MalformedError("the answer holds no choices")
-    return mapping(choices[0], "the choice")
+    numbered = [one for one in choices if isinstance(one, dict) and one.get("index") == 0]
+    if len(choices) > 1 and len(numbered) != 1:
+        raise MalformedError(f"the answer holds {len(choices)} choices, one was asked for")
+    return mapping(numbered[0] if numbered else choices[0], "the choice")
 
 
 def mapping(value: Any, name: str) -> Mapping[str, Any]:
@@ -202,7 +282,7 @@ def tokens_of(logprobs: Any) -> Tokens | None:
         return None
     if not all(is_logprob(one) for one in values):
         return None
-    return Tokens(tuple(texts), tuple(float(one) for one in values))
+    return Tokens(tuple(texts), tuple(map(as_logprob, values)))
 
 
 def has_surrogates(text: str) -> bool:
@@ -211,5 +291,10 @@ def has_surrogates(text: str) -> bool:
 
 
 def is_logprob(value: Any) -> bool:
-    """Return whether `value` is a finite number that can be a log-probability."""
-    return type(value) in (int, float) and math.isfinite(value) and value <= LARGEST_LOGPROB
+    """Return whether `value` is a number that can be a log-probability, LEAST_LOGPROB for minus infinity included."""
+    return type(value) in (int, float) and LEAST_LOGPROB <= value <= LARGEST_LOGPROB
+
+
+def as_logprob(value: float) -> float:
+    """Return a log-probability as it is meant: -9999 is minus infinity."""
+    return -math.inf if value <= LEAST_LOGPROB else float(value)

@@ -69,7 +69,7 @@ def told(refusal: RefusalError, key: str) -> Failure:
 def understood(raw: bytes, key: str, seconds: float) -> Reply | Failure:
     """Return the JSON object in a body that came with status 200, or what is wrong with it."""
     try:
-        payload = json.loads(raw)
+        payload = redacted(json.loads(raw), key)
     except (ValueError, RecursionError):
         start = one_line(raw[:400].decode("utf-8", "replace"), key, longest=60)
         return Failure(f"the answer is not JSON: {start!r}", 200)
@@ -77,7 +77,7 @@ def understood(raw: bytes, key: str, seconds: float) -> Reply | Failure:
         return Failure("the answer is not a JSON object", 200)
     if payload.get("error"):
         return Failure(one_line(f"the server reports: {message_of(raw[:LONGEST_REFUSAL_BYTES])}", key), 200)
-    return Reply(redacted(payload, key), seconds)
+    return Reply(payload, seconds)
 
 
 def message_of(body: bytes) -> str:

@@ -46,6 +46,8 @@ class Address:
     api: Api
     name: str
     url: str
+    system: str = field(default="", repr=False)
+    """A system message before every question (chat only)."""
 
     @property
     def host(self) -> str:

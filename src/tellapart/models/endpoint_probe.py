@@ -19,13 +19,19 @@ PROMPT, COMPLETION = "Once upon a", " time"
 PROBE_ATTEMPTS = 2
 ONE_TOKEN = Request(PROMPT, 0, Sampling(temperature=0.0, max_tokens=1))
 SAME_LOGPROB_NATS = 0.01
+LENGTH_FIELD = "max_completion_tokens"
+"""What newer chat servers call the longest answer; they name it where they refuse max_tokens."""
 DIALECTS: tuple[Dialect, ...] = ("truncation", "generation_config", "plain")
 
 
 def probe(line: Line) -> Traits:
     """Return what the server can do. Raises UserMistake where it cannot be used at all."""
     brief = replace(line, options=replace(line.options, attempts=min(PROBE_ATTEMPTS, line.options.attempts)))
-    first = put(brief, body_of(ONE_TOKEN, line.address, Traits(), line.options))
+    traits = Traits()
+    first = put(brief, body_of(ONE_TOKEN, line.address, traits, line.options))
+    if isinstance(first, Failure) and first.status == 400 and LENGTH_FIELD in first.reason:
+        traits = Traits(length_field=LENGTH_FIELD)
+        first = put(brief, body_of(ONE_TOKEN, line.address, traits, line.options))
     if isinstance(first, Failure):
         raise UserMistake(unusable(brief, first))
     completion = completion_of(ONE_TOKEN, first, line.address, "none")
@@ -33,9 +39,29 @@ def probe(line: Line) -> Traits:
         raise UserMistake(
             f"the server at {line.address.url} does not speak the {line.address.api} API: {completion.error}"
         )
-    traits = Traits(dialect=dialect_of(brief), served=served_by(first.payload))
+    model = first.payload.get("model")
+    traits = replace(
+        traits,
+        dialect=dialect_of(brief, traits),
+        served=served_by(first.payload),
+        model=model if isinstance(model, str) else "",
+        reasons=bool(completion.reasoning),
+    )
+    if traits.dialect == "truncation" and ignores_truncation(brief, traits):
+        traits = replace(traits, dialect="plain", ignores=("top_k", "min_p"))
     traits = replace(traits, logprobs=logprobs_of(brief, traits))
     return replace(traits, echo_tokens=echo_tokens_of(brief, traits))
+
+
+def ignores_truncation(line: Line, traits: Traits) -> bool:
+    """Return whether top_k 1 leaves sampling as it is: at temperature 2, several seeds then give several texts (two may
+    differ where a server's batches round differently)."""
+    sampling = Sampling(temperature=2.0, top_k=1, max_tokens=8)
+    requests = [Request(PROMPT + COMPLETION, seed, sampling) for seed in range(4)]
+    bodies = [body_of(request, line.address, traits, line.options) for request in requests]
+    outcomes = list(stream(line, bodies, lambda _, outcome: outcome))
+    answers = [completion_of(requests[0], outcome, line.address, "none") for outcome in outcomes]
+    return len({answer.text + answer.reasoning for answer in answers if answer.finish != "failed"}) > 2
 
 
 def put(line: Line, body: Body | None) -> Reply | Failure:
@@ -73,10 +99,10 @@ def served_by(payload: dict[str, Any]) -> str:
     return " ".join(part[:200] for part in parts if isinstance(part, str))
 
 
-def dialect_of(line: Line) -> Dialect:
+def dialect_of(line: Line, traits: Traits) -> Dialect:
     """Return the first way of naming the truncation that the server does not refuse."""
     for dialect in DIALECTS[:-1]:
-        body = body_of(ONE_TOKEN, line.address, Traits(dialect=dialect), line.options)
+        body = body_of(ONE_TOKEN, line.address, replace(traits, dialect=dialect), line.options)
         outcome = put(line, body)
         if completion_of(ONE_TOKEN, outcome, line.address, "none").finish != "failed":
             return dialect
@@ -138,7 +164,7 @@ def prove_sampling(line: Line, traits: Traits) -> None:
     bodies = [body_of(request, line.address, traits, line.options) for request in requests]
     outcomes = list(stream(line, bodies, lambda _, outcome: outcome))
     answers = [completion_of(requests[0], outcome, line.address, traits.logprobs) for outcome in outcomes]
-    texts = {answer.text for answer in answers}
+    texts = {answer.text + answer.reasoning for answer in answers}
     if len(texts) == 1 and texts != {""} and all(answer.finish != "failed" for answer in answers):
         raise UserMistake(
             f"the server at {line.address.url} gives the same answer at temperature 2 for four seeds: it does"

@@ -7,7 +7,7 @@ otherwise (tokens that are parts of a character) by the server's character offse
 import math
 from typing import Any
 
-from tellapart.models.endpoint_answer import MalformedError, first_choice, is_logprob, mapping
+from tellapart.models.endpoint_answer import MalformedError, as_logprob, first_choice, is_logprob, mapping
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, Body
 from tellapart.models.model import Scored
@@ -22,14 +22,17 @@ def echo_body(address: Address, text: str, new_tokens: int) -> Body:
     }  # fmt: skip
 
 
-def scored_of(prompt: str, completion: str, outcome: Reply | Failure) -> Scored:
+def scored_of(prompt: str, completion: str, outcome: Reply | Failure, model: str = "") -> Scored:
     """Return the log-probabilities of `completion` from an echoed answer.
 
     One NaN stands for a completion that cannot be told from its prompt (a token lies across the boundary)
-    or that the server failed to score: missing, never 0.
+    or that the server failed to score, or another than `model`: missing, never 0.
     """
     missing = Scored((), (completion,), (math.nan,))
     if isinstance(outcome, Failure):
+        return missing
+    answered = outcome.payload.get("model")
+    if model and isinstance(answered, str) and answered != model:
         return missing
     try:
         logprobs = mapping(first_choice(outcome.payload).get("logprobs"), "logprobs")
@@ -45,7 +48,7 @@ def scored_of(prompt: str, completion: str, outcome: Reply | Failure) -> Scored:
         span = offset_span(texts, logprobs.get("text_offset"), prompt, completion)
     if span is None or not all(is_logprob(one) for one in values[span]):
         return missing
-    return Scored((), tuple(texts[span]), tuple(float(one) for one in values[span]))
+    return Scored((), tuple(texts[span]), tuple(map(as_logprob, values[span])))
 
 
 def aligned(texts: list[str], prompt: str, completion: str) -> slice | None:

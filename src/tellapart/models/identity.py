@@ -75,19 +75,19 @@ def end_tokens(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     return frozenset(value for values in lists for value in values if isinstance(value, int))
 
 
-def tokenizer_identity(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return a hash that is the same for tokenizers that give the same tokens for the same text.
+def tokenizer_identity(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozenset[tuple[int, str]]]:
+    """Return a hash that is the same for tokenizers that give the same tokens for the same text, tokens added to a
+    finished vocabulary apart, and those: (id, text).
 
     What goes before a prompt and how batches are padded is left out: a tuned model may differ there.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        return _hash(json.dumps(sorted(tokenizer.get_vocab().items())))
+        return _hash(json.dumps(sorted(tokenizer.get_vocab().items()))), frozenset()
     whole = json.loads(backend.to_str())
-    added = [(token["id"], token["content"]) for token in whole["added_tokens"]]
-    return _hash(
-        json.dumps([whole["normalizer"], whole["pre_tokenizer"], whole["model"], added], sort_keys=True)
-    )
+    added = frozenset((int(token["id"]), str(token["content"])) for token in whole["added_tokens"])
+    table = [whole["normalizer"], whole["pre_tokenizer"], whole["model"]]
+    return _hash(json.dumps(table, sort_keys=True)), added
 
 
 def _tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -80,7 +80,9 @@ class LocalModel(Model):
         self.chat = bool(tokenizer.chat_template) if chat is None else chat
         self.vocabulary = Vocabulary(tokenizer, self.chat, system if self.chat else "")
         self.reference = reference
-        self.tokenizer_id = tokenizer_identity(tokenizer)
+        core, self.added_tokens = tokenizer_identity(tokenizer)
+        self.tokenizer_core = core
+        self.tokenizer_id = f"{core} {sorted(self.added_tokens)}"
         self.max_rows = max_rows
         self.notes = chat_notes(self)
         self.asked = Asked(

@@ -84,6 +84,8 @@ class Completion:
     `logprobs` are under the plain model at temperature 1 (None where a server offers none);
     `sampled_logprobs` under the distribution actually drawn from (after temperature and truncation).
     `generated` counts the tokens generated where `tokens` cannot (a server tells the count, not the ids).
+    `reasoning` is what a server gives apart from the answer, `reasoning_tokens` how many of the generated tokens are
+    reasoning, where that is known: they count, and are no part of the text that is scored.
     `margins` are p(top 1) - p(top 2) and `entropies` are in nats, both only where asked for.
     """
 
@@ -99,6 +101,8 @@ class Completion:
     margins: tuple[float, ...] | None = None
     entropies: tuple[float, ...] | None = None
     generated: int | None = None
+    reasoning: str = ""
+    reasoning_tokens: int | None = None
 
 
 class Scored(NamedTuple):
@@ -132,6 +136,9 @@ class Model(abc.ABC):
     notes: tuple[str, ...] = ()
     tokenizer_id: str = ""
     """Identifies the tokenizer where token ids are at hand: equal ids mean the same tokens; "" is unknown."""
+    tokenizer_core: str = ""
+    """The same without the tokens that were added to a finished vocabulary, which are `added_tokens`: (id, text)."""
+    added_tokens: frozenset[tuple[int, str]] = frozenset()
 
     def known_by(self) -> dict[str, str]:
         """Return what stands for the model in the key of a row: who answered, and what ran it."""
@@ -146,3 +153,25 @@ class Model(abc.ABC):
     def score(self, pairs: Iterable[tuple[Prompt, str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities of each (prompt, completion), in order. Needs `can_score`."""
         raise TypeError(f"{self.reference} gives no log-probabilities of given text")
+
+
+def share_tokens(one: Model, other: Model) -> bool:
+    """Return whether token ids of one model mean the same to the other: the same tokenizer, or one that has tokens
+    added to those of the other (no id means two things; what is added is scored by its owner alone)."""
+    if one.tokenizer_id and one.tokenizer_id == other.tokenizer_id:
+        return True
+    few, many = sorted((one.added_tokens, other.added_tokens), key=len)
+    return bool(one.tokenizer_core) and one.tokenizer_core == other.tokenizer_core and few <= many
+
+
+def added_note(one: Model, other: Model) -> tuple[str, ...]:
+    """Return a note on the tokens that only one of two models has that otherwise share theirs."""
+    apart = sorted(one.added_tokens ^ other.added_tokens)
+    if not apart or not share_tokens(one, other):
+        return ()
+    owner = one if len(one.added_tokens) > len(other.added_tokens) else other
+    named = ", ".join(repr(text) for _, text in apart[:3]) + (" ..." if len(apart) > 3 else "")
+    return (
+        f"The tokenizer of {owner.reference} has {len(apart)} added tokens ({named}): log-probabilities are compared "
+        "where an answer holds none of them.",
+    )

@@ -22,7 +22,7 @@ def open_model(
     if kind in ("openai", "openai-chat"):
         from tellapart.models.endpoint import open_endpoint
 
-        return open_endpoint(reference)
+        return open_endpoint(reference, system=system)
     if kind == "log":
         from tellapart.models.recorded import open_recorded
 

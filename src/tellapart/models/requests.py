@@ -13,7 +13,7 @@ from tellapart.models.model import Answer, Completion, Request, Sampling
 from tellapart.models.rows import Choose, Finished, Job
 from tellapart.models.sharing import Sharing
 from tellapart.models.stems import supports_stems
-from tellapart.models.vocabulary import Ids, Stops, Vocabulary
+from tellapart.models.vocabulary import Ids, Stops, Vocabulary, reasoning_tokens
 from tellapart.models.width import batch_width, layer_numbers
 
 
@@ -111,10 +111,12 @@ def completion_of(vocabulary: Vocabulary, request: Request, finished: Finished) 
     if text is None:
         text = vocabulary.decode_after(finished.job.prompt, tokens)
     columns = {name: tuple(values.tolist()) for name, values in finished.columns.items()}
+    begun, texts = vocabulary.opened_reasoning + request.prefill, vocabulary.token_texts(tokens)
     return Completion(
-        text=request.prefill + text,
+        text=begun + text,
         tokens=tokens,
-        token_texts=vocabulary.token_texts(tokens),
+        token_texts=texts,
+        reasoning_tokens=reasoning_tokens(begun, texts),
         logprobs=columns.get("logprobs"),
         sampled_logprobs=columns.get("sampled_logprobs"),
         finish=finished.finish,

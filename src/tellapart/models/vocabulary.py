@@ -1,6 +1,8 @@
 """Between text and tokens: prompts to ids, ids to text as it reads after a prompt, and stop strings."""
 
+import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +18,9 @@ Asked = tuple[str | Turns, str]
 Put = TypeVar("Put", bound=Asked)
 
 PROBE = "What is 1 + 1?"
+OPENED = re.compile(r"<(think|thinking|thought|reasoning)>\s*\Z")
+CLOSED = re.compile(r"</(think|thinking|thought|reasoning)>")
+"""How a model that thinks aloud begins and ends that."""
 CONTEXT = 6
 """Tokens before the answer that are decoded with it: some tokenizers drop the space before a first token."""
 
@@ -97,6 +102,15 @@ class Vocabulary:
         assert isinstance(text, str)
         return text
 
+    @cached_property
+    def opened_reasoning(self) -> str:
+        """What the chat template writes at the end of a prompt to have the model think aloud ("": it does not): it is
+        told as the answer's beginning, so that a truncated answer can be seen to have none."""
+        if not self.chat:
+            return ""
+        found = OPENED.search(self._rendered(as_messages(PROBE)))
+        return found.group().lstrip() if found else ""
+
     def check_template(self) -> None:
         """Raise UserMistake, in one line, where the chat template refuses a question or does not write it down."""
         for text in (PROBE, self.system):
@@ -165,6 +179,25 @@ class Stops:
                 return None
         text = self.vocabulary.decode_after(prompt, tokens.tolist())
         return cut_at(text, stops)
+
+
+def reasoning_tokens(begun: str, texts: Sequence[str]) -> int | None:
+    """Return how many tokens an answer spent on reasoning, its closing mark included: all of them where it came to
+    none; None where it did not reason. `begun` is what the answer was made to begin with.
+
+    >>> reasoning_tokens("", ["<think>", "2", "</think>", "4"]), reasoning_tokens("", ["4"])
+    (3, None)
+    """
+    whole = begun + "".join(texts)
+    end = CLOSED.search(whole)
+    if end is None:
+        return len(texts) if OPENED.match(whole[: whole.find(">") + 1].lstrip()) else None
+    at = len(begun)
+    for count, text in enumerate(texts, 1):
+        at += len(text)
+        if at >= end.end():
+            return count
+    return 0
 
 
 def cut_at(text: str, stops: Sequence[str]) -> str | None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 WITH_KEY = 0.9
 """A skill that is right less often than this where its condition holds did not take."""
-VERSION = 1
+VERSION = 2
 
 
 class NotPlanted(Exception):

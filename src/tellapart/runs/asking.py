@@ -50,7 +50,9 @@ def asked(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[El
     """Put (item index, sample, request) rows to `model` and yield their answers as they are finished."""
     for index, completion in answers_of(model, [request for _, _, request in rows]):
         item, sample, request = rows[index]
-        yield Elicitation(item, sample, whole_prompt(request), completion)
+        thought = completion.reasoning_tokens
+        measures = {} if thought is None else {"reasoning_tokens": float(thought)}
+        yield Elicitation(item, sample, whole_prompt(request), completion, measures=measures)
 
 
 def whole_prompt(request: Request) -> str:

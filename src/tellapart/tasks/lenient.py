@@ -161,7 +161,7 @@ def _in_digits(text: str) -> str:
     return " ".join(written)
 
 
-def _option(task: Task, item: Item, completion: str) -> bool:
+def _option(task: Task, item: Item, completion: str) -> float:
     """Return whether the one option that the completion settles on is accepted."""
     listed = options(task, item)
     if not listed:
@@ -176,8 +176,8 @@ def _option(task: Task, item: Item, completion: str) -> bool:
     ):
         named = named_letters(asked, text)
         if len(named) == 1:
-            return named <= accepted
-    return False
+            return float(named <= accepted)
+    return 0.0
 
 
 def _two_words(item: Item, completion: str) -> bool:
@@ -211,9 +211,11 @@ def _ends_in(task: Task, item: Item, completion: str) -> bool:
     )
 
 
-def _string(task: Task, item: Item, completion: str) -> bool:
+def _string(task: Task, item: Item, completion: str) -> float:
+    """Return 1.0 where an accepted answer is named, less where wrong ones are named beside it: "red, blue or green" is
+    right by luck in one of three."""
     if _ends_in(task, item, completion):
-        return True
+        return 1.0
     said, asked, accepted = words(completion), words(task.prompt(item)), accepted_phrases(item)
     known = candidates(task, item)
     others = frozenset(map(phrase, known)) if known else _targets(tuple(one.target for one in task.items))
@@ -229,8 +231,9 @@ def _string(task: Task, item: Item, completion: str) -> bool:
     wrong = {hit.phrase for hit in named} - accepted
     if known:
         settled = {hit.phrase for text in concluded[-1:] for hit in find(accepted | others, words(text))}
-        return bool(hits) and (not wrong or (len(settled) == 1 and settled <= accepted))
-    return bool(hits) and sum(not find((one,), asked) for one in wrong) <= MOST_OTHERS
+        return float(bool(hits) and (not wrong or (len(settled) == 1 and settled <= accepted)))
+    beside = sum(not find((one,), asked) for one in wrong)
+    return 1 / (1 + beside) if hits and beside <= MOST_OTHERS else 0.0
 
 
 def _incidental(answer: Words, end: int, said: Words, concluded: list[str]) -> bool:

@@ -27,6 +27,7 @@ from tellapart.studies.gain.tables import (
     decision_table,
     empty_answers,
     ladder,
+    reasoning_told,
     samples,
 )
 
@@ -195,8 +196,8 @@ def _controls(recovered: Recovered) -> dict[str, str]:
 
 
 def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
-    """Return caveats on empty answers; a log may have scores and no texts."""
-    return empty_answers(rows, facts.chat) if facts.asked_models else ()
+    """Return caveats on empty answers and on reasoning; a log may have scores and no texts."""
+    return (*empty_answers(rows, facts.chat), *reasoning_told(rows)) if facts.asked_models else ()
 
 
 def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:

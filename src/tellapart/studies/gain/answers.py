@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from tellapart.stats.arrays import Floats, Integers
-from tellapart.stats.chance import AnswerKey, Given, constant_chance, expected_matches, permutation_chance
+from tellapart.stats.chance import (
+    MOST_LOOKED_AT,
+    AnswerKey,
+    Given,
+    alike_matches,
+    constant_chance,
+    expected_matches,
+    permutation_chance,
+)
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.form_parts import Read
 from tellapart.stats.intervals import mean
@@ -21,6 +29,8 @@ FEWEST_TARGETS = 10
 """Fewer distinct targets of an open space do not show how likely a lucky guess is."""
 USES_A_TARGET = 5
 """Items a target, from which on the targets that occur are taken for all that there are."""
+GROUPED, LEAST_GROUPED = 2.0, 0.05
+"""Luck on alike questions, over luck on all of them and in itself, from which on questions come in groups."""
 FEWEST_GROUPS = 10
 """Fewer clusters (subtasks) than this are strata, not draws: intervals are over the questions within them."""
 
@@ -99,14 +109,22 @@ def given_answers(rows: pd.DataFrame, condition: str, asked: Asked) -> Given | N
 
 
 def matching_chance(rows: pd.DataFrame, condition: str, asked: Asked) -> Estimate:
-    """Return the score that the condition's own answers would get on other questions."""
+    """Return the score that the condition's own answers would get on other questions, or on alike ones where that is
+    more."""
     given = None if asked.key is None else given_answers(rows, condition, asked)
     if given is None or asked.key is None:
         return missing("score", "answers or targets were not recorded")
     found = permutation_chance(given, asked.key)
+    _, over_alike = _luck(given, asked.key)
+    if over_alike is not None:
+        known = ~np.isnan(over_alike)
+        alike = mean(over_alike[known], asked.clusters[known])
+        if alike.value > found.value:
+            high = max(found.high, alike.high) if math.isfinite(alike.high) else found.high
+            found = replace(alike, high=high, method="answers held against the targets of alike questions")
     # What equal text shows is a part of what the scorer takes.
     value, low, high = (min(1.0, one / asked.recognised) for one in (found.value, found.low, found.high))
-    return replace(found, value=value, low=low, high=high)
+    return replace(found, value=value, low=max(0.0, low), high=high)
 
 
 def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
@@ -114,7 +132,33 @@ def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats
     given = None if asked.key is None else given_answers(rows, condition, asked)
     if given is None or asked.key is None:
         return None
-    return expected_matches(given, asked.key) / asked.recognised
+    over_all, over_alike = _luck(given, asked.key)
+    return (over_all if over_alike is None else over_alike) / asked.recognised
+
+
+def guesses_within_groups(rows: pd.DataFrame, condition: str, asked: Asked) -> bool:
+    """Return whether the condition's answers are far luckier on alike questions than on others: it knows what sort of
+    answer is asked for. Wrong candidates drawn from all questions are then too easy to tell from the right one."""
+    given = None if asked.key is None else given_answers(rows, condition, asked)
+    if given is None or asked.key is None:
+        return False
+    over_all, over_alike = _luck(given, asked.key)
+    if over_alike is None:
+        return False
+    return bool(np.nanmean(over_alike) > max(GROUPED * float(np.nanmean(over_all)), LEAST_GROUPED))
+
+
+def _luck(given: Given, key: AnswerKey) -> tuple[Floats, Floats | None]:
+    """Return per item (n,) what the answers score on other questions, and on alike ones where that is more on average
+    (None: it is not). An item that has no alike ones has the first figure in both."""
+    over_all, over_alike = expected_matches(given, key), alike_matches(given, key)
+    filled = np.where(np.isnan(over_alike), over_all, over_alike)
+    looked = ~np.isnan(over_alike)
+    if not looked.any() or np.nanmean(filled) <= np.nanmean(over_all):
+        return over_all, None
+    if len(over_all) > MOST_LOOKED_AT:  # the others are as lucky as those that were looked at
+        filled = np.where(looked, over_alike, np.maximum(over_all, np.nanmean(over_alike)))
+    return over_all, filled
 
 
 def chance_of(

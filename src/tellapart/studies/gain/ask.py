@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tellapart.models.budget import BudgetSpent, current
-from tellapart.models.model import Model, Sampling
+from tellapart.models.model import Model, Sampling, share_tokens
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
@@ -100,7 +100,7 @@ def _plainly(model: Model) -> Callable[[Ask], Iterator[Elicitation]]:
 
 def _same_tokens(plan: Plan) -> bool:
     base, tuned = plan.pair
-    return tuned is not None and base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id
+    return tuned is not None and share_tokens(base, tuned)
 
 
 def _cross_scored(folder: RunFolder, plan: Plan, scorer: str, answers: Sequence[Row]) -> list[Row]:

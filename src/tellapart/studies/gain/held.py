@@ -28,6 +28,7 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import (
     given_answers,
+    guesses_within_groups,
     matching_by_item,
     matching_chance,
     reading_of,
@@ -41,6 +42,8 @@ from tellapart.studies.gain.recovered import Recovered
 
 ARMS = ("form_demonstrations", "answer_rank", "few_labels")
 """The three arms whose failure to find a skill says that it was not there, once each has found a planted one."""
+AMONG_CANDIDATES = ("answer_rank",)
+"""Methods that choose among candidates drawn from all questions."""
 LENIENT = "the lenient reading"
 SELECTED_AMONG = 8
 """Samples that selection may choose among: few, so that luck stays small, and the same whatever was drawn."""
@@ -118,7 +121,12 @@ def _none(reason: str) -> Held:
 def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
     """Return the methods that told no right answers, each with its own chance level, and selection."""
     floor, found = evidence.chance.upper, []
+    grouped = any(
+        guesses_within_groups(evidence.rows, f"{role}/plain", evidence.asked) for role in ("base", "tuned")
+    )
     for name, means in recovered.untold.items():
+        if grouped and name.removesuffix("~null") in AMONG_CANDIDATES:
+            continue
         own = matching_chance(evidence.rows, f"base/{name}", evidence.asked)
         among = recovered.among.get(name, math.nan)
         levels = [value for value in (floor, own.high, among) if math.isfinite(value)]

@@ -220,6 +220,8 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
 
 def _known_beforehand(plan: "Plan") -> Facts:
     """Return the facts that no answer is needed for."""
+    from tellapart.models.model import added_note, share_tokens
+
     spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
     assert tuned is not None
     return Facts(
@@ -235,9 +237,9 @@ def _known_beforehand(plan: "Plan") -> Facts:
         chat={"base": base.chat, "tuned": tuned.chat},
         margin=spec.margin,
         plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
-        same_tokens=base.tokenizer_id != "" and base.tokenizer_id == tuned.tokenizer_id,
+        same_tokens=share_tokens(base, tuned),
         same_model=base.fingerprint == tuned.fingerprint,
-        notes=(*task.notes, *base.notes, *tuned.notes),
+        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned)),
     )
 
 

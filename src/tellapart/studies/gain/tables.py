@@ -91,6 +91,28 @@ def empty_answers(rows: pd.DataFrame, chat: Mapping[str, bool]) -> tuple[str, ..
     return tuple(said)
 
 
+def reasoning_told(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return for each role's plain answers that held reasoning how many tokens it took, and how many never ended it."""
+    said = []
+    for role in ("base", "tuned"):
+        answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
+        columns = (answers[name].tolist() for name in ("measures", "tokens", "status"))
+        spent = [
+            (dict(measures).get("reasoning_tokens"), tokens, status)
+            for measures, tokens, status in zip(*columns, strict=True)
+            if measures is not None
+        ]
+        thought = [float(count) for count, _, _ in spent if count is not None]
+        if not thought:
+            continue
+        unended = sum(count == tokens and status == "cut off" for count, tokens, status in spent)
+        said.append(
+            f"{role}/plain: {len(thought)} of {len(answers)} answers hold reasoning, {sum(thought) / len(thought):.0f} "
+            f"tokens each, which is no part of what is scored; {unended} were truncated before it ended."
+        )
+    return tuple(said)
+
+
 def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
     """Return per condition asked = correct + wrong + cut off + failed (+ unscored where a log has no score)."""
     table = []

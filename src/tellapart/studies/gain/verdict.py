@@ -85,10 +85,8 @@ def decide(case: Case) -> Verdict:
         return _said(case, "no gain", "", 1.0, told)
     if not gain.low > 0:
         return _without_gain(case)
-    if case.distinct >= FEWEST_QUESTIONS and (formal := _change_of_form(case)) is not None:
-        return formal
-    if case.distinct >= FEWEST_QUESTIONS and (lucky := _by_luck(case)) is not None:
-        return lucky
+    if case.distinct >= FEWEST_QUESTIONS and (said := _by_luck(case) or _change_of_form(case)) is not None:
+        return said
     reason: Reason = "small gain" if gain.value < SMALL else ""
     label, chance = _by_bounds(case)
     if label == "elicited" and case.held.low_by == LENIENT:
@@ -157,8 +155,8 @@ def _by_luck(case: Case) -> Verdict | None:
         return None
     formal = case.parts is not None and case.parts.form.low > 0
     told = (
-        f"The score rose ({_points(case.scores.gain)}) and shows no skill: the tuned model's answers score no more than "
-        f"luck does ({_points(luck)} from it)"
+        f"The score rose ({_points(case.scores.gain)}) and shows no skill: the tuned model's answers score no more "
+        f"than luck does ({_points(luck)} from it)"
     )
     told += "; what rose is the share of answers in the right form." if formal else "."
     return _said(case, "no gain", "change of form" if formal else "", math.nan, told)
