@@ -98,7 +98,8 @@ MISTAKES = {
     "item,model,sample,correct\n1,m,-1,1\n": "sample number -1",
     "item,correct,correct\n1,1,0\n": "the column 'correct' is there twice",
     "item,model,correct,status\n1,m,1,fine\n": "status 'fine'; allowed are ok, cut off, failed",
-    "item,model,accuracy\n1,m,1\n": "is no known log (begins with item, model, accuracy)",
+    "item,model,accuracy\n1,m,1\n": "is no known log: it has the keys item, model, accuracy; if "
+    "these are scored answers, say --map item=item,correct=accuracy,model=model",
 }
 
 
@@ -211,8 +212,31 @@ def test_an_id_with_other_questions_is_refused() -> None:
     a = log("a", Logged("x", 0, "Q1"), Logged("y", 1, "Q2"))
     with pytest.raises(UserMistake, match="item 'x' is 'Q1' in the first and 'Q2' in the second"):
         pair(a, log("b", Logged("y", 0), Logged("x", 1, "Q2")))
-    with pytest.raises(UserMistake, match="b: item 'x' asks 'Q1' and 'Q2': one id names several questions"):
-        pair(a, log("b", Logged("x", 0, "Q1"), Logged("x", 1, "Q2")))
+
+
+def test_an_id_of_several_questions_is_told_apart() -> None:
+    rows = [Logged("x", 0, "Q1"), Logged("x", 1, "Q2"), Logged("x", 1, ""), Logged("y", 1, "Q3")]
+    told = log("b", *rows)
+    assert told.frame["item"].nunique() == 4
+    assert set(told.frame["sample"]) == {0}
+    assert "1 ids name 3 different items (as 'x': ids that start again in each part?)" in told.notes[0]
+    paired = pair(log("a", Logged("x", 0, "Q1"), Logged("z", 0, "Q2")), log("b", *rows[:2], rows[3]))
+    assert paired.b.groupby("item")["score"].mean().to_dict() == {"x": 0, "z": 1}
+    names = {
+        one: log("b", *order).frame["item"].tolist() for one, order in enumerate((rows[:2], rows[1::-1]))
+    }
+    assert names[0] == names[1][::-1]
+
+
+def test_an_id_in_several_clusters_is_told_apart_by_them() -> None:
+    told = log("b", *(Logged("0", i % 2, cluster=c) for i, c in enumerate("abab")))
+    assert told.frame["item"].tolist() == ["a/0", "b/0", "a/0", "b/0"]
+    assert told.frame["sample"].tolist() == [0, 0, 1, 1]
+
+
+def test_a_question_that_some_rows_lack_tells_nothing_apart() -> None:
+    told = log("b", Logged("x", 0), Logged("x", 1, "Q"), Logged("x", 1, "Q"))
+    assert told.frame["item"].tolist() == ["x"] * 3
 
 
 def changes(paired: Paired) -> dict[str, tuple[float, float]]:

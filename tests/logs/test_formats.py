@@ -347,5 +347,5 @@ def test_own_run(tmp_path: Path) -> None:
 
 
 def test_every_reader_is_named_once() -> None:
-    assert len(READERS) == 14
+    assert len(READERS) == 27
     assert all(name == reader.tool for name, reader in READERS.items())

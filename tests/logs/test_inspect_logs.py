@@ -7,7 +7,7 @@ import pytest
 from tellapart.errors import UserMistake
 from tellapart.logs import read_log
 
-NOT_A_LOG = "is no known log (begins with description"
+NOT_A_LOG = "is no known log"
 OUTCOMES: dict[str, list[float | None] | str] = {  # the scores, None where missing, or the reason
     "analysis/test_logs/2025-05-12T20-28-13-04-00_no-samples.json": "cancelled before a sample finished",
     "analysis/test_logs/2025-05-12T20-28-13-04-00_popularity.json": [1, 1, 0],

@@ -42,7 +42,7 @@ def answer(name: str, completion: str, item: Item = PLAIN, **settings: object) -
         ("1/3", "1/3"),
         ("2/0", None),
         ("9" * 5000, None),
-        ("1e999999999", "999999999"),
+        ("1e999999999", "1"),
         ("none", None),
         ("48/2 = <<48/2=24>>24 clips\n#### 72", "72"),
     ],

@@ -123,8 +123,12 @@ def test_the_guess_floor_is_derived_where_it_is_known(tmp_path: Path, targets, c
 CHOICE = {"id": "a", "prompt": "x", "target": "B", "choices": ["u", "v"]}
 MISTAKES = {
     "no id": ([ROWS[0], {"prompt": "x", "target": "y"}], "", "items.jsonl, line 2: no 'id'"),
-    "no target": ([{"id": "a", "prompt": "x"}], "", "line 1: no 'target'"),
-    "null target": ([{"id": "a", "prompt": "x", "target": None}], "", "line 1: no 'target'"),
+    "no target": ([{"id": "a", "prompt": "x"}], "", "line 1: target is null: give the accepted answer"),
+    "null target": (
+        [{"id": "a", "prompt": "x", "target": None}],
+        "",
+        "line 1: target is null: give the accepted answer",
+    ),
     "twice the same id": ([ROWS[0], ROWS[1], ROWS[0]], "", "line 3: id 'a' stands already in line 1"),
     "ids 1 and '1'": (
         [{"id": 1, "prompt": "x", "target": "y"}, {"id": "1", "prompt": "x", "target": "y"}],

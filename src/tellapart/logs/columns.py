@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
 from tellapart.logs.recorded import encodable
-from tellapart.logs.source import Source, records
+from tellapart.logs.source import Source, parse, records
 from tellapart.logs.value import number, short, text
 
 
@@ -36,11 +37,11 @@ def load(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: li
 
 def _csv(source: Source, wanted: Sequence[str]) -> pa.Table:
     names = [name for name in wanted if name in source.first]
-    parsing = pa_csv.ParseOptions(newlines_in_values=b'"' in source.data)
+    parsing = pa_csv.ParseOptions(delimiter=source.separator, newlines_in_values=b'"' in source.data)
     converting = pa_csv.ConvertOptions(
         include_columns=names, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
     )
-    header = source.data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").split(",")
+    header = source.data.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").split(source.separator)
     for name in names:
         if sum(column.strip().strip('"') == name for column in header) > 1:
             raise UserMistake(f"{source.path}: the column {name!r} is there twice")
@@ -51,10 +52,12 @@ def _csv(source: Source, wanted: Sequence[str]) -> pa.Table:
 
 
 def _jsonl(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: list[str]) -> pa.Table:
-    names = [name for name in (*texts, *numeric) if name in source.first]
+    first = _first_values(source, (*texts, *numeric))
+    names = list(first)
     kinds = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
-    if all(type(source.first[name]) in kinds for name in names) and b"NaN" not in source.data:
-        schema = pa.schema([(name, kinds[type(source.first[name])]) for name in names])
+    fast = source.rows is None and b"NaN" not in source.data
+    if fast and all(type(value) in kinds for value in first.values()):
+        schema = pa.schema([(name, kinds[type(value)]) for name, value in first.items()])
         options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         try:
             return pa_json.read_json(io.BytesIO(source.data), parse_options=options)
@@ -67,6 +70,36 @@ def _jsonl(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: 
     return pa.table(
         {name: pa.array(encodable(column, name, notes), pa.string()) for name, column in columns.items()}
     )
+
+
+def _first_values(source: Source, wanted: Sequence[str]) -> dict[str, Any]:
+    """Return the wanted keys that any row has, with the first value that is there: the first line may lack some."""
+    if source.rows is not None:
+        return {name: None for name in wanted if any(name in row for row in source.rows)}
+    found: dict[str, Any] = {}
+    for name in wanted:
+        value, there = source.first.get(name), name in source.first
+        mark, at = f'"{name}"'.encode(), 0
+        for _ in range(LOOKED_AT):
+            at = source.data.find(mark, at) if value is None else -1
+            if at < 0:
+                break
+            start, end = source.data.rfind(b"\n", 0, at) + 1, source.data.find(b"\n", at)
+            line = source.data[start : end if end >= 0 else None]
+            at = end if end >= 0 else len(source.data)
+            try:
+                row = parse(line, "")
+            except UserMistake:
+                continue  # a bad line is named when it is read
+            if isinstance(row, dict) and name in row:
+                value, there = row[name], True
+        if there:
+            found[name] = value
+    return found
+
+
+LOOKED_AT = 200
+"""Lines in which a key that the first line lacks is looked for: a text may hold its name as well."""
 
 
 def strings(table: pa.Table, name: str, source: Source) -> pd.Series:

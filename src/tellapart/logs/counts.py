@@ -2,18 +2,20 @@
 
 Columns: `item`; `n` and `c` (samples and right ones) or `correct` (or `score`); optionally `model` (several
 models in one file are told apart by `path#model`), `sample`, `question`, `completion`, `status`, `cluster`,
-`target`, `logprob`, `tokens`; `answer` (as it was read out of the completion) is taken where there is no `completion`.
-Other columns are left alone.
+`target`, `logprob`, `tokens`; `answer` (as it was read out of the completion) is taken where there is no
+`completion`. Other columns are left alone. A JSON list of such rows is read as well.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tellapart.errors import UserMistake
 from tellapart.logs.choice import one_of
 from tellapart.logs.columns import load, numbers, strings, wholes
+from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, from_columns
 from tellapart.logs.source import Source
@@ -26,44 +28,78 @@ MOST = 50_000_000
 """Samples a log may expand to."""
 
 
+class Told(NamedTuple):
+    """Where a table comes from, who read it, and what its scores are."""
+
+    source: Source
+    tool: str
+    metric: Metric
+
+
 def read(source: Source) -> Recorded:
     """Return one row a sample, counts expanded; raises UserMistake naming the row that cannot be read."""
     notes: list[str] = []
     table = load(source, TEXTS, NUMBERS, notes)
-    model = source.choice
+    return from_table(table, Told(source, TOOL, Metric()), source.choice, notes)
+
+
+def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Recorded:
+    """Return the log of a table with the columns of TEXTS and NUMBERS; `choice` is a model where it has several."""
+    source = told.source
+    model = choice
     if "model" in table.column_names:
         names = strings(table, "model", source)
-        model = one_of([str(name) for name in names.unique()], source.choice, source.path, "models")
+        model = one_of([str(name) for name in names.unique()], choice, source.path, "models")
         table = table.filter((names == model).to_numpy()) if names.nunique() > 1 else table
-    elif source.choice:
-        raise UserMistake(f"{source.path}: has no column `model`, so #{source.choice} cannot be chosen")
+    elif choice:
+        raise UserMistake(f"{source.path}: has no column `model`, so #{choice} cannot be chosen")
     data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
     data.pop("model", None)
     answer = data.pop("answer", None)
     if answer is not None:
         data.setdefault("completion", answer)
-    if "n" in table.column_names:
-        return _expanded(data, wholes(table, "n", source), wholes(table, "c", source), source, model, notes)
+    where = origin(source, told.tool, model, metric=told.metric)
+    if "n" in table.column_names and "c" in table.column_names:
+        data["n"], data["c"] = wholes(table, "n", source), wholes(table, "c", source)
+        expanded = _expanded(data, source)
+        notes.append("counts only: which sample was right is not known, the right ones are put first")
+        return from_columns(expanded, where, notes)
     data["score"] = numbers(table, "correct" if "correct" in table.column_names else "score", source)
     if "sample" in table.column_names:
         data["sample"] = wholes(table, "sample", source)
     for name in ("logprob", "tokens"):
         if name in table.column_names:
             data[name] = numbers(table, name, source)
-    return from_columns(data, origin(source, TOOL, model), notes)
+    if not {"sample", "question", "cluster"} & set(data):
+        notes += _uneven(data["item"])
+    return from_columns(data, where, notes)
 
 
-def _expanded(
-    data: dict[str, pd.Series], n: np.ndarray, c: np.ndarray, source: Source, model: str, notes: list[str]
-) -> Recorded:
-    items = data["item"]
+def _uneven(items: pd.Series) -> list[str]:
+    """Return a note where ids repeat unevenly: samples, or other items under one id?"""
+    times = items.value_counts()
+    if times.empty or times.max() == 1 or times.min() == times.max():
+        return []
+    return [
+        f"an id stands in {times.min()} to {times.max()} rows: they are taken for its samples; "
+        "where ids start again in each "
+        "part, give `cluster` or `question`"
+    ]
+
+
+def _expanded(data: dict[str, Any], source: Source) -> dict[str, Any]:
+    """Return the columns of one row a sample made of counts."""
+    n: np.ndarray = data.pop("n")
+    c: np.ndarray = data.pop("c")
+    items: pd.Series = data["item"]
     wrong = np.flatnonzero((n < 1) | (c < 0) | (c > n))
     if len(wrong):
         row = wrong[0]
         raise UserMistake(
             f"{source.path}: item {items[row]!r} has c = {c[row]} of n = {n[row]}; need 0 <= c <= n"
         )
-    twice = np.flatnonzero(pd.Index(items).duplicated())
+    told = [data[name] for name in ("item", "cluster", "question", "target") if name in data]
+    twice = np.flatnonzero(pd.concat(told, axis=1).duplicated())
     if len(twice):
         raise UserMistake(f"{source.path}: item {short(items[twice[0]])} has two rows of counts")
     if n.astype(float).sum() > MOST:
@@ -73,8 +109,7 @@ def _expanded(
     columns: dict[str, Any] = {name: column.take(rows) for name, column in data.items() if name != "status"}
     columns["sample"] = sample
     columns["score"] = (sample < c[rows]).astype(float)
-    notes.append("counts only: which sample was right is not known, the right ones are put first")
-    return from_columns(columns, origin(source, TOOL, model), notes)
+    return columns
 
 
 def _recognises(source: Source) -> bool:

@@ -1,34 +1,87 @@
 """From a path to the reader that understands it: files by their content, folders by the one log they hold."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tellapart.errors import UserMistake
-from tellapart.logs.reader import Reader, joined
-from tellapart.logs.recorded import Origin, Recorded
-from tellapart.logs.source import Source, open_source, split
+import numpy as np
 
-SUFFIXES = {".json", ".jsonl", ".csv", ".parquet", ".eval"}
+from tellapart.errors import UserMistake
+from tellapart.logs import mapped
+from tellapart.logs.reader import Reader, as_tasks, joined
+from tellapart.logs.recorded import Origin, Recorded
+from tellapart.logs.source import SUFFIXES as PACKED
+from tellapart.logs.source import Source, as_rows, open_source, split
+from tellapart.logs.value import listed
+
+SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval"}
 WHOLE = ("rows.parquet", "per_instance_stats.json")
 """Files that stand for the folder they lie in."""
+BESIDE = re.compile(
+    r"(?:results?_.*\d{4}-\d\d-\d\d.*|metadata|metrics|config|run_spec|stats|scenario|scenario_state|summary|result|manifest"
+    r"|.*_metrics|.*_summary)\.json"
+)
+"""Files that tools write beside their samples."""
+_THRESHOLD = re.compile(r"^(?P<name>(?:[^=]|==)*?)>=\s*(?P<least>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)$")
 
 
 def read_with(readers: Sequence[Reader], reference: str) -> Recorded:
     """Return the log at `reference`, read by the first of `readers` that recognises it."""
     path, choice = split(str(reference))
+    mapping = mapped.mapping_of(choice)
+    if mapping is None and (threshold := _THRESHOLD.match(choice)):
+        log = _read(readers, str(reference), path, threshold["name"])
+        return _thresholded(log, float(threshold["least"]))
+    return _read(readers, str(reference), path, choice)
+
+
+def _read(readers: Sequence[Reader], reference: str, path: Path, choice: str) -> Recorded:
     try:
         if path.is_dir():
             for reader in readers:
                 if files := reader.whole(path):
-                    return _joined(reader, str(reference), files)
-            path, choice = _in_folder(path, choice)
+                    return _joined(reader, reference, files)
+            files, choice = _in_folder(path, choice)
+            if len(files) > 1:
+                return _of_tasks(readers, reference, files, choice, path)
+            path = files[0]
     except OSError as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
-    source = open_source(str(reference), path, choice)
-    for reader in readers:
-        if reader.recognises(source):
-            return reader.read(source)
-    raise UserMistake(f"{path}: {_not_a_log(source)}; known formats: {', '.join(r.tool for r in readers)}")
+    source = open_source(reference, path, choice)
+    return read_source(readers, source)
+
+
+def read_source(readers: Sequence[Reader], source: Source) -> Recorded:
+    """Return the log that a file holds; raises UserMistake with the keys that were found where none is known."""
+    mapping = mapped.mapping_of(source.choice)
+    if mapping is not None:
+        return mapped.read(source, mapping)
+    found = recogniser(readers, source)
+    if found is not None:
+        reader, view = found
+        return reader.read(view)
+    tools = ", ".join(reader.tool for reader in readers)
+    raise UserMistake(f"{source.path}: {not_a_log(source)}; known formats: {tools}")
+
+
+def recogniser(readers: Sequence[Reader], source: Source) -> tuple[Reader, Source] | None:
+    """Return the reader of a file and the view that it reads: the file as it is, else the rows in its document."""
+    for view in (source, as_rows(source)):
+        for reader in readers if view is not None else ():
+            if reader.recognises(view):
+                return reader, view
+    return None
+
+
+def _thresholded(log: Recorded, least: float) -> Recorded:
+    """Return the log with its scores made 1 from `least` on and 0 below; missing stays missing."""
+    scores = log.frame["score"].to_numpy()
+    right = np.where(np.isnan(scores), np.nan, (scores >= least).astype(float))
+    notes = [note for note in log.notes if not note.startswith("scores lie between")]
+    note = f"{log.source}: an answer is right from a score of {least:g} on, as said"
+    return replace(log, frame=log.frame.assign(score=right), notes=(*notes, note))
 
 
 def _joined(reader: Reader, reference: str, files: Sequence[Path]) -> Recorded:
@@ -36,16 +89,51 @@ def _joined(reader: Reader, reference: str, files: Sequence[Path]) -> Recorded:
     for source in sources:
         if not reader.recognises(source):
             raise UserMistake(
-                f"{source.path}: {_not_a_log(source)}; the other files there are of {reader.tool}"
+                f"{source.path}: {not_a_log(source)}; the other files there are of {reader.tool}"
             )
     return joined([reader.read(source) for source in sources], Origin(reader.tool, reference))
 
 
-def _in_folder(folder: Path, choice: str) -> tuple[Path, str]:
+def _of_tasks(
+    readers: Sequence[Reader], reference: str, files: Sequence[Path], choice: str, folder: Path
+) -> Recorded:
+    """Return files of one model and several tasks as one log; raises UserMistake where they are not that."""
+    several = (
+        f"{folder}: holds {len(files)} logs ({_named(files)}); name one of them, as {folder}#PART-OF-ITS-NAME"
+    )
+    if mapped.mapping_of(choice) is not None:
+        raise UserMistake(several)
+    found = []
+    for file in files:
+        read = recogniser(readers, open_source(str(file), file, choice))
+        if read is None:
+            raise UserMistake(f"{several} ({file.name} is no known log)")
+        found.append(read)
+    tools = {reader.tool for reader, _ in found}
+    tasks = [reader.task_of(view) for reader, view in found]
+    if len(tools) > 1 or not all(tasks):
+        raise UserMistake(several)
+    if len(set(tasks)) < len(tasks):
+        twice = next(task for task in tasks if tasks.count(task) > 1)
+        raise UserMistake(f"{several}: task {twice} is there {tasks.count(twice)} times")
+    parts = [replace(reader.read(view), task=task) for (reader, view), task in zip(found, tasks, strict=True)]
+    if not choice and len({part.metric.label for part in parts}) > 1:
+        shared = [
+            one
+            for one in parts[0].metrics
+            if not one.is_error and all(any(one.same_as(m) for m in part.metrics) for part in parts)
+        ]
+        if shared:
+            return _of_tasks(readers, reference, files, shared[0].label, folder)
+    return as_tasks(parts, Origin(parts[0].tool, reference))
+
+
+def _in_folder(folder: Path, choice: str) -> tuple[list[Path], str]:
+    """Return the files of a folder that are its log, and the choice that is left once files were chosen by it."""
     while True:
         for name in WHOLE:
             if (folder / name).is_file():
-                return folder / name, choice
+                return [folder / name], choice
         if (folder / "spec.json").is_file():
             raise UserMistake(f"{folder}: the run is not complete (no rows.parquet); run its command again")
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -53,27 +141,38 @@ def _in_folder(folder: Path, choice: str) -> tuple[Path, str]:
             folder = inside[0]
             continue
         break
-    logs = [path for path in inside if path.is_file() and path.suffix in SUFFIXES]
+    logs = [path for path in inside if path.is_file() and _suffix(path) in SUFFIXES]
     samples = [path for path in logs if path.name.startswith("samples_")]
-    logs = samples or [path for path in logs if not path.stem.endswith("_metrics")]
+    logs = samples or [path for path in logs if not BESIDE.fullmatch(path.name)] or logs
     if len(logs) > 1 and choice:
-        named = [path for path in logs if choice in path.name]
-        if len(named) == 1:
-            return named[0], ""
-    if len(logs) == 1:
-        return logs[0], choice
-    listed = ", ".join(path.name for path in logs[:6]) + (", ..." if len(logs) > 6 else "")
-    raise UserMistake(
-        f"{folder}: holds {len(logs)} logs ({listed}); name one of them"
-        if logs
-        else f"{folder}: holds no log ({', '.join(sorted(SUFFIXES))})"
-    )
+        part, _, rest = choice.partition("#")
+        named = [path for path in logs if part in path.name or fnmatchcase(_bare(path.name), part)]
+        if named:
+            return named, rest
+    if logs:
+        return logs, choice
+    folders = [path.name for path in inside if path.is_dir()]
+    way = f"; its folders: {listed(folders)}: name one" if folders else ""
+    raise UserMistake(f"{folder}: holds no log ({', '.join(sorted(SUFFIXES))}){way}")
 
 
-def _not_a_log(source: Source) -> str:
-    if source.has("results") and (source.has("versions") or source.has("config")):
-        return "holds aggregate results only; give the samples (lm_eval --log_samples)"
-    if isinstance(source.first, dict):
-        names = ", ".join(str(name)[:30] for name in list(source.first)[:8])
-        return f"is no known log (begins with {names or 'nothing'})"
-    return "is no known log"
+def _suffix(path: Path) -> str:
+    return Path(path.stem).suffix if path.name.endswith(PACKED) else path.suffix
+
+
+def _bare(name: str) -> str:
+    """Return the task in a file's name: what stands between samples_ or details_ and the time."""
+    return re.sub(r"(?:_\d{4}-\d\d-\d\d.*)?\.\w+$", "", re.sub(r"^(?:samples|details)_", "", name))
+
+
+def _named(files: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in files[:6]) + (", ..." if len(files) > 6 else "")
+
+
+def not_a_log(source: Source) -> str:
+    """Return why a file is no log, with the keys that it has and the --map that would do."""
+    if source.kind == "json" and source.has("results") and (source.has("versions") or source.has("config")):
+        results = source.first["results"]
+        if isinstance(results, dict) and not isinstance(results.get("results"), list):
+            return "holds aggregate results only; give the samples (lm_eval --log_samples)"
+    return "is no known log" + mapped.proposal(source)

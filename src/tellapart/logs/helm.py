@@ -1,7 +1,8 @@
 """HELM runs: a folder with per_instance_stats.json and scenario_state.json (Liang et al. 2022).
 
-The score is one metric's mean for the instance: the first of MAIN that the run has, or `folder#METRIC`.
-Perturbed copies of instances are left out; several few-shot draws (train_trial_index) are the samples.
+The score is one metric's mean for the instance: the first of MAIN that the run has, or `folder#METRIC`. HELM
+publishes the test split: instances of others are left out (`folder#valid` reads that one). Perturbed copies of
+instances are left out; several few-shot draws (train_trial_index) are the samples.
 """
 
 import math
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.logs.metric import Metric, also, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, Status, recorded
 from tellapart.logs.source import Source, parse
@@ -23,9 +25,17 @@ MAIN = (
 Key = tuple[str, int]
 
 
+class Scored(NamedTuple):
+    """An instance's metrics, and the split that they were written under ("" where none is told)."""
+
+    means: dict[str, float]
+    split: str
+
+
 class Answered(NamedTuple):
     """What the scenario state tells of one instance in one trial."""
 
+    split: str
     question: str
     target: str
     completion: str
@@ -41,19 +51,20 @@ def read(source: Source) -> Recorded:
     state = mapping(_beside(source, "scenario_state.json"), "scenario_state.json")
     place = f"{source.path.parent}/per_instance_stats.json"
     scores = _scores(listing(stats, place), place, notes)
-    metric = _metric(scores, source, notes)
     answers = _answers(state, f"{source.path.parent}/scenario_state.json")
-    empty = Answered("", "", "", "failed", None, NAN)
-    unknown = sum(key not in answers for key in scores)
+    chosen, choice = _split(scores, answers, source.choice, notes)
+    metric, metrics = _metric(chosen, choice, source, notes)
+    empty = Answered("", "", "", "", "failed", None, NAN)
+    unknown = sum(key not in answers for key in chosen)
     if unknown:
         notes.append(f"{unknown} scored instances are not in scenario_state.json: no text for them")
     rows = []
-    for key, values in scores.items():
+    for key, scored in chosen.items():
         told = answers.get(key, empty._replace(status="ok"))
         rows.append(
             Logged(
                 item=key[0],
-                score=values.get(metric, NAN),
+                score=scored.means.get(metric.name, NAN),
                 question=told.question,
                 completion=told.completion,
                 sample=key[1],
@@ -65,7 +76,22 @@ def read(source: Source) -> Recorded:
             )
         )
     adapter = mapping(state.get("adapter_spec") or {}, "adapter_spec")
-    return recorded(rows, origin(source, TOOL, text(adapter.get("model"))), notes)
+    where = origin(source, TOOL, text(adapter.get("model")), task_of(source), metric, metrics)
+    return recorded(rows, where, notes)
+
+
+def task_of(source: Source) -> str:
+    """Return the scenario of a run as HELM names it, with its arguments and without the model; "" where none
+    is told."""
+    path = source.path.parent / "run_spec.json"
+    spec = parse(path.read_bytes(), str(path)) if path.is_file() else {}
+    name = text(spec.get("name")) if isinstance(spec, dict) else ""
+    name = name or (source.path.resolve().parent.name if ":" in source.path.resolve().parent.name else "")
+    scenario, _, arguments = name.partition(":")
+    kept = [
+        one for one in arguments.split(",") if one and not one.startswith(("model=", "model_deployment="))
+    ]
+    return f"{scenario}:{','.join(kept)}" if kept else scenario
 
 
 def _beside(source: Source, name: str) -> Any:
@@ -77,8 +103,8 @@ def _beside(source: Source, name: str) -> Any:
     return parse(path.read_bytes(), str(path))
 
 
-def _scores(stats: list[Any], place: str, notes: list[str]) -> dict[Key, dict[str, float]]:
-    scores: dict[Key, dict[str, float]] = {}
+def _scores(stats: list[Any], place: str, notes: list[str]) -> dict[Key, Scored]:
+    scores: dict[Key, Scored] = {}
     perturbed = 0
     for index, entry in enumerate(stats):
         where = f"{place}: entry {index}"
@@ -89,35 +115,61 @@ def _scores(stats: list[Any], place: str, notes: list[str]) -> dict[Key, dict[st
         key = _key(entry, field(entry, "instance_id", where), where)
         if key in scores:
             raise UserMistake(f"{where}: instance {short(key[0])} is there twice in trial {key[1]}")
-        values = scores[key] = {}
+        means: dict[str, float] = {}
+        split = ""
         for stat in listing(field(entry, "stats", where), where):
             name = mapping(field(mapping(stat, where), "name", where), where)
             if not name.get("perturbation"):
-                values[text(name.get("name"))] = number(stat.get("mean"), f"{where}: mean")
+                means[text(name.get("name"))] = number(stat.get("mean"), f"{where}: mean")
+                split = split or text(name.get("split"))
+        scores[key] = Scored(means, split)
     if perturbed:
         notes.append(f"{perturbed} perturbed copies of instances were left out")
     return scores
+
+
+def _split(
+    scores: Mapping[Key, Scored], answers: Mapping[Key, Answered], choice: str, notes: list[str]
+) -> tuple[Mapping[Key, Scored], str]:
+    """Return the instances of one split (test, where there is one, as HELM publishes), and what is left of `choice`."""
+    splits = {key: one.split or (answers[key].split if key in answers else "") for key, one in scores.items()}
+    there = sorted({split for split in splits.values() if split})
+    first, _, rest = choice.partition("#")
+    if first and first in there:
+        wanted, choice = first, rest
+    elif len(there) < 2:
+        return scores, choice
+    else:
+        wanted = next((name for name in ("test", "valid") if name in there), there[0])
+        left = [split for split in splits.values() if split != wanted]
+        told = ", ".join(f"{left.count(name)} of {name or 'no split'}" for name in sorted(set(left)))
+        notes.append(
+            f"only the {wanted} split is read, as HELM publishes it; left out (choose with #SPLIT): {told}"
+        )
+    return {key: one for key, one in scores.items() if splits[key] == wanted}, choice
 
 
 def _key(entry: Mapping[str, Any], instance: Any, where: str) -> Key:
     return identity(instance, where), whole(entry.get("train_trial_index", 0), f"{where}: train_trial_index")
 
 
-def _metric(scores: Mapping[Key, Mapping[str, float]], source: Source, notes: list[str]) -> str:
-    names = sorted({name for values in scores.values() for name in values})
+def _metric(
+    scores: Mapping[Key, Scored], choice: str, source: Source, notes: list[str]
+) -> tuple[Metric, list[Metric]]:
+    names = sorted({name for one in scores.values() for name in one.means})
     known = [name for name in MAIN if name in names]
-    if source.choice and source.choice in names:
-        return source.choice
-    if source.choice or not known:
-        asked = (
-            f"no metric {short(source.choice)}"
-            if source.choice
-            else "none of its metrics is known as a score"
+    every = [*map(Metric, known), *(Metric(name) for name in names if name not in known)]
+    if not choice and not known:
+        raise UserMistake(
+            f"{source.path}: none of its metrics is known as a score; choose with #NAME from {listed(names)}"
         )
-        raise UserMistake(f"{source.path}: {asked}; choose with #NAME from {listed(names)}")
+    if choice and choice not in names:
+        raise UserMistake(f"{source.path}: no metric {short(choice)}; choose with #NAME from {listed(names)}")
+    if choice:
+        return choose(every, choice, str(source.path), notes), every
     if len(known) > 1:
-        notes.append(f"scored by {known[0]}; also in the log (choose with #NAME): {listed(known[1:])}")
-    return known[0]
+        notes.append(also(known[0], known[1:]))
+    return every[0], every
 
 
 def _answers(state: Mapping[str, Any], place: str) -> dict[Key, Answered]:
@@ -151,6 +203,7 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
     logprobs = tuple(number(mapping(t, where).get("logprob"), f"{where}: logprob") for t in tokens)
     failed = not given or result.get("success") is False
     return Answered(
+        split=text(instance.get("split")),
         question=text(mapping(instance.get("input") or {}, where).get("text")),
         target=" | ".join(targets),
         completion=text(completion.get("text")),
@@ -167,4 +220,4 @@ def _recognises(source: Source) -> bool:
     return source.has("request_states", "adapter_spec")
 
 
-READER = Reader(TOOL, _recognises, read)
+READER = Reader(TOOL, _recognises, read, task_of=task_of)

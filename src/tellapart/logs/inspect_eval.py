@@ -4,14 +4,15 @@ Scores: the first scorer's value (`path#SCORER` or `path#SCORER/KEY` chooses ano
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.logs.archive import Archive
 from tellapart.logs.inspect_sample import Reading, logged
+from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
-from tellapart.logs.recorded import Recorded, recorded
+from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source, parse
 from tellapart.logs.value import field, listed, listing, mapping, text
 
@@ -38,9 +39,33 @@ def read(source: Source) -> Recorded:
         raise UserMistake(f"{place}: holds no samples ({WITHOUT.get(status, 'run with samples logged')})")
     reading = Reading(source.choice, trusted=not model.startswith("hf/"))
     rows = [logged(sample, reading, where) for where, sample in samples]
+    notes += _missing(header, rows)
     if not reading.trusted:
         notes.append("log-probabilities and stop reasons of Inspect's hf/ models are not reliable: left out")
-    return recorded(rows, origin(source, TOOL, model), [*notes, *reading.notes()])
+    metrics = [Metric(name) for name in reading.scores]
+    return recorded(
+        rows,
+        origin(source, TOOL, model, text(spec.get("task")), Metric(reading.used), metrics),
+        [*notes, *reading.notes()],
+    )
+
+
+def _missing(header: Mapping[str, Any], rows: Sequence[Logged]) -> list[str]:
+    """Return a note where the header tells of more samples than the file holds."""
+    results = header.get("results")
+    results = results if isinstance(results, dict) else {}
+    told = [results.get(name) for name in ("completed_samples", "total_samples")]
+    known = [one for one in told if isinstance(one, int) and not isinstance(one, bool)]
+    if not known or len(rows) >= known[0]:
+        return []
+    return [f"{len(rows):,} of {known[0]:,} samples are in the file: the run's own score is over all of them"]
+
+
+def task_of(source: Source) -> str:
+    """Return the task that a log's header names."""
+    header = source.first if source.kind == "json" else _header(Archive(source.path))[1]
+    spec = header.get("eval")
+    return text(spec.get("task")) if isinstance(spec, dict) else ""
 
 
 def _opened(source: Source) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]:
@@ -50,21 +75,28 @@ def _opened(source: Source) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[
         named = [(f"{place}: sample {index + 1}", sample) for index, sample in enumerate(samples)]
         return source.first, [(where, mapping(sample, where)) for where, sample in named]
     archive = Archive(source.path)
-    names = archive.names
-    head = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
-    if head is None:
-        raise UserMistake(f"{place}: is a ZIP without header.json, so no Inspect log")
-    header = mapping(parse(archive.read(head), f"{place}: {head}"), f"{place}: {head}")
+    head, header = _header(archive)
     if head != "header.json":
         header = {"status": "started", **header}
     found = []
-    for name in names:
+    for name in archive.names:
         where = f"{place}: {listed([name])}"
         if WHOLE.fullmatch(name):
             found.append((where, mapping(parse(archive.read(name), where), where)))
         elif SHELL.fullmatch(name):
             found.append((where, _chunked(archive, name, where)))
     return header, found
+
+
+def _header(archive: Archive) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the entry that begins a log, and its content."""
+    names, place = archive.names, str(archive.path)
+    head = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
+    if head is None:
+        raise UserMistake(
+            f"{place}: is a ZIP without header.json, so no Inspect log (it holds {listed(names)}); unpack it first"
+        )
+    return head, mapping(parse(archive.read(head), f"{place}: {head}"), f"{place}: {head}")
 
 
 def _chunked(archive: Archive, shell: str, where: str) -> Mapping[str, Any]:
@@ -81,7 +113,13 @@ def _chunked(archive: Archive, shell: str, where: str) -> Mapping[str, Any]:
 
 
 def _recognises(source: Source) -> bool:
-    return source.kind == "zip" or (source.kind == "json" and source.has("version", "eval"))
+    if source.kind == "zip":
+        return True
+    if source.kind != "json" or not source.has("eval"):
+        return False
+    # `version` has a default in Inspect's own reader, so a log may lack it
+    spec = source.first["eval"]
+    return source.has("version") or (isinstance(spec, dict) and ("task" in spec or "model" in spec))
 
 
-READER = Reader(TOOL, _recognises, read)
+READER = Reader(TOOL, _recognises, read, task_of=task_of)

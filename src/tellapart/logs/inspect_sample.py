@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.logs.metric import Metric, also
 from tellapart.logs.recorded import NAN, Logged, Status
 from tellapart.logs.value import field as required
 from tellapart.logs.value import identity, listed, listing, mapping, number, short, text, whole
@@ -30,8 +31,7 @@ class Reading:
         """Return the one-line warnings that the samples gave rise to."""
         notes = []
         if len(self.scores) > 1:
-            others = listed(name for name in self.scores if name != self.used)
-            notes.append(f"scored by {short(self.used)}; also in the log (choose with #NAME): {others}")
+            notes.append(also(self.used, (name for name in self.scores if name != self.used)))
         if self.unattached:
             notes.append(f"{self.unattached} texts are attachments that the log lacks; left as references")
         return notes
@@ -79,7 +79,7 @@ def _score(scores: Any, reading: Reading, where: str) -> float:
     reading.scores.update(dict.fromkeys(values))
     if not values:
         return NAN
-    used = reading.used or next(iter(values))
+    used = reading.used or next((name for name in values if not Metric(name).is_error), next(iter(values)))
     if reading.choice:
         used = next((name for name in values if reading.choice in (name, name.split("/")[0])), "")
         if not used:

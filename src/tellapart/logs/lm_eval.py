@@ -1,60 +1,63 @@
 """lm-evaluation-harness samples: samples_TASK_TIME.jsonl, with results_TIME.json beside it where it is there.
 
-One metric of one filter is read: the first that the results list (else the first in the samples), or the one
-named after `#`: `path#METRIC`, `path#FILTER` or `path#METRIC,FILTER`.
+One metric of one filter is read: the first score that the results list (else the first in the samples), or the one
+named after `#`: `path#METRIC`, `path#FILTER` or `path#METRIC,FILTER`. What is better the lower it is (as the
+results say, else by its name) is no score. A folder of several tasks is one log; `folder#mmlu_*` takes some of them.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tellapart.errors import UserMistake
-from tellapart.logs.lm_eval_sample import logged, metrics_of, questions
+from tellapart.logs.lm_eval_sample import is_single, logged, metrics_of, questions
+from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, recorded
 from tellapart.logs.source import Source, parse, records
-from tellapart.logs.value import identity, listed, mapping, short, text
+from tellapart.logs.value import identity, mapping, short, text
 
 TOOL = "lm_eval"
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
 Placed = tuple[str, Mapping[str, Any]]
 
 
-class Measure(NamedTuple):
-    """Which number of a sample is its score."""
-
-    metric: str
-    filter: str
-
-
 def read(source: Source) -> Recorded:
     """Return one row a response; raises UserMistake where a sample lacks what its metric needs."""
     notes: list[str] = []
     samples = _samples(source, notes)
-    results = _results(source.path)
-    measure = _measure(samples, results, source, notes)
-    kept = [(where, s) for where, s in samples if text(s.get("filter")) == measure.filter]
+    results = results_beside(source.path)
+    metrics = metrics_in(samples, results, source)
+    if not metrics:
+        raise UserMistake(f"{source.path}: no sample has a metric")
+    metric = choose(metrics, source.choice, str(source.path), notes)
+    kept = [(where, s) for where, s in samples if text(s.get("filter")) == metric.filter]
     asked = questions(kept)
     scored_first = 0
     rows = []
     for (where, sample), question in zip(kept, asked, strict=True):
-        answers, responses = logged(
-            sample, identity(sample["doc_id"], where), measure.metric, question, where
-        )
+        answers, responses = logged(sample, identity(sample["doc_id"], where), metric.name, question, where)
         rows += answers
         scored_first += responses > len(answers)
     if scored_first:
         notes.append(
-            f"{scored_first} items have several responses but one {short(measure.metric)}: only the first response is "
-            f"read (lm-eval scores what its filter {short(measure.filter)} kept)"
+            f"{scored_first} items have several responses but one {short(metric.name)}: only the first response is "
+            f"read (lm-eval scores what its filter {short(metric.filter)} kept)"
         )
     config = mapping(results.get("config") or {}, "results")
     if config.get("use_cache"):
         notes.append(
             "config.use_cache is set: answers may be another model's (the cache ignores interventions)"
         )
-    return recorded(rows, origin(source, TOOL, _model(results, config)), notes)
+    where = origin(source, TOOL, _model(results, config), task_of(source), metric, metrics)
+    return recorded(rows, where, notes)
+
+
+def task_of(source: Source) -> str:
+    """Return the task that a samples file is named after, "" where its name tells none."""
+    name = NAME.fullmatch(source.name)
+    return name["task"] if name else ""
 
 
 def _samples(source: Source, notes: list[str]) -> list[Placed]:
@@ -71,8 +74,9 @@ def _samples(source: Source, notes: list[str]) -> list[Placed]:
     return samples
 
 
-def _results(path: Path) -> Mapping[str, Any]:
-    name = NAME.fullmatch(path.name)
+def results_beside(path: Path) -> Mapping[str, Any]:
+    """Return the results that lie beside a samples file (of its time, or the only ones), {} where there are none."""
+    name = NAME.fullmatch(path.name.removesuffix(".gz"))
     beside = sorted(path.parent.glob("results*.json"))
     matching = [other for other in beside if name and name["time"] in other.name]
     chosen = matching or beside
@@ -81,40 +85,31 @@ def _results(path: Path) -> Mapping[str, Any]:
     return mapping(parse(chosen[0].read_bytes(), str(chosen[0])), str(chosen[0]))
 
 
-def _measure(
-    samples: Sequence[Placed], results: Mapping[str, Any], source: Source, notes: list[str]
-) -> Measure:
-    found = list(
-        dict.fromkeys(
-            Measure(metric, text(sample.get("filter")))
-            for _, sample in samples
-            for metric in metrics_of(sample)
-        )
-    )
-    if not found:
-        raise UserMistake(f"{source.path}: no sample has a metric")
-    preferred = [measure for measure in _listed(source.path, results) if measure in found]
-    wanted = source.choice
-    if wanted:
-        found = [m for m in found if wanted in (m.metric, m.filter, f"{m.metric},{m.filter}")]
-        preferred = [measure for measure in preferred if measure in found]
-        if not found:
-            raise UserMistake(f"{source.path}: has no metric or filter {short(wanted)}")
-    chosen = (preferred or found)[0]
-    others = [f"{m.metric},{m.filter}" for m in found if m != chosen]
-    if others:
-        notes.append(
-            f"scored by {listed([','.join(chosen)])}; also in the log (choose with #NAME): {listed(others)}"
-        )
-    return chosen
+def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: Source) -> list[Metric]:
+    """Return the metrics of samples, one a filter, those that the results list first; each a single number a sample."""
+    single: dict[tuple[str, str], bool] = {}
+    for _, sample in samples:
+        for name in metrics_of(sample):
+            key = name, text(sample.get("filter"))
+            single[key] = single.get(key, False) or is_single(sample, name)
+    found = [key for key, fits in single.items() if fits] or list(single)
+    task = task_of(source)
+    preferred = [key for key in _listed(task, results) if key in found]
+    told = results.get("higher_is_better")
+    told = told.get(task) if isinstance(told, dict) else None
+    told = told if isinstance(told, dict) else {}
+    return [
+        Metric(name, filter_, told[name] if isinstance(told.get(name), bool) else None)
+        for name, filter_ in dict.fromkeys((*preferred, *found))
+    ]
 
 
-def _listed(path: Path, results: Mapping[str, Any]) -> list[Measure]:
-    name = NAME.fullmatch(path.name)
+def _listed(task: str, results: Mapping[str, Any]) -> list[tuple[str, str]]:
     tasks = results.get("results")
-    if not name or not isinstance(tasks, dict) or not isinstance(tasks.get(name["task"]), dict):
+    if not task or not isinstance(tasks, dict) or not isinstance(tasks.get(task), dict):
         return []
-    return [Measure(*key.split(",", 1)) for key in tasks[name["task"]] if "," in key]
+    parts = [key.split(",", 1) for key in tasks[task] if "," in key]
+    return [(name, filter_) for name, filter_ in parts]
 
 
 def _model(results: Mapping[str, Any], config: Mapping[str, Any]) -> str:
@@ -134,4 +129,4 @@ def _recognises(source: Source) -> bool:
     return isinstance(first, dict) and "doc_id" in first and "resps" in first and "doc" in first
 
 
-READER = Reader(TOOL, _recognises, read)
+READER = Reader(TOOL, _recognises, read, task_of=task_of)

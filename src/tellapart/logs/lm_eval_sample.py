@@ -24,6 +24,17 @@ def metrics_of(sample: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_single(sample: Mapping[str, Any], name: str) -> bool:
+    """Say whether a metric is one number a sample, or a number for each of its responses (not (gold, predicted))."""
+    value = sample.get(name)
+    if not isinstance(value, list):
+        return isinstance(value, int | float)
+    requests = sample.get("resps")
+    first = requests[0] if isinstance(requests, list) and len(requests) == 1 else None
+    generated = isinstance(first, list) and bool(first) and not isinstance(first[0], list)
+    return generated and isinstance(first, list) and len(value) == len(first)
+
+
 def questions(samples: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Return the text that each sample is paired by: the document's question (a field called one of
     QUESTIONS), or, where two documents ask the same, the whole prompt."""

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from tellapart.errors import UserMistake
+from tellapart.logs.metric import UNNAMED, Metric
 from tellapart.logs.recorded import Origin, Recorded, from_columns
 from tellapart.logs.source import Source
+from tellapart.logs.value import listed, short
 
 
 @dataclass(frozen=True)
@@ -15,13 +18,15 @@ class Reader:
     """`recognises` looks at the head only; `read` raises UserMistake (one line) where the log cannot be used.
 
     `whole` returns the files of a folder that together are one log (a benchmark of one file a task), none where the
-    folder is no such log; `joined` reads them.
+    folder is no such log; `joined` reads them. `task_of` names the task of a file: files of one folder, one model and
+    different tasks are one log as well ("" where a file of this tool does not tell its task).
     """
 
     tool: str
     recognises: Callable[[Source], bool]
     read: Callable[[Source], Recorded]
     whole: Callable[[Path], list[Path]] = lambda folder: []
+    task_of: Callable[[Source], str] = lambda source: ""
 
 
 def joined(parts: Sequence[Recorded], where: Origin) -> Recorded:
@@ -31,6 +36,42 @@ def joined(parts: Sequence[Recorded], where: Origin) -> Recorded:
     return from_columns(columns, where, list(dict.fromkeys(note for part in parts for note in part.notes)))
 
 
-def origin(source: Source, tool: str, model: str = "") -> Origin:
-    """Return where the rows of `source` come from."""
-    return Origin(tool, source.reference, model)
+def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:
+    """Return logs of different tasks as one: an item is task/id, its cluster the task. Raises UserMistake
+    where they are several models' or scored by different metrics."""
+    models = {part.model for part in parts}
+    if len(models) > 1:
+        raise UserMistake(
+            f"{where.source}: holds logs of several models ({listed(sorted(models))}); name one"
+        )
+    metrics = {part.metric.label: part for part in parts}
+    if len(metrics) > 1:
+        told = "; ".join(f"{short(one.task)} by {short(label)}" for label, one in list(metrics.items())[:3])
+        raise UserMistake(
+            f"{where.source}: its tasks are scored by different metrics ({told}); choose tasks or a "
+            "metric that all have: "
+            f"{where.source}#TASK* or {where.source}#METRIC"
+        )
+    tasks = [part.frame.assign(
+        item=part.task + "/" + part.frame["item"],
+        cluster=[f"{part.task}/{one}" if one else part.task for one in part.frame["cluster"]],
+    ) for part in parts]  # fmt: skip
+    renamed = [
+        Recorded(frame, part.tool, part.source, part.model, part.notes)
+        for frame, part in zip(tasks, parts, strict=True)
+    ]
+    shared = [one for one in parts[0].metrics if all(one in part.metrics for part in parts)]
+    found = where._replace(model=parts[0].model, metric=parts[0].metric, metrics=tuple(shared))
+    return joined(renamed, found)
+
+
+def origin(
+    source: Source,
+    tool: str,
+    model: str = "",
+    task: str = "",
+    metric: Metric = UNNAMED,
+    metrics: Sequence[Metric] = (),
+) -> Origin:
+    """Return where the rows of `source` come from, and what their scores are."""
+    return Origin(tool, source.reference, model, task, metric, tuple(metrics) or (metric,))

@@ -4,19 +4,27 @@ Every reader ends here, so the checks that hold for all logs are made once, in `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.logs.value import short
+from tellapart.logs.metric import UNNAMED, Metric
+from tellapart.logs.value import hashed, short
 
 Status = Literal["ok", "cut off", "failed"]
 NAN = float("nan")
 TEXT = ("item", "question", "completion", "status", "cluster", "target", "steps", "document")
 FLOAT = ("score", "logprob", "tokens")
+FEWEST_DOUBLED = 20
+"""Different answers from which on a log that holds each several times is refused."""
+LONG_ANSWER = 20
+"""Characters of an answer that two independent samples hardly share."""
+FEWEST_COPIED = 5
+COPIES_SHARE = 0.9
+"""Items of copies, and their share, from which on a log of long answers is one of copies."""
 COLUMNS = (
     "item", "question", "sample", "completion", "score", "status",
     "logprob", "tokens", "cluster", "target", "token_logprobs", "steps", "document",
@@ -33,7 +41,10 @@ class Recorded:
     `tokens` (generated; NaN where unknown), `cluster` (subtask or data set, "family/subtask" where those are
     nested, "" if none), `target`, `token_logprobs` (nats, a list a row; None where the log has none), `steps`
     (valid | invalid where the log says whether the steps are right, else ""), and `document` (a hash of the whole item
-    as the log holds it, options and all; "" where it does not). `notes` are one-line warnings.
+    as the log holds it, options and all; "" where it does not). One id is one item: where a log uses an id for
+    several questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task`
+    is what the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be
+    chosen.
     """
 
     frame: pd.DataFrame
@@ -41,6 +52,9 @@ class Recorded:
     source: str
     model: str
     notes: tuple[str, ...] = ()
+    task: str = ""
+    metric: Metric = UNNAMED
+    metrics: tuple[Metric, ...] = ()
 
 
 class Logged(NamedTuple):
@@ -62,11 +76,15 @@ class Logged(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where rows come from: the tool that wrote them, the path as the user gave it, the model's name."""
+    """Where rows come from: the tool that wrote them, the path as the user gave it, the names of model and task, and
+    what the scores are."""
 
     tool: str
     source: str
     model: str = ""
+    task: str = ""
+    metric: Metric = Metric()
+    metrics: tuple[Metric, ...] = ()
 
 
 def recorded(rows: Iterable[Logged], origin: Origin, notes: Sequence[str] = ()) -> Recorded:
@@ -98,11 +116,107 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
             )
         elif name == "token_logprobs":
             data[name] = _objects(columns.get(name), length)
+    data["item"] = _told_apart(data, notes)
     codes = data["item"].factorize()[0]
     data["sample"] = _samples(columns.get("sample"), codes, length)
     frame = pd.DataFrame(data, columns=list(COLUMNS), copy=False)
     _check(frame, codes, origin)
-    return Recorded(frame, origin.tool, origin.source, origin.model, (*notes, *_remarks(frame)))
+    if columns.get("sample") is None:
+        _refuse_doubled(frame, codes, origin)
+    return Recorded(
+        frame, origin.tool, origin.source, origin.model, (*notes, *_remarks(frame)),
+        origin.task, origin.metric, origin.metrics,
+    )  # fmt: skip
+
+
+def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
+    """Return item ids under which one item only lies: an id of several clusters, questions, documents or
+    targets gets its cluster's name, or a hash of what is asked, which no order of rows changes."""
+    items: pd.Series = data["item"]
+    codes, ids = items.factorize()
+    apart = np.zeros(len(ids), bool)
+    for name in ("cluster", "question", "document", "target"):
+        there = (data[name] != "").to_numpy(dtype=bool)
+        if not there.any():
+            continue
+        values, held = data[name].factorize()[0][there], codes[there]
+        first = np.full(len(ids), -1)
+        first[held[::-1]] = values[::-1]
+        apart[held[values != first[held]]] = True
+    if not apart.any():
+        return items
+    rows = np.flatnonzero(apart[codes])
+    parts = [data[name].take(rows).tolist() for name in ("item", "cluster", "question", "document", "target")]
+    keys: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+    for item, cluster, *asked in zip(*parts, strict=True):
+        keys.setdefault((item, cluster), set()).add(tuple(asked))
+    clustered = len({cluster for _, cluster in keys}) > 1
+    renamed = items.to_numpy(dtype=object).copy()
+    for row, (item, cluster, *asked) in zip(rows, zip(*parts, strict=True), strict=True):
+        name = f"{cluster}/{item}" if clustered and cluster else item
+        renamed[row] = name if len(keys[item, cluster]) == 1 else f"{name} [{hashed(asked)[:10]}]"
+    found = pd.Series(renamed, dtype="str")
+    every = len({*zip(*parts, strict=True)})
+    example = parts[0][0]
+    notes.append(
+        f"{int(apart.sum())} ids name {every} different items (as {short(example)}: ids that start "
+        "again in each part?): "
+        "told apart by cluster and question"
+    )
+    return found
+
+
+def _refuse_doubled(frame: pd.DataFrame, codes: np.ndarray, origin: Origin) -> None:
+    """Refuse a log put together of the same answers several times; n copies of one answer to an item are another thing
+    (`without_copies`)."""
+    if len(frame) < 2 * FEWEST_DOUBLED or len(np.unique(codes)) == len(frame):
+        return
+    texts = frame["completion"]
+    if (texts.str.len() < LONG_ANSWER).mean() > 0.5:
+        return
+    keys = pd.DataFrame({"item": codes, "text": texts.factorize()[0], "score": frame["score"].to_numpy()})
+    times = keys.groupby(["item", "text", "score"], dropna=False).size()
+    answers = times.groupby(level="item").size()
+    if (times.to_numpy() == times.iloc[0]).all() and times.iloc[0] > 1 and (answers > 1).any():
+        raise UserMistake(
+            f"{origin.source}: every answer is there {times.iloc[0]} times: was one log put together with itself? "
+            "give each answer once"
+        )
+
+
+def without_copies(log: Recorded) -> Recorded:
+    """Return the log with one answer an item where its samples are copies of one (temperature 0 with n > 1),
+    with a note.
+
+    Copies are equal in text and score, in every item that has several answers, or in nearly all where the texts are
+    long; a sampled model repeats short answers too, and those are samples.
+    """
+    frame = log.frame
+    codes, ids = frame["item"].factorize()
+    counts = np.bincount(codes)
+    if counts.max(initial=0) < 2 or (frame["completion"] == "").all():
+        return log
+    first = np.full(len(ids), -1)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    texts = frame["completion"].factorize()[0]
+    scores = frame["score"].factorize(use_na_sentinel=False)[0]
+    differing = np.zeros(len(ids), bool)
+    other = (texts != texts[first][codes]) | (scores != scores[first][codes])
+    differing[codes[other]] = True
+    several = counts > 1
+    equal = several & ~differing
+    share = equal.sum() / several.sum()
+    long = frame["completion"].str.len().median() >= 2 * LONG_ANSWER
+    if several.sum() < FEWEST_COPIED or share < (COPIES_SHARE if long else 1.0):
+        return log
+    kept = frame.take(np.sort(first)).reset_index(drop=True)
+    most = int(counts.max())
+    note = (
+        f"{log.source}: the {most} answers to an item are copies of one in {int(equal.sum())} of "
+        f"{int(several.sum())} items "
+        "(temperature 0?): one answer an item counts, n = 1"
+    )
+    return replace(log, frame=kept.assign(sample=0), notes=(*log.notes, note))
 
 
 def _texts(values: Any, name: str, length: int, notes: list[str]) -> pd.Series:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tellapart.errors import UserMistake
+from tellapart.logs.metric import also
 from tellapart.logs.value import listed, short
 
 
@@ -21,5 +22,5 @@ def reward_name(names: Sequence[str], choice: str, where: str, notes: list[str])
             raise UserMistake(f"{where}: no reward {short(choice)}; it has {listed(names)}")
         return choice
     if len(names) > 1:
-        notes.append(f"scored by {short(names[0])}; also in the log (choose with #NAME): {listed(names[1:])}")
+        notes.append(also(names[0], names[1:]))
     return names[0]

@@ -40,8 +40,14 @@ TEXTS = ("task", "metric", "model", "family", "setting", "kind", "seed", "higher
 NUMBERS = tuple(name for name in Point._fields if name not in TEXTS)
 SCALES = ("loss", "parameters", "compute", "tokens", "steps", "scale")
 
-_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([mMbBkKtT])(?![A-Za-z0-9])")
-_FACTOR = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
+_SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([mMbBtT])(?![A-Za-z0-9])")
+_OTHER = re.compile(
+    r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?\s?"
+    r"(?:[kK]|[mMbBtT](?=[-_ .]?(?:tok|ctx|context|steps?|samples|examples|rows|pairs|words)))(?![0-9])",
+    re.IGNORECASE,
+)
+"""What looks like a size and is none: a context length (4k, 128k), a count of tokens or examples."""
+_FACTOR = {"m": 1e6, "b": 1e9, "t": 1e12}
 _PRECISION = re.compile(r"[-_.](?:bf16|fp16|fp32|float16|bfloat16|float32|int8|8bit|4bit)\b", re.IGNORECASE)
 _STEP = re.compile(r"(?:^|[^A-Za-z])(?:global_)?step[-_]?(\d+)", re.IGNORECASE)
 
@@ -55,11 +61,29 @@ def to_frame(points: Iterable[Point]) -> pd.DataFrame:
 def parameters_of(name: str) -> float:
     """Return the parameters that a model's name tells, NaN where it tells none or several.
 
+    A number in thousands is a context length or a count of data. Beside a size in billions, one in millions is a
+    context length (7b-1m) and one in trillions a count of tokens (7b-3t).
+
     >>> parameters_of("pythia-v1.1-410m-deduped"), parameters_of("EleutherAI/pythia-1b-bf16"), parameters_of("gpt-4")
     (410000000.0, 1000000000.0, nan)
+    >>> parameters_of("Phi-3-mini-4k-instruct"), parameters_of("plum-7b-32k"), parameters_of("Qwen2.5-7B-Instruct-1M")
+    (nan, 7000000000.0, 7000000000.0)
     """
-    sizes = {float(number) * _FACTOR[unit.lower()] for number, unit in _SIZE.findall(name)}
-    return sizes.pop() if len(sizes) == 1 else NAN
+    found = _sizes(name)
+    return found[0][0] if len(found) == 1 else NAN
+
+
+def _sizes(name: str) -> list[tuple[float, str]]:
+    """Return the sizes that a name tells, as number and as written, each once."""
+    plain = _OTHER.sub(lambda match: " " * len(match[0]), name)
+    found = {float(number) * _FACTOR[unit.lower()]: (number, unit) for number, unit in _SIZE.findall(plain)}
+    for unit in "bmt":
+        kept = [
+            (value, number + letter) for value, (number, letter) in found.items() if letter.lower() == unit
+        ]
+        if kept:
+            return kept
+    return []
 
 
 def family_of(name: str) -> str:
@@ -68,7 +92,11 @@ def family_of(name: str) -> str:
     >>> family_of("pythia-v1.1-1b-bf16"), family_of("EleutherAI/pythia-v1.1-70m")
     ('pythia-v1.1-#', 'pythia-v1.1-#')
     """
-    return _PRECISION.sub("", _SIZE.sub("#", name.rsplit("/", 1)[-1]))
+    last = name.rsplit("/", 1)[-1]
+    written = {text for _, text in _sizes(last)}
+    return _PRECISION.sub(
+        "", _SIZE.sub(lambda match: "#" if match[1] + match[2] in written else match[0], last)
+    )
 
 
 def step_of(text: str) -> float:

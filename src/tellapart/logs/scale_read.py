@@ -1,4 +1,8 @@
-"""Scores over scale from files and folders of any known kind: `read_points(paths)`."""
+"""Scores over scale from files and folders of any known kind: `read_points(paths)`.
+
+What belongs together is joined: samples with the results beside them (each metric once, the settings and sizes of the
+results), the logs of one task whatever their files are called, a HELM run's files as one run.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +12,16 @@ import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.logs import READERS, scale_big_bench, scale_lm_eval, scale_samples, scale_table
-from tellapart.logs.lm_eval import NAME
+from tellapart.logs.find import BESIDE, recogniser
+from tellapart.logs.lm_eval import results_beside, task_of
 from tellapart.logs.scale_points import Point, to_frame
-from tellapart.logs.source import Source, open_source, parse, split
-from tellapart.logs.value import mapping
+from tellapart.logs.source import SUFFIXES as PACKED
+from tellapart.logs.source import Source, open_source, split
 
-SUFFIXES = {".json", ".jsonl", ".csv", ".parquet"}
+SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval"}
 KINDS = "lm-eval results, BIG-bench scores, tables (model, task, metric, value and a scale), per-sample logs"
+HELM = "per_instance_stats.json"
+"""The file that stands for a run of HELM; the others of its folder are read with it."""
 
 
 class Points(NamedTuple):
@@ -31,15 +38,17 @@ def read_points(references: Sequence[str]) -> Points:
     frames: list[pd.DataFrame] = []
     loose: list[Point] = []
     skipped: list[str] = []
+    notes: list[str] = []
     files = 0
     for reference in references:
-        path, _ = split(str(reference))
+        path, choice = split(str(reference))
         inside = path.is_dir()
         for file in _files(path):
-            source = open_source(str(file), file, "")
-            read = _read(source)
+            source = open_source(f"{file}#{choice}" if choice else str(file), file, choice)
+            read = _read(source, notes)
             if read is None and inside:
-                skipped.append(str(file.relative_to(path)))
+                if not BESIDE.fullmatch(file.name):
+                    skipped.append(str(file.relative_to(path)))
                 continue
             if read is None:
                 raise UserMistake(f"{file}: holds no scores over scale; known: {KINDS}")
@@ -53,47 +62,74 @@ def read_points(references: Sequence[str]) -> Points:
             f"{', '.join(map(str, references))}: no file with scores over scale; known: {KINDS}"
         )
     frames = [frame for frame in (*frames, to_frame(loose)) if len(frame)]
-    notes = (
-        (f"{len(skipped)} files of no known kind were left out: {', '.join(skipped[:4])}",) if skipped else ()
-    )
+    if skipped:
+        notes.append(f"{len(skipped)} files of no known kind were left out: {', '.join(skipped[:4])}")
     if not frames:
         raise UserMistake(f"{', '.join(map(str, references))}: the files hold no score")
-    return Points(pd.concat(frames, ignore_index=True), files, notes)
+    return Points(pd.concat(frames, ignore_index=True), files, tuple(dict.fromkeys(notes)))
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
+    files = sorted(file for file in path.rglob("*") if _suffix(file) in SUFFIXES and file.is_file())
+    runs = {file.parent for file in files if file.name == HELM}
+    return [file for file in files if file.parent not in runs or file.name == HELM]
 
 
-def _read(source: Source) -> pd.DataFrame | list[Point] | None:
+def _suffix(path: Path) -> str:
+    return Path(path.stem).suffix if path.name.endswith(PACKED) else path.suffix
+
+
+def _read(source: Source, notes: list[str]) -> pd.DataFrame | list[Point] | None:
     """Return the points of one file, None where it is of no known kind."""
     if scale_lm_eval.recognises(source):
         return list(scale_lm_eval.read(source))
     if scale_big_bench.recognises(source):
         return list(scale_big_bench.read(source))
     if scale_samples.recognises(source):
-        return list(scale_samples.read(source, *_sampled(source.path)))
+        return _of_samples(source)
+    found = recogniser([reader for reader in READERS.values() if reader.tool != "counts"], source)
+    if found is not None:
+        reader, view = found
+        log = reader.read(view)
+        if not log.model:
+            raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
+        notes += log.notes
+        return list(scale_samples.from_recorded(log, log.task or _named(source)))
     if scale_table.recognises(source):
         return scale_table.read(source)
-    for reader in READERS.values():
-        if reader.recognises(source):
-            log = reader.read(source)
-            if not log.model:
-                raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
-            return list(scale_samples.from_recorded(log, source.path.stem))
+    found = recogniser(list(READERS.values()), source)
+    if found is not None:
+        log = found[0].read(found[1])
+        if not log.model:
+            raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
+        return list(scale_samples.from_recorded(log, log.task or _named(source)))
     return None
 
 
-def _sampled(path: Path) -> tuple[str, str]:
-    """Return the model and the task of a samples file: from the results beside it, else from its folder and name."""
-    name = NAME.fullmatch(path.name)
-    task = name["task"] if name else path.stem.removeprefix("samples_")
-    beside = [file for file in path.parent.glob("results*.json") if not name or name["time"] in file.name]
-    if len(beside) == 1:
-        held = mapping(parse(beside[0].read_bytes(), str(beside[0])), str(beside[0]))
-        told = held.get("model_name")
-        if isinstance(told, str) and told:
-            return told, task
-    return path.parent.name.replace("__", "/"), task
+def _named(source: Source) -> str:
+    return source.path.parent.name if source.path.name == HELM else Path(source.name).stem
+
+
+def _of_samples(source: Source) -> list[Point]:
+    """Return the points of lm-eval's samples: all of them, or those that the results beside do not tell."""
+    task = task_of(source) or Path(source.name).stem.removeprefix("samples_")
+    results = results_beside(source.path)
+    beside = Source(str(source.path), source.path, "", "json", results)
+    told = (
+        [one for one in scale_lm_eval.read(beside) if one.task == task]
+        if scale_lm_eval.recognises(beside)
+        else []
+    )
+    model = str(results.get("model_name") or "") or source.path.parent.name.replace("__", "/")
+    if not told:
+        return list(scale_samples.read(source, model, task))
+    first = told[0]
+    known = {one.metric for one in told}
+    return [
+        one._replace(model=first.model, family=first.family, setting=first.setting, parameters=first.parameters,
+                     steps=first.steps)
+        for one in scale_samples.read(source, model, task)
+        if one.metric not in known
+    ]  # fmt: skip

@@ -88,17 +88,23 @@ def recognises(source: Source) -> bool:
 
 
 def read(source: Source, model: str, task: str, setting: str = "") -> Iterator[Point]:
-    """Yield a point for each metric of the log and each that was derived. Samples without a metric do not count in
-    it. Raises UserMistake where the log is malformed."""
+    """Yield a point for each metric and filter of the log and each that was derived. Samples without a metric
+    do not count in it; texts count once a document, whatever filters read them. Raises UserMistake where the
+    log is malformed."""
     gathered: dict[str, list[float]] = {}
     notes: list[str] = []
+    seen: set[str] = set()
     for where, sample in records(source, notes):
+        filter_ = text(sample.get("filter"))
         logged = {
-            name: number(sample[name], f"{where}: {name}")
+            name if filter_ in ("", "none") else f"{name},{filter_}": number(sample[name], f"{where}: {name}")
             for name in metrics_of(sample)
             if isinstance(sample[name], int | float)
         }
-        for name, value in (logged | _derived(sample, where)).items():
+        document = f"{text(sample.get('doc_id'))}/{text(sample.get('doc_hash'))}"
+        derived = {} if document in seen else _derived(sample, where)
+        seen.add(document)
+        for name, value in (logged | derived).items():
             if math.isfinite(value):
                 gathered.setdefault(name, []).append(value)
     yield from _points(gathered, task, model, setting)
@@ -106,7 +112,9 @@ def read(source: Source, model: str, task: str, setting: str = "") -> Iterator[P
 
 def from_recorded(log: Recorded, task: str) -> Iterator[Point]:
     """Yield the points of a scored log of any tool: its score, and what its texts allow."""
-    gathered: dict[str, list[float]] = {"score": [s for s in log.frame["score"] if math.isfinite(s)]}
+    scores = log.frame["score"].groupby(log.frame["item"]).mean()
+    name = log.metric.label or "score"
+    gathered: dict[str, list[float]] = {name: [s for s in scores if math.isfinite(s)]}
     for answer, gold in zip(log.frame["completion"], log.frame["target"], strict=True):
         for name, value in text_metrics(answer, gold).items():
             gathered.setdefault(name, []).append(value)

@@ -1,17 +1,26 @@
 """What a path holds, found from its content: `open_source("path#choice")`, then `document` or `records`.
 
 A reader sees the head of the file (the first JSON object, or the columns of a table) and says whether it is its.
+Files packed with gzip, bzip2, xz or zstd are unpacked in memory; a table may be cut by commas, semicolons or tabs.
 """
 
+import bz2
+import csv
+import gzip
+import io
 import json
+import lzma
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import zstandard
 
 from tellapart.errors import UserMistake
 from tellapart.logs.value import short
@@ -19,12 +28,20 @@ from tellapart.logs.value import short
 Kind = Literal["json", "jsonl", "csv", "parquet", "zip"]
 LARGEST = 8 * 2**30
 """Bytes of a text file that is read whole; larger ones are refused."""
+LARGEST_UNPACKED = 2 * 2**30
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+LFS = b"version https://git-lfs.github.com/spec/"
+SEPARATORS = (",", ";", "\t", "|")
+NESTED_LISTS = ("results", "data", "rows", "samples", "examples", "records", "instances", "details", "items")
+"""Keys under which a document holds its rows, where there are several lists of objects in it."""
 
 
 @dataclass(frozen=True)
 class Source:
     """A file that may be a log. `first` is the whole document (json), the first object (jsonl) or a mapping
-    with the column names as keys (csv, parquet); empty for a zip. `choice` is what came after `#`."""
+    with the column names as keys (csv, parquet); empty for a zip. `choice` is what came after `#`, `separator` what
+    cuts the columns of a csv, `rows` the objects where they come from one JSON document."""
 
     reference: str
     path: Path
@@ -32,10 +49,18 @@ class Source:
     kind: Kind
     first: Any
     data: bytes = field(default=b"", repr=False)
+    separator: str = ","
+    rows: tuple[Any, ...] | None = field(default=None, repr=False)
 
     def has(self, *names: str) -> bool:
         """Say whether the first object has all these fields."""
         return isinstance(self.first, Mapping) and all(name in self.first for name in names)
+
+    @property
+    def name(self) -> str:
+        """The file's name without what says that it is packed."""
+        name = self.path.name
+        return self.path.stem if name.endswith(SUFFIXES) else name
 
 
 def split(reference: str) -> tuple[Path, str]:
@@ -59,8 +84,8 @@ def open_source(reference: str, path: Path, choice: str) -> Source:
         if path.stat().st_size > LARGEST:
             raise UserMistake(f"{path}: larger than {LARGEST >> 30} GiB; split it")
         with path.open("rb") as file:
-            magic = file.read(4)
-            if magic == b"PAR1":
+            magic = file.read(6)
+            if magic[:4] == b"PAR1":
                 columns = dict.fromkeys(pq.read_schema(path).names)
                 return Source(reference, path, choice, "parquet", columns)
             if magic[:2] == b"PK":
@@ -68,7 +93,30 @@ def open_source(reference: str, path: Path, choice: str) -> Source:
             data = magic + file.read()
     except (OSError, pa.ArrowInvalid) as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
-    return _text_source(reference, path, choice, data)
+    return _text_source(reference, path, choice, _unpacked(data, path))
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Return the content of a packed file; raises UserMistake where it is damaged, too large or an archive."""
+    kind = next((name for magic, name in PACKED.items() if data.startswith(magic)), None)
+    if kind is None:
+        return data
+    opened: dict[str, Callable[[], Any]] = {
+        "gzip": partial(gzip.open, io.BytesIO(data)),
+        "bzip2": partial(bz2.open, io.BytesIO(data)),
+        "xz": partial(lzma.open, io.BytesIO(data)),
+        "zstd": lambda: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True),
+    }
+    try:
+        with opened[kind]() as stream:
+            unpacked = stream.read(LARGEST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, ValueError) as error:
+        raise UserMistake(f"{path}: is packed with {kind} and damaged ({error})") from None
+    if len(unpacked) > LARGEST_UNPACKED:
+        raise UserMistake(f"{path}: unpacks to more than {LARGEST_UNPACKED >> 30} GiB; unpack and split it")
+    if unpacked[:4] == b"PAR1" or unpacked[:2] == b"PK" or unpacked[257:262] == b"ustar":
+        raise UserMistake(f"{path}: is packed with {kind} and holds an archive or Parquet; unpack it first")
+    return unpacked
 
 
 def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source:
@@ -78,16 +126,20 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
     body = data.lstrip()
     if not body:
         raise UserMistake(f"{path}: is empty")
+    if body.startswith(LFS):
+        raise UserMistake(
+            f"{path}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull) and try again"
+        )
     if body[:1] not in b"{[":
-        header = body.split(b"\n", 1)[0].decode("utf-8", "replace").strip()
-        columns = dict.fromkeys(name.strip().strip('"') for name in header.split(","))
-        return Source(reference, path, choice, "csv", columns, data)
+        separator, columns = _header(body)
+        return Source(reference, path, choice, "csv", columns, data, separator)
     line, _, rest = body.partition(b"\n")
+    lined = path.name.removesuffix(path.suffix if path.name.endswith(SUFFIXES) else "").endswith(".jsonl")
     try:
         first = parse(line, f"{path}, line 1")
-        lines = bool(rest.strip()) or path.suffix == ".jsonl"
+        lines = bool(rest.strip()) or lined
     except UserMistake as error:
-        if path.suffix == ".jsonl" and not body.startswith(b"["):
+        if lined and not body.startswith(b"["):
             raise
         if rest.lstrip()[:1] == b"{" and body.startswith(b"{"):
             raise error from None
@@ -95,6 +147,21 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
     if lines and isinstance(first, dict):
         return Source(reference, path, choice, "jsonl", first, data)
     return Source(reference, path, choice, "json", first if not rest.strip() else parse(data, str(path)))
+
+
+def _header(body: bytes) -> tuple[str, dict[str, None]]:
+    """Return what cuts the columns of a table and their names: the sign that makes most columns of the first line."""
+    line = body.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\n")
+    found: tuple[str, list[str]] = (",", [line])
+    for separator in SEPARATORS:
+        try:
+            names = next(csv.reader([line], delimiter=separator), [])
+        except csv.Error:
+            continue
+        if len(names) > len(found[1]):
+            found = separator, names
+    separator, names = found
+    return separator, dict.fromkeys(name.strip() for name in names)
 
 
 def parse(data: bytes | str, where: str) -> Any:
@@ -121,9 +188,66 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def as_rows(source: Source) -> Source | None:
+    """Return a JSON document as the rows that it holds, None where it holds none: a list of objects (alone or under one
+    key), columns ({"item": [..], "correct": [..]}, as pandas and datasets write them), or {"columns", "data"}."""
+    if source.kind != "json":
+        return None
+    found = _objects(source.first)
+    return replace(source, kind="jsonl", first=found[0], rows=tuple(found)) if found else None
+
+
+def _objects(document: Any) -> list[dict[str, Any]]:
+    if isinstance(document, list):
+        return document if document and all(isinstance(one, dict) for one in document) else []
+    if not isinstance(document, dict) or not document:
+        return []
+    names, data = document.get("columns"), document.get("data")
+    if isinstance(names, list) and isinstance(data, list) and data and all(_fits(row, names) for row in data):
+        return [dict(zip(map(str, names), row, strict=True)) for row in data]
+    lists = {key: value for key, value in document.items() if _objects(value) and isinstance(value, list)}
+    if lists:
+        key = next((name for name in NESTED_LISTS if name in lists), None)
+        return lists[key] if key else next(iter(lists.values())) if len(lists) == 1 else []
+    return _transposed(document) or _under_keys(document)
+
+
+def _fits(row: Any, names: list[Any]) -> bool:
+    return isinstance(row, list) and len(row) == len(names)
+
+
+def _transposed(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of columns that are all lists, or all objects under the same keys."""
+    columns = list(document.values())
+    if len(columns) < 2:
+        return []
+    if all(isinstance(one, list) for one in columns) and len({len(one) for one in columns}) == 1:
+        return [dict(zip(document, values, strict=True)) for values in zip(*columns, strict=True)]
+    if all(isinstance(one, dict) and one for one in columns):
+        keys = list(columns[0])
+        numbered = all(key.isdigit() for key in keys)
+        if numbered and all(list(one) == keys for one in columns):
+            return [{name: document[name][key] for name in document} for key in keys]
+    return []
+
+
+def _under_keys(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return objects that lie under their ids, the id as `_key`."""
+    if len(document) < 2 or not all(isinstance(one, dict) and one for one in document.values()):
+        return []
+    first = set(next(iter(document.values())))
+    if not all(first & set(one) for one in document.values()):
+        return []
+    return [{"_key": key, **value} for key, value in document.items()]
+
+
 def records(source: Source, notes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for each line of a JSONL file. A torn last line is noted and left out; any other
-    bad line raises UserMistake naming it."""
+    """Yield (place, object) for each line of a JSONL file, or each object of a document's list. A torn last line is
+    noted and left out; any other bad line raises UserMistake naming it."""
+    if source.rows is not None:
+        for index, row in enumerate(source.rows):
+            yield f"{source.path}, entry {index + 1}", row
+        return
     lines = source.data.split(b"\n")
     last = max(index for index, line in enumerate(lines) if line.strip())
     for index, line in enumerate(lines):

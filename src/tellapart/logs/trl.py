@@ -1,24 +1,32 @@
 """TRL's logged completions, completions/completions_STEP.parquet: prompt, completion, one column a reward.
 
-TRL keeps only the last batch of each logging interval. `path#REWARD` chooses among several rewards.
+TRL keeps only the last batch of each logging interval. With several rewards the trainer trains on their sum, which
+the column `advantage` shows: the sum of the columns that it was made of is the score. `path#REWARD` chooses one,
+`path#A+B` a sum. A table with prompt and completion that TRL did not write is read where one column is named as a
+score.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
 from tellapart.logs.columns import numbers
+from tellapart.logs.metric import FIRST, Metric, also, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, from_columns
-from tellapart.logs.rollouts import numbered, reward_name
+from tellapart.logs.rollouts import numbered
 from tellapart.logs.source import Source
-from tellapart.logs.value import mapping, text
+from tellapart.logs.value import listed, mapping, short, text
 
 TOOL = "trl"
-OTHER = ("step", "prompt", "completion", "advantage", "advantages")
+OTHER = ("step", "prompt", "completion", "advantage", "advantages", "entropy", "canary", "target", "answer")
+MOST_REWARDS = 10
+"""Columns of which all sums are compared with the advantages."""
 
 
 def read(source: Source) -> Recorded:
@@ -28,25 +36,129 @@ def read(source: Source) -> Recorded:
         table = pq.read_table(source.path)
     except (pa.ArrowException, OSError) as error:
         raise UserMistake(f"{source.path}: cannot be read: {str(error)[:200]}") from None
-    rewards = [
-        column.name
-        for column in table.schema
-        if column.name not in OTHER
-        and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
-    ]
-    reward = reward_name(rewards, source.choice, str(source.path), notes)
     prompts = _texts(table["prompt"].to_pylist(), f"{source.path}: prompt")
     steps = sorted(set(table["step"].to_pylist())) if "step" in table.column_names else []
     if len(steps) > 1:
         notes.append("answers of several training steps are in one log")
+    numeric = [
+        column.name
+        for column in table.schema
+        if column.name not in OTHER
+        and (
+            pa.types.is_floating(column.type)
+            or pa.types.is_integer(column.type)
+            or pa.types.is_boolean(column.type)
+        )
+    ]
+    values = {name: numbers(table, name, source) for name in numeric}
+    groups = _groups(table, prompts)
+    chosen = _rewards(table, values, groups, source, notes)
     columns: dict[str, Any] = {
         "item": numbered(prompts),
         "question": prompts,
         "completion": _texts(table["completion"].to_pylist(), f"{source.path}: completion"),
-        "score": numbers(table, reward, source),
+        "score": summed([values[name] for name in chosen]),
     }
     model = f"step {steps[0]}" if len(steps) == 1 else ""
-    return from_columns(columns, origin(source, TOOL, model), notes)
+    metrics = [Metric(name) for name in numeric if not is_counted(name)]
+    where = origin(source, TOOL, model, metric=Metric("+".join(chosen)), metrics=metrics)
+    return from_columns(columns, where, notes)
+
+
+def summed(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the sum of rewards; one that a row lacks does not count in it, and a row without any has none."""
+    stacked = np.array(columns)
+    return np.where(np.isnan(stacked).all(axis=0), np.nan, np.nansum(stacked, axis=0))
+
+
+def _rewards(
+    table: pa.Table, values: dict[str, np.ndarray], groups: np.ndarray, source: Source, notes: list[str]
+) -> tuple[str, ...]:
+    """Return the columns whose sum is the score. Raises UserMistake where that cannot be told."""
+    where = str(source.path)
+    if source.choice:
+        chosen = tuple(source.choice.split("+")) if source.choice not in values else (source.choice,)
+        if missing := [name for name in chosen if name not in values]:
+            raise UserMistake(f"{where}: no reward {short(missing[0])}; it has {listed(values)}")
+        return chosen
+    names = [name for name in values if not is_counted(name) and not Metric(name).is_error]
+    if not names:
+        raise UserMistake(
+            f"{where}: has no reward" + (f"; choose with #NAME from {listed(values)}" if values else "")
+        )
+    if len(names) == 1:
+        return (names[0],)
+    trained_on = _trained_on(table, values, names, groups, source)
+    if trained_on:
+        if len(trained_on) > 1:
+            notes.append(
+                f"several rewards: scored by their sum, {' + '.join(trained_on)}, which the column "
+                "advantage was made of; "
+                "choose one with #NAME"
+            )
+        else:
+            notes.append(also(trained_on[0], (name for name in names if name != trained_on[0])))
+        return trained_on
+    plain = [name for name in FIRST if name in names]
+    if plain:
+        notes.append(also(plain[0], (name for name in names if name != plain[0])))
+        return (plain[0],)
+    raise UserMistake(
+        f"{where}: holds several numbers an answer ({listed(names)}) and does not say which is its reward: "
+        f"choose one, {where}#{names[0]}, or a sum, {where}#{'+'.join(names[:2])}"
+    )
+
+
+def _trained_on(
+    table: pa.Table, values: dict[str, np.ndarray], names: Sequence[str], groups: np.ndarray, source: Source
+) -> tuple[str, ...]:
+    """Return the fewest columns whose sum, less its mean in the group, is the advantage up to a scale; none
+    where there is no advantage or nothing fits."""
+    column = next((name for name in ("advantage", "advantages") if name in table.column_names), None)
+    if column is None or len(names) > MOST_REWARDS:
+        return ()
+    try:
+        advantage = numbers(table, column, source)
+    except UserMistake:
+        return ()  # an advantage a token
+    if not np.isfinite(advantage).all() or not np.abs(advantage).max(initial=0) > 0:
+        return ()
+    fitting = [
+        chosen
+        for size in range(1, len(names) + 1)
+        for chosen in combinations(names, size)
+        if _fits(summed([values[name] for name in chosen]), advantage, groups)
+    ]
+    if not fitting:
+        return ()
+    # a reward that is equal within every group moves no advantage: all that are named as rewards are taken along
+    fewest = fitting[0]
+    rewards = tuple(name for name in names if name in fewest or "reward" in name.lower())
+    return rewards if rewards in fitting else fewest
+
+
+def _fits(reward: np.ndarray, advantage: np.ndarray, groups: np.ndarray) -> bool:
+    if np.isnan(reward).any():
+        reward = np.nan_to_num(reward)
+    sizes = np.bincount(groups)
+    centred = reward - (np.bincount(groups, weights=reward) / sizes)[groups]
+    scale = np.sqrt(np.bincount(groups, weights=centred**2) / sizes)
+    told = np.sqrt(np.bincount(groups, weights=advantage**2) / sizes)
+    flat = scale <= 1e-9
+    if (flat != (told <= 1e-6)).any():
+        return False
+    with np.errstate(invalid="ignore", divide="ignore"):
+        difference = np.where(flat[groups], 0.0, centred / scale[groups] - advantage / told[groups])
+    return bool(np.abs(difference).max() < 1e-2)
+
+
+def _groups(table: pa.Table, prompts: Sequence[str]) -> np.ndarray:
+    """Return the group of each row: one prompt at one step."""
+    steps = table["step"].to_pylist() if "step" in table.column_names else [0] * len(prompts)
+    seen: dict[tuple[Any, str], int] = {}
+    return np.array(
+        [seen.setdefault(key, len(seen)) for key in zip(steps, prompts, strict=True)], dtype=np.int64
+    )
 
 
 def _texts(values: Sequence[Any], where: str) -> list[str]:

@@ -102,3 +102,26 @@ def short(value: Any) -> str:
 
 def _huge(value: Any) -> bool:
     return isinstance(value, int) and value.bit_length() > 1000
+
+
+def spoken(content: Any, where: str) -> str:
+    """Return a message or a conversation as text: a string as it is, of messages their contents and of parts
+    their texts, a line each."""
+    if isinstance(content, list):
+        return "\n".join(part for part in (spoken(one, where) for one in content) if part)
+    if isinstance(content, dict):
+        return spoken(next((content[name] for name in ("content", "text") if name in content), None), where)
+    return text(content)
+
+
+def replied(messages: Any, where: str) -> str:
+    """Return what the assistant said last in a conversation; text that is no conversation as it is."""
+    if isinstance(messages, list):
+        said = [one for one in messages if isinstance(one, dict) and one.get("role") == "assistant"]
+        return spoken(said[-1] if said else messages, where)
+    return spoken(messages, where)
+
+
+def numeric(values: Mapping[str, Any]) -> list[str]:
+    """Return the keys whose values are numbers or booleans, in order."""
+    return [name for name, value in values.items() if isinstance(value, int | float)]

@@ -6,6 +6,7 @@ Older versions write every value as text; numbers in text are read as numbers.
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.logs.metric import Metric, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.rollouts import numbered, reward_name
@@ -20,7 +21,11 @@ def read(source: Source) -> Recorded:
     """Return one row a response; items are told apart by their prompt. `path#acc` reads another reward."""
     notes: list[str] = []
     found = list(records(source, notes))
-    further = [name for name in source.first if name not in OTHER and _numeric(source.first[name])]
+    further = [
+        name
+        for name, value in source.first.items()
+        if name not in OTHER and _numeric(value) and not is_counted(name) and not Metric(name).is_error
+    ]
     reward = reward_name(["score", *further], source.choice, str(source.path), notes)
     items = numbered([text(field(record, "input", where)) for where, record in found])
     if len({text(record.get("step")) for _, record in found}) > 1:
@@ -35,7 +40,9 @@ def read(source: Source) -> Recorded:
         )
         for item, (where, record) in zip(items, found, strict=True)
     ]
-    return recorded(rows, origin(source, TOOL, f"step {text(source.first.get('step'))}"), notes)
+    metrics = [Metric(name) for name in ("score", *further)]
+    model = f"step {text(source.first.get('step'))}"
+    return recorded(rows, origin(source, TOOL, model, metric=Metric(reward), metrics=metrics), notes)
 
 
 def _numeric(value: Any) -> bool:

@@ -38,8 +38,10 @@ def make_items(rows: Sequence[RawRow], notes: list[str] | None = None) -> tuple[
 def make_item(row: RawRow) -> Item:
     """Return one row as an Item. Raises UserMistake as `make_items` does."""
     place, values = row
-    for key in ("id", "target"):
-        if values.get(key) is None:
+    for key, way in (("id", "give text or an integer"), ("target", "give the accepted answer")):
+        if key in values and values[key] is None:
+            raise place.mistake(f"{key} is null: {way}")
+        if key not in values:
             have = ", ".join(map(repr, values)) or "nothing"
             raise place.mistake(f"no {key!r}: every item needs id and target; this one has {have}")
     targets = values["target"] if isinstance(values["target"], list) else [values["target"]]

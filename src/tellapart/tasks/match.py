@@ -4,6 +4,7 @@ import abc
 from dataclasses import dataclass
 
 from tellapart.tasks.item import Item, Scorer
+from tellapart.tasks.reasoning import answered
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Matched(Scorer):
         """Return the canonical form of an answer already found; None where `text` is no answer at all."""
 
     def answer(self, item: Item, completion: str) -> str | None:
-        """Return the canonical form of the answer in `completion`."""
-        found = self.extract(item, completion)
+        """Return the canonical form of the answer in `completion`, reasoning between <think> and </think> left out."""
+        found = self.extract(item, answered(completion))
         return None if found is None else self.canonical(item, found)
 
     def score(self, item: Item, completion: str) -> float:

@@ -3,9 +3,11 @@
 import re
 import string
 from dataclasses import dataclass
+from fractions import Fraction
 
 from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
+from tellapart.tasks.numeric import alike, number, numbers_in, parse_number, write_number
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -49,17 +51,70 @@ class Normalised(Matched):
 
 @dataclass(frozen=True)
 class AfterMarker(Matched):
-    """What stands after the last `marker`, without white space at its ends, is a target."""
+    """What stands on the line after the last `marker` is a target: a number by its value ("#### $1,000." is
+    1000, units and all behind it are dropped), text without a closing full stop, quotes and emphasis.
+
+    A base model runs on: what follows the answer from the next question on is not read. A target of several lines is
+    compared with all that follows the marker.
+    """
 
     marker: str
     name = "after_marker"
 
     def extract(self, item: Item, completion: str) -> str | None:
-        _, found, after = completion.rpartition(self.marker)
-        return after if found else None
+        first = completion.find(self.marker)
+        if first < 0:
+            return None
+        again = _NEXT_QUESTION.search(completion, first)
+        after = completion[: again.start() if again else None].rpartition(self.marker)[2]
+        if any("\n" in target.strip() for target in item.target):
+            return after
+        return next((line for line in after.split("\n") if line.strip()), None)
 
     def canonical(self, item: Item, text: str) -> str | None:
-        return text.strip() or None
+        plain = _bare(text)
+        if _LEADING_ZERO.match(plain):
+            return plain or None  # 007 is a code
+        value = parse_number(plain)
+        if value is None and item.target and all(parse_number(_bare(one)) is not None for one in item.target):
+            value = _only_number(plain)
+        return (plain or None) if value is None else write_number(value)
+
+
+_NEXT_QUESTION = re.compile(
+    r"\n\s*(?:\*\*)?(?:Question|Q|Problem|Exercise|User|Human)\s*(?:\d+\s*)?[:.]", re.IGNORECASE
+)
+_LEADING_ZERO = re.compile(r"0[0-9]")
+_BOXED = re.compile(r"^\\(?:boxed|text|mathrm|mathbf)\s*\{(.*)\}$", re.DOTALL)
+
+
+def _bare(text: str) -> str:
+    """Return text without white space, a full stop, quotes, emphasis or mathematics' signs around the whole of it."""
+    before, plain = None, text.strip()
+    while plain != before:
+        before = plain
+        for left, right in (
+            ("**", "**"),
+            ("*", "*"),
+            ("`", "`"),
+            ('"', '"'),
+            ("'", "'"),
+            ("$", "$"),
+            ("\\(", "\\)"),
+        ):
+            if len(plain) > len(left + right) and plain.startswith(left) and plain.endswith(right):
+                plain = plain[len(left) : -len(right)].strip()
+        plain = plain[:-1].strip() if plain.endswith(".") and not plain.endswith("..") else plain
+        boxed = _BOXED.match(plain)
+        plain = boxed[1].strip() if boxed else plain
+    return plain
+
+
+def _only_number(text: str) -> Fraction | None:
+    """Return the number of a line that holds one: 18 dollars; of an equation the one behind the last =."""
+    line = alike(text.rpartition("=")[2] if "=" in text else text)
+    found = numbers_in(line)
+    return number(found[0]) if len(found) == 1 else None
 
 
 @dataclass(frozen=True)

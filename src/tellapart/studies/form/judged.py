@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.logs.source import open_source, records
+from tellapart.logs import alpaca_eval, mt_bench
+from tellapart.logs.source import as_rows, open_source, records
 from tellapart.logs.value import field, number, short, text
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
@@ -52,11 +53,20 @@ class JudgeCheck(NamedTuple):
 def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     """Return the judgements of a file and notes. Raises UserMistake naming the line that is none."""
     source = open_source(path, Path(path), "")
-    if source.kind != "jsonl":
-        raise UserMistake(
-            f"{path}: give JSONL with item, model_a, model_b, answer_a, answer_b, winner in each line"
-        )
+    rows = source if source.kind == "jsonl" else as_rows(source)
     notes: list[str] = []
+    if rows is not None and (alpaca_eval.recognises(rows) or mt_bench.is_pairs(rows)):
+        pairs = alpaca_eval.pairs if alpaca_eval.recognises(rows) else mt_bench.pairs
+        judged = [Judgement(one.item, one.models, one.answers, one.won) for one in pairs(rows, notes)]
+        if not judged:
+            raise UserMistake(f"{path}: holds no judged pair")
+        return judged, tuple(notes)
+    if rows is None:
+        raise UserMistake(
+            f"{path}: give JSONL with item, model_a, model_b, answer_a, answer_b, winner in each line, AlpacaEval's "
+            "annotations.json or MT-bench's judgements of pairs"
+        )
+    source = rows
     found = []
     for where, record in records(source, notes):
         winner = text(field(record, "winner", where)).strip().lower()

@@ -9,6 +9,7 @@ import pyarrow as pa
 from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
 from tellapart.logs import pair, read_log
+from tellapart.logs.sides import one_metric
 from tellapart.runs.table import from_frame
 from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
 from tellapart.studies.gain.logs import log_rows
@@ -79,6 +80,14 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     frames, notes = {"full": [full.frame]}, [*full.notes]
     for arm, log in logs.items():
         if arm != "full":
+            own, log, told = one_metric(full, log)
+            if not own.metric.same_as(full.metric):
+                raise UserMistake(
+                    f"the arms full and {arm} list different metrics first ({full.metric.label}, "
+                    f"{log.metric.label}): choose "
+                    "one for all arms (ARM=PATH#NAME)"
+                )
+            notes += told
             paired = pair(full, log)
             frames[arm] = [paired.b, paired.b_rest]
             notes += [*log.notes, *paired.notes]

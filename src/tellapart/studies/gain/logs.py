@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tellapart.logs import pair, read_log
 from tellapart.logs.answers import Believed, accepted, read_answers
+from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
@@ -30,8 +30,8 @@ class FromLogs(NamedTuple):
 def rows_from_logs(base: str, tuned: str) -> FromLogs:
     """Read two logs and return their rows as base/plain and tuned/plain; items are paired by question text
     where both logs hold it. Raises UserMistake (one line) where a log cannot be read or nothing pairs."""
-    logs = {"base": read_log(base), "tuned": read_log(tuned)}
-    paired = pair(logs["base"], logs["tuned"])
+    sides = read_sides(base, tuned)
+    logs, paired = {"base": sides.a, "tuned": sides.b}, sides.paired
     frames = {"base": [paired.a, paired.a_rest], "tuned": [paired.b, paired.b_rest]}
     every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
     answers = read_answers(every)
@@ -46,11 +46,10 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     sources = {
         role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
     }
-    notes = tuple(dict.fromkeys((*logs["base"].notes, *logs["tuned"].notes, *paired.notes)))
     return FromLogs(
         from_frame(rows),
         sources,
-        notes,
+        sides.notes,
         answer_keys_of(asked, answers.by),
         1.0 if answers.by is None else answers.by.recognised,
     )

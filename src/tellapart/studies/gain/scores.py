@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tellapart.stats.cover import cover, crossing_tau
-from tellapart.stats.coverage import compare_coverage, know_nothing_pass_at_k
-from tellapart.stats.estimate import Estimate
+from tellapart.stats.coverage import Counts, compare_coverage, know_nothing_pass_at_k
+from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.one_sided import solved_by
 from tellapart.stats.paired import paired_difference
@@ -121,13 +121,29 @@ def _coverage(
     return estimates, {"coverage": table}
 
 
+UNEQUAL_MOST = 0.1
+"""Share of items with unlike numbers of samples up to which the others are counted."""
+
+
 def _one_sided(base: PerItem, tuned: PerItem) -> dict[str, Estimate]:
-    """Return how many items changed sides: by majority (gained, lost), and by any right answer (only)."""
+    """Return how many items changed sides: by majority (gained, lost), and by any right answer (only).
+
+    Any of 4 answers against one is no comparison: an item with more samples on one side is in no count of "only", and
+    where many are, there is no count.
+    """
     half_b, half_t = base.c * 2 >= base.n, tuned.c * 2 >= tuned.n
-    solved = solved_by(base.counts, tuned.counts)
     counts = {
         "gained_items": int((~half_b & half_t).sum()),
         "lost_items": int((half_b & ~half_t).sum()),
+    }
+    n = len(base.items)
+    found = {
+        name: Estimate(float(count), math.nan, math.nan, n, "items", "count")
+        for name, count in counts.items()
+    }
+    equal = base.n == tuned.n
+    solved = solved_by(_where(base, equal), _where(tuned, equal))
+    by_side = {
         "base_only_items": len(solved.base_only),
         "base_only_fragile_items": len(solved.base_only_fragile),
         "tuned_only_items": len(solved.tuned_only),
@@ -135,19 +151,27 @@ def _one_sided(base: PerItem, tuned: PerItem) -> dict[str, Estimate]:
         "solved_by_both": len(solved.both),
         "solved_by_neither": len(solved.neither),
     }
-    n = len(base.items)
-    return {
-        name: Estimate(float(count), math.nan, math.nan, n, "items", "count")
-        for name, count in counts.items()
+    if (~equal).mean() > UNEQUAL_MOST:
+        n_b, n_t = np.median(base.n), np.median(tuned.n)
+        reason = f"unlike numbers of samples an item: {n_b:g} of the base, {n_t:g} of the tuned"
+        return found | dict.fromkeys(by_side, missing("items", reason, n))
+    return found | {
+        name: Estimate(float(count), math.nan, math.nan, int(equal.sum()), "items", "count")
+        for name, count in by_side.items()
     }
+
+
+def _where(side: PerItem, mask: NDArray[np.bool_]) -> Counts:
+    return Counts(side.n[mask], side.c[mask])
 
 
 def item_table(base: PerItem, tuned: PerItem) -> list[dict[str, Any]]:
     """Return one object an item, those solved by one side only first (fragile: by few right answers)."""
-    solved = solved_by(base.counts, tuned.counts)
+    equal = np.flatnonzero(base.n == tuned.n)
+    solved = solved_by(_where(base, base.n == tuned.n), _where(tuned, base.n == tuned.n))
     only = np.full(len(base.items), "", dtype=object)
-    only[solved.base_only], only[solved.tuned_only] = "base", "tuned"
-    fragile = set(solved.base_only_fragile.tolist()) | set(solved.tuned_only_fragile.tolist())
+    only[equal[solved.base_only]], only[equal[solved.tuned_only]] = "base", "tuned"
+    fragile = {*equal[solved.base_only_fragile].tolist(), *equal[solved.tuned_only_fragile].tolist()}
     rows = [
         {
             "item": str(base.items[i]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tellapart.logs import pair, read_log
+from tellapart.logs.sides import read_sides
 from tellapart.runs.folder import read_json
 from tellapart.runs.table import write_frame
 from tellapart.studies.guard.abilities import Ability, lost_items
@@ -29,10 +29,11 @@ def from_logs(before: Sequence[str], after: Sequence[str]) -> list[Ability]:
     """Return one ability a pair of logs, paired by question. Raises UserMistake where nothing pairs."""
     abilities = []
     for first, second in zip(before, after, strict=True):
-        logs = read_log(first), read_log(second)
-        paired = pair(*logs)
-        notes = tuple(dict.fromkeys((*logs[0].notes, *logs[1].notes, *paired.notes, FROM_LOGS)))
-        abilities.append(Ability(_name(first, abilities), paired.a, paired.b, notes=notes))
+        sides = read_sides(first, second)
+        paired = sides.paired
+        abilities.append(
+            Ability(_name(first, abilities), paired.a, paired.b, notes=(*sides.notes, FROM_LOGS))
+        )
     return abilities
 
 

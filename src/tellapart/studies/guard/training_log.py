@@ -15,7 +15,7 @@ from tellapart.errors import UserMistake
 from tellapart.logs import open_instruct, trl, verl
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.source import Source, open_source, records, split
-from tellapart.logs.value import number, text, whole
+from tellapart.logs.value import number, short, text, whole
 
 READERS = (trl.READER, verl.READER, open_instruct.READER)
 SUFFIXES = {".parquet", ".jsonl"}
@@ -65,13 +65,22 @@ def find_log(reference: str) -> list[Source]:
 def read_training(sources: Sequence[Source]) -> TrainingLog:
     """Return the rollouts of all files, in order of their steps."""
     frames, notes, tools = [], [], set()
+    metrics: dict[str, Source] = {}
     for source in sources:
         reader = _reader(source)
         assert reader is not None
         log = reader.read(source)
         tools.add(log.tool)
+        metrics.setdefault(log.metric.label, source)
         notes += [note for note in log.notes if not note.startswith(UNTOLD)]
         frames.append(_rollouts(log, source))
+    if len(metrics) > 1:
+        told = " and ".join(
+            f"{short(name)} in {source.path.name}" for name, source in list(metrics.items())[:3]
+        )
+        raise UserMistake(
+            f"{sources[0].path.parent}: scored by {told}; choose one reward for all steps (PATH#NAME or #A+B)"
+        )
     if len(tools) > 1:
         raise UserMistake(
             f"{sources[0].path.parent}: logs of {' and '.join(sorted(tools))}; give one run's logs"

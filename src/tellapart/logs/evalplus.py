@@ -1,0 +1,71 @@
+"""EvalPlus results: MODEL_eval_results.json, {"eval": {task: [sample, ..]}}, with base and extra ("plus") tests.
+
+A sample is right where it passes base and extra tests (as pass@k of "plus" counts); `path#base` reads the base tests
+alone.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.logs.metric import Metric, choose
+from tellapart.logs.reader import Reader, origin
+from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
+from tellapart.logs.source import Source
+from tellapart.logs.value import listing, mapping, short, text
+
+TOOL = "evalplus"
+
+
+def read(source: Source) -> Recorded:
+    """Return one row a sample; raises UserMistake naming the task whose samples cannot be read."""
+    place = str(source.path)
+    tasks = mapping(source.first["eval"], f"{place}: eval")
+    metrics = [Metric("plus"), Metric("base")]
+    samples = [
+        (task, one) for task, held in tasks.items() for one in _samples(held, f"{place}: {short(task)}")
+    ]
+    if not any(plus is not None for _, (_, plus, _) in samples):
+        metrics = [Metric("base")]
+    metric = choose(metrics, source.choice, place, [])
+    rows = [
+        Logged(task, _score(base, plus if metric.name == "plus" else True), completion=solution)
+        for task, (base, plus, solution) in samples
+    ]
+    model = source.name.partition("_eval_results")[0]
+    return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics))
+
+
+def _score(base: bool | None, plus: bool | None) -> float:
+    if base is None:
+        return NAN
+    return NAN if base and plus is None else float(base and bool(plus))
+
+
+def _samples(held: Any, where: str) -> list[tuple[bool | None, bool | None, str]]:
+    """Return (base passed, plus passed, solution) of each sample: a list of objects, or (older) lists of both."""
+    if isinstance(held, dict):
+        base, plus = (listing(held.get(name) or [], f"{where}: {name}") for name in ("base", "plus"))
+        return [(_passed(b), _passed(plus[i]) if i < len(plus) else None, "") for i, b in enumerate(base)]
+    made = []
+    for sample in listing(held, where):
+        told: Mapping[str, Any] = mapping(sample, where)
+        made.append(
+            (_passed(told.get("base_status")), _passed(told.get("plus_status")), text(told.get("solution")))
+        )
+    return made
+
+
+def _passed(status: Any) -> bool | None:
+    status = status[0] if isinstance(status, list) and status else status
+    return None if status is None else status in ("pass", "success", True)
+
+
+def _recognises(source: Source) -> bool:
+    if source.kind != "json" or not source.has("eval") or not isinstance(source.first["eval"], dict):
+        return False
+    first = next(iter(source.first["eval"].values()), None)
+    first = first[0] if isinstance(first, list) and first else first
+    return isinstance(first, dict) and bool({"base_status", "plus_status", "base", "nfiles"} & set(first))
+
+
+READER = Reader(TOOL, _recognises, read)

@@ -1,0 +1,103 @@
+"""evalscope reviews: outputs/TIME/reviews/MODEL/DATASET_SUBSET.jsonl, one object a sample.
+
+The main score of a sample (`main_score_name`, else the first) is the score; `path#METRIC` chooses another. Repeats of
+a sample (group_id) are its samples. Up to version 0.x a review lies in each of `choices`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tellapart.errors import UserMistake
+from tellapart.logs.metric import Metric, choose
+from tellapart.logs.reader import Reader, origin
+from tellapart.logs.recorded import Logged, Recorded, recorded
+from tellapart.logs.source import Source, records
+from tellapart.logs.value import field, identity, listing, mapping, number, numeric, short, spoken, text
+
+TOOL = "evalscope"
+
+
+def read(source: Source) -> Recorded:
+    """Return one row a sample; raises UserMistake naming the line that has no score."""
+    notes: list[str] = []
+    found = list(records(source, notes))
+    old = not source.has("sample_score")
+    metrics = [Metric("result")] if old else _metrics(found)
+    if not metrics:
+        raise UserMistake(f"{source.path}: no sample has a score")
+    metric = choose(metrics, source.choice, str(source.path), notes)
+    rows = [
+        row
+        for where, record in found
+        for row in (_old(record, where) if old else [_new(record, metric.name, where)])
+    ]
+    model = text(source.first.get("model")) or source.path.resolve().parent.name
+    return recorded(rows, origin(source, TOOL, model, task_of(source), metric, metrics), notes)
+
+
+def _metrics(found: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
+    names: dict[str, None] = {}
+    for where, record in found:
+        score = _score(record, where)
+        values = mapping(score.get("value") or {}, f"{where}: value")
+        main = score.get("main_score_name")
+        names |= dict.fromkeys([*([main] if main in values else []), *numeric(values)])
+    return [Metric(name) for name in names]
+
+
+def _score(record: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    held = mapping(field(record, "sample_score", where), f"{where}: sample_score")
+    return mapping(field(held, "score", where), f"{where}: score")
+
+
+def _new(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+    held, score = mapping(record["sample_score"], where), _score(record, where)
+    group = held.get("group_id")
+    index = group if group is not None else held.get("sample_id", record.get("index"))
+    values = mapping(score.get("value") or {}, f"{where}: value")
+    return Logged(
+        item=identity(index, where),
+        score=number(values.get(metric), f"{where}: {short(metric)}"),
+        question=spoken(record.get("input"), where),
+        completion=text(score.get("prediction") or score.get("extracted_prediction")),
+        target=text(record.get("target")),
+    )
+
+
+def _old(record: Mapping[str, Any], where: str) -> Iterator[Logged]:
+    given = record.get("raw_input")
+    asked = given if isinstance(given, dict) else {}
+    question = next(
+        (asked[name] for name in ("question", "problem", "input", "prompt") if asked.get(name)), given
+    )
+    for choice in listing(field(record, "choices", where), f"{where}: choices"):
+        review = mapping(field(mapping(choice, where), "review", where), f"{where}: review")
+        yield Logged(
+            item=identity(field(record, "index", where), where),
+            score=number(field(review, "result", where), f"{where}: result"),
+            question=spoken(question, where) if not isinstance(question, dict) else text(question),
+            completion=spoken(choice.get("message"), where),
+            target=text(review.get("gold")),
+        )
+
+
+def task_of(source: Source) -> str:
+    """Return the data set and subset that a file of reviews is named after."""
+    return source.name.partition(".")[0]
+
+
+def _recognises(source: Source) -> bool:
+    if source.kind != "jsonl":
+        return False
+    if source.has("sample_score"):
+        return isinstance(source.first["sample_score"], dict)
+    choices = source.first.get("choices") if source.has("index") else None
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and isinstance(choices[0], dict)
+        and "review" in choices[0]
+    )
+
+
+READER = Reader(TOOL, _recognises, read, task_of=task_of)

@@ -1,0 +1,54 @@
+"""JudgeBench outputs: pairs of answers of which one is right (`label`), and a judge's decisions in both orders.
+
+The score is the judge's: it is right where more of its decisions name the label than its opposite (Tan et al. 2024,
+arXiv 2410.12784). So two judges pair as two models do.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.logs.metric import Metric
+from tellapart.logs.reader import Reader, origin
+from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
+from tellapart.logs.source import Source, records
+from tellapart.logs.value import field, hashed, identity, listing, text
+
+TOOL = "judge_bench"
+FLIPPED = {"A>B": "B>A", "B>A": "A>B"}
+_JUDGE = re.compile(r"judge_model=(?P<name>[^,]+?)\.jsonl")
+
+
+def read(source: Source) -> Recorded:
+    """Return one row a pair; a pair without any decision failed."""
+    notes: list[str] = []
+    rows = [_row(record, where) for where, record in records(source, notes)]
+    named = _JUDGE.search(source.name)
+    judge = named["name"] if named else text(source.first.get("judge_name"))
+    return recorded(rows, origin(source, TOOL, judge, metric=Metric("accuracy")), notes)
+
+
+def _row(record: Mapping[str, Any], where: str) -> Logged:
+    label = text(field(record, "label", where))
+    given = [
+        text(one.get("decision")) if isinstance(one, dict) else ""
+        for one in listing(field(record, "judgments", where), f"{where}: judgments")
+    ]
+    decisions = [FLIPPED.get(one, one) if place else one for place, one in enumerate(given[:2])]
+    lead = decisions.count(label) - decisions.count(FLIPPED.get(label, ""))
+    failed = not any(decisions)
+    return Logged(
+        item=identity(field(record, "pair_id", where), where),
+        score=NAN if failed else float(lead > 0),
+        question=text(record.get("question")),
+        completion=" | ".join(given),
+        status="failed" if failed else "ok",
+        cluster=text(record.get("source")),
+        target=label,
+        document=hashed([record.get("response_A"), record.get("response_B")]),
+    )
+
+
+READER = Reader(
+    TOOL, lambda source: source.kind == "jsonl" and source.has("pair_id", "label", "judgments"), read
+)

@@ -1,0 +1,99 @@
+"""OpenCompass results with details (--dump-eval-details): results/MODEL/DATASET.json, {"accuracy", "details":
+{"0": ..}}.
+
+The score is what the detail calls `correct` (or `is_correct`); where it says neither, whether the prediction equals
+the reference, as its accuracy evaluator reckons. Files of predictions hold no scores.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tellapart.errors import UserMistake
+from tellapart.logs.metric import Metric
+from tellapart.logs.reader import Reader, origin
+from tellapart.logs.recorded import Logged, Recorded, recorded
+from tellapart.logs.source import Source
+from tellapart.logs.value import identity, listed, mapping, number, short, spoken, text
+
+TOOL = "open_compass"
+RIGHT = ("correct", "is_correct")
+GIVEN = ("predictions", "pred", "prediction")
+WANTED = ("references", "answer", "refr", "gold", "reference")
+
+
+def read(source: Source) -> Recorded:
+    """Return one row a question; raises UserMistake where its detail says nothing of right or wrong."""
+    notes: list[str] = []
+    rows = [
+        _row(detail, item, f"{source.path}: detail {short(item)}") for item, detail in _details(source.first)
+    ]
+    if not any(name in detail for _, detail in _details(source.first) for name in RIGHT):
+        notes.append(
+            "the details do not say what is right: a prediction that equals its reference is taken for right"
+        )
+    told = source.first.get("accuracy")
+    mean = 100 * sum(row.score for row in rows) / len(rows) if rows else 0.0
+    if isinstance(told, int | float) and abs(told - mean) > 0.5 and abs(told - mean / 100) > 0.005:
+        notes.append(f"the file's own accuracy is {told:g}, that of its details {mean:.4g} %")
+    model = source.path.resolve().parent.name
+    return recorded(rows, origin(source, TOOL, model, task_of(source), Metric("accuracy")), notes)
+
+
+def _details(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    details = document["details"]
+    pairs = details.items() if isinstance(details, dict) else enumerate(details)
+    yield from ((str(name), detail) for name, detail in pairs if isinstance(detail, dict))
+
+
+def _row(detail: Mapping[str, Any], item: str, where: str) -> Logged:
+    mapping(detail, where)
+    given = next((detail[name] for name in GIVEN if name in detail), None)
+    wanted = next((detail[name] for name in WANTED if name in detail), None)
+    right = next((detail[name] for name in RIGHT if name in detail), None)
+    if isinstance(right, list):  # several answers a question
+        right = right[0] if len(right) == 1 else None
+    if right is None and (given is None or wanted is None):
+        raise UserMistake(
+            f"{where}: says neither correct nor prediction and reference (has {listed(detail)})"
+        )
+    accepted = [text(one).strip() for one in (wanted if isinstance(wanted, list) else [wanted])]
+    score = (
+        number(right, f"{where}: correct")
+        if right is not None
+        else float(spoken(given, where).strip() in accepted)
+    )
+    return Logged(
+        item=identity(detail.get("example_abbr") or item, where),
+        score=score,
+        question=_asked(detail.get("prompt") or detail.get("origin_prompt"), where),
+        completion=spoken(detail.get("origin_prediction", given), where),
+        target=" | ".join(accepted) if wanted is not None else "",
+    )
+
+
+def _asked(prompt: Any, where: str) -> str:
+    """Return what was asked: text, or the turns of a conversation ({"role", "prompt"}) a line each."""
+    if isinstance(prompt, list):
+        return "\n".join(
+            text(one.get("prompt")) if isinstance(one, dict) else spoken(one, where) for one in prompt
+        )
+    return spoken(prompt, where)
+
+
+def task_of(source: Source) -> str:
+    """Return the data set that a file of results is named after."""
+    return source.name.partition(".")[0]
+
+
+def _recognises(source: Source) -> bool:
+    if source.kind != "json" or not source.has("details"):
+        return False
+    details = source.first["details"]
+    values = (
+        list(details.values()) if isinstance(details, dict) else details if isinstance(details, list) else []
+    )
+    first = next((one for one in values if isinstance(one, dict)), {})
+    return any(name in first for name in (*RIGHT, *GIVEN))
+
+
+READER = Reader(TOOL, _recognises, read, task_of=task_of)

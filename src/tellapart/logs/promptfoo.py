@@ -1,0 +1,82 @@
+"""promptfoo results: results.json, {"results": {"results": [..]}}, one object a test, prompt and provider.
+
+A test that passed is 1 (`success`); `path#score` reads the graded score, `path#NAME` a named one. Several providers
+or prompts are told apart by `path#PROVIDER`, or `path#PROVIDER, prompt N`. A test that ended in an error has no
+score.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.logs.choice import one_of
+from tellapart.logs.metric import Metric, choose
+from tellapart.logs.reader import Reader, origin
+from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
+from tellapart.logs.source import Source
+from tellapart.logs.value import hashed, identity, listing, mapping, number, numeric, short, spoken, text
+
+TOOL = "promptfoo"
+ERROR = 2
+"""`failureReason` of a test that could not be run."""
+
+
+def read(source: Source) -> Recorded:
+    """Return one row a test of one provider and prompt; raises UserMistake naming those that are there."""
+    place = str(source.path)
+    found = [
+        (f"{place}: result {index + 1}", mapping(one, f"{place}: result {index + 1}"))
+        for index, one in enumerate(listing(_results(source.first), f"{place}: results"))
+    ]
+    prompts = {text(one.get("promptIdx")) for _, one in found if _provider(one) == _provider(found[0][1])}
+    named = [
+        _provider(one) + (f", prompt {text(one.get('promptIdx'))}" if len(prompts) > 1 else "")
+        for _, one in found
+    ]
+    models = list(dict.fromkeys(named))
+    choices = [part for part in source.choice.split("#") if part]
+    model = next((part for part in choices if part in models), "")
+    left = "#".join(part for part in choices if part != model)
+    model = one_of(models, model, source.path, "providers")
+    kept = [pair for pair, name in zip(found, named, strict=True) if name == model]
+    names = dict.fromkeys(name for _, one in kept for name in numeric(one.get("namedScores") or {}))
+    metrics = [Metric(name) for name in dict.fromkeys(("success", "score", *names))]
+    metric = choose(metrics, left, place, [])
+    rows = [_row(one, metric.name, where) for where, one in kept]
+    return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics))
+
+
+def _row(one: Mapping[str, Any], metric: str, where: str) -> Logged:
+    scores = mapping(one.get("namedScores") or {}, f"{where}: namedScores")
+    response = one.get("response")
+    usage = response.get("tokenUsage") if isinstance(response, dict) else None
+    failed = one.get("failureReason") == ERROR or bool(one.get("error") and not response)
+    prompt = one.get("prompt")
+    value = one.get(metric) if metric in ("success", "score") else scores.get(metric)
+    test = one.get("testIdx")
+    return Logged(
+        item=identity(test if test is not None else hashed(one.get("vars")), where),
+        score=NAN if failed else number(value, f"{where}: {short(metric)}"),
+        question=spoken(prompt.get("raw") if isinstance(prompt, dict) else prompt, where),
+        completion=text(response.get("output")) if isinstance(response, dict) else text(response),
+        status="failed" if failed else "ok",
+        tokens=number(usage.get("completion"), f"{where}: tokens") if isinstance(usage, dict) else NAN,
+        document=hashed(one.get("vars")),
+    )
+
+
+def _provider(one: Mapping[str, Any]) -> str:
+    held = one.get("provider")
+    return text(held.get("label") or held.get("id")) if isinstance(held, dict) else text(held)
+
+
+def _results(document: Any) -> Any:
+    held = document.get("results") if isinstance(document, dict) else None
+    return held.get("results") if isinstance(held, dict) else None
+
+
+def _recognises(source: Source) -> bool:
+    found = _results(source.first) if source.kind == "json" else None
+    return isinstance(found, list) and bool(found) and isinstance(found[0], dict) and "success" in found[0]
+
+
+READER = Reader(TOOL, _recognises, read)
