@@ -1,5 +1,6 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
-from tellapart.studies.study import Opened, Step
+from tellapart.studies.study import Opened
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
@@ -27,8 +28,8 @@ FREE = ("plant", "guess_floor", "margin")
 """Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
 """The arms in the order in which a skill is planted for them."""
-SAMPLES, MANY_SAMPLES = 8, 32
-"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at, or a gain near 0 needs."""
+SAMPLES = 8
+"""Plain answers an item that the verdict reads; MANY_SAMPLES where all methods are asked, or a gain is near 0."""
 
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
@@ -65,6 +66,8 @@ def _open_logs(spec: GainSpec) -> Opened:
 
 
 def _open_models(spec: GainSpec, quiet: bool) -> Opened:
+    from tellapart.studies.gain.cost import reckoned, start_line, steps_of
+
     plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
@@ -80,33 +83,18 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
     }
 
     def find(folder: RunFolder) -> list[Finding]:
+        if not quiet:
+            print(start_line(plan), file=sys.stderr, flush=True)
         return _finish(folder, _ask_all(folder, plan, reference))
 
-    return Opened(plan.spec, beside, find, free=FREE, steps=_steps(plan))
-
-
-def _steps(plan: "Plan") -> tuple[Step, ...]:
-    """Return what would be asked at most: plain answers of both models, and every method with its null control. What a
-    method spends on being fitted is not known beforehand."""
-    from tellapart.elicit import applicable
-    from tellapart.studies.gain.bring_out import chosen_methods
-
-    assert plan.spec.samples is not None
-    items, most = len(plan.report), plan.sampling.max_tokens
-    plain = items * plan.spec.samples
-    steps = [Step(f"{role}, plainly", plain, plain * most) for role in ("base", "tuned")]
-    for name, method in chosen_methods(plan.spec.elicitors).items():
-        if applicable(method, plan.pair, plan.task) is None:
-            answers = 2 * items * plan.spec.elicited_samples
-            steps.append(Step(f"base under {name} and its null control", answers, answers * most))
-    return tuple(steps)
+    return Opened(plan.spec, beside, find, free=FREE, steps=steps_of(plan), reckon=lambda: reckoned(plan))
 
 
 def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
     from tellapart.runs.asking import Pair
-    from tellapart.studies.gain.ask import Plan
+    from tellapart.studies.gain.ask import MANY_SAMPLES, Plan
     from tellapart.studies.gain.bring_out import chosen_methods, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
@@ -144,7 +132,7 @@ def _planned(spec: GainSpec, quiet: bool) -> "Plan":
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import all_arms_asked, watching
-    from tellapart.studies.gain.ask import ask_more, ask_plainly
+    from tellapart.studies.gain.ask import MANY_SAMPLES, ask_more, ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
