@@ -22,12 +22,12 @@ from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.runs.table import read_table
 from tellapart.specimens import load_model, load_task
+from tellapart.studies import run_study
 from tellapart.studies.gain.density import importance_sampled
 from tellapart.studies.gain.facts import facts_from
 from tellapart.studies.gain.items import per_item, shared_items
 from tellapart.studies.gain.scores import compare
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.gain.study import run_gain
 from tellapart.tasks.item import Item, Task
 
 SAMPLES, BRUTE, CONFIDENCE, TIMES = 32, 4096, 0.9, 20
@@ -66,7 +66,7 @@ def outcome_of(name: str, items: int, out: Path) -> Outcome:
         limit=items,
         out=str(out / name),
     )
-    run = run_gain(spec, quiet=True)
+    run = run_study(spec, quiet=True)
     rows = read_table(run.folder)
     facts = facts_from(_facts(run.folder))
     base, tuned = per_item(rows, "base/plain"), per_item(rows, "tuned/plain")

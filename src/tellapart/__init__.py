@@ -2,15 +2,17 @@
 
     run = tellapart.gain(base="path/to/base", tuned="path/to/tuned", task="items.jsonl")
 
-A Python call takes the fields of the command's spec and runs the same code. Nothing heavy is imported before it.
+A Python call takes the fields of the command's spec and runs the same code; every study is one, another package's too.
+Nothing heavy is imported before it.
 """
 
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 from tellapart.planting.result import ARMS, Planting, PlantSettings
+from tellapart.studies import STUDIES
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -22,10 +24,25 @@ from tellapart.version import __version__
 from tellapart.wiring import connect
 
 if TYPE_CHECKING:
+    from typing import ParamSpec
+
     from tellapart.models.model import Model
-    from tellapart.studies import Spec
+    from tellapart.report.compare import Compared
     from tellapart.studies.outcome import Run
     from tellapart.tasks.item import Task
+
+    _P = ParamSpec("_P")
+
+    def _typed(spec: Callable[_P, object]) -> Callable[_P, Run]: ...
+
+    # what __getattr__ gives, for editors and type checkers (tests/test_api.py holds it to studies.OURS)
+    form = _typed(FormSpec)
+    gain = _typed(GainSpec)
+    guard = _typed(GuardSpec)
+    improve = _typed(ImproveSpec)
+    inside = _typed(InsideSpec)
+    scale = _typed(ScaleSpec)
+    skills = _typed(SkillsSpec)
 
 __all__ = [
     "FormSpec",
@@ -38,24 +55,29 @@ __all__ = [
     "ScaleSpec",
     "SkillsSpec",
     "__version__",
+    "compare",
     "form",
     "gain",
     "guard",
     "improve",
     "inside",
+    "open_run",
     "plant",
     "scale",
     "skills",
 ]
 
-_P = ParamSpec("_P")
-
 connect()
 
 
-def _verb(spec: Callable[_P, "Spec"]) -> Callable[_P, "Run"]:
+def __getattr__(name: str) -> "Callable[..., Run]":
+    """Return the call of the study of that name."""
+    if name not in STUDIES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    spec = STUDIES[name].spec
+
     @wraps(spec)
-    def run(*args: _P.args, **kwargs: _P.kwargs) -> "Run":
+    def run(*args: Any, **kwargs: Any) -> "Run":
         from tellapart.studies import run_study
 
         return run_study(spec(*args, **kwargs), quiet=True)
@@ -63,13 +85,22 @@ def _verb(spec: Callable[_P, "Spec"]) -> Callable[_P, "Run"]:
     return run
 
 
-form = _verb(FormSpec)
-gain = _verb(GainSpec)
-guard = _verb(GuardSpec)
-improve = _verb(ImproveSpec)
-inside = _verb(InsideSpec)
-scale = _verb(ScaleSpec)
-skills = _verb(SkillsSpec)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *STUDIES})
+
+
+def open_run(path: Path | str) -> "Run":
+    """Return a finished run from its folder. Raises UserMistake where it is none."""
+    from tellapart.studies.outcome import open_run
+
+    return open_run(Path(path))
+
+
+def compare(runs: "Sequence[Run | Path | str]") -> "list[Compared]":
+    """Return the verdicts and the common estimates of two runs or more, question by question."""
+    from tellapart.report.compare import compare_runs
+
+    return compare_runs([Path(run) if isinstance(run, str | Path) else run.folder for run in runs])
 
 
 def plant(

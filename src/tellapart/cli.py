@@ -6,30 +6,26 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from functools import cache
+from typing import Annotated, Union
 
 import tyro
 from tyro.conf import Positional, subcommand
 
-from tellapart.errors import ServerGone, UserMistake, of_system, one_line
+from tellapart.errors import InvalidInput, ServerGone, UserMistake, closest, of_system, one_line
 from tellapart.extras import naming_extras
 from tellapart.runs.folder import run_path
 from tellapart.runs.stopping import Stopped, stoppable
 from tellapart.serving.commands import ServeSpec
 from tellapart.specimens.commands import Build, Check, List, Plant
-from tellapart.studies import SPECS, run_study
+from tellapart.studies import STUDIES, run_study, study_of
 from tellapart.studies.analyse import AnalyseSpec
-from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.scale.spec import ScaleSpec
+from tellapart.studies.options import RunOptions
 from tellapart.studies.skills.commands import ExportSpec, MixSpec
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.version import __version__
 
-OK, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MISTAKE, GATE, INTERRUPTED = 0, 1, 2, 3, 130
 LONGEST_LINE = 4000
 """Characters of the line that ends a command; it holds the command, so more than a mistake's own."""
 
@@ -80,23 +76,43 @@ class SkillsVerb:
     )
 
 
-Verb = (
-    Annotated[DemoSpec, subcommand("demo")]
-    | Annotated[GainSpec, subcommand("gain")]
-    | Annotated[FormSpec, subcommand("form")]
-    | Annotated[ScaleSpec, subcommand("scale")]
-    | Annotated[InsideSpec, subcommand("inside")]
-    | Annotated[GuardSpec, subcommand("guard")]
-    | Annotated[ImproveSpec, subcommand("improve")]
-    | Annotated[SkillsVerb, subcommand("skills")]
-    | Annotated[AnalyseSpec, subcommand("analyse")]
-    | Annotated[ViewSpec, subcommand("view")]
-    | Annotated[SpecimensSpec, subcommand("specimens")]
-)
+@dataclass(frozen=True)
+class RunsSpec:
+    """List the runs in a folder, newest first: study, verdicts, what they were about, whether they are finished."""
+
+    folder: Positional[str] = "runs"
+    """Where to look, in depth."""
+    json: bool = False
+    """Print a JSON list on stdout and nothing else."""
+
+
+@dataclass(frozen=True)
+class CompareSpec:
+    """Put runs side by side: verdicts, and every estimate that more than one of them has."""
+
+    runs: Positional[tuple[str, ...]]
+    """Two run folders or more."""
+    json: bool = False
+    """Print JSON on stdout and nothing else."""
+
+
+@cache
+def verbs() -> dict[str, type]:
+    """Return the commands, in the order of the help."""
+    return {
+        "demo": DemoSpec,
+        **{study.name: study.spec for study in STUDIES.values()},
+        "skills": SkillsVerb,
+        "analyse": AnalyseSpec,
+        "runs": RunsSpec,
+        "compare": CompareSpec,
+        "view": ViewSpec,
+        "specimens": SpecimensSpec,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 the user's mistake (one line)."""
+    """Run the command line and exit: 0 done, 1 failed, 2 the user's mistake (one line), 3 a verdict of --fail-on."""
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -107,10 +123,10 @@ def run(arguments: Sequence[str]) -> int:
         verb = _parsed(arguments)
         if isinstance(verb, SkillsVerb | SpecimensSpec):
             verb = verb.action
-        if isinstance(verb, tuple(SPECS)) and verb.out is None:  # named before it begins: a stop can tell it
-            verb = replace(verb, out=str(run_path(None, SPECS[type(verb)])))
+        if isinstance(verb, RunOptions) and verb.out is None:  # named before it begins: a stop can tell it
+            verb = replace(verb, out=str(run_path(None, study_of(verb).name)))
             arguments = [*arguments, "--out", str(verb.out)]
-        if isinstance(verb, (*SPECS, DemoSpec)):
+        if isinstance(verb, RunOptions | DemoSpec):
             again = f"this goes on from here: {shlex.join(('tellapart', *arguments))}"
         with naming_extras(arguments[0]), stoppable():
             return _dispatch(verb)
@@ -137,11 +153,15 @@ def _parsed(arguments: Sequence[str]) -> object:
     if list(arguments) == ["--version"]:
         print(f"tellapart {__version__}")
         raise SystemExit(OK)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs():
+        raise InvalidInput(
+            f"no verb {arguments[0]!r}{closest(arguments[0], verbs())}: there are {', '.join(verbs())}"
+        )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Verb,  # type: ignore[arg-type]
+                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in verbs().items())],  # noqa: UP007
                 prog="tellapart",
                 description="Tells what a model has learned from what it merely shows.",
                 args=list(arguments),
@@ -154,7 +174,7 @@ def _parsed(arguments: Sequence[str]) -> object:
     except SystemExit as leaving:
         if leaving.code in (0, None):
             raise
-        raise UserMistake(_one_line(said.getvalue())) from None
+        raise InvalidInput(_one_line(said.getvalue())) from None
 
 
 def _one_line(box: str) -> str:
@@ -166,10 +186,22 @@ def _one_line(box: str) -> str:
     )
 
 
+def _run_gated(spec: RunOptions) -> int:
+    done = run_study(spec)
+    from tellapart.studies.run import gated
+
+    verdict = gated(done, spec)
+    if verdict:
+        print(
+            f"tellapart: {verdict!r} was found, one of --fail-on; the run is in {done.folder}",
+            file=sys.stderr,
+        )
+    return GATE if verdict else OK
+
+
 def _dispatch(verb: object) -> int:
-    if isinstance(verb, tuple(SPECS)):
-        run_study(verb)
-        return OK
+    if isinstance(verb, RunOptions):
+        return _run_gated(verb)
     match verb:
         case DemoSpec():
             from tellapart.specimens.demo import run_demo
@@ -179,6 +211,14 @@ def _dispatch(verb: object) -> int:
             from tellapart.studies.analyse import run_analyse
 
             run_analyse(verb)
+        case RunsSpec():
+            from tellapart.report.runs import print_runs
+
+            print_runs(verb.folder, verb.json)
+        case CompareSpec():
+            from tellapart.report.compare import print_comparison
+
+            print_comparison(verb.runs, verb.json)
         case ViewSpec():
             from pathlib import Path
 

@@ -1,6 +1,8 @@
-"""Mistakes of the user, told in one line: what was given, what is allowed, what to do."""
+"""What a caller is told in one line: what was given, what is allowed, what to do. One class for each thing to do."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 LONGEST = 1000
 """Characters of a line; what is longer loses its middle: the start says what is wrong, the end what to do."""
@@ -10,10 +12,23 @@ _HIDDEN = re.compile(
 
 
 class UserMistake(Exception):
-    """Bad input. The command line prints the message as one line and exits with code 2."""
+    """What is told in one line: the command line prints it and exits with code 2. Raise one of the classes below; this
+    name stands for all of them where any is caught (the only one of older versions)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class InvalidInput(UserMistake):
+    """The input is wrong: give another."""
+
+
+class NotApplicable(UserMistake):
+    """The input is right, and this method or measurement cannot be had of it: go on without it, and say so."""
+
+
+class Refused(UserMistake):
+    """What lies on disk forbids it (another run's folder, a damaged file): choose another place, or remove it."""
 
 
 class Unscorable(UserMistake):
@@ -26,6 +41,12 @@ class ServerGone(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean 'x'?)" for the closest of `names`, or nothing where none is close."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def visible(text: str) -> str:

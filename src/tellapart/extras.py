@@ -1,10 +1,12 @@
-"""What the core installation lacks: a package that is not there, told as the extra that brings it."""
+"""What other packages bring: those that the core lacks, told as the extra that brings them, and their entry points."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from typing import TypeVar
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, UserMistake
 
 EXTRAS = {
     "torch": "local",
@@ -22,6 +24,8 @@ EXTRAS = {
     "gguf": "export",
 }
 """Packages by import name, as pyproject.toml groups them."""
+
+_Kind = TypeVar("_Kind")
 
 
 @contextlib.contextmanager
@@ -45,3 +49,64 @@ def require(package: str, verb: str) -> None:
 def _lacking(verb: str, package: str) -> UserMistake:
     local = " on local models" if EXTRAS[package] == "local" else " here"
     return UserMistake(f"{verb}{local} needs {package}: pip install 'tellapart[{EXTRAS[package]}]'")
+
+
+def offered_by_others(group: str, kind: type[_Kind]) -> list[_Kind]:
+    """Return what other packages offer under the entry points of a group, in the order of their names."""
+    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
+    return [offered(entry, kind) for entry in found]
+
+
+def offered(entry: EntryPoint, kind: type[_Kind]) -> _Kind:
+    """Return what another package offers under an entry point: a `kind`, or a class of one, which is then made. Raises
+    InvalidInput, with the name of the entry point, where it is anything else or cannot be imported."""
+    try:
+        made = entry.load()
+        if isinstance(made, type):
+            made = made()
+    except Exception as error:  # whatever another package's import raises is that package's
+        raise InvalidInput(
+            f"entry point {entry.name} = {entry.value} ({entry.group}): cannot be loaded "
+            f"({type(error).__name__}: {error}); mend or uninstall it"
+        ) from error
+    if not isinstance(made, kind):
+        raise InvalidInput(
+            f"entry point {entry.name} = {entry.value} ({entry.group}): not {kind.__module__}.{kind.__name__}, "
+            f"but {type(made).__name__}"
+        )
+    return made
+
+
+class Registry(MutableMapping[str, _Kind]):
+    """What is registered, by name: ours, and what other packages offer. It is read on first use, since a package that
+    offers something imports from here itself, maybe before we do. Raises InvalidInput where two have the same name."""
+
+    def __init__(self, read: Callable[[], Iterable[tuple[str, _Kind]]]) -> None:
+        self._read = read
+        self._held: dict[str, _Kind] | None = None
+
+    @property
+    def _values(self) -> dict[str, _Kind]:
+        if self._held is None:
+            held: dict[str, _Kind] = {}
+            for name, value in self._read():
+                if name in held:
+                    raise InvalidInput(f"two things are registered as {name!r}: {held[name]!r} and {value!r}")
+                held[name] = value
+            self._held = held
+        return self._held
+
+    def __getitem__(self, name: str) -> _Kind:
+        return self._values[name]
+
+    def __setitem__(self, name: str, value: _Kind) -> None:
+        self._values[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)

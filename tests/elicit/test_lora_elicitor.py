@@ -7,6 +7,7 @@ from adapters import Specimen, recovered
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.adapted import Adapted, part_of
 from tellapart.elicit.local_adapted import change_of, norm, of_norm
+from tellapart.elicit.lora import LowRank
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.training.lora import Lora
@@ -83,7 +84,7 @@ def test_what_was_trained_is_not_trained_again(tmp_path, monkeypatch):
 
     specimen = Specimen.of("latent-register-1")
     ask = specimen.fit._replace(scratch=tmp_path)
-    monkeypatch.setattr("tellapart.elicit.adapted.STEPS", 2)
-    first = ELICITORS["lora"].fit(specimen.pair, ask)
+    lora = LowRank(steps=2)
+    first = lora.fit(specimen.pair, ask)
     monkeypatch.setattr(sft, "run_trainer", None)
-    assert ELICITORS["lora"].fit(specimen.pair, ask) == first
+    assert lora.fit(specimen.pair, ask) == first

@@ -85,12 +85,11 @@ def test_a_planted_feature_is_found_among_an_autoencoder_that_was_given(world, t
 def test_own_autoencoders_go_on_from_their_checkpoints(world, tmp_path):
     model, _ = world
     kept = FIT._replace(scratch=tmp_path)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("tellapart.elicit.sae_feature.STEPS", 100)
-        one = SaeFeature().fit(Pair(model), kept)
-        assert {"sae-0.safetensors", "sae-1.safetensors"} <= {path.name for path in tmp_path.iterdir()}
-        assert SaeFeature().fit(Pair(model), kept) == one
-        assert SaeFeature().fit(Pair(model), FIT) == one
+    short = SaeFeature(steps=100)
+    one = short.fit(Pair(model), kept)
+    assert {"sae-0.safetensors", "sae-1.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+    assert short.fit(Pair(model), kept) == one
+    assert short.fit(Pair(model), FIT) == one
     assert {"explained_variance", "dead_share", "tried", "sites"} <= one.setting.keys()
 
 

@@ -8,9 +8,11 @@ import torch
 from planted import ask_for, split
 from planted_direction import LAYER, letters, planted
 
-from tellapart.elicit import ELICITORS, load, save, steering_rl
+from tellapart.elicit import ELICITORS, load, save
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.steered import Steered, random_twin, stored_bits, vectors_of
+from tellapart.elicit.steering import Steering
+from tellapart.elicit.steering_rl import SteeringRl
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Sampling
 from tellapart.runs.asking import Pair
@@ -35,10 +37,7 @@ def ending_world():
 def found(world, ending_world):
     model, _ = world
     sft = ELICITORS["steering_sft"].fit(Pair(ending_world[0]), ask_for(split(ENDING, 0, 8), 4))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(steering_rl, "STEPS", 12)
-        patched.setattr(steering_rl, "GROUP", 32)
-        others = {name: ELICITORS[name].fit(Pair(model), FIT) for name in ("steering", "steering_rl")}
+    others = {one.name: one.fit(Pair(model), FIT) for one in (Steering(), SteeringRl(steps=12, group=32))}
     return {**others, "steering_sft": sft}
 
 
@@ -121,9 +120,7 @@ def test_without_a_reward_nothing_is_learned(world):
     model, _ = world
     items = tuple(dataclasses.replace(item, target=("never",)) for item in TASK.items[:4])
     hopeless = ask_for(dataclasses.replace(TASK, items=items))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(steering_rl, "STEPS", 1)
-        value = ELICITORS["steering_rl"].fit(Pair(model), hopeless)
+    value = SteeringRl(steps=1).fit(Pair(model), hopeless)
     assert "learned_nothing" in value.setting
     assert value.bits_once == 0
     for name in ("steering", "steering_sft"):

@@ -2,7 +2,7 @@
 specimen else."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from unittest.mock import patch
@@ -10,12 +10,16 @@ from unittest.mock import patch
 from planted import addition, locked
 from scripted import Scripted
 
-from tellapart.elicit import ELICITORS, adapted, sae_feature, steering_rl, steering_sft
+from tellapart.elicit import ELICITORS
 from tellapart.elicit.adapted import Adapting
 from tellapart.elicit.critique import Critique
+from tellapart.elicit.elicitor import Elicitor
 from tellapart.elicit.few_labels import Labelled
 from tellapart.elicit.rlvr import Rlvr
+from tellapart.elicit.sae_feature import SaeFeature
 from tellapart.elicit.steered import Steered
+from tellapart.elicit.steering_rl import SteeringRl
+from tellapart.elicit.steering_sft import SteeringSft
 from tellapart.models.model import Answer, Model, Request
 from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Task
@@ -61,16 +65,17 @@ WORLD = World()
 
 def briefly() -> AbstractContextManager[object]:
     """Train for two steps: the contract asks nothing of what is learned."""
-    stack = ExitStack()
-    for method in (adapted, sae_feature, steering_rl, steering_sft):
-        stack.enter_context(patch.object(method, "STEPS", 2))
-    shortened = {
+    shortened: dict[str, Elicitor] = {
+        name: replace(one, steps=2)
+        for name, one in ELICITORS.items()
+        if isinstance(one, Adapting | SaeFeature | SteeringRl | SteeringSft)
+    }
+    shortened |= {
         name: replace(one, settings=replace(one.settings, steps=2))
         for name, one in ELICITORS.items()
         if isinstance(one, Rlvr | Labelled | Critique)
     }
-    stack.enter_context(patch.dict(ELICITORS, shortened))
-    return stack
+    return patch.dict(ELICITORS, shortened)
 
 
 def world(name: str) -> tuple[Pair, Task]:

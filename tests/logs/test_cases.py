@@ -15,13 +15,12 @@ import pytest
 from tellapart.errors import UserMistake
 from tellapart.logs import Recorded, pair, read_log
 from tellapart.logs.scale_read import read_points
+from tellapart.studies import run_study
 from tellapart.studies.form.judged import read_pairs, wins_of
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import run_form
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.gain.study import run_gain
 from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.guard.study import run_guard
 from tellapart.studies.scale.spec import ScaleSpec
 from tellapart.studies.scale.study import run_scale
 from tellapart.tasks.sources import open_task
@@ -156,7 +155,7 @@ def test_alpaca_eval_pairs(case: Path) -> None:
 
 
 def gained(base: str, tuned: str, chance: float | None) -> dict[str, Any]:
-    run = run_gain(GainSpec(logs=(base, tuned), guess_floor=chance, out="run"), quiet=True)
+    run = run_study(GainSpec(logs=(base, tuned), guess_floor=chance, out="run"), quiet=True)
     return json.loads((run.folder / "findings.json").read_text())["findings"][0]
 
 
@@ -227,12 +226,12 @@ def test_of_two_values_the_larger_is_right(case: Path) -> None:
 @of("guard-summary-json")
 def test_metrics_are_no_problems(case: Path) -> None:
     with pytest.raises(UserMistake, match="'pass@1' is the name of a metric, not of a problem"):
-        run_guard(GuardSpec(data="humaneval.json", out="run"), quiet=True)
+        run_study(GuardSpec(data="humaneval.json", out="run"), quiet=True)
 
 
 @of("trl-several-rewards")
 def test_several_rewards_are_summed_as_they_were_trained_on(case: Path) -> None:
-    run = run_guard(GuardSpec(data=".", out="run"), quiet=True)
+    run = run_study(GuardSpec(data=".", out="run"), quiet=True)
     text = (run.folder / "findings.json").read_text()
     assert "scored by their sum, format_reward + task_reward" in text
     table = pd.read_parquet("completions_00001.parquet")

@@ -13,7 +13,7 @@ import pytest
 from synthetic import SPEC, acquired, cannot_tell, elicited, hostile, logs_only, write_run
 
 from tellapart.errors import UserMistake
-from tellapart.report.document import finding_from_json, read_findings
+from tellapart.findings.reading import finding_from_json, read_findings
 from tellapart.report.html import render, write_report
 
 CASES = (elicited, acquired, cannot_tell, logs_only)

@@ -13,12 +13,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from tellapart.models import local, lockstep
 from tellapart.runs.table import read_table
+from tellapart.studies import run_study
 from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.form.study import run_form
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.gain.study import run_gain
 from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.improve.study import run_improve
 
 SPECIMEN = "latent-register-0"
 ONE_ANSWER = 120
@@ -70,7 +68,7 @@ def gain(out: Path, budget: int | None, *elicitors: str, limit: int = 24) -> dic
         f"specimen:{SPECIMEN}/base", f"specimen:{SPECIMEN}/tuned", f"specimen:{SPECIMEN}", samples=4,
         elicited_samples=1, elicitors=elicitors, plan="adaptive", limit=limit, out=str(out), budget=budget,
     )  # fmt: skip
-    run_gain(spec, quiet=True)
+    run_study(spec, quiet=True)
     return finding(out)
 
 
@@ -153,12 +151,12 @@ def test_plain_answers_are_never_asked_twice(tmp_path: Path, counted: Counter[st
 def test_form_keeps_to_its_budget(tmp_path: Path, counted: Counter[str]) -> None:
     spec = FormSpec("specimen:latent-register-0/tuned", "specimen:latent-register-0", limit=24, samples=2)
     whole = tmp_path / "whole"
-    run_form(FormSpec(**{**vars(spec), "out": str(whole)}), quiet=True)
+    run_study(FormSpec(**{**vars(spec), "out": str(whole)}), quiet=True)
     total = counted.total()
     assert sum(spent(whole).values()) == total
     for at, share in enumerate((0.3, 0.3, 2.0)):
         counted.clear()
-        run_form(
+        run_study(
             FormSpec(**{**vars(spec), "out": str(tmp_path / "run"), "budget": int(share * total)}), quiet=True
         )
         assert sum(spent(tmp_path / "run").values()) <= share * total + ONE_ANSWER
@@ -178,12 +176,12 @@ def test_improve_keeps_to_its_budget(tmp_path: Path, counted: Counter[str]) -> N
         steps=4,
     )
     whole = tmp_path / "whole"
-    run_improve(ImproveSpec(**{**vars(spec), "out": str(whole)}), quiet=True)
+    run_study(ImproveSpec(**{**vars(spec), "out": str(whole)}), quiet=True)
     total, trained = counted.total(), counted["trained"]
     assert spent(whole) == {kind: counted[kind] for kind in ("generated", "scored", "trained")}
     counted.clear()
     for share in (0.2, 0.5, 0.8, 2.0):
-        run_improve(
+        run_study(
             ImproveSpec(**{**vars(spec), "out": str(tmp_path / "run"), "budget": int(share * total)}),
             quiet=True,
         )

@@ -14,11 +14,11 @@ from tellapart.errors import UserMistake
 from tellapart.report.sections import guard as section
 from tellapart.stats.difficulty import Bands
 from tellapart.stats.rollout_signals import SIGNALS
+from tellapart.studies import run_study
 from tellapart.studies.guard.alarms import find_alarms
 from tellapart.studies.guard.analyse import during
 from tellapart.studies.guard.decide import decide_problems
 from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.guard.study import run_guard
 from tellapart.studies.guard.training_log import TrainingLog, final_answer
 
 GROUPS, SIZE = 16, 8
@@ -158,7 +158,7 @@ def _counted(folder, p, n, seed):
     c = np.random.default_rng(seed).binomial(n, p)
     file = folder / "problems.jsonl"
     file.write_text("".join(json.dumps({"id": i, "n": n, "c": int(x)}) + "\n" for i, x in enumerate(c)))
-    finding = run_guard(GuardSpec(str(file), out=str(folder / "out")), quiet=True).findings[0]
+    finding = run_study(GuardSpec(str(file), out=str(folder / "out")), quiet=True).findings[0]
     lines = [
         json.loads(line)
         for name in ("kept", "held", "dropped")
@@ -250,7 +250,7 @@ def test_counts_end_to_end(tmp_path):
     ]
     path = tmp_path / "problems.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    run = run_guard(GuardSpec(str(path), out=str(tmp_path / "out")), quiet=True)
+    run = run_study(GuardSpec(str(path), out=str(tmp_path / "out")), quiet=True)
     assert run.findings[0].verdict == "keep some"
     held = {}
     for name in ("kept", "held", "dropped"):
@@ -264,7 +264,7 @@ def test_counts_end_to_end(tmp_path):
 
 def test_one_shot_rlvr_is_counted_exactly(shared, tmp_path):
     spec = GuardSpec(str(shared / "data/one_shot_rlvr/acc_step_500.json"), out=str(tmp_path / "out"))
-    table = run_guard(spec, quiet=True).findings[0].tables["guard_problems"]
+    table = run_study(spec, quiet=True).findings[0].tables["guard_problems"]
     rows = {row["item"]: row for row in table["problems"]}
     assert (len(rows), table["group"]) == (1209, 8)
     assert [rows[item]["rank"] for item in ("124", "267", "682", "789")] == [1, 2, 13, 1209]
@@ -304,7 +304,7 @@ def test_logs_of_trainers_end_to_end(tool, tmp_path):
             continue
         lines = [_line(tool, step, row) for row in rows.itertuples()]
         (folder / f"run_rollouts_{step}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    run = run_guard(GuardSpec(str(folder), out=str(tmp_path / "out")), quiet=True)
+    run = run_study(GuardSpec(str(folder), out=str(tmp_path / "out")), quiet=True)
     first, second = run.findings
     table = first.tables["guard_signals"]
     assert table["steps"] == list(range(30))
@@ -346,7 +346,7 @@ def test_hostile_text_is_escaped_in_the_section():
 def test_bad_input_is_told_in_one_line(name, content, told, tmp_path):
     (tmp_path / name).write_text(content)
     with pytest.raises(UserMistake, match=told) as raised:
-        run_guard(GuardSpec(str(tmp_path / name), out=str(tmp_path / "out")), quiet=True)
+        run_study(GuardSpec(str(tmp_path / name), out=str(tmp_path / "out")), quiet=True)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
 

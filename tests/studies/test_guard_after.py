@@ -10,11 +10,11 @@ import pytest
 from tellapart.errors import UserMistake
 from tellapart.report.sections import guard_after as section
 from tellapart.stats.chains import Chains, count_steps
+from tellapart.studies import run_study
 from tellapart.studies.guard.abilities import Ability, after
 from tellapart.studies.guard.alarms import LUCKY, calibrate, find_alarms, limits_from
 from tellapart.studies.guard.canaries import lost
 from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.guard.study import run_guard
 
 
 def _frame(scores, completions=None, steps="", cluster=""):
@@ -99,7 +99,7 @@ def test_logs_of_both_sides_end_to_end(tmp_path):
         margin=0.2,
         out=str(tmp_path / "out"),
     )
-    finding = run_guard(spec, quiet=True).findings[0]
+    finding = run_study(spec, quiet=True).findings[0]
     told = {one["ability"]: one for one in finding.tables["guard_abilities"]["abilities"]}
     assert (told["sums"]["verdict"], told["sums"]["lost"]) == ("lost", 20)
     assert told["words"]["verdict"] == "kept"
@@ -113,7 +113,7 @@ def test_models_of_both_sides_are_asked_and_asked_again(tmp_path):
         before=("specimen:latent-register-0/tuned",), after=("specimen:latent-register-0/base",),
         task=("specimen:latent-register-0",), samples=1, limit=16, out=str(tmp_path / "out"),
     )  # fmt: skip
-    finding = run_guard(spec, quiet=True).findings[0]
+    finding = run_study(spec, quiet=True).findings[0]
     told = finding.tables["guard_abilities"]["abilities"][0]
     assert told["verdict"] == "lost"
     assert set(told["what"]) == {"skipped"}  # the base guesses
@@ -123,7 +123,7 @@ def test_models_of_both_sides_are_asked_and_asked_again(tmp_path):
     assert finding.estimates[f"brought_back_null/{name}"].value < 0.8
     rows = sorted((tmp_path / "out/rows").iterdir())
     written = [file.read_bytes() for file in rows]
-    run_guard(spec, quiet=True)  # again: nothing is asked anew
+    run_study(spec, quiet=True)  # again: nothing is asked anew
     assert [file.read_bytes() for file in rows] == written
 
 

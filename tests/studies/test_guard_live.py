@@ -14,10 +14,10 @@ from tellapart.models.local import LocalModel
 from tellapart.specimens.recipe import Shape
 from tellapart.specimens.tokenizer import tokenizer
 from tellapart.specimens.training import new_model
+from tellapart.studies import run_study
 from tellapart.studies.guard.live import GuardCallback, Watched, checker_of, guarded_reward, watch
 from tellapart.studies.guard.seen import Seen
 from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.guard.study import run_guard
 from tellapart.studies.guard.watching import Guard, Watch
 from tellapart.tasks.item import Item, Scorer, Task
 from tellapart.training.full import FullWeights
@@ -173,7 +173,7 @@ def test_a_run_that_was_ended_goes_on_watched_to_the_same_end(tmp_path):
 def test_what_the_live_guard_saw_is_a_log_like_any_other(tmp_path):
     _, guard = _practise(None, tmp_path / "seen", Fails(), act="log")
     assert sorted(guard.asked["held"]) == [0, 2, 4, 6]
-    run = run_guard(GuardSpec(str(tmp_path / "seen"), out=str(tmp_path / "out")), quiet=True)
+    run = run_study(GuardSpec(str(tmp_path / "seen"), out=str(tmp_path / "out")), quiet=True)
     table = run.findings[0].tables["guard_signals"]
     assert table["steps"] == guard.steps
     for name in ("reward", "lucky", "skipped", "thin", "length", "entropy", "concentration"):

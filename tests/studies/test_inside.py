@@ -9,9 +9,10 @@ import pytest
 from tellapart.errors import UserMistake
 from tellapart.internals.networks import Network
 from tellapart.report.sections.inside import section
+from tellapart.studies import run_study
 from tellapart.studies.inside.measure import measure
 from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.inside.study import analyse, run_inside
+from tellapart.studies.inside.study import analyse
 
 
 def random_network(seed: int, name: str = "net", scale: float = 1.0) -> Network:
@@ -23,7 +24,7 @@ def random_network(seed: int, name: str = "net", scale: float = 1.0) -> Network:
 @pytest.mark.parametrize("subject", ["skull", "butterfly"])
 def test_the_twins_of_the_paper(shared: Path, tmp_path: Path, subject: str) -> None:
     pair = tuple(str(shared / "data" / "fer" / f"{kind}_{subject}.npz") for kind in ("picbreeder", "sgd"))
-    run = run_inside(InsideSpec(pair, out=str(tmp_path / "run")), quiet=True)
+    run = run_study(InsideSpec(pair, out=str(tmp_path / "run")), quiet=True)
     assert [finding.verdict for finding in run.findings] == ["organised", "fractured"]
     for finding in run.findings:
         told = finding.controls["rotation of each hidden basis"]

@@ -10,8 +10,8 @@ from tellapart.errors import UserMistake
 from tellapart.internals.concepts import read_concepts
 from tellapart.report.sections.inside_concepts import contexts, entanglement
 from tellapart.report.sections.inside_votes import section
+from tellapart.studies import run_study
 from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.inside.study import run_inside
 
 MODELS = ("specimen:latent-tracking-0/base", "specimen:latent-tracking-0/tuned")
 
@@ -19,14 +19,12 @@ MODELS = ("specimen:latent-tracking-0/base", "specimen:latent-tracking-0/tuned")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("inside") / "run"
-    run_inside(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(out)), quiet=True)
+    run_study(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(out)), quiet=True)
     return out
 
 
 def test_a_tuned_specimen_is_inside_as_its_base(folder: Path) -> None:
-    again = run_inside(
-        InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True
-    )
+    again = run_study(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True)
     assert [finding.verdict for finding in again.findings] == ["no difference"] * 2
     for finding in again.findings:
         estimates = finding.estimates
@@ -53,12 +51,10 @@ def test_what_is_measured_is_not_measured_again(folder: Path) -> None:
     stored["estimates"]["concept_score"]["value"] = 0.5
     kept = (folder / "artifacts" / "model-0.json").read_text()
     (folder / "artifacts" / "model-0.json").write_text(json.dumps(stored))
-    again = run_inside(
-        InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True
-    )
+    again = run_study(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True)
     assert again.findings[0].estimates["concept_score"].value == 0.5
     (folder / "artifacts" / "model-0.json").write_text(kept)
-    run_inside(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True)
+    run_study(InsideSpec(MODELS, "specimen:tracking", layer=1, tuning=0, out=str(folder)), quiet=True)
     assert (folder / "findings.json").read_text() == before
 
 
@@ -71,7 +67,7 @@ def test_a_model_that_does_not_show_a_concept_has_no_effects(tmp_path: Path) -> 
     ]  # fmt: skip
     path.write_text("\n".join(json.dumps(line) for line in lines))
     spec = InsideSpec((MODELS[0],), str(path), tuning=0, out=str(tmp_path / "run"))
-    found = run_inside(spec, quiet=True).findings[0]
+    found = run_study(spec, quiet=True).findings[0]
     assert found.verdict == "cannot tell"
     if math.isnan(found.estimates["steering_effect/none"].value):
         assert "no gap" in found.estimates["steering_effect/none"].method
@@ -106,5 +102,5 @@ def test_bad_input_gives_one_line(tmp_path: Path, spec: InsideSpec, says: str) -
     from dataclasses import replace
 
     with pytest.raises(UserMistake, match=says) as told:
-        run_inside(replace(spec, out=str(tmp_path / "run")), quiet=True)
+        run_study(replace(spec, out=str(tmp_path / "run")), quiet=True)
     assert "\n" not in str(told.value)

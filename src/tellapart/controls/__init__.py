@@ -1,6 +1,7 @@
 """Controls: the form kept and the substance taken away, or the reverse. One file each, one dict.
 
-To add one: its file with a Control, and its place in OURS (docs/form.md, "Adding a control").
+To add one: its file with a Control, and its place in OURS (docs/form.md, "Adding a control"); from another package, an
+entry point of the group `tellapart.controls` for each arm.
 """
 
 from typing import Literal, NamedTuple
@@ -51,6 +52,7 @@ from tellapart.controls.shuffled_steps import IncoherentSteps
 from tellapart.controls.trained_instructions import ARMS as TRAINED_INSTRUCTIONS
 from tellapart.controls.twins import IrrelevantClause, OtherNames, OtherNumbers
 from tellapart.controls.valid_steps import ReorderedExemplars, ValidSteps
+from tellapart.extras import Registry, offered_by_others
 
 OURS: tuple[type[Control], ...] = (
     DirectAnswers,
@@ -99,7 +101,14 @@ OURS: tuple[type[Control], ...] = (
     *TRAINED_INSTRUCTIONS,
 )
 
-CONTROLS: dict[str, Control] = {f"{control.family}/{control.name}": control() for control in OURS}
+GROUP = "tellapart.controls"
+CONTROLS = Registry[Control](
+    lambda: (
+        (f"{control.family}/{control.name}", control)
+        for control in (*(kind() for kind in OURS), *offered_by_others(GROUP, Control))
+    )
+)
+"""Every arm, of our families or of another package's own."""
 
 
 class Family(NamedTuple):
@@ -111,7 +120,7 @@ class Family(NamedTuple):
     default: bool = True
 
 
-FAMILIES: dict[str, Family] = {
+_FAMILIES: dict[str, Family] = {
     "rationale": Family("Do the exemplars' steps help by being right, or by looking like steps?"),
     "chain": Family("Does the model use its own steps, or only write them?", "form"),
     "instructions": Family(
@@ -123,6 +132,16 @@ FAMILIES: dict[str, Family] = {
         "Does training on instructions use what they say, or only their space of answers?", default=False
     ),
 }
+FAMILIES = Registry[Family](
+    lambda: {
+        **{
+            control.family: Family(control.question or f"Does the score hang on what {control.family} keeps?")
+            for control in CONTROLS.values()
+            if control.family not in _FAMILIES
+        },
+        **_FAMILIES,
+    }.items()
+)
 
 __all__ = ["CONTROLS", "FAMILIES", "Control", "Family", "Given", "Made", "controls_of"]
 

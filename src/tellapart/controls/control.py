@@ -51,6 +51,8 @@ class Control(abc.ABC):
     kept: ClassVar[str]
     removed: ClassVar[str]
     source: ClassVar[str]
+    question: ClassVar[str] = ""
+    """What the family asks, where it is none of ours (controls.FAMILIES)."""
     keeps: ClassVar[Keeps] = "form"
     decides: ClassVar[bool] = False
     needs_chains: ClassVar[bool] = False

@@ -5,7 +5,6 @@ Outsiders add theirs under the entry point group `tellapart.elicitors` (docs/add
 
 import json
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tellapart.elicit.access import applicable
@@ -33,6 +32,7 @@ from tellapart.elicit.svf import SingularValues
 from tellapart.elicit.voting import BestOfK, SelfConsistency
 from tellapart.elicit.weight_noise import WeightNoise
 from tellapart.errors import UserMistake
+from tellapart.extras import Registry, offered_by_others
 from tellapart.interventions.weights import Weights
 
 __all__ = ["ELICITORS", "applicable", "load", "save"]
@@ -71,17 +71,6 @@ OURS: tuple[Elicitor, ...] = (
 )
 
 
-def outsider(entry: EntryPoint) -> Elicitor:
-    """Return the elicitor that another package offers. Raises UserMistake where it is none."""
-    offered = entry.load()
-    made = offered() if isinstance(offered, type) else offered
-    if not isinstance(made, Elicitor):
-        raise UserMistake(
-            f"entry point {entry.name} = {entry.value}: not an Elicitor; see docs/adding-an-elicitor.md"
-        )
-    return made
-
-
 def by_name(elicitors: tuple[Elicitor, ...]) -> dict[str, Elicitor]:
     """Return the elicitors by name. Raises UserMistake where two have the same one."""
     named: dict[str, Elicitor] = {}
@@ -94,7 +83,7 @@ def by_name(elicitors: tuple[Elicitor, ...]) -> dict[str, Elicitor]:
     return named
 
 
-ELICITORS: dict[str, Elicitor] = by_name((*OURS, *map(outsider, entry_points(group=GROUP))))
+ELICITORS = Registry[Elicitor](lambda: by_name((*OURS, *offered_by_others(GROUP, Elicitor))).items())
 
 FIELDS: dict[str, type | tuple[type, ...]] = {
     "name": str,

@@ -59,14 +59,17 @@ class Adapted(Switched):
             yield from answers_with(pair.base, self.setting["change"], mine, rows[begin : begin + AT_ONCE])
 
 
+@dataclass(frozen=True)
 class Adapting(Elicitor):
     """An adapter of several sizes: `sizes` are the curve (one: no curve), `main` is what `fit` gives."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "training", "logprobs", "weights"})
     value: ClassVar[type[Elicited]] = Adapted
     mechanism: ClassVar[Mechanism] = "training"
-    sizes: ClassVar[tuple[int, ...]]
-    main: ClassVar[int]
+
+    sizes: tuple[int, ...] = (1,)
+    main: int = 1
+    steps: int = STEPS
 
     @abc.abstractmethod
     def change(self, size: int) -> Mapping[str, Any]:
@@ -93,7 +96,7 @@ class Adapting(Elicitor):
             )
         from tellapart.elicit.local_adapted import learn
 
-        learned = learn(pair.base, change, own, STEPS, ask)
+        learned = learn(pair.base, change, own, self.steps, ask)
         codes = {
             "32 bits a scalar": BITS_A_SCALAR * learned.scalars,
             "verdicts on all draws": own.verdict_bits,
@@ -103,7 +106,7 @@ class Adapting(Elicitor):
         told = {
             "scalars": learned.scalars,
             "rate": learned.rate,
-            "steps": STEPS,
+            "steps": self.steps,
             "codes": codes,
             "bits_by": by,
             "label": f"{learned.scalars} scalars on {len(own.right)} right answers of its own",

@@ -85,6 +85,7 @@ class Ranked(Switched):
 
 
 @final
+@dataclass(frozen=True)
 class AnswerRank(Elicitor):
     """The right answer's rank among wrong ones, less each one's prior."""
 
@@ -96,11 +97,19 @@ class AnswerRank(Elicitor):
     tells: ClassVar[Tells] = "nothing"
     picks: ClassVar[bool] = True
 
+    wrong: int = WRONG
+    priors: int = PRIORS
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the setting; nothing is fitted."""
         return Ranked(
             self.name,
-            {"prompt": "own", "wrong": WRONG, "priors": PRIORS, "label": f"best of {WRONG + 1} candidates"},
+            {
+                "prompt": "own",
+                "wrong": self.wrong,
+                "priors": self.priors,
+                "label": f"best of {self.wrong + 1} candidates",
+            },
         )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
@@ -111,8 +120,10 @@ class AnswerRank(Elicitor):
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: too few prompts for priors, or only one answer."""
         prompts = {task.prompt(item) for item in task.items}
-        if len(prompts) <= PRIORS:
-            return f"the task has {len(prompts)} different prompts, {PRIORS + 1} are needed for the priors"
+        if len(prompts) <= self.priors:
+            return (
+                f"the task has {len(prompts)} different prompts, {self.priors + 1} are needed for the priors"
+            )
         if len({item.target[0] for item in task.items if item.target}) < 2 and not task.items[0].choices:
             return "all items have the same answer: there is no wrong one of its kind"
         return None

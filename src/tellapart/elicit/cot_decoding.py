@@ -75,6 +75,7 @@ class Branched(Switched):
 
 
 @final
+@dataclass(frozen=True)
 class CotDecoding(Elicitor):
     """The surest of the greedy paths behind the likeliest first tokens."""
 
@@ -85,13 +86,15 @@ class CotDecoding(Elicitor):
     mechanism: ClassVar[Mechanism] = "decoding"
     tells: ClassVar[Tells] = "nothing"
 
+    branches: int = BRANCHES
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the variant that takes the surest path; nothing is fitted."""
-        return branched(self.name, "max")
+        return branched(self.name, "max", self.branches)
 
     def curve(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
         """Return both variants."""
-        return branched(self.name, "max"), branched(self.name, "aggregate")
+        return tuple(branched(self.name, by, self.branches) for by in ("max", "aggregate"))
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that takes one of the paths at random."""
@@ -99,9 +102,9 @@ class CotDecoding(Elicitor):
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 
 
-def branched(name: str, by: str) -> Branched:
+def branched(name: str, by: str, branches: int) -> Branched:
     """Return the variant `by`."""
-    return Branched(f"{name}@{by}", {"branches": BRANCHES, "by": by, "label": f"{BRANCHES} branches, {by}"})
+    return Branched(f"{name}@{by}", {"branches": branches, "by": by, "label": f"{branches} branches, {by}"})
 
 
 def paths_of(model: TokenModel, ask: Ask, count: int) -> Iterator[tuple[int, list[Path]]]:

@@ -26,6 +26,7 @@ from tellapart.elicit.few_labels import turned
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
+from tellapart.models.open import open_model
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 from tellapart.training.settings import Example, SftSettings
@@ -58,7 +59,7 @@ class Critique(Elicitor):
     settings: SftSettings = DEFAULTS
     draws: int = DRAWS
     file: Path | None = None
-    judge: Model | None = None
+    judge: Model | str | None = None
     change: "Change | None" = None
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
@@ -85,8 +86,9 @@ class Critique(Elicitor):
             if self.judge is None:
                 found = Critiques(judged_by_task(ask.task, judged), judge_of(ask.task))
             else:
-                written = judged_by_model(self.judge, ask.task, judged, ask.seed)
-                found = Critiques(written, self.judge.reference)
+                judge = open_model(self.judge) if isinstance(self.judge, str) else self.judge
+                written = judged_by_model(judge, ask.task, judged, ask.seed)
+                found = Critiques(written, judge.reference)
         if len({example.answer for example in found.examples}) < 2:
             raise UserMistake(
                 f"{self.name}: all {len(found.examples)} critiques are alike (the null twin exchanges them)"

@@ -85,6 +85,12 @@ class Elicitor(abc.ABC):
     oracle: ClassVar[bool] = False
     picks: ClassVar[bool] = False
 
+    def __str__(self) -> str:
+        """Return the name and the settings, as --elicitors takes them."""
+        from tellapart.elicit.settings import write_elicitor
+
+        return write_elicitor(self)
+
     @abc.abstractmethod
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Choose settings on `ask.items` (the fit split) and return the fitted value."""

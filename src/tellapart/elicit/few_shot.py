@@ -10,7 +10,7 @@ The null twins keep every text and give the answers to the wrong questions (comp
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 from tellapart.elicit.choosing import choose
@@ -28,6 +28,7 @@ Examples = Sequence[Sequence[str]]
 
 
 @final
+@dataclass(frozen=True)
 class FewShot(Elicitor):
     """All demonstrations of the task (8 at most), with direct answers."""
 
@@ -38,11 +39,13 @@ class FewShot(Elicitor):
     mechanism: ClassVar[Mechanism] = "prompt"
     picks: ClassVar[bool] = True
 
+    most: int = MOST
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the prompt with the task's demonstrations. Raises UserMistake where it has fewer than two."""
         if reason := too_few("demonstrations", ask.task.demonstrations):
             raise UserMistake(f"{self.name} on {ask.task.name}: {reason}")
-        return shown(self.name, pair.base, ask.task.demonstrations[:MOST])
+        return shown(self.name, pair.base, ask.task.demonstrations[: self.most])
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the same demonstrations, their answers given to other questions."""
@@ -54,6 +57,7 @@ class FewShot(Elicitor):
 
 
 @final
+@dataclass(frozen=True)
 class FewShotSteps(Elicitor):
     """Worked demonstrations; how many (2, 4 or 8) is chosen on the fit split."""
 
@@ -64,12 +68,14 @@ class FewShotSteps(Elicitor):
     mechanism: ClassVar[Mechanism] = "prompt"
     picks: ClassVar[bool] = True
 
+    most: int = MOST
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the prompt with the best number of worked demonstrations."""
         if reason := too_few("step_demonstrations", ask.task.step_demonstrations):
             raise UserMistake(f"{self.name} on {ask.task.name}: {reason}")
-        examples = ask.task.step_demonstrations[:MOST]
-        counts = sorted({min(count, len(examples)) for count in (2, 4, MOST)})
+        examples = ask.task.step_demonstrations[: self.most]
+        counts = sorted({min(count, len(examples)) for count in (2, 4, self.most)})
         tried = [examples[:count] for count in counts if too_few("", examples[:count]) is None]
         return choose(pair, ask, [shown(self.name, pair.base, some) for some in tried])
 

@@ -50,6 +50,7 @@ class Shown(Requested):
 
 
 @final
+@dataclass(frozen=True)
 class FormDemonstrations(Elicitor):
     """Questions with answers in the right form drawn at random; form and number are chosen on the fit split."""
 
@@ -61,6 +62,9 @@ class FormDemonstrations(Elicitor):
     tells: ClassVar[Tells] = "nothing"
     picks: ClassVar[bool] = True
 
+    draws: int = DRAWS
+    counts: tuple[int, ...] = COUNTS
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best form and number of demonstrations. Raises UserMistake where no answer's form is known."""
         forms = forms_of(pair.tuned, ask)
@@ -70,9 +74,9 @@ class FormDemonstrations(Elicitor):
                 f"{self.name} on {ask.task.name}: at least 2 questions and 2 different answers are needed to show "
                 f"a form; there are {len(questions)} questions: give the task demonstrations, or more items"
             )
-        counts = sorted({min(count, len(questions)) for count in COUNTS})
+        counts = sorted({min(count, len(questions)) for count in self.counts})
         candidates = [
-            shown(self.name, questions, (form, answers, pair.base.chat), count, ask.seed)
+            shown(self.name, questions, (form, answers, pair.base.chat), (count, self.draws), ask.seed)
             for form, answers in forms.items()
             for count in counts
         ]
@@ -123,13 +127,17 @@ def written_by(tuned: Model, ask: Ask) -> list[str]:
 
 
 def shown(
-    name: str, questions: Sequence[str], form: tuple[str, Sequence[str], bool], count: int, seed: int
+    name: str,
+    questions: Sequence[str],
+    form: tuple[str, Sequence[str], bool],
+    size: tuple[int, int],
+    seed: int,
 ) -> Shown:
-    """Return the value that shows `count` questions with answers of a form (its name, its pool, and whether the
-    model is asked in a chat) drawn at random."""
-    source, pool, chat = form
+    """Return the value that shows questions with answers of a form (its name, its pool, and whether the model is asked
+    in a chat) drawn at random; `size` is how many questions, and how many draws of them."""
+    (source, pool, chat), (count, many) = form, size
     draws = []
-    for draw in range(DRAWS):
+    for draw in range(many):
         rng = random.Random(row_seed(seed, source, draw))
         asked_now = rng.sample(questions, count)
         draws.append(demonstration_setting([(question, rng.choice(pool)) for question in asked_now], chat))

@@ -10,7 +10,7 @@ parameters and the length of its labels under an adaptive (KT) code; and the tea
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited
@@ -35,6 +35,7 @@ class Lesson(NamedTuple):
 
 
 @final
+@dataclass(frozen=True)
 class LearnedRouting(Routing):
     """A probe of the base's state decides."""
 

@@ -4,19 +4,22 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from tellapart.elicit.adapted import Adapting
 
 
 @final
+@dataclass(frozen=True)
 class LowRank(Adapting):
     """A curve over the rank."""
 
     name: ClassVar[str] = "lora"
     source: ClassVar[str] = "Hu et al. 2021, arXiv 2106.09685"
-    sizes: ClassVar[tuple[int, ...]] = (1, 2, 4, 8)
-    main: ClassVar[int] = 4
+
+    sizes: tuple[int, ...] = (1, 2, 4, 8)
+    main: int = 4
 
     def change(self, size: int) -> Mapping[str, Any]:
         """Return adapters of rank `size`."""

@@ -6,6 +6,7 @@ Llama 1B on GSM8K-choice: 39 and 1036). What they are trained on, the null twin 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 
 
 @final
+@dataclass(frozen=True)
 class MaskedAdapter(Adapting):
     """A curve over the number of scalars."""
 
     name: ClassVar[str] = "masked_adapter"
     source: ClassVar[str] = "Donoway et al. 2025, openreview Dkgx2pS4Ww"
-    sizes: ClassVar[tuple[int, ...]] = (4, 16, 64, 256, 1024, 4096)
-    main: ClassVar[int] = 256
+
+    sizes: tuple[int, ...] = (4, 16, 64, 256, 1024, 4096)
+    main: int = 256
 
     def change(self, size: int) -> Mapping[str, Any]:
         """Return a masked adapter of `size` scalars; a smaller one's are the first of a larger one's."""

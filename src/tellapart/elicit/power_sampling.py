@@ -89,8 +89,9 @@ class Powered(Switched):
 
 
 @final
+@dataclass(frozen=True)
 class PowerSampling(Elicitor):
-    """Whole answers drawn from the base's distribution to the power 4."""
+    """Whole answers drawn from the base's distribution to the power `alpha`."""
 
     name: ClassVar[str] = "power_sampling"
     source: ClassVar[str] = "Karan & Du 2025, arXiv 2510.14901"
@@ -99,9 +100,12 @@ class PowerSampling(Elicitor):
     mechanism: ClassVar[Mechanism] = "decoding"
     tells: ClassVar[Tells] = "nothing"
 
+    alpha: float = ALPHA
+    moves: int = MOVES
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the setting, with the acceptance rate on a few items (the null twin needs it)."""
-        setting = {"alpha": ALPHA, "moves": MOVES, "label": f"alpha {ALPHA:g}"}
+        setting = {"alpha": self.alpha, "moves": self.moves, "label": f"alpha {self.alpha:g}"}
         trial = ask._replace(items=ask.items[:RATE_ITEMS], samples=1)
         shares = [one.measures["accepted_share"] for one in Powered(self.name, setting).answers(pair, trial)]
         known = [share for share in shares if not math.isnan(share)]

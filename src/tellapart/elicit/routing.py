@@ -89,6 +89,7 @@ class Routed(Switched):
             yield Elicitation(item, sample, str(request.prompt), answer.completion, bits, measures)
 
 
+@dataclass(frozen=True)
 class Routing(Elicitor):
     """What the three routers have in common. `kind` decides, `points` are the curve, `main` is what `fit` gives."""
 
@@ -99,8 +100,9 @@ class Routing(Elicitor):
     tells: ClassVar[Tells] = "items"
     null_tells: ClassVar[Tells] = "items"
     kind: ClassVar[str]
-    points: ClassVar[tuple[float, ...]] = BUDGETS
-    main: ClassVar[float] = MAIN_BUDGET
+
+    points: tuple[float, ...] = BUDGETS
+    main: float = MAIN_BUDGET
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the main point of the curve."""
@@ -153,15 +155,18 @@ class Routing(Elicitor):
 
 
 @final
+@dataclass(frozen=True)
 class TeacherRouting(Routing):
     """The teacher decides where it takes over: an oracle."""
 
     name: ClassVar[str] = "routing"
     kind: ClassVar[str] = "teacher"
-    points: ClassVar[tuple[float, ...]] = (*BUDGETS, 1.0)
+
+    points: tuple[float, ...] = (*BUDGETS, 1.0)
 
 
 @final
+@dataclass(frozen=True)
 class EntropyRouting(Routing):
     """The base decides, by its own entropy: nothing is told about the positions."""
 
@@ -170,13 +175,15 @@ class EntropyRouting(Routing):
 
 
 @final
+@dataclass(frozen=True)
 class FirstTokensRouting(Routing):
     """The tuned model writes the first m tokens."""
 
     name: ClassVar[str] = "routing_first"
     kind: ClassVar[str] = "first"
-    points: ClassVar[tuple[float, ...]] = FIRST
-    main: ClassVar[float] = MAIN_FIRST
+
+    points: tuple[float, ...] = FIRST
+    main: float = MAIN_FIRST
 
     def decided(self, trial: "Trial", budget: float) -> "tuple[Decider, list[RoutedAnswer]]":
         """Return the decider of the first `budget` tokens, and the trial's answers under it."""

@@ -9,7 +9,7 @@ random live features of the same autoencoder as far.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -41,6 +41,7 @@ RATE = 3e-3
 
 
 @final
+@dataclass(frozen=True)
 class SaeFeature(Elicitor):
     """The best single feature; `saes` (folders, or RELEASE@ID of sae-lens) are used instead of own autoencoders."""
 
@@ -50,8 +51,11 @@ class SaeFeature(Elicitor):
     value: ClassVar[type[Elicited]] = Steered
     mechanism: ClassVar[Mechanism] = "steering"
 
-    def __init__(self, saes: tuple[str, ...] = ()) -> None:
-        self.saes = saes
+    saes: tuple[str, ...] = ()
+    layers: int = MOST_LAYERS
+    features: int = MOST_FEATURES
+    steps: int = STEPS
+    rate: float = RATE
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best feature, place and strength. Raises UserMistake where nothing tells features apart, or
@@ -99,11 +103,29 @@ class SaeFeature(Elicitor):
                     f"{reference}: layer {sae.layer}, width {sae.width} do not fit {model.reference}"
                 )
             yield sae, states_after(model, parts, sae.layer)
-        for layer in () if self.saes else spread(layers, MOST_LAYERS):
+        for layer in () if self.saes else spread(layers, self.layers):
             states = states_after(model, parts, layer)
             kept = None if ask.scratch is None else ask.scratch / f"sae-{layer}.safetensors"
             here = states.to(model.module.device)
-            yield train_sae(here, layer, recipe_for(states, ask), kept), states
+            yield train_sae(here, layer, self.recipe(states, ask), kept), states
+
+    def recipe(self, states: "Tensor", ask: Ask) -> "Recipe":
+        """Return a recipe by the model's width: twice as many features as it is wide, an eighth of the width
+        active (32 at most)."""
+        from tellapart.interventions.sae_training import Recipe
+
+        width = states.shape[1]
+        features, k = min(2 * width, self.features), max(1, min(32, width // 8))
+        quiet = ask.scratch is None
+        return Recipe(
+            features=features,
+            k=k,
+            steps=self.steps,
+            rate=self.rate,
+            seed=ask.seed,
+            save_every=100,
+            quiet=quiet,
+        )
 
 
 def states_after(model: "LocalModel", parts: "Sequence[Part]", layer: int) -> "Tensor":
@@ -119,17 +141,6 @@ def states_after(model: "LocalModel", parts: "Sequence[Part]", layer: int) -> "T
         if count >= MOST_STATES:
             break
     return torch.cat(found)
-
-
-def recipe_for(states: "Tensor", ask: Ask) -> "Recipe":
-    """Return a recipe by the model's width: twice as many features as it is wide, an eighth of the width active (32 at
-    most)."""
-    from tellapart.interventions.sae_training import Recipe
-
-    width = states.shape[1]
-    features, k = min(2 * width, MOST_FEATURES), max(1, min(32, width // 8))
-    quiet = ask.scratch is None
-    return Recipe(features=features, k=k, steps=STEPS, rate=RATE, seed=ask.seed, save_every=100, quiet=quiet)
 
 
 def sites_of(

@@ -8,7 +8,7 @@ strength, then strength and place. The null twin adds random directions of the s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.choosing import choose
@@ -46,6 +46,7 @@ class Texts(NamedTuple):
 
 
 @final
+@dataclass(frozen=True)
 class Steering(Elicitor):
     """The best difference of means."""
 
@@ -54,6 +55,8 @@ class Steering(Elicitor):
     needs: ClassVar[frozenset[Need]] = frozenset({"text", "weights"})
     value: ClassVar[type[Elicited]] = Steered
     mechanism: ClassVar[Mechanism] = "steering"
+
+    layers: int = MOST_LAYERS
 
     def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
         """Return "labels" where the vector was made of answers that the task called right."""
@@ -69,7 +72,7 @@ class Steering(Elicitor):
                 f"{self.name} on {ask.task.name}: no contrast: the task has no step_demonstrations, and the base's "
                 "own answers are never right"
             )
-        layers = spread(len(norms), MOST_LAYERS)
+        layers = spread(len(norms), self.layers)
         sites = [
             at_layer(self.name, texts, found, layer, norms)
             for texts in contrasts

@@ -5,7 +5,7 @@ The answers are the base's own on the fit split, where it has any that are right
 null twin has random vectors of equal norm in each layer.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from tellapart.models.local import LocalModel
     from tellapart.training.settings import Example, Trained
 
-STEPS = 60
-
 
 class Lessons(NamedTuple):
     """What is learned from: examples, where they come from, and the bits of choosing them (None: the description
@@ -31,6 +29,7 @@ class Lessons(NamedTuple):
 
 
 @final
+@dataclass(frozen=True)
 class SteeringSft(Elicitor):
     """Vectors trained on right answers."""
 
@@ -42,6 +41,8 @@ class SteeringSft(Elicitor):
     value: ClassVar[type[Elicited]] = Steered
     mechanism: ClassVar[Mechanism] = "steering"
 
+    steps: int = 60
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return vectors for all layers. Raises UserMistake where there is no right answer to learn from."""
         from tellapart.training.settings import SftSettings
@@ -52,14 +53,14 @@ class SteeringSft(Elicitor):
         lessons = lessons_of(model, ask, self.name)
         norms = norms_on(model, ask)
         settings = SftSettings(
-            steps=STEPS, rate=RATE, seed=ask.seed, quiet=ask.scratch is None, title=self.name
+            steps=self.steps, rate=RATE, seed=ask.seed, quiet=ask.scratch is None, title=self.name
         )
         trained = sft(model, LayerVectors(norms), lessons.examples, settings, ask.scratch)
         told = (
             trained.supervision_bits if lessons.bits is None else min(lessons.bits, trained.supervision_bits)
         )
         label = f"a vector in each of {len(norms)} layers, {len(lessons.examples)} {lessons.source}"
-        return learned(self.name, trained, norms, told, {"label": label, "steps": STEPS, "rate": RATE})
+        return learned(self.name, trained, norms, told, {"label": label, "steps": self.steps, "rate": RATE})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random vectors of equal norm in each layer."""

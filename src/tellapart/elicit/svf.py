@@ -6,19 +6,19 @@ penalty (see adapted.py for what it is trained on, its null twin and its bits).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from tellapart.elicit.adapted import Adapting
 
 
 @final
+@dataclass(frozen=True)
 class SingularValues(Adapting):
     """One z for each singular value."""
 
     name: ClassVar[str] = "svf"
     source: ClassVar[str] = "Sun, Cetin & Tang 2025, arXiv 2501.06252"
-    sizes: ClassVar[tuple[int, ...]] = (1,)
-    main: ClassVar[int] = 1
 
     def change(self, size: int) -> Mapping[str, Any]:
         """Return z on every matrix."""

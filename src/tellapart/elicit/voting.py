@@ -54,6 +54,7 @@ class Drawn(Switched):
 
 
 @final
+@dataclass(frozen=True)
 class SelfConsistency(Elicitor):
     """The commonest of k answers."""
 
@@ -64,9 +65,11 @@ class SelfConsistency(Elicitor):
     mechanism: ClassVar[Mechanism] = "decoding"
     tells: ClassVar[Tells] = "nothing"
 
+    draws: int = DRAWS
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the vote; nothing is fitted."""
-        return Drawn(self.name, {"draws": DRAWS, "by": "vote", "label": f"vote of {DRAWS}"})
+        return Drawn(self.name, {"draws": self.draws, "by": "vote", "label": f"vote of {self.draws}"})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return one of the draws at random."""
@@ -74,6 +77,7 @@ class SelfConsistency(Elicitor):
 
 
 @final
+@dataclass(frozen=True)
 class BestOfK(Elicitor):
     """The draw that the task's scorer likes best: a ceiling."""
 
@@ -85,9 +89,11 @@ class BestOfK(Elicitor):
     tells: ClassVar[Tells] = "items"
     oracle: ClassVar[bool] = True
 
+    draws: int = DRAWS
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the oracle's pick; nothing is fitted."""
-        return Drawn(self.name, {"draws": DRAWS, "by": "oracle", "label": f"best of {DRAWS}"})
+        return Drawn(self.name, {"draws": self.draws, "by": "oracle", "label": f"best of {self.draws}"})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return one of the draws at random."""

@@ -51,6 +51,7 @@ class Noised(Switched):
 
 
 @final
+@dataclass(frozen=True)
 class WeightNoise(Elicitor):
     """The best size of some weight noise."""
 
@@ -62,10 +63,15 @@ class WeightNoise(Elicitor):
     tells: ClassVar[Tells] = "nothing"
     picks: ClassVar[bool] = True
 
+    sigmas: tuple[float, ...] = SIGMAS
+    draws: int = DRAWS
+
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best sigma."""
-        seeds = [row_seed(ask.seed, "weight noise", draw) for draw in range(DRAWS)]
-        settings = [{"sigma": sigma, "noise_seeds": seeds, "label": f"sigma {sigma:g}"} for sigma in SIGMAS]
+        seeds = [row_seed(ask.seed, "weight noise", draw) for draw in range(self.draws)]
+        settings = [
+            {"sigma": sigma, "noise_seeds": seeds, "label": f"sigma {sigma:g}"} for sigma in self.sigmas
+        ]
         return choose(pair, ask, [Noised(self.name, setting) for setting in settings])
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:

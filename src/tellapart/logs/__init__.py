@@ -3,9 +3,11 @@
     >>> from tellapart.logs import pair, read_log
     >>> paired = pair(read_log("base.jsonl"), read_log("tuned.jsonl"))  # doctest: +SKIP
 
-To add a format: one module with a READER, and its name in MODULES.
+To add a format: one module with a READER, and its name in MODULES; from another package, an entry point of the group
+`tellapart.readers`.
 """
 
+from tellapart.extras import Registry, offered_by_others
 from tellapart.logs import (
     alpaca_eval,
     bbh_outputs,
@@ -69,7 +71,14 @@ MODULES = (
     run,
     counts,
 )
-READERS: dict[str, Reader] = {module.READER.tool: module.READER for module in MODULES}
+GROUP = "tellapart.readers"
+READERS = Registry[Reader](
+    lambda: (
+        (reader.tool, reader)
+        for reader in (*offered_by_others(GROUP, Reader), *(module.READER for module in MODULES))
+    )
+)
+"""Readers by tool, in the order in which they are tried: first those of other packages, which are for one thing."""
 
 __all__ = ["READERS", "Paired", "Reader", "Recorded", "content_of", "pair", "read_log"]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from tellapart.report.document import number
+from tellapart.findings.reading import number
 from tellapart.report.svg import (
     Area,
     Axis,

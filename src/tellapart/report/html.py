@@ -12,17 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import TemplateError
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import (
-    finding_from_json,
-    in_form,
-    read_findings,
-    read_row_columns,
-    read_spec,
-    with_tokens,
-)
+from tellapart.findings.reading import finding_from_json, in_form, read_findings
+from tellapart.report.document import read_row_columns, read_spec, with_tokens
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head
@@ -40,7 +35,7 @@ SERVED = "connect-src 'self'"
 def write_report(run_folder: Path) -> Path:
     """Write report.html into a finished run's folder, whole or not at all, and return its path."""
     findings = with_tokens(read_findings(run_folder), run_folder)
-    with in_form(f"{run_folder / 'findings.json'} or spec.json is"):
+    with in_form(f"{run_folder / 'findings.json'} or spec.json is", TemplateError):
         page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
     path = run_folder / "report.html"
     write_atomically(path, page)
@@ -74,7 +69,9 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
 def _sections(finding: Finding, number: int) -> list[Section]:
     made = []
     for maker in SECTIONS:
-        with in_form(f"findings.json: the tables of section {maker.__module__.rpartition('.')[2]} are"):
+        with in_form(
+            f"findings.json: the tables of section {maker.__module__.rpartition('.')[2]} are", TemplateError
+        ):
             section = maker(finding, number)
         if section is not None:
             made.append(section)

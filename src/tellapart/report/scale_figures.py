@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tellapart.report.document import number
+from tellapart.findings.reading import number
 from tellapart.report.figures import Curve, curves
 from tellapart.report.svg import Area, Axis, Tick, chart, dot, linear, logarithmic, percent_ticks
 from tellapart.stats.wording import between, percent, plain

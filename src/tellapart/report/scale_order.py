@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tellapart.report.document import number
+from tellapart.findings.reading import number
 
 ORDER = (
     "sharp in the model too", "sharp in the ruler only", "not monotone", "cannot tell", "smooth", "too noisy",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tellapart.report.document import number
+from tellapart.findings.reading import number
 from tellapart.stats.wording import between, bits, percent
 
 CURVE = 3

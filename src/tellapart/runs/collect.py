@@ -94,16 +94,19 @@ def known_rows(folder: RunFolder, name: str, ask: Ask, key: str) -> dict[tuple[s
     return known
 
 
+def latest(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of a shard with, of those of one item and sample, the last alone: it was asked again."""
+    return list({(row.item, row.sample): row for row in rows}.values())
+
+
 def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation: Elicitation) -> Row:
     """Return the row of one answer, scored; a failed answer has no score, and one that cannot be scored has failed."""
-    completion = elicitation.completion
+    completion, reading = elicitation.completion, Reading(dict(elicitation.measures))
     if completion.finish != "failed":
         try:
             reading = _read(condition, ask, item, elicitation)
         except Unscorable as reason:
             completion = replace(completion, finish="failed", error=str(reason))
-    if completion.finish == "failed":
-        reading = Reading(dict(elicitation.measures))
     return Row(
         study=condition.study,
         condition=condition.name,

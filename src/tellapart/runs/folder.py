@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import UserMistake, one_line
+from tellapart.errors import UserMistake, of_system, one_line
 from tellapart.runs import files
 from tellapart.runs.files import subfolder, write_atomically
 from tellapart.runs.provenance import answering
@@ -249,6 +249,25 @@ def _pairs(before: Mapping[str, Any], now: Mapping[str, Any], above: str) -> Ite
 def _ours(name: str) -> bool:
     """Return whether a file may stand in a run folder that was killed before its spec was written."""
     return name == ".lock" or (name.startswith(".") and name.endswith(".tmp"))
+
+
+def read_fields(folder: Path) -> dict[str, Any]:
+    """Return the study of a run and the fields of its spec, from spec.json. Raises UserMistake where it is none."""
+    fields = read_json(folder / "spec.json", "it is no run folder").get("spec", {})
+    if not isinstance(fields, dict):
+        raise UserMistake(f"{folder / 'spec.json'} holds no spec: it is no run folder")
+    return fields
+
+
+def read_json(path: Path, reason: str) -> dict[str, Any]:
+    """Return the JSON object in a file. Raises UserMistake, with the `reason`, where it is missing or none."""
+    try:
+        data = files.read_whole(path)
+    except OSError as error:
+        raise UserMistake(f"{path} cannot be read: {of_system(error)}") from error
+    if data is None:
+        raise UserMistake(f"{path} is missing: {reason}")
+    return _object(data, path)
 
 
 def canonical(value: Any) -> str:

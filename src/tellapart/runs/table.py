@@ -97,9 +97,18 @@ def from_frame(frame: pd.DataFrame) -> pa.Table:
 def write_table(folder: Path, table: pa.Table) -> Path:
     """Write rows.parquet whole or not at all, and return its path."""
     path = folder / "rows.parquet"
+    _write_parquet(path, table)
+    return path
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame that is no table of rows (points, answers of other tools) as Parquet, whole or not at all."""
+    _write_parquet(path, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def _write_parquet(path: Path, table: pa.Table) -> None:
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-    return path
 
 
 def read_table(folder: Path) -> pd.DataFrame:

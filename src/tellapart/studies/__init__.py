@@ -1,42 +1,58 @@
 """The studies: a folder each, with its spec, what it asks or reads, its analysis and its verdict.
 
-To add one: a folder here with spec.py and study.py (`run_NAME(spec, quiet)`), its place in SPECS, and its sections of
-the report in report/sections.
+To add one: a folder here whose spec.py ends with a Study (study.py), that Study in OURS, and its sections of the report
+in report/sections. From another package: an entry point of the group `tellapart.studies` (docs/adding-a-study.md).
 """
 
-import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tellapart.extras import naming_extras
-from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.scale.spec import ScaleSpec
-from tellapart.studies.skills.spec import SkillsSpec
+from tellapart.errors import InvalidInput
+from tellapart.extras import Registry, naming_extras, offered_by_others
+from tellapart.studies.form.spec import STUDY as FORM
+from tellapart.studies.gain.spec import STUDY as GAIN
+from tellapart.studies.guard.spec import STUDY as GUARD
+from tellapart.studies.improve.spec import STUDY as IMPROVE
+from tellapart.studies.inside.spec import STUDY as INSIDE
+from tellapart.studies.options import ModelOptions, RunOptions
+from tellapart.studies.scale.spec import STUDY as SCALE
+from tellapart.studies.skills.spec import STUDY as SKILLS
+from tellapart.studies.study import Study
 from tellapart.tasks.python_code import code_allowed
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
-Spec = GainSpec | FormSpec | ScaleSpec | InsideSpec | GuardSpec | ImproveSpec | SkillsSpec
-SPECS: dict[type[Spec], str] = {
-    GainSpec: "gain",
-    FormSpec: "form",
-    ScaleSpec: "scale",
-    InsideSpec: "inside",
-    GuardSpec: "guard",
-    ImproveSpec: "improve",
-    SkillsSpec: "skills",
-}
+GROUP = "tellapart.studies"
+OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, GUARD, IMPROVE, SKILLS)
 
 
-def run_study(spec: Spec, quiet: bool = False) -> "Run":
+def by_name(studies: Sequence[Study]) -> dict[str, Study]:
+    """Return the studies by name. Raises InvalidInput where a name is taken, or is no word of the command line."""
+    named: dict[str, Study] = {}
+    for study in studies:
+        if study.name in named or not study.name.replace("-", "_").isidentifier():
+            raise InvalidInput(f"study name {study.name!r}: taken, or no plain word; give it another one")
+        named[study.name] = study
+    return named
+
+
+STUDIES = Registry[Study](lambda: by_name((*OURS, *offered_by_others(GROUP, Study))).items())
+
+
+def study_of(spec: RunOptions) -> Study:
+    """Return the study that a spec belongs to. Raises InvalidInput for a spec of none."""
+    for study in STUDIES.values():
+        if type(spec) is study.spec:
+            return study
+    raise InvalidInput(f"{type(spec).__name__} is the spec of no study: there are {', '.join(STUDIES)}")
+
+
+def run_study(spec: RunOptions, quiet: bool = False) -> "Run":
     """Run the study that `spec` belongs to; only its own code is imported."""
-    name = SPECS[type(spec)]
-    anywhere = not isinstance(spec, ScaleSpec | InsideSpec) and spec.allow_code
-    with naming_extras(name), code_allowed("all" if anywhere else "own"):
-        study = importlib.import_module(f"tellapart.studies.{name}.study")
-        done: Run = getattr(study, f"run_{name}")(spec, quiet)
-    return done
+    study = study_of(spec)
+    anywhere = isinstance(spec, ModelOptions) and spec.allow_code
+    with naming_extras(study.name), code_allowed("all" if anywhere else "own"):
+        from tellapart.studies.run import run
+
+        return run(study, spec, quiet)

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tellapart.errors import UserMistake, one_line
+from tellapart.studies.options import ModelOptions
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
@@ -13,39 +14,10 @@ CHAT_WORDS = ("chat template", "system prompt")
 """What marks a model's notes on how it was asked."""
 
 
-class Opens(Protocol):
-    """The fields of a spec that say how models are opened."""
-
-    @property
-    def device(self) -> str: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def max_rows(self) -> int | None: ...
-    @property
-    def chat(self) -> bool: ...
-    @property
-    def no_chat(self) -> bool: ...
-    @property
-    def system(self) -> str | None: ...
-
-
-def check_chat(spec: Opens) -> None:
-    """Raise UserMistake where a spec says of chat what contradicts itself."""
-    if spec.chat and spec.no_chat:
-        raise UserMistake(
-            "--chat and --no-chat: give one of them, or neither (each model as its template says)"
-        )
-    if spec.system is not None and (spec.no_chat or not spec.system.strip()):
-        said = "--no-chat leaves out what it would stand in" if spec.no_chat else "it is empty"
-        raise UserMistake(f"--system {spec.system[:60]!r}: {said}")
-
-
-def opened(spec: Opens, reference: str) -> "Model":
+def opened(spec: ModelOptions, reference: str) -> "Model":
     """Return the model that `reference` names. Raises UserMistake, in one line, where it cannot be opened so."""
     from tellapart.models.open import open_model
 
-    check_chat(spec)
     chat = True if spec.chat else False if spec.no_chat else None
     return open_model(reference, spec.device, spec.dtype, chat, spec.max_rows, spec.system or "")
 
@@ -55,7 +27,7 @@ def identities(models: Mapping[str, "Model"]) -> dict[str, dict[str, str]]:
     return {role: {**model.identity, "engine": model.engine} for role, model in models.items()}
 
 
-def tell_chat(spec: Opens, models: Sequence["Model"], quiet: bool) -> None:
+def tell_chat(spec: ModelOptions, models: Sequence["Model"], quiet: bool) -> None:
     """Say on stderr how the models are asked, a line for each that has a chat template; `quiet` says nothing. Raises
     UserMistake where a system prompt was given that no model takes."""
     if spec.system and not any(model.chat for model in models):

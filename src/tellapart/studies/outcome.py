@@ -1,7 +1,7 @@
 """How every study ends: findings.json and its views (report.html) in its folder, and what is printed."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
+from tellapart.findings.reading import read_findings
 from tellapart.models.budget import TokenBudget
 from tellapart.runs.files import write_atomically
 from tellapart.runs.folder import canonical, read_object
@@ -16,7 +17,7 @@ from tellapart.runs.provenance import mixed
 from tellapart.studies.views import VIEWS
 
 if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+    import pandas as pd
 
 
 class Run(NamedTuple):
@@ -25,12 +26,26 @@ class Run(NamedTuple):
     folder: Path
     findings: tuple[Finding, ...]
 
+    @property
+    def rows(self) -> "pd.DataFrame":
+        """All scored answers, a row each (docs/run-folder.md). Raises UserMistake for a study that keeps none."""
+        from tellapart.runs.table import read_table
 
-def asked(study: str, spec: "DataclassInstance", free: Sequence[str]) -> dict[str, Any]:
-    """Return what must be the same for a run to be gone on with: the spec's fields but the `free` ones, and but the
-    permission to run code, which changes no answer."""
-    free = (*free, "allow_code")
-    return {"study": study, **{name: value for name, value in asdict(spec).items() if name not in free}}
+        return read_table(self.folder)
+
+    def table(self, name: str) -> Any:
+        """Return a table of the first finding that has it, as it stands in findings.json. Raises UserMistake, with the
+        names there are, where none has."""
+        names = dict.fromkeys(known for finding in self.findings for known in finding.tables)
+        for finding in self.findings:
+            if name in finding.tables:
+                return finding.tables[name]
+        raise UserMistake(f"no table {name!r} in {self.folder}: there are {', '.join(names) or 'none'}")
+
+
+def open_run(folder: Path) -> Run:
+    """Return a finished run from its folder. Raises UserMistake where it is none."""
+    return Run(folder, tuple(read_findings(folder)))
 
 
 def left_out(budget: TokenBudget) -> tuple[str, ...]:

@@ -8,14 +8,13 @@ Adding a scorer: its class (a frozen dataclass whose fields are its settings) an
 """
 
 import dataclasses
-import difflib
 import math
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, closest
 from tellapart.tasks.boxed import Boxed
 from tellapart.tasks.choice import Choice, ChoiceLogprob
 from tellapart.tasks.contains import Contains
@@ -74,12 +73,6 @@ def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Pa
     return SCORERS[name](
         **{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     )
-
-
-def closest(name: str, names: Iterable[str]) -> str:
-    """Return " (did you mean 'x'?)" for the closest of `names`, or nothing where none is close."""
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def settings_of(scorer: Scorer) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, closest
 from tellapart.tasks.place import Place, read_text
-from tellapart.tasks.scorers import SETTINGS, closest
+from tellapart.tasks.scorers import SETTINGS
 from tellapart.tasks.template import field_names
 
 

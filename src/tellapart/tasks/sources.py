@@ -6,7 +6,7 @@ open_task("items.jsonl")   open_task("bbh:/path/to/navigate.json")   open_task("
 from collections.abc import Callable
 from pathlib import Path
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, closest
 from tellapart.tasks import OPENERS
 from tellapart.tasks.bbh import open_bbh
 from tellapart.tasks.files import open_file
@@ -14,7 +14,6 @@ from tellapart.tasks.gsm8k import open_gsm8k
 from tellapart.tasks.item import Task
 from tellapart.tasks.puzzles import open_puzzle
 from tellapart.tasks.rows import SUFFIXES
-from tellapart.tasks.scorers import closest
 from tellapart.tasks.split import limited
 
 

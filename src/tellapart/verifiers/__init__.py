@@ -1,9 +1,11 @@
 """Verifiers: who says which of a model's own answers are right. One file each, one dict.
 
-To add one: a file here with a class under Verifier, and its place in VERIFIERS. No torch here.
+To add one: a file here with a class under Verifier, and its place in OURS; from another package, an entry point of the
+group `tellapart.verifiers`. No torch here.
 """
 
 from tellapart.errors import UserMistake
+from tellapart.extras import Registry, offered_by_others
 from tellapart.verifiers.all_of import AllOf
 from tellapart.verifiers.chance import Chance
 from tellapart.verifiers.checker import Checker
@@ -18,10 +20,15 @@ from tellapart.verifiers.steps import Steps
 from tellapart.verifiers.tournament import Tournament
 from tellapart.verifiers.verifier import Verifier
 
-VERIFIERS: dict[str, type[Verifier]] = {
-    kind.name: kind
-    for kind in (Logprob, Critique, Score, Tournament, Majority, Checker, Steps, Past, Form, Longest, Chance)
-}
+GROUP = "tellapart.verifiers"
+OURS: tuple[type[Verifier], ...] = (
+    Logprob, Critique, Score, Tournament, Majority, Checker, Steps, Past, Form, Longest, Chance,
+)  # fmt: skip
+VERIFIERS = Registry[type[Verifier]](
+    lambda: (
+        (kind.name, kind) for kind in (*OURS, *(type(one) for one in offered_by_others(GROUP, Verifier)))
+    )
+)
 """The verifiers that need nothing but their name."""
 
 

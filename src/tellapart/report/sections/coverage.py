@@ -3,7 +3,7 @@
 from typing import Any
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.figures import cover_at_tau, pass_at_k
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template

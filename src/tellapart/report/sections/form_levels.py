@@ -1,7 +1,7 @@
 """Success against complexity, beside what unreliable steps alone would give (p^steps)."""
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.figures import Curve, bare, curves, triples
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks

@@ -3,7 +3,7 @@
 import math
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.figures import rung
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, percent

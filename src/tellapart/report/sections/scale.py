@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.scale_figures import KINDS, panels, task_map
 from tellapart.report.scale_order import ORDER, deciding, in_order
 from tellapart.report.sections.section import Section

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.report.document import number as parsed
+from tellapart.findings.reading import number as parsed
 from tellapart.report.figures import Curve, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks

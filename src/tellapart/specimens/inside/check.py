@@ -76,13 +76,15 @@ def run_one(pair: tuple[str, str], out: Path, seed: int, known: "Known") -> str:
         return ""
     import torch
 
-    from tellapart.studies.inside.language import run_language
+    from tellapart.studies.inside.language import open_language
+    from tellapart.studies.inside.spec import STUDY
+    from tellapart.studies.run import find
 
     torch.set_num_threads(1)
     networks, world = tuple(f"specimen:{name}" for name in pair), read_name(pair[0]).world
-    spec = InsideSpec(networks, f"specimen:{world}", tuning=0, seed=seed, out=str(out))
+    spec = InsideSpec(networks, f"specimen:{world}", tuning=0, seed=seed)
     try:
-        run_language(spec, quiet=True, known=known)
+        find(STUDY, spec, open_language(spec, quiet=True, known=known), out)
     except UserMistake as error:
         return str(error)
     return ""

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from tellapart.controls import CONTROLS, FAMILIES
 from tellapart.controls.audit import AuditLine
 from tellapart.controls.role import Role
+from tellapart.errors import UserMistake
 from tellapart.stats.form_share import Keeps
 
 NoEffect = Literal["cannot tell", "form"]
@@ -64,8 +66,42 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object that stands in artifacts/facts.json."""
-        return asdict(self)
+        """Return the JSON object that stands in artifacts/facts.json. JSON is written with sorted keys, so the order in
+        which arms are shown stands beside them."""
+        return {**asdict(self), "order": [[family, list(arms)] for family, arms in self.families.items()]}
+
+
+def facts_from(told: Mapping[str, Any]) -> Facts:
+    """Return the facts whose `as_json` is `told`. Raises UserMistake where they are none."""
+    try:
+        order = told.get("order") or _usual_order(told["families"])
+        kept = {name: value for name, value in told.items() if name != "order"}
+        kept["families"] = {
+            family: {arm: _arm_from(told["families"][family][arm]) for arm in arms} for family, arms in order
+        }
+        kept["complexity"] = {item: (size, steps) for item, (size, steps) in told["complexity"].items()}
+        kept["trained"] = {family: TrainedFacts(**one) for family, one in told["trained"].items()}
+        kept["notes"] = tuple(told["notes"])
+        return Facts(**kept)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserMistake(f"artifacts/facts.json does not hold the facts of a form run: {error}") from error
+
+
+def _arm_from(told: Mapping[str, Any]) -> ArmFacts:
+    return ArmFacts(**{**told, "audit": tuple(AuditLine(**line) for line in told["audit"])})
+
+
+def _usual_order(families: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return families and arms in the order of the controls: runs of older versions did not record it."""
+    known = list(CONTROLS)
+    place = {name: at for at, name in enumerate(FAMILIES)}
+    return [
+        (
+            family,
+            sorted(arms, key=lambda arm: known.index(f"{family}/{arm}") if f"{family}/{arm}" in known else 0),
+        )
+        for family, arms in sorted(families.items(), key=lambda one: place.get(one[0], 0))
+    ]
 
 
 def condition(family: str, arm: str) -> str:

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
 from tellapart.controls.trained_instructions import TrainedControl, held_out
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, closest
 from tellapart.findings.finding import Finding
-from tellapart.models.budget import BudgetSpent
+from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
-from tellapart.runs.folder import open_run
-from tellapart.runs.provenance import provenance
-from tellapart.runs.spending import spending
+from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.form.analyse import refuse_unread
 from tellapart.studies.form.ask import Arm, Asking, ask_together, chains_of
@@ -26,13 +23,13 @@ from tellapart.studies.form.option_bias import measure_option_bias
 from tellapart.studies.form.paraphrase import paraphrases
 from tellapart.studies.form.reading import FOUND
 from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.form.study import canonical_spec, finish
+from tellapart.studies.form.study import finish
 from tellapart.studies.form.train import FAMILY as TRAINED
 from tellapart.studies.form.train import ask_trained, copies_of, fit_and_report, trained_facts
 from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
+from tellapart.studies.study import Opened, Step
 from tellapart.tasks.item import Task
-from tellapart.tasks.scorers import closest
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import Split
 
@@ -46,8 +43,8 @@ class Planned(NamedTuple):
     not_run: dict[str, str]
 
 
-def from_models(spec: FormSpec, out: Path) -> list[Finding]:
-    """Run the arms of every family that the task allows, and analyse them."""
+def open_models(spec: FormSpec, quiet: bool) -> Opened:
+    """Read the task and the models, and make the arms of every family that the task allows."""
     assert spec.model and spec.task  # noqa: PT018
     task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
     given = Given(task, spec.seed, spec.exemplars)
@@ -64,36 +61,63 @@ def from_models(spec: FormSpec, out: Path) -> list[Finding]:
     paraphraser, entailment = (
         opened(spec, name) if name else None for name in (spec.paraphraser, spec.entailment)
     )
-    tell_chat(spec, (model,), spec.json)
-    described = {
-        **canonical_spec(spec),
+    tell_chat(spec, (model,), quiet)
+    beside = {
         "fingerprints": {"model": model.fingerprint, "task": task.fingerprint},
         "identity": identities({"model": model}),
         "items": len(task.items),
     }
-    with (
-        open_run(out, described, {"provenance": provenance(spec.device)}) as folder,
-        spending(folder, spec.budget) as budget,
-    ):
+
+    def find(folder: RunFolder) -> list[Finding]:
         asking = Asking(folder, model, spec)
-        _ask_first(asking, given, list(arms.values()), split)
-        arms |= _on_own_chains(asking, given, plan, arms, paraphraser)
-        _refuse_unread(asking, arms)
-        if not sized and not set(plan.families) - set(plan.not_run):
-            raise UserMistake(
-                f"no family of controls can run on {task.name}: {next(iter(plan.not_run.values()))}"
-            )
-        write_table(folder.path, to_table(row for rows in asking.rows.values() for row in rows))
-        bias, meanings = None, None
-        with suppress(BudgetSpent):
-            meanings = _meanings(asking, task, plan, arms, entailment)
-        with suppress(BudgetSpent):
-            if "choices" in plan.families:
-                bias = measure_option_bias(folder, model, task, spec.seed)
-        facts = _facts(spec, task, plan, arms, (*task.notes, *model.notes, *left_out(budget)))
-        trained = {} if split is None else {TRAINED: trained_facts(asking, given, split)}
-        facts = replace(facts, option_bias=bias, complexity=sized, meanings=meanings, trained=trained)
-        return finish(folder, facts)
+        return _found(asking, Put(given, plan, arms, split, sized), paraphraser, entailment)
+
+    return Opened(spec, beside, find, steps=_steps(spec, task, plan))
+
+
+class Put(NamedTuple):
+    """What is put to the model: the arms that can be made at once, the split of a trained family, and the sizes of
+    the items where they have one."""
+
+    given: Given
+    plan: Planned
+    arms: Mapping[Control, Arm]
+    split: Split | None
+    sized: Mapping[str, tuple[float, float]]
+
+
+def _found(asking: Asking, put: Put, paraphraser: Model | None, entailment: Model | None) -> list[Finding]:
+    """Ask what the folder lacks and analyse all of it."""
+    given, plan, split, folder = put.given, put.plan, put.split, asking.folder
+    task, spec = given.task, asking.spec
+    arms = dict(put.arms)
+    _ask_first(asking, given, list(arms.values()), split)
+    arms |= _on_own_chains(asking, given, plan, arms, paraphraser)
+    _refuse_unread(asking, arms)
+    if not put.sized and not set(plan.families) - set(plan.not_run):
+        raise UserMistake(
+            f"no family of controls can run on {task.name}: {next(iter(plan.not_run.values()))}"
+        )
+    write_table(folder.path, to_table(row for rows in asking.rows.values() for row in rows))
+    bias, meanings = None, None
+    with suppress(BudgetSpent):
+        meanings = _meanings(asking, task, plan, arms, entailment)
+    with suppress(BudgetSpent):
+        if "choices" in plan.families:
+            bias = measure_option_bias(folder, asking.model, task, spec.seed)
+    facts = _facts(spec, task, plan, arms, (*task.notes, *asking.model.notes, *left_out(current())))
+    trained = {} if split is None else {TRAINED: trained_facts(asking, given, split)}
+    facts = replace(facts, option_bias=bias, complexity=put.sized, meanings=meanings, trained=trained)
+    return finish(folder, facts)
+
+
+def _steps(spec: FormSpec, task: Task, plan: Planned) -> tuple[Step, ...]:
+    """Return what would be asked at most, a family at a time; trainings are not counted."""
+    most = spec.max_tokens or task.max_tokens
+    sizes = {family: len(chosen) * len(task.items) * spec.samples for family, chosen in plan.families.items()}
+    return tuple(
+        Step(f"{family}, {len(plan.families[family])} arms", n, n * most) for family, n in sizes.items()
+    )
 
 
 def _ask_first(asking: Asking, given: Given, arms: Sequence[Arm], split: Split | None) -> None:

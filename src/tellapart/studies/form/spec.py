@@ -2,15 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from tyro.conf import Positional, arg
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
+from tellapart.studies.options import ModelOptions, at_least, options_last
+from tellapart.studies.study import Study
 
 
+@options_last
 @dataclass(frozen=True)
-class FormSpec:
+class FormSpec(ModelOptions):
     """Is MODEL's score on T form or substance? The task is put with its form kept and its substance taken away.
 
     Models: a folder or hub id, openai:NAME@URL, specimen:NAME/tuned. Or give --logs, one scored log for each arm.
@@ -56,63 +59,41 @@ class FormSpec:
     """Longest answer in tokens (default: the task's)."""
     correct_at: float = 1.0
     """An answer counts as right from this score on (in counts and lists)."""
-    chat: bool = False
-    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
-    says)."""
-    no_chat: bool = False
-    """Ask without chat templates."""
-    system: str | None = None
-    """A system prompt, put before every question that goes through a chat template."""
-    out: str | None = None
-    """Run folder (default: runs/form-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
-    limit: int | None = None
-    """Use at most this many items, drawn by the seed."""
-    seed: int = 0
-    """Seed of everything that is drawn: the controls are the same for the same seed."""
-    budget: int | None = None
-    """Spend at most so many tokens (generated, scored and trained, in all runs of the folder); what is missing is said,
-    and a larger budget goes on from there."""
-    json: bool = False
-    """Print findings.json on stdout and nothing else."""
-    device: str = "cpu"
-    """cpu, cuda, cuda:1 ..."""
-    allow_code: bool = False
-    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
-    dtype: str = "float32"
-    """float32 or bfloat16."""
-    max_rows: int | None = None
-    """Most answers written at once by a model in this process (default: what memory holds)."""
 
-    def checked(self) -> "FormSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         sources = (bool(self.model or self.task), bool(self.logs), self.pairs is not None)
         if sum(sources) == 0 or (sources[0] and not (self.model and self.task)):
-            raise UserMistake(
+            raise InvalidInput(
                 "form needs MODEL --task T, or --logs ARM=LOG ..., or --pairs FILE; see form --help"
             )
         if self.judge is not None and self.pairs is None:
-            raise UserMistake("--judge judges the answers of --pairs FILE: give both")
+            raise InvalidInput("--judge judges the answers of --pairs FILE: give both")
         if sum(sources) > 1:
-            raise UserMistake("give one of MODEL --task T, --logs ARM=LOG ..., --pairs FILE")
-        for name, value, least in (
-            ("--exemplars", self.exemplars, 2),
-            ("--samples", self.samples, 1),
-            ("--training-seeds", self.training_seeds, 2),
-            ("--training-steps", self.training_steps, 1),
-            ("--limit", self.limit, 2),
-            ("--budget", self.budget, 1),
-            ("--max-tokens", self.max_tokens, 1),
-            ("--max-rows", self.max_rows, 1),
-        ):
-            if value is not None and value < least:
-                raise UserMistake(f"{name} {value}: give {least} or more")
+            raise InvalidInput("give one of MODEL --task T, --logs ARM=LOG ..., --pairs FILE")
+        at_least(
+            exemplars=(self.exemplars, 2),
+            samples=(self.samples, 1),
+            training_seeds=(self.training_seeds, 2),
+            training_steps=(self.training_steps, 1),
+            limit=(self.limit, 2),
+            max_tokens=(self.max_tokens, 1),
+        )
         for name, share in (("--margin", self.margin), ("--tolerance", self.tolerance)):
             if not 0 < share < 1:
-                raise UserMistake(f"{name} {share}: give a share above 0 and below 1")
+                raise InvalidInput(f"{name} {share}: give a share above 0 and below 1")
         if not 0 <= self.temperature <= 10:
-            raise UserMistake(f"--temperature {self.temperature}: give 0 (greedy) to 10")
+            raise InvalidInput(f"--temperature {self.temperature}: give 0 (greedy) to 10")
         if not math.isfinite(self.correct_at):
-            raise UserMistake(f"--correct-at {self.correct_at}: give a score, such as 1")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
-        return self
+            raise InvalidInput(f"--correct-at {self.correct_at}: give a score, such as 1")
+        return super().checked()
+
+
+STUDY = Study(
+    name="form",
+    spec=FormSpec,
+    open="tellapart.studies.form.study:open_form",
+    verdicts=("substance", "form", "mixed", "cannot tell"),
+    analyse="tellapart.studies.form.study:analyse_again",
+    analysis_options=("margin", "correct_at"),
+)

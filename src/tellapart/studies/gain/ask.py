@@ -17,6 +17,8 @@ from tellapart.studies.gain.spec import GainSpec
 from tellapart.tasks.item import Item, Task
 
 STUDY = "gain"
+MANY_SAMPLES = 32
+"""Plain answers an item that pass@k is worth reading at, or that a gain near 0 needs."""
 SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 from tellapart.elicit import ELICITORS, OURS, applicable, load, save
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
 from tellapart.elicit.few_labels import FewLabels, Labelled
-from tellapart.errors import UserMistake
+from tellapart.elicit.settings import read_elicitor, settings_of
+from tellapart.errors import InvalidInput, UserMistake
 from tellapart.interventions.weights import weights_from
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
@@ -38,23 +39,26 @@ class BroughtOut(NamedTuple):
 def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "base") -> BroughtOut:
     """Ask `who` (`plan.pair.base` is that model) under every chosen elicitor that can run. In an adaptive plan each
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
-    names = chosen_names(plan.spec.elicitors)
+    methods = chosen_methods(plan.spec.elicitors)
+    names = tuple(methods)
     told: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
     waiting = list(names)
     for name in names:
-        if (obstacle := applicable(ELICITORS[name], plan.pair, plan.task)) is not None:
-            told[name] = {name: {**about(name), "missing": obstacle}}
+        if (obstacle := applicable(methods[name], plan.pair, plan.task)) is not None:
+            told[name] = {name: {**about(methods[name]), "missing": obstacle}}
             waiting.remove(name)
     stopped = ""
     rows: list[Row] = []
     while waiting:
-        chosen = Next(waiting[0], "") if watch is None else watch.choose(waiting, ELICITORS)
+        chosen = Next(waiting[0], "") if watch is None else watch.choose(waiting, methods)
         if not chosen.name:
             stopped = chosen.reason
             break
         waiting.remove(chosen.name)
-        told[chosen.name] = _brought_out_by(folder, plan, watch, (chosen, who), rows)
-    told |= {name: {name: {**about(name), "missing": stopped}} for name in waiting}
+        told[chosen.name] = _brought_out_by(
+            folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
+        )
+    told |= {name: {name: {**about(methods[name]), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
     found = {name: one for values in told.values() for name, one in values.items()}
     return BroughtOut(rows, found, stopped, dropped)
@@ -67,19 +71,20 @@ def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
     return replace(elicitor, main_sizes=(watch.dose,))
 
 
-def about(name: str) -> dict[str, Any]:
+def about(elicitor: Elicitor) -> dict[str, Any]:
     """Return what is told of every value of an elicitor."""
-    elicitor = ELICITORS[name]
-    told = {"elicitor": name, "source": elicitor.source, "oracle": elicitor.oracle}
+    told: dict[str, Any] = {"elicitor": elicitor.name, "source": elicitor.source, "oracle": elicitor.oracle}
+    if elicitor.name in ELICITORS and elicitor != ELICITORS[elicitor.name]:
+        told["settings"] = settings_of(elicitor)
     return told if type(elicitor) in map(type, OURS) else {**told, "outside": True}
 
 
 def _brought_out_by(
-    folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[Next, Who], rows: list[Row]
+    folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[Elicitor, str, Who], rows: list[Row]
 ) -> dict[str, dict[str, Any]]:
-    """Fit one elicitor and ask its values, adding to `rows`; `by` is its name and who is asked."""
-    (name, reason), who = by
-    elicitor, said = _dosed(ELICITORS[name], watch), about(name)
+    """Fit one elicitor and ask its values, adding to `rows`; `by` is the method, why it is asked now, and who is."""
+    method, reason, who = by
+    elicitor, said, name = _dosed(method, watch), about(method), method.name
     if current().refused:  # a fit that the rest of the budget could only begin would be begun anew
         return {name: {**said, "missing": current().said}}
     try:
@@ -178,12 +183,18 @@ def _kept(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
     return load(saved, weights)
 
 
-def chosen_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the elicitors to ask, all where none is named. Raises UserMistake for an unknown one."""
-    unknown = [name for name in names if name not in ELICITORS]
-    if unknown:
-        raise UserMistake(f"no elicitor {unknown[0]!r}; there are: {', '.join(ELICITORS)}")
-    return tuple(names) or tuple(ELICITORS)
+def chosen_methods(names: Sequence[str]) -> dict[str, Elicitor]:
+    """Return the elicitors to ask by name, with the settings given (`best_of_k:draws=32`); all where none is named.
+    Raises InvalidInput for an unknown one, or one that is named twice: its figures would have one name."""
+    if not names:
+        return dict(ELICITORS)
+    chosen: dict[str, Elicitor] = {}
+    for text in names:
+        method = read_elicitor(text, ELICITORS)
+        if method.name in chosen:
+            raise InvalidInput(f"elicitor {method.name} is named twice: ask one setting of it a run")
+        chosen[method.name] = method
+    return chosen
 
 
 def quick_names(pair: Pair, task: Task) -> tuple[str, ...]:

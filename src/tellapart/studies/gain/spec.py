@@ -1,17 +1,20 @@
 """What `tellapart gain` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Self
 
 from tyro.conf import Positional, arg
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
+from tellapart.studies.options import ModelOptions, at_least, options_last
+from tellapart.studies.study import Study
 
 Plan = Literal["quick", "adaptive", "exhaustive"]
 
 
+@options_last
 @dataclass(frozen=True)
-class GainSpec:
+class GainSpec(ModelOptions):
     """Was the gain from BASE to TUNED already in the base (elicited), or is it new (acquired)?
 
     Models: a folder or hub id, openai:NAME@URL, log:PATH, specimen:NAME/base. Or give --logs alone.
@@ -31,7 +34,8 @@ class GainSpec:
     elicited_samples: int = 4
     """Answers to each item from the base under each elicitor, and under its null twin."""
     elicitors: tuple[str, ...] = ()
-    """Which elicitors to try (default: all that can run on these models)."""
+    """Which elicitors to try, with settings where given: best_of_k:draws=32 steering_rl:steps=100,group=8 (default: all
+    that can run on these models). In Python also the elicitors themselves."""
     reference: str | None = None
     """A model of the base's shape that never met the skill, to price teaching it by the same ways: a folder or hub
     id, or `fresh` (the base's shape with new random weights)."""
@@ -61,67 +65,41 @@ class GainSpec:
     too, and a lower value given does not win. An analysis option: `tellapart analyse RUN` changes it later."""
     margin: float | None = None
     """Scores within so much of each other are the same (default: a tenth of the larger one, .005 to .05)."""
-    chat: bool = False
-    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
-    says)."""
-    no_chat: bool = False
-    """Ask without chat templates."""
-    system: str | None = None
-    """A system prompt, put before every question that goes through a chat template."""
-    out: str | None = None
-    """Run folder (default: runs/gain-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
-    limit: int | None = None
-    """Use at most this many items, drawn by the seed."""
-    seed: int = 0
-    """Seed of everything that is drawn."""
-    budget: int | None = None
-    """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
-    said, and a larger budget goes on from there."""
-    json: bool = False
-    """Print findings.json on stdout and nothing else."""
-    device: str = "cpu"
-    """cpu, cuda, cuda:1 ..."""
-    allow_code: bool = False
-    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
-    dtype: str = "float32"
-    """float32 or bfloat16."""
-    max_rows: int | None = None
-    """Most answers written at once by a model in this process (default: what memory holds)."""
 
-    def checked(self) -> "GainSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if self.logs is None and not (self.base and self.tuned and self.task):
-            raise UserMistake("gain needs BASE TUNED --task T, or --logs A B; see tellapart gain --help")
+            raise InvalidInput("gain needs BASE TUNED --task T, or --logs A B; see tellapart gain --help")
         if self.logs is not None and (self.base or self.tuned):
-            raise UserMistake("--logs replaces BASE and TUNED: give either the models or their logs")
+            raise InvalidInput("--logs replaces BASE and TUNED: give either the models or their logs")
         if self.logs is not None and self.slice not in (None, "cluster"):
-            raise UserMistake(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
+            raise InvalidInput(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
         if self.plan == "quick" and (self.elicitors or self.reference or self.plant):
-            raise UserMistake(
+            raise InvalidInput(
                 "--plan quick asks its own methods and trains nothing: leave out --elicitors, --reference and "
                 "--plant, or take --plan adaptive"
             )
-        _at_least("--elicited-samples", self.elicited_samples, 1)
-        for name, value in (
-            ("--samples", self.samples),
-            ("--limit", self.limit),
-            ("--budget", self.budget),
-            ("--max-tokens", self.max_tokens),
-            ("--max-rows", self.max_rows),
-        ):
-            if value is not None:
-                _at_least(name, value, 1)
+        at_least(
+            elicited_samples=(self.elicited_samples, 1),
+            samples=(self.samples, 1),
+            max_tokens=(self.max_tokens, 1),
+        )
         if not 0 <= self.temperature <= 10:
-            raise UserMistake(f"--temperature {self.temperature}: give 0 (greedy) to 10")
+            raise InvalidInput(f"--temperature {self.temperature}: give 0 (greedy) to 10")
         if self.guess_floor is not None and not 0 <= self.guess_floor < 1:
-            raise UserMistake(f"--guess-floor {self.guess_floor}: give a share, 0 up to but not including 1")
+            raise InvalidInput(f"--guess-floor {self.guess_floor}: give a share, 0 up to but not including 1")
         if self.margin is not None and not 0 < self.margin < 1:
-            raise UserMistake(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
-        return self
+            raise InvalidInput(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
+        if isinstance(self.elicitors, str):
+            raise InvalidInput(f"elicitors {self.elicitors!r}: give a tuple")
+        return replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
 
 
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserMistake(f"{name} {value}: give {least} or more")
+STUDY = Study(
+    name="gain",
+    spec=GainSpec,
+    open="tellapart.studies.gain.study:open_gain",
+    verdicts=("elicited", "mixed", "acquired", "no gain", "cannot tell"),
+    analyse="tellapart.studies.gain.again:analyse_again",
+    analysis_options=("guess_floor", "margin", "correct_at"),
+)

@@ -1,18 +1,14 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.models.budget import BudgetSpent, TokenBudget
-from tellapart.runs.folder import RunFolder, open_run, run_path
-from tellapart.runs.provenance import provenance
-from tellapart.runs.spending import spending
+from tellapart.models.budget import BudgetSpent, current
+from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.gain.analyse import analyse
 from tellapart.studies.gain.facts import Facts
@@ -21,20 +17,19 @@ from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import identities, opened, tell_chat
-from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
+from tellapart.studies.outcome import left_out
+from tellapart.studies.study import Opened
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
 
-FREE = ("out", "json", "budget", "device", "max_rows", "plant", "guess_floor", "margin")
-"""Fields of the spec that may differ when a run is gone on with."""
-
-
+FREE = ("plant", "guess_floor", "margin")
+"""Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
 """The arms in the order in which a skill is planted for them."""
-SAMPLES, MANY_SAMPLES = 8, 32
-"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at, or a gain near 0 needs."""
+SAMPLES = 8
+"""Plain answers an item that the verdict reads; MANY_SAMPLES where all methods are asked, or a gain is near 0."""
 
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
@@ -42,17 +37,12 @@ PICKED = (
 )
 
 
-def run_gain(spec: GainSpec, quiet: bool = False) -> Run:
-    """Run `gain` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "gain")
-    findings = _from_logs(spec, out) if spec.logs else _from_models(spec, out)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+def open_gain(spec: GainSpec, quiet: bool = False) -> Opened:
+    """Read what `gain` is asked: two logs, or a task and both models."""
+    return _open_logs(spec) if spec.logs else _open_models(spec, quiet)
 
 
-def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
+def _open_logs(spec: GainSpec) -> Opened:
     assert spec.logs is not None
     read = rows_from_logs(*spec.logs)
     facts = Facts(
@@ -67,44 +57,52 @@ def _from_logs(spec: GainSpec, out: Path) -> list[Finding]:
         asked_models=False,
         notes=read.notes,
     )
-    described = {**asked("gain", spec, FREE), "sources": read.sources}
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
+
+    def find(folder: RunFolder) -> list[Finding]:
         write_table(folder.path, read.table)
         return _finish(folder, facts)
 
+    return Opened(spec, {"sources": read.sources}, find, asks=False, free=FREE)
 
-def _from_models(spec: GainSpec, out: Path) -> list[Finding]:
-    plan = _planned(spec)
+
+def _open_models(spec: GainSpec, quiet: bool) -> Opened:
+    from tellapart.studies.gain.cost import reckoned, start_line, steps_of
+
+    plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
     reference = _reference(spec, base) if spec.reference else None
     models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
-    prints = {name: model.fingerprint for name, model in models.items()}
-    described_as = {
-        **asked("gain", plan.spec, FREE),
-        "fingerprints": {**prints, "task": plan.task.fingerprint},
+    beside = {
+        "fingerprints": {
+            **{name: model.fingerprint for name, model in models.items()},
+            "task": plan.task.fingerprint,
+        },
         "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
-    with open_run(out, described_as, {"provenance": provenance(spec.device)}) as folder:
-        with spending(folder, spec.budget) as budget:
-            facts = _ask_all(folder, plan, reference, budget)
-        return _finish(folder, facts)
+
+    def find(folder: RunFolder) -> list[Finding]:
+        if not quiet:
+            print(start_line(plan), file=sys.stderr, flush=True)
+        return _finish(folder, _ask_all(folder, plan, reference))
+
+    return Opened(plan.spec, beside, find, free=FREE, steps=steps_of(plan), reckon=lambda: reckoned(plan))
 
 
-def _planned(spec: GainSpec) -> "Plan":
+def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
     from tellapart.runs.asking import Pair
-    from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import chosen_names, quick_names
+    from tellapart.studies.gain.ask import MANY_SAMPLES, Plan
+    from tellapart.studies.gain.bring_out import chosen_methods, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import share_to_fit, split_items
 
     base_name, tuned_name, task_name = spec.base, spec.tuned, spec.task
     assert base_name and tuned_name and task_name  # noqa: PT018
-    chosen_names(spec.elicitors)
+    chosen_methods(spec.elicitors)
     if spec.plan is None:
         spec = replace(spec, plan="exhaustive" if spec.elicitors else "adaptive")
     may_ask_more = spec.samples is None and spec.plan == "adaptive" and spec.temperature > 0
@@ -121,7 +119,7 @@ def _planned(spec: GainSpec) -> "Plan":
     if spec.slice:
         slice_values(report, spec.slice)
     base, tuned = opened(spec, base_name), opened(spec, tuned_name)
-    tell_chat(spec, (base, tuned), spec.json)
+    tell_chat(spec, (base, tuned), quiet)
     pair = Pair(base, tuned)
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
@@ -131,10 +129,10 @@ def _planned(spec: GainSpec) -> "Plan":
     )
 
 
-def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget: TokenBudget) -> Facts:
+def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import all_arms_asked, watching
-    from tellapart.studies.gain.ask import ask_more, ask_plainly
+    from tellapart.studies.gain.ask import MANY_SAMPLES, ask_more, ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
@@ -172,7 +170,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None", budget:
         priced=taught.priced if taught else {},
         directions=pointing,
         described=length,
-        notes=(*facts.notes, *unpointed, *unmeasured, *left_out(budget)),
+        notes=(*facts.notes, *unpointed, *unmeasured, *left_out(current())),
         plan={
             **facts.plan,
             "stopped": brought.stopped,
@@ -226,7 +224,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
         models={role: domain_of(model) for role, model in (("base", base), ("tuned", tuned))},
         chat={"base": base.chat, "tuned": tuned.chat},
         margin=spec.margin,
-        plan={"plan": spec.plan, "asked": list(spec.elicitors)},
+        plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=share_tokens(base, tuned),
         same_model=base.fingerprint == tuned.fingerprint,
         notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned)),
@@ -278,7 +276,6 @@ def _reference(spec: GainSpec, base: "Model") -> "Model":
 
 
 def _finish(folder: RunFolder, facts: Facts) -> list[Finding]:
-    """Analyse the rows of the folder, write findings.json and report.html."""
+    """Keep the facts beside the rows and analyse both."""
     folder.write_artifact("facts", facts.as_json())
-    findings = analyse(read_table(folder.path), facts)
-    return conclude(folder.path, "gain", findings)
+    return analyse(read_table(folder.path), facts)

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from tellapart.logs.sides import read_sides
+from tellapart.runs.folder import read_json
+from tellapart.runs.table import write_frame
 from tellapart.studies.guard.abilities import Ability, lost_items
 
 if TYPE_CHECKING:
@@ -63,6 +66,45 @@ def ask_models(
             )
         abilities.append(ability)
     return abilities
+
+
+ABILITIES = "abilities.parquet"
+
+
+def keep_abilities(folder: "RunFolder", abilities: Sequence[Ability]) -> None:
+    """Keep in the run folder what its abilities are judged by, so that they can be judged again without a model."""
+    frames = [
+        frame.assign(ability=at, side=side)
+        for at, one in enumerate(abilities)
+        for side, frame in (("before", one.before), ("after", one.after))
+    ]
+    write_frame(folder.path / ABILITIES, pd.concat(frames, ignore_index=True))
+    told = [
+        {"name": one.name, "again": dict(one.again), "twin": dict(one.twin), "notes": list(one.notes)}
+        for one in abilities
+    ]
+    folder.write_artifact("facts", {"abilities": told})
+
+
+def read_abilities(folder: Path) -> list[Ability]:
+    """Return the abilities that a run keeps. Raises UserMistake where it keeps none."""
+    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    frame = pd.read_parquet(folder / ABILITIES)
+    return [
+        Ability(
+            one["name"],
+            *(
+                frame[(frame["ability"] == at) & (frame["side"] == side)]
+                .drop(columns=["ability", "side"])
+                .reset_index(drop=True)
+                for side in ("before", "after")
+            ),
+            again=one["again"],
+            twin=one["twin"],
+            notes=tuple(one["notes"]),
+        )
+        for at, one in enumerate(told["abilities"])
+    ]
 
 
 def _ask(folder: "RunFolder", spec: "GuardSpec", who: tuple[str, "Model"], task: "Task") -> list["Row"]:

@@ -1,67 +1,73 @@
-"""`tellapart guard`: problems or rollouts -> decisions and signals -> findings, filtered problems, report."""
+"""`tellapart guard`: problems or rollouts -> decisions and signals -> findings, filtered problems."""
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
-from tellapart.runs.folder import open_run, run_path
-from tellapart.runs.provenance import provenance
+from tellapart.models.budget import current
+from tellapart.runs.folder import RunFolder, read_fields
 from tellapart.stats.difficulty import Bands
 from tellapart.studies.guard.abilities import after
 from tellapart.studies.guard.alarms import BY_HAND, Limits, calibrate
 from tellapart.studies.guard.analyse import before, during, signals_over
-from tellapart.studies.guard.before_after import ask_models, from_logs
+from tellapart.studies.guard.before_after import ask_models, from_logs, keep_abilities, read_abilities
 from tellapart.studies.guard.decide import Decided, decide_problems
 from tellapart.studies.guard.filtered import write_filtered
 from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
 from tellapart.studies.opening import identities, opened, tell_chat
-from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.studies.outcome import left_out
+from tellapart.studies.study import Changes, Opened, Step, recorded_spec, refuse_changed
 
-FREE = ("out", "json", "max_rows")
-"""Fields of the spec that may differ when a run is gone on with."""
 GROUP = 8
 
 
-def run_guard(spec: GuardSpec, quiet: bool = False) -> Run:
-    """Run `guard` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "guard")
-    findings = _before_after(spec, out) if spec.before else _of_data(spec, out)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+def open_guard(spec: GuardSpec, quiet: bool = False) -> Opened:
+    """Read the problems, the logs, or the models before and after training."""
+    if not spec.before:
+        return _open_data(spec)
+    return _open_models(spec, quiet) if spec.task else _open_sides(spec)
 
 
-def _before_after(spec: GuardSpec, out: Path) -> list[Finding]:
-    if not spec.task:
-        abilities = from_logs(spec.before, spec.after)
-        sources = [open_source(name, *split(name)) for name in (*spec.before, *spec.after)]
-        described = {**asked("guard", spec, FREE), "fingerprint": _fingerprint(sources)}
-        with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
-            findings = [after(abilities, spec.margin)]
-            return conclude(folder.path, "guard", findings)
+def _open_sides(spec: GuardSpec) -> Opened:
+    abilities = from_logs(spec.before, spec.after)
+    sources = [open_source(name, *split(name)) for name in (*spec.before, *spec.after)]
+
+    def find(folder: RunFolder) -> list[Finding]:
+        keep_abilities(folder, abilities)
+        return [after(abilities, spec.margin)]
+
+    return Opened(spec, {"fingerprint": _fingerprint(sources)}, find, asks=False)
+
+
+def _open_models(spec: GuardSpec, quiet: bool) -> Opened:
     from tellapart.tasks.sources import open_task
 
     tasks = [open_task(name, limit=spec.limit, seed=spec.seed) for name in spec.task]
     first, second = (opened(spec, name) for name in (*spec.before, *spec.after))
-    tell_chat(spec, (first, second), spec.json)
+    tell_chat(spec, (first, second), quiet)
     prints = [first.fingerprint, second.fingerprint, *(task.fingerprint for task in tasks)]
+
+    def find(folder: RunFolder) -> list[Finding]:
+        abilities = ask_models(folder, spec, (first, second), tasks)
+        spent = left_out(current())
+        abilities = [replace(one, notes=(*one.notes, *spent)) for one in abilities]
+        keep_abilities(folder, abilities)
+        return [after(abilities, spec.margin)]
+
+    asked = [(task, 2 * len(task.items) * spec.samples) for task in tasks]
+    steps = tuple(Step(f"{task.name}, before and after", n, n * task.max_tokens) for task, n in asked)
     identity = identities({"before": first, "after": second})
-    described = {**asked("guard", spec, FREE), "fingerprint": prints, "identity": identity}
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
-        findings = [after(ask_models(folder, spec, (first, second), tasks), spec.margin)]
-        return conclude(folder.path, "guard", findings)
+    return Opened(spec, {"fingerprint": prints, "identity": identity}, find, steps=steps)
 
 
-def _of_data(spec: GuardSpec, out: Path) -> list[Finding]:
+def _open_data(spec: GuardSpec) -> Opened:
     sources = find_log(spec.data)
     if sources:
         findings, problems, decided = _from_log(spec, read_training(sources))
@@ -70,13 +76,24 @@ def _of_data(spec: GuardSpec, out: Path) -> list[Finding]:
         sources = [open_source(spec.data, path, choice)]
         problems = from_source(sources[0], spec.group, spec.success)
         findings, decided = _judged(spec, problems, problems.group)
-    described = {
-        **asked("guard", spec, FREE),
-        "fingerprint": _fingerprint(sources),
-    }
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
+
+    def find(folder: RunFolder) -> list[Finding]:
         write_filtered(folder.path, problems, decided)
-        return conclude(folder.path, "guard", findings)
+        return findings
+
+    return Opened(spec, {"fingerprint": _fingerprint(sources)}, find, asks=False)
+
+
+def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
+    """Return the findings of a finished run: of abilities from the answers it keeps, of problems and logs from their
+    files. Raises UserMistake where it is not finished, or where the files have changed."""
+    fields = read_fields(folder)
+    spec = replace(recorded_spec(GuardSpec, fields), **changes)
+    if spec.before:
+        return [after(read_abilities(folder), spec.margin)]
+    read = _open_data(spec)
+    refuse_changed(folder, fields, read.beside)
+    return list(read.find(RunFolder(folder)))
 
 
 def _from_log(spec: GuardSpec, log: TrainingLog) -> tuple[list[Finding], Problems, Decided]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tellapart.interventions.weights import Weights
 from tellapart.models.budget import current
+from tellapart.models.held import HeldModel
 from tellapart.models.model import Model, Sampling
 from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
 from tellapart.runs.collect import Condition, collect
@@ -76,7 +77,7 @@ class Answers(NamedTuple):
 @contextmanager
 def applied(plan: Plan, version: Version) -> Iterator[Model]:
     """Yield the model as it is in `version`."""
-    if version.weights is None:
+    if version.weights is None or isinstance(plan.model, HeldModel):
         yield plan.model
         return
     from tellapart.models.local import LocalModel

@@ -5,8 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tellapart.errors import Refused
 from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.budget import BudgetSpent
+from tellapart.models.held import HeldModel
 from tellapart.runs.asking import row_seed
 from tellapart.stats.improvement import accepted_by_chance
 from tellapart.studies.improve.anchors import Anchor, trusted
@@ -110,16 +112,18 @@ def _anchored(
 
 def _trained(plan: Plan, version: Version, arm: Arm, chosen: list[Example]) -> Weights:
     """Return the weights after the round that follows `version`; read where they were trained before."""
-    from tellapart.models.local import LocalModel
-    from tellapart.training.sft import sft
-
-    assert isinstance(plan.model, LocalModel)
-    assert plan.change is not None
     turn = version.round + 1
     name = f"weights-{arm.name.replace(' ', '-')}-{turn}"
     before = plan.folder.read_artifact(name)
     if before is not None:
         return weights_from(plan.folder.read_bytes(before["file"]), before["digest"])
+    if isinstance(plan.model, HeldModel):
+        raise Refused(f"round {turn} of {arm.name} was not trained: run the run's command again")
+    from tellapart.models.local import LocalModel
+    from tellapart.training.sft import sft
+
+    assert isinstance(plan.model, LocalModel)
+    assert plan.change is not None
     settings = SftSettings(
         steps=plan.spec.steps,
         rate=plan.spec.rate,

@@ -1,17 +1,20 @@
 """What `tellapart improve` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from tyro.conf import Positional, arg
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
+from tellapart.studies.options import ModelOptions, at_least, options_last
+from tellapart.studies.study import Study
 
 Method = Literal["star", "rest_em", "expert_iteration"]
 
 
+@options_last
 @dataclass(frozen=True)
-class ImproveSpec:
+class ImproveSpec(ModelOptions):
     """Can MODEL improve itself on a task: does it know its better answers, and how far do rounds of training raise it?
 
     Verifiers: logprob, critique, score, tournament, majority (the model's own); checker, steps, past, judge:MODEL,
@@ -48,61 +51,40 @@ class ImproveSpec:
     """Sampling temperature."""
     max_tokens: int | None = None
     """Longest answer in tokens (default: the task's)."""
-    chat: bool = False
-    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
-    says)."""
-    no_chat: bool = False
-    """Ask without chat templates."""
-    system: str | None = None
-    """A system prompt, put before every question that goes through a chat template."""
-    out: str | None = None
-    """Run folder (default: runs/improve-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
-    limit: int | None = None
-    """Use at most this many items, drawn by the seed."""
-    seed: int = 0
-    """Seed of everything that is drawn."""
-    budget: int | None = None
-    """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); a larger budget goes
-    on from there."""
-    json: bool = False
-    """Print findings.json on stdout and nothing else."""
-    device: str = "cpu"
-    """cpu, cuda, cuda:1 ..."""
-    allow_code: bool = False
-    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
-    dtype: str = "float32"
-    """float32 or bfloat16."""
-    max_rows: int | None = None
-    """Most answers written at once by a model in this process (default: what memory holds)."""
 
-    def checked(self) -> "ImproveSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if not self.model or not self.task:
-            raise UserMistake("improve needs MODEL --task T; see tellapart improve --help")
+            raise InvalidInput("improve needs MODEL --task T; see tellapart improve --help")
         if isinstance(self.verifier, str) or isinstance(self.canary, str):
-            raise UserMistake("verifier and canary: give a tuple of names")
-        for name, value, least in (
-            ("--samples", self.samples, 2),
-            ("--steps", self.steps, 1),
-            ("--rounds", self.rounds, 0),
-            ("--seed", self.seed, 0),
-            ("--limit", self.limit, 4),
-            ("--budget", self.budget, 1),
-            ("--max-tokens", self.max_tokens, 1),
-            ("--max-rows", self.max_rows, 1),
-        ):
-            if value is not None and value < least:
-                raise UserMistake(f"{name} {value}: give {least} or more")
+            raise InvalidInput("verifier and canary: give a tuple of names")
+        at_least(
+            samples=(self.samples, 2),
+            steps=(self.steps, 1),
+            rounds=(self.rounds, 0),
+            limit=(self.limit, 4),
+            max_tokens=(self.max_tokens, 1),
+        )
         if not 0 <= self.anchor <= 1:
-            raise UserMistake(f"--anchor {self.anchor:g}: give a share from 0 to 1")
+            raise InvalidInput(f"--anchor {self.anchor:g}: give a share from 0 to 1")
         if not 0 < self.temperature <= 10:
-            raise UserMistake(
+            raise InvalidInput(
                 f"--temperature {self.temperature:g}: give more than 0, at most 10: answers must differ"
             )
         if self.rate is not None and not self.rate > 0:
-            raise UserMistake(f"--rate {self.rate:g}: give a rate above 0")
+            raise InvalidInput(f"--rate {self.rate:g}: give a rate above 0")
         if self.method not in ("star", "rest_em", "expert_iteration"):
-            raise UserMistake(f"--method {self.method}: star, rest_em or expert_iteration")
-        if self.dtype not in ("float32", "bfloat16"):
-            raise UserMistake(f"--dtype {self.dtype}: float32 or bfloat16")
-        return self
+            raise InvalidInput(f"--method {self.method}: star, rest_em or expert_iteration")
+        return super().checked()
+
+
+STUDY = Study(
+    name="improve",
+    spec=ImproveSpec,
+    open="tellapart.studies.improve.study:open_improve",
+    verdicts=(
+        "improves", "no better than chance", "no rise", "falls", "hacked", "no headroom", "headroom",
+        "headroom with outside help only", "cannot tell",
+    ),
+    analyse="tellapart.studies.improve.study:analyse_again",
+)  # fmt: skip

@@ -1,20 +1,17 @@
-"""`tellapart improve`: headroom, then rounds -> findings -> report, in a run folder that can be gone on with."""
+"""`tellapart improve`: headroom, then rounds -> findings, in a run folder that can be resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.models.budget import BudgetSpent, TokenBudget
+from tellapart.models.budget import BudgetSpent, TokenBudget, current, metered
+from tellapart.models.held import HeldModel
 from tellapart.models.model import Model, Sampling
 from tellapart.runs.collect import counts
-from tellapart.runs.folder import open_run, run_path
-from tellapart.runs.provenance import provenance
-from tellapart.runs.spending import spending
+from tellapart.runs.folder import RunFolder, read_fields, read_json
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.improve.analyse import analyse
 from tellapart.studies.improve.anchors import Anchor, anchored_items, read_corrections
@@ -23,7 +20,8 @@ from tellapart.studies.improve.headroom import CONTROLS, ask_verifiers, best_own
 from tellapart.studies.improve.rounds import Arm, Course, run_arm, verdicts
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.opening import identities, opened, tell_chat
-from tellapart.studies.outcome import Run, asked, conclude, left_out, tell
+from tellapart.studies.outcome import left_out
+from tellapart.studies.study import Changes, Opened, Step, recorded_spec, refuse_changed
 from tellapart.tasks.item import Task
 from tellapart.tasks.sources import open_task
 from tellapart.tasks.split import split_items
@@ -32,24 +30,19 @@ from tellapart.verifiers.critique import Judge
 from tellapart.verifiers.python_code import PythonVerifier
 from tellapart.verifiers.verifier import Verifier
 
-FREE = ("out", "json", "budget", "device", "max_rows")
-"""Fields of the spec that may differ when a run is gone on with."""
 USUAL = ("logprob", "critique", "score", "tournament", "majority", "checker", "steps", "longest")
 TRAIN_SHARE = 0.5
 
 
 class Cast:
-    """Who takes part: the verifiers to measure, and the anchor."""
+    """Who takes part: the verifiers to measure, and the anchor. With the fingerprints `held` in a finished run judges
+    are not opened, but stand there by them."""
 
-    def __init__(self, spec: ImproveSpec, task: Task) -> None:
+    def __init__(self, spec: ImproveSpec, task: Task, held: Mapping[str, str] | None = None) -> None:
         names = spec.verifier or tuple(name for name in USUAL if name != "steps" or task.steps is not None)
         self.named = bool(spec.verifier)
-        self.verifiers = [
-            open_verifier(name, spec.device, spec.dtype, spec.max_rows) for name in dict.fromkeys(names)
-        ]
-        self.anchor = (
-            open_verifier(spec.anchor_by, spec.device, spec.dtype, spec.max_rows) if spec.anchor > 0 else None
-        )
+        self.verifiers = [_opened(name, spec, held) for name in dict.fromkeys(names)]
+        self.anchor = _opened(spec.anchor_by, spec, held) if spec.anchor > 0 else None
 
     def prints(self) -> dict[str, str]:
         """Return what identifies the verifiers that come from outside."""
@@ -58,24 +51,27 @@ class Cast:
         return judges | {one.name: one.source_hash for one in everyone if isinstance(one, PythonVerifier)}
 
 
-def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
-    """Run `improve` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "improve")
+def _opened(name: str, spec: ImproveSpec, held: Mapping[str, str] | None) -> Verifier:
+    if held is not None and name.startswith("judge:"):
+        return Judge(HeldModel(name.removeprefix("judge:"), held[name]))
+    return open_verifier(name, spec.device, spec.dtype, spec.max_rows)
+
+
+def open_improve(spec: ImproveSpec, quiet: bool = False) -> Opened:
+    """Read the task, the verifiers, the canaries and the model."""
     task = _task(spec)
     cast = Cast(spec, task)
     canaries = tuple(open_task(name) for name in spec.canary)
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
     model = opened(spec, spec.model)
-    tell_chat(spec, (model,), quiet or spec.json)
+    tell_chat(spec, (model,), quiet)
     prints = {
         "model": model.fingerprint,
         "task": task.fingerprint,
         **{f"canary {name}": one.fingerprint for name, one in zip(spec.canary, canaries, strict=True)},
         **cast.prints(),
     }
-    described = {
-        **asked("improve", spec, FREE),
+    beside = {
         "fingerprints": prints,
         "identity": identities({"model": model}),
         "items": {"train": len(train), "report": len(report)},
@@ -83,28 +79,50 @@ def run_improve(spec: ImproveSpec, quiet: bool = False) -> Run:
     change = _change(model) if spec.rounds else None
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}
-    with (
-        open_run(out, described, {"provenance": provenance(spec.device)}) as folder,
-        spending(folder, spec.budget) as budget,
-    ):
-        plan = Plan(
-            folder,
-            spec,
-            model,
-            task,
-            tuple(train),
-            tuple(report),
-            sampling,
-            canaries,
-            change,
-            quiet or spec.json,
-        )
-        findings = _findings(plan, cast, corrections, budget)
+
+    def find(folder: RunFolder) -> list[Finding]:
+        plan = Plan(folder, spec, model, task, tuple(train), tuple(report), sampling, canaries, change, quiet)
+        findings = _findings(plan, cast, corrections)
+        budget = current()
+        told = {"notes": list(model.notes), "limit": budget.limit, "refused": budget.refused}
+        folder.write_artifact("facts", told)
         write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
-        findings = conclude(folder.path, "improve", findings)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+        return findings
+
+    return Opened(spec, beside, find, steps=_steps(spec, len(train), len(report), sampling.max_tokens))
+
+
+def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
+    """Return the findings of a finished run from all that it keeps; models stand there by their recorded fingerprints.
+    Raises UserMistake where something is missing, or where the task has changed."""
+    fields = read_fields(folder)
+    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    spec, prints = recorded_spec(ImproveSpec, fields), fields["fingerprints"]
+    task = _task(spec)
+    refuse_changed(folder, prints, {"task": task.fingerprint})
+    train, report = split_items(task, spec.seed, TRAIN_SHARE)
+    sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
+    corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}
+    model = HeldModel(spec.model, prints["model"], told["notes"])
+    canaries = tuple(open_task(name) for name in spec.canary)
+    budget = TokenBudget(told["limit"])
+    budget.refused = told["refused"]
+    with metered(budget):
+        plan = Plan(
+            RunFolder(folder), spec, model, task, tuple(train), tuple(report), sampling, canaries, quiet=True
+        )
+        return _findings(plan, Cast(spec, task, prints), corrections)
+
+
+def _steps(spec: ImproveSpec, train: int, report: int, most: int) -> tuple[Step, ...]:
+    """Return what would be asked at most; what verifiers spend is not known beforehand."""
+    measured = report * spec.samples
+    steps = [Step("answers to measure", measured, measured * most)]
+    if spec.rounds:
+        arms = 3 if spec.anchor > 0 or spec.corrections else 2
+        told = arms * spec.rounds * (train + report) * spec.samples
+        steps.append(Step(f"{spec.rounds} rounds of {arms} arms", told, told * most))
+    return tuple(steps)
 
 
 def _task(spec: ImproveSpec) -> Task:
@@ -128,7 +146,7 @@ def _change(model: Model) -> Any:
     return default_change(model)
 
 
-def _findings(plan: Plan, cast: Cast, corrections: dict[str, str], budget: TokenBudget) -> list[Finding]:
+def _findings(plan: Plan, cast: Cast, corrections: dict[str, str]) -> list[Finding]:
     try:
         given = answers(plan, Version(), "report")
     except BudgetSpent as spent:
@@ -138,7 +156,7 @@ def _findings(plan: Plan, cast: Cast, corrections: dict[str, str], budget: Token
     found, notes = ask_verifiers(plan, given, cast.verifiers, cast.named)
     known = [*plan.task.notes, *plan.model.notes]
     courses: list[Course] = []
-    if plan.spec.rounds and not budget.refused:
+    if plan.spec.rounds and not current().refused:
         try:
             trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
             # a control is trained on to see that it raises nothing; an anchor selects by more than this verifier
@@ -147,7 +165,7 @@ def _findings(plan: Plan, cast: Cast, corrections: dict[str, str], budget: Token
             courses = _courses(plan, trainer, cast.anchor, corrections, barred)
         except BudgetSpent as spent:
             notes.append(f"No round was measured: {spent}.")
-    known += left_out(budget)
+    known += left_out(current())
     first = headroom(given, found, plan.spec.seed, [*known, *notes])
     if not courses:
         return [_counted(first, plan)]

@@ -13,16 +13,15 @@ from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
-from tellapart.runs.folder import RunFolder, digest, open_run, run_path
+from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
-from tellapart.runs.provenance import provenance
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.inside.levels import REUSES, decide_levels, level_of
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, Verdict, same_scores
 from tellapart.studies.opening import identities, opened
-from tellapart.studies.outcome import Run, asked, conclude
+from tellapart.studies.study import Opened
 
 STAGES = 5
 _BESIDE = (
@@ -33,43 +32,44 @@ _BESIDE = (
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",
     "With few prompts a context, cosines are pulled to 0; the report shows how far (two halves of one context).",
 )
-FREE = ("out", "json", "networks", "device", "max_rows")
+FREE = ("networks", "limit")
+"""Fields that may differ where a run is resumed: fingerprints stand for the names."""
 Known = dict[tuple[object, ...], dict[str, Any]]
 """Figures as JSON, by all that they hang on."""
 
 
-def run_language(spec: InsideSpec, quiet: bool = False, known: Known | None = None) -> Run:
-    """Measure the models that are neither in the folder yet nor `known` (which grows) from another run of this process,
-    compare, write findings and report."""
+def open_language(spec: InsideSpec, quiet: bool = False, known: Known | None = None) -> Opened:
+    """Read the concepts and the models. Measured are those that are neither in the folder yet nor `known` (which grows)
+    from another run of this process."""
     assert spec.concepts is not None
-    out = run_path(spec.out, "inside")
     pairs = read_concepts(spec.concepts)
     models = [_opened(reference, spec) for reference in spec.networks]
-    described = {
-        **asked("inside", spec, FREE),
+    beside = {
         "model": ", ".join(spec.networks),
         "fingerprints": [model.fingerprint for model in models],
         "identity": identities({str(at): model for at, model in enumerate(models)}),
         "concepts_hash": digest([asdict(pair) for pair in pairs]),
     }
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
-        spec = replace(spec, layer=_layer(folder, models, pairs, spec))
-        known = {} if known is None else known
-        measured = [
-            from_json(
-                _stored(
-                    folder,
-                    f"model-{at}",
-                    known,
-                    _key(model, spec),
-                    partial(_measured, model, pairs, spec, quiet),
+
+    def find(folder: RunFolder) -> list[Finding]:
+        chosen = replace(spec, layer=_layer(folder, models, pairs, spec))
+        held = {} if known is None else known
+        return compare_models(
+            [
+                from_json(
+                    _stored(
+                        folder,
+                        f"model-{at}",
+                        held,
+                        _key(model, chosen),
+                        partial(_measured, model, pairs, chosen, quiet),
+                    )
                 )
-            )
-            for at, model in enumerate(models)
-        ]
-        findings = compare_models(measured)
-        findings = conclude(folder.path, "inside", findings)
-    return Run(out, tuple(findings))
+                for at, model in enumerate(models)
+            ]
+        )
+
+    return Opened(spec, beside, find, free=FREE)
 
 
 def _opened(reference: str, spec: InsideSpec) -> LocalModel:
@@ -124,7 +124,7 @@ def _stored(
 def _measured(
     model: LocalModel, pairs: tuple[ConceptPair, ...], spec: InsideSpec, quiet: bool
 ) -> dict[str, Any]:
-    with ticking(f"inside {model.reference}", STAGES, quiet or spec.json) as ticker:
+    with ticking(f"inside {model.reference}", STAGES, quiet) as ticker:
         asked_for = Asked(spec.seed, spec.layer, spec.tuning)
         return as_json(measure_concepts(model, pairs, asked_for, lambda _: ticker.tick()))
 

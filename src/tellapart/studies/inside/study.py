@@ -1,37 +1,21 @@
-"""`tellapart inside`: networks -> figures -> findings -> report, in a run folder."""
+"""`tellapart inside`: networks -> figures -> findings, in a run folder."""
 
 import hashlib
 import math
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.internals.networks import Network, read_network
-from tellapart.runs.folder import open_run, run_path
-from tellapart.runs.provenance import provenance
-from tellapart.stats.wording import shown
+from tellapart.runs.folder import RunFolder, read_fields
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, decide
-from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.studies.study import Changes, Opened, refuse_changed
 
-FREE = (
-    "out",
-    "json",
-    "networks",
-    "concepts",
-    "layer",
-    "tuning",
-    "device",
-    "dtype",
-    "chat",
-    "no_chat",
-    "system",
-    "max_rows",
-)
+FREE = ("networks", "concepts", "layer", "tuning", "dtype", "chat", "no_chat", "system", "limit")
+"""What networks are not measured by, and their names, which fingerprints stand for."""
 EQUAL = 1e-3
 """Mean squared difference (colours 0..1) up to which two pictures count as the same."""
 _BESIDE = (
@@ -42,35 +26,48 @@ _BESIDE = (
 )
 
 
-def run_inside(spec: InsideSpec, quiet: bool = False) -> Run:
-    """Run `inside` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    console = None if quiet else Console()
-    run = _run_networks(spec) if spec.concepts is None else _run_language(spec, quiet)
-    tell(run, spec.json, console)
-    if console is not None and not spec.json:
-        _print_figures(list(run.findings), console)
-    return run
+def open_inside(spec: InsideSpec, quiet: bool = False) -> Opened:
+    """Read the networks, or the language models and their concepts."""
+    if spec.concepts is None:
+        return _open_networks(spec)
+    from tellapart.studies.inside.language import open_language
+
+    return open_language(spec, quiet)
 
 
-def _run_language(spec: InsideSpec, quiet: bool) -> Run:
-    from tellapart.studies.inside.language import run_language
-
-    return run_language(spec, quiet)
-
-
-def _run_networks(spec: InsideSpec) -> Run:
-    out = run_path(spec.out, "inside")
+def _open_networks(spec: InsideSpec) -> Opened:
     networks = [read_network(Path(name)) for name in spec.networks]
-    described = {
-        **asked("inside", spec, FREE),
+    beside = {
         "model": ", ".join(spec.networks),
         "fingerprints": [_fingerprint(network) for network in networks],
     }
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
-        findings = analyse([measure(network, spec.seed) for network in networks])
-        findings = conclude(folder.path, "inside", findings)
-    return Run(out, tuple(findings))
+
+    def find(folder: RunFolder) -> list[Finding]:
+        folder.write_artifact("networks", {"paths": list(spec.networks), "seed": spec.seed})
+        return analyse([measure(network, spec.seed) for network in networks])
+
+    return Opened(spec, beside, find, asks=False, free=FREE)
+
+
+def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
+    """Return the findings of a finished run: of language models from the figures it keeps, of networks from their
+    files. Raises UserMistake where it has none, or where the files have changed."""
+    fields, kept = read_fields(folder), RunFolder(folder)
+    if "concepts_hash" in fields:
+        from tellapart.studies.inside.language import compare_models, from_json
+
+        figures = [kept.read_artifact(f"model-{at}") for at in range(len(fields["fingerprints"]))]
+        if any(one is None for one in figures):
+            raise UserMistake(f"{folder}: the run is not finished; run its command again")
+        return compare_models([from_json(one) for one in figures if one is not None])
+    told = kept.read_artifact("networks")
+    if told is None:
+        raise UserMistake(
+            f"{folder} does not say where its networks are (an older version); run its command again"
+        )
+    opened = _open_networks(InsideSpec(tuple(told["paths"]), seed=told["seed"]))
+    refuse_changed(folder, fields, {"fingerprints": opened.beside["fingerprints"]})
+    return list(opened.find(kept))
 
 
 def analyse(measured: list[Measured]) -> list[Finding]:
@@ -125,18 +122,3 @@ def _fingerprint(network: Network) -> str:
     for weights in network.weights:
         content.update(weights.tobytes())
     return content.hexdigest()
-
-
-def _print_figures(findings: list[Finding], console: Console) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("inside")
-    for finding in findings:
-        table.add_column(
-            str((finding.tables.get("inside") or finding.tables["concepts"])["name"]),
-            justify="right",
-            overflow="fold",
-        )
-    for name in dict.fromkeys(name for finding in findings for name in finding.estimates):
-        known = (finding.estimates.get(name) for finding in findings)
-        table.add_row(name, *("–" if one is None else shown(name, one).value for one in known))
-    console.print(table)

@@ -1,17 +1,20 @@
 """What `tellapart scale` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from tyro.conf import Positional, arg
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
+from tellapart.studies.options import Limited, at_least, options_last
+from tellapart.studies.study import Study
 
 Axis = Literal["auto", "loss", "parameters", "compute", "tokens", "steps"]
 
 
+@options_last
 @dataclass(frozen=True)
-class ScaleSpec:
+class ScaleSpec(Limited):
     """Is the jump of a score over scale in the model, or in the ruler?
 
     RESULTS: files or folders with lm-eval results or samples, BIG-bench scores, or tables (CSV, Parquet, JSONL) with
@@ -26,27 +29,29 @@ class ScaleSpec:
     """Only these tasks; * and ? stand for anything (default: all)."""
     hold_out: int = 1
     """How many of the largest scales are forecast from the smaller ones."""
-    out: str | None = None
-    """Run folder (default: runs/scale-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
-    limit: int | None = None
-    """Look at no more than this many tasks, drawn by the seed."""
-    seed: int = 0
-    """Seed of everything that is drawn."""
-    json: bool = False
-    """Print findings.json on stdout and nothing else."""
 
-    def checked(self) -> "ScaleSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if isinstance(self.results, str):
-            raise UserMistake(f"results {self.results!r}: give a tuple of paths")
+            raise InvalidInput(f"results {self.results!r}: give a tuple of paths")
         if not self.results:
-            raise UserMistake(
+            raise InvalidInput(
                 "scale needs RESULTS: files or folders with scores over scale; see tellapart scale --help"
             )
         if self.scale not in Axis.__args__:
-            raise UserMistake(f"--scale {self.scale}: give one of {', '.join(Axis.__args__)}")
-        if self.hold_out < 1:
-            raise UserMistake(f"--hold-out {self.hold_out}: give 1 or more")
-        if self.limit is not None and self.limit < 1:
-            raise UserMistake(f"--limit {self.limit}: give 1 or more")
-        return self
+            raise InvalidInput(f"--scale {self.scale}: give one of {', '.join(Axis.__args__)}")
+        at_least(hold_out=(self.hold_out, 1))
+        return super().checked()
+
+
+STUDY = Study(
+    name="scale",
+    spec=ScaleSpec,
+    open="tellapart.studies.scale.study:open_scale",
+    verdicts=(
+        "smooth", "sharp in the ruler only", "sharp in the model too", "not monotone", "too noisy", "too few points",
+        "cannot tell",
+    ),
+    analyse="tellapart.studies.scale.study:analyse_again",
+    analysis_options=("hold_out",),
+)  # fmt: skip

@@ -1,49 +1,55 @@
-"""`tellapart scale`: results of other tools -> points -> findings -> report, in a run folder."""
+"""`tellapart scale`: results of other tools -> points -> findings, in a run folder that holds the points."""
 
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
+from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.logs.scale_read import read_points
-from tellapart.runs.files import replacing
-from tellapart.runs.folder import open_run, run_path
-from tellapart.runs.provenance import provenance
-from tellapart.studies.outcome import Run, asked, conclude, tell
+from tellapart.runs.folder import RunFolder, read_fields
+from tellapart.runs.table import write_frame
 from tellapart.studies.scale.analyse import Asked, analyse
 from tellapart.studies.scale.spec import ScaleSpec
+from tellapart.studies.study import Changes, Opened, recorded_spec
 
-FREE = ("out", "json")
-"""Fields of the spec that may differ when a run is gone on with."""
+POINTS = "points.parquet"
+UNNOTED = "what was noted when the results were read was not recorded by this version of the run"
 
 
-def run_scale(spec: ScaleSpec, quiet: bool = False) -> Run:
-    """Run `scale` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "scale")
+def open_scale(spec: ScaleSpec, quiet: bool = False) -> Opened:
+    """Read the results and analyse them."""
     read = read_points(spec.results)
-    wanted = Asked(spec.scale, spec.tasks, spec.hold_out, spec.limit, spec.seed)
-    findings = analyse(read.frame, wanted, read.notes)
-    described = {
-        **asked("scale", spec, FREE),
-        "files": read.files,
-        "scores": len(read.frame),
-        "fingerprint": _fingerprint(read.frame),
-    }
-    with open_run(out, described, {"provenance": provenance()}) as folder:
-        _write_points(folder.path, read.frame)
-        findings = conclude(folder.path, "scale", findings)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+    findings = analyse(read.frame, _asked(spec), read.notes)  # what cannot be analysed is to leave no folder
+    beside = {"files": read.files, "scores": len(read.frame), "fingerprint": _fingerprint(read.frame)}
+
+    def find(folder: RunFolder) -> list[Finding]:
+        write_frame(folder.path / POINTS, read.frame)
+        folder.write_artifact("facts", {"notes": list(read.notes)})
+        return findings
+
+    return Opened(spec, beside, find, asks=False)
+
+
+def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
+    """Return the findings of a finished run from its points. Raises UserMistake where it has none."""
+    spec = recorded_spec(ScaleSpec, read_fields(folder))
+    wanted = _asked(spec)._replace(**{name: int(value) for name, value in changes.items()})
+    facts = RunFolder(folder).read_artifact("facts") or {"notes": [UNNOTED]}
+    try:
+        points = pd.read_parquet(folder / POINTS)
+    except FileNotFoundError:
+        raise UserMistake(
+            f"{folder} has no {POINTS}: the run is not finished; run its command again"
+        ) from None
+    return analyse(points, wanted, facts["notes"])
+
+
+def _asked(spec: ScaleSpec) -> Asked:
+    return Asked(spec.scale, spec.tasks, spec.hold_out, spec.limit, spec.seed)
 
 
 def _fingerprint(points: pd.DataFrame) -> str:
     """Return a content hash of all points, in any order."""
     hashes = pd.util.hash_pandas_object(points, index=False)
     return f"{int(hashes.sum()) & 0xFFFFFFFFFFFFFFFF:016x}"
-
-
-def _write_points(folder: Path, points: pd.DataFrame) -> None:
-    with replacing(folder / "points.parquet") as temporary:
-        points.to_parquet(temporary, compression="zstd", index=False)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tellapart.findings.finding import Finding
+from tellapart.findings.finding import Finding, without_nan
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
@@ -41,6 +41,21 @@ class Facts(NamedTuple):
     also: tuple[str, ...]
     chosen: Mapping[str, str]
     tables: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is kept beside the rows, which stand in the run folder, as a JSON object."""
+        told = {name: value for name, value in self._asdict().items() if name != "rows"}
+        return without_nan({**told, "asked": list(self.rows)})
+
+
+def facts_from(told: Mapping[str, Any], rows: Mapping[tuple[str, str], Sequence[Row]]) -> Facts:
+    """Return the facts whose `as_json` is `told`."""
+    kept = {name: value for name, value in told.items() if name != "asked"}
+    for name in ("experts", "loras"):
+        kept[name] = {skill: Cost(*cost) for skill, cost in told[name].items()}
+    for name in ("skills", "joint", "also"):
+        kept[name] = tuple(told[name])
+    return Facts(rows=rows, **kept)
 
 
 def analyse(facts: Facts) -> list[Finding]:

@@ -61,8 +61,10 @@ class MixSpec:
     def run(self) -> int:
         """Mix, ask, score."""
         from tellapart.studies.skills.mixing import run_mix
+        from tellapart.tasks.python_code import code_allowed
 
-        run_mix(self)
+        with code_allowed("all" if self.allow_code else "own"):
+            run_mix(self)
         return 0
 
 
@@ -90,6 +92,8 @@ class ExportSpec:
     def run(self) -> int:
         """Write it and say where."""
         from tellapart.studies.skills.export import run_export
+        from tellapart.tasks.python_code import code_allowed
 
-        run_export(self)
+        with code_allowed("all" if self.allow_code else "own"):
+            run_export(self)
         return 0

@@ -94,6 +94,11 @@ def ask_lora(
     return found
 
 
+def condition_name(who: str, task: str) -> str:
+    """Return what the rows of one mix, expert or LoRA on one task are called."""
+    return f"{who}@{task}"
+
+
 def condition(run: Asked, who: str, skill: Skill, told: Sequence[object]) -> Condition:
     """Return the condition `who@task`, known by everything that determines its answers."""
     identity = {
@@ -103,7 +108,7 @@ def condition(run: Asked, who: str, skill: Skill, told: Sequence[object]) -> Con
         "seed": run.spec.seed,
         "change": list(told),
     }
-    return Condition("skills", f"{who}@{skill.name}", "report", identity)
+    return Condition("skills", condition_name(who, skill.name), "report", identity)
 
 
 def ask_of(spec: SkillsSpec, skill: Skill) -> Ask:

@@ -3,19 +3,22 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from tyro.conf import Positional, UseAppendAction, arg
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
+from tellapart.studies.options import ModelOptions, at_least, options_last
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
+from tellapart.studies.study import Study
 
 Objective = Literal["reinforce", "grpo", "ce"]
 OBJECTIVES: tuple[Objective, ...] = ("reinforce", "grpo", "ce")
 
 
+@options_last
 @dataclass(frozen=True)
-class SkillsSpec:
+class SkillsSpec(ModelOptions):
     """Train an expert for each skill (one factor for each singular value), and say what it brings and what it costs.
 
     MODEL: a local model. Each --task is a skill. Beside each expert stands LoRA with the same examples and steps; every
@@ -35,8 +38,6 @@ class SkillsSpec:
     dispatch: UseAppendAction[tuple[str, ...]] = ()
     """TASK=MIX: a task by whose prompts the first pass is judged, and the mix that is right for them (default: every
     --task but the judge's and its expert, every --also and base)."""
-    out: str | None = None
-    """Run folder (default: runs/skills-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     objective: Objective = "reinforce"
     """reinforce: +1 right, -1 wrong, KL to the base (the paper's); grpo: groups of answers; ce: the tasks' targets."""
     targets: tuple[str, ...] = ()
@@ -75,65 +76,52 @@ class SkillsSpec:
     """Temperature of the answers that are scored (0: greedy)."""
     samples: int = 1
     """Answers to each item that are scored."""
-    limit: int | None = None
-    """Items of each task that are scored (default: all that are not trained on)."""
-    seed: int = 0
-    """Seed of everything that is drawn."""
-    chat: bool = False
-    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
-    says)."""
-    no_chat: bool = False
-    """Ask without chat templates."""
-    system: str | None = None
-    """A system prompt, put before every question that goes through a chat template."""
-    device: str = "cpu"
-    """Device of the model."""
-    allow_code: bool = False
-    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
-    dtype: str = "float32"
-    """Type of the model's weights."""
-    max_rows: int | None = None
-    """Most answers written at once (default: what memory holds)."""
-    json: bool = False
-    """Print findings.json on stdout and nothing else."""
 
-    def checked(self) -> "SkillsSpec":
-        """Return the spec; raises UserMistake with the value given, the values allowed and the way out."""
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if not self.model:
-            raise UserMistake("skills train needs a MODEL; see tellapart skills train --help")
+            raise InvalidInput("skills train needs a MODEL; see tellapart skills train --help")
         for name in ("task", "joint", "also", "watch", "targets"):
             if isinstance(getattr(self, name), str):
-                raise UserMistake(f"{name} {getattr(self, name)!r}: give a tuple of texts")
+                raise InvalidInput(f"{name} {getattr(self, name)!r}: give a tuple of texts")
         if not self.task:
-            raise UserMistake("skills train was given no --task: give one for each skill")
+            raise InvalidInput("skills train was given no --task: give one for each skill")
         twice = _twice((*self.task, *self.joint, *self.also, *self.watch))
         if twice:
-            raise UserMistake(f"task {twice!r} is given twice: name each task once")
+            raise InvalidInput(f"task {twice!r} is given twice: name each task once")
         if self.objective not in OBJECTIVES:
-            raise UserMistake(f"--objective {self.objective}: choose {', '.join(OBJECTIVES)}")
-        steps = self.steps if self.lora_steps is None else self.lora_steps
-        _at_least(1, steps=self.steps, lora_steps=steps, batch=self.batch, samples=self.samples)
-        if self.max_rows is not None and self.max_rows < 1:
-            raise UserMistake(f"--max-rows {self.max_rows}: give 1 or more")
-        _at_least(0, lora_rank=self.lora_rank, seed=self.seed)
+            raise InvalidInput(f"--objective {self.objective}: choose {', '.join(OBJECTIVES)}")
+        at_least(
+            steps=(self.steps, 1),
+            lora_steps=(self.lora_steps, 1),
+            batch=(self.batch, 1),
+            samples=(self.samples, 1),
+            lora_rank=(self.lora_rank, 0),
+        )
         if self.objective == "grpo" and (self.group < 2 or self.batch % self.group):
-            raise UserMistake(
+            raise InvalidInput(
                 f"--group {self.group} --batch {self.batch}: groups of 2 or more that fill a batch"
             )
         for name, value in (("kl", self.kl), ("keep", self.keep), ("temperature", self.temperature)):
             if not (math.isfinite(value) and value >= 0):
-                raise UserMistake(f"--{name} {value}: give 0 or more")
+                raise InvalidInput(f"--{name} {value}: give 0 or more")
         for name, rate in (("rate", self.rate), ("lora-rate", self.lora_rate)):
             if rate is not None and not (math.isfinite(rate) and rate > 0):
-                raise UserMistake(f"--{name} {rate}: give a number above 0")
-        return self
+                raise InvalidInput(f"--{name} {rate}: give a number above 0")
+        return super().checked()
 
 
 def _twice(names: Sequence[str]) -> str:
     return next((name for index, name in enumerate(names) if name in names[:index]), "")
 
 
-def _at_least(least: int, **values: int) -> None:
-    for name, value in values.items():
-        if value < least:
-            raise UserMistake(f"--{name.replace('_', '-')} {value}: give {least} or more")
+STUDY = Study(
+    name="skills",
+    spec=SkillsSpec,
+    open="tellapart.studies.skills.study:open_skills",
+    verdicts=(
+        "brought out", "not brought out", "solved by the mix", "better by the mix", "no better by the mix",
+        "cannot tell",
+    ),
+    analyse="tellapart.studies.skills.study:analyse_again",
+)  # fmt: skip

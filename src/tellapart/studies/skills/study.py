@@ -1,23 +1,23 @@
 """`tellapart skills train`: tasks -> experts, LoRA beside them -> rows of all on all -> findings -> report."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
-from tellapart.runs.folder import open_run, run_path
-from tellapart.runs.provenance import provenance
+from tellapart.runs.collect import latest
+from tellapart.runs.folder import RunFolder, read_json
 from tellapart.runs.table import to_table, write_table
 from tellapart.studies.opening import identities, opened, tell_chat
-from tellapart.studies.outcome import Run, asked, conclude, tell
-from tellapart.studies.skills.analyse import Cost, Facts, analyse
+from tellapart.studies.skills.analyse import Cost, Facts, analyse, facts_from
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
 from tellapart.studies.skills.first_pass import Wanted, first_passes, wanted_of
-from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, sums
+from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, condition_name, sums
 from tellapart.studies.skills.mix import Mix, layer_of
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.train import (
@@ -33,36 +33,40 @@ from tellapart.studies.skills.train import (
     train_experts,
     train_lora,
 )
+from tellapart.studies.study import Changes, Opened
 from tellapart.tasks.sources import open_task
 
-FREE = ("out", "json", "device", "max_rows")
 
-
-def run_skills(spec: SkillsSpec, quiet: bool = False) -> Run:
-    """Run `skills train` as the spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
-    spec = spec.checked()
-    out = run_path(spec.out, "skills")
+def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
+    """Read the tasks and the model."""
     parts = {
         kind: [skill_of(spec, open_task(name, seed=spec.seed)) for name in getattr(spec, kind)]
         for kind in ("task", "joint", "also", "watch")
     }
     _check_names([skill.name for some in parts.values() for skill in some])
     model = local(opened(spec, spec.model), spec.model)
-    tell_chat(spec, (model,), quiet or spec.json)
-    described = {
-        **asked("skills", spec, FREE),
+    tell_chat(spec, (model,), quiet)
+    beside = {
         "fingerprint": model.fingerprint,
         "identity": identities({"model": model}),
         "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
     }
-    with open_run(out, described, {"provenance": provenance(spec.device)}) as folder:
+
+    def find(folder: RunFolder) -> list[Finding]:
         facts = _facts(Asked(folder, spec, model), parts)
+        folder.write_artifact("facts", facts.as_json())
         write_table(folder.path, to_table(row for rows in facts.rows.values() for row in rows))
-        findings = analyse(facts)
-        findings = conclude(folder.path, "skills", findings)
-    run = Run(out, tuple(findings))
-    tell(run, spec.json, None if quiet else Console())
-    return run
+        return analyse(facts)
+
+    return Opened(spec, beside, find)
+
+
+def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
+    """Return the findings of a finished run from its rows. Raises UserMistake where it is not finished."""
+    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    kept = RunFolder(folder)
+    rows = {(who, task): latest(kept.read_rows(condition_name(who, task))) for who, task in told["asked"]}
+    return analyse(facts_from(told, rows))
 
 
 def local(model: object, reference: str) -> LocalModel:

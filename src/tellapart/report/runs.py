@@ -1,0 +1,92 @@
+"""`tellapart runs`: what lies under a folder, newest first."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tellapart.errors import InvalidInput, UserMistake
+from tellapart.findings.reading import read_findings
+from tellapart.report.document import read_spec
+from tellapart.report.subjects import subjects
+from tellapart.report.text import visible
+
+SPEC = "spec.json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run folder in a list. `state` is finished, unfinished, or what is wrong with it; `verdicts` one a finding."""
+
+    folder: str
+    study: str
+    started: str
+    verdicts: tuple[str, ...]
+    about: str
+    state: str
+
+
+def list_runs(folder: Path) -> list[Listed]:
+    """Return the runs under a folder, newest first; what is inside a run is not looked at. Raises InvalidInput where
+    there is no such folder."""
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is no folder: give the one that holds the runs (default: runs)")
+    return sorted(map(_listed, _run_folders(folder)), key=lambda one: one.started, reverse=True)
+
+
+def print_runs(folder: str, as_json: bool) -> None:
+    """Print the list."""
+    found = list_runs(Path(folder))
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=1))
+        return
+    console = Console()
+    if not found:
+        console.print(f"no runs under {folder}", markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("run", "started", "study", "verdicts", "about"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        said = ", ".join(one.verdicts) if one.state == "finished" else one.state
+        table.add_row(
+            *(Text(visible(text)) for text in (one.folder, one.started, one.study, said, one.about))
+        )
+    console.print(table)
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    for path, folders, files in os.walk(folder):
+        folders.sort()
+        if SPEC in files:
+            folders.clear()
+            yield Path(path)
+
+
+def _listed(folder: Path) -> Listed:
+    try:
+        spec = read_spec(folder)
+    except UserMistake as mistake:
+        return Listed(str(folder), "", _changed(folder), (), "", str(mistake))
+    fields = spec.get("spec")
+    study = str(fields.get("study", "")) if isinstance(fields, dict) else ""
+    about = ", ".join(f"{key} {name}" for key, name in subjects(spec))
+    started = str(spec.get("started") or _changed(folder))
+    if not (folder / "findings.json").exists():
+        return Listed(str(folder), study, started, (), about, "unfinished")
+    try:
+        verdicts = tuple(finding.verdict for finding in read_findings(folder))
+    except UserMistake as mistake:
+        return Listed(str(folder), study, started, (), about, str(mistake))
+    return Listed(str(folder), study, started, verdicts, about, "finished")
+
+
+def _changed(folder: Path) -> str:
+    """Return when spec.json was written: runs of older versions do not say when they were started."""
+    return datetime.fromtimestamp((folder / SPEC).stat().st_mtime, UTC).isoformat(timespec="seconds")

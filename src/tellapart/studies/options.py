@@ -1,0 +1,113 @@
+"""The options of a run that do not depend on its question: each stands here once, and every verb that can use one has
+it. A spec is a frozen dataclass under `RunOptions` (files are read) or `ModelOptions` (models are asked).
+"""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self, TypeVar
+
+from tellapart.errors import InvalidInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What every study is told beside its question."""
+
+    out: str | None = None
+    """Run folder (default: runs/STUDY-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    json: bool = False
+    """Print findings.json on stdout and nothing else."""
+    fail_on: tuple[str, ...] = ()
+    """Exit with code 3 where a finding has one of these verdicts, as in --fail-on acquired "cannot tell"."""
+
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
+        if isinstance(self.fail_on, str):
+            raise InvalidInput(f"fail_on {self.fail_on!r}: give a tuple of verdicts")
+        at_least(seed=(self.seed, 0))
+        return self
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limited(RunOptions):
+    """What a study over many items is told."""
+
+    limit: int | None = None
+    """Use at most this many items of a task (of `scale`: tasks), drawn by the seed."""
+
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
+        at_least(limit=(self.limit, 1))
+        return super().checked()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(Limited):
+    """What every study that asks models is told."""
+
+    DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+
+    budget: int | None = None
+    """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
+    said, and a larger budget goes on from there."""
+    device: str = "cpu"
+    """cpu, cuda, cuda:1 ..."""
+    dtype: str = "float32"
+    """float32 or bfloat16."""
+    chat: bool = False
+    """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
+    says)."""
+    no_chat: bool = False
+    """Ask without chat templates."""
+    system: str | None = None
+    """A system prompt, put before every question that goes through a chat template."""
+    max_rows: int | None = None
+    """Most answers written at once by a model in this process (default: what memory holds)."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
+    dry_run: bool = False
+    """Read all inputs, print what would be asked and stop: nothing is trained or written. `gain` asks local models a
+    few answers, which are thrown away, to tell how long it would take."""
+
+    def checked(self) -> Self:
+        """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
+        at_least(budget=(self.budget, 1), max_rows=(self.max_rows, 1))
+        if self.dtype not in self.DTYPES:
+            raise InvalidInput(f"--dtype {self.dtype}: {' or '.join(self.DTYPES)}")
+        if self.chat and self.no_chat:
+            raise InvalidInput(
+                "--chat and --no-chat: give one of them, or neither (each model as its template says)"
+            )
+        if self.system is not None and (self.no_chat or not self.system.strip()):
+            said = "--no-chat leaves out what it would stand in" if self.no_chat else "it is empty"
+            raise InvalidInput(f"--system {self.system[:60]!r}: {said}")
+        return super().checked()
+
+
+NOT_ASKED = frozenset(("out", "json", "budget", "device", "max_rows", "fail_on", "dry_run", "allow_code"))
+"""Options that change no answer: a run is resumed whatever they are."""
+
+_SpecT = TypeVar("_SpecT", bound=type[RunOptions])
+
+
+def options_last(spec: _SpecT) -> _SpecT:
+    """Return the class of a spec with its own fields before the common options, as `--help` and spec.json show them."""
+    own = spec.__annotations__
+    # dataclasses list a base's fields first; the fields themselves and __init__ stay as they are
+    spec.__dataclass_fields__ = dict(
+        sorted(spec.__dataclass_fields__.items(), key=lambda field: field[0] not in own)
+    )
+    return spec
+
+
+def defaults_of(spec: type[RunOptions]) -> dict[str, object]:
+    """Return the default of every field of a spec."""
+    return {one.name: one.default for one in fields(spec)}
+
+
+def at_least(**values: tuple[float | None, float]) -> None:
+    """Raise InvalidInput for an option (its name and what it may not fall below); None was not given."""
+    for name, (value, least) in values.items():
+        if value is not None and value < least:
+            raise InvalidInput(f"--{name.replace('_', '-')} {value:g}: give {least:g} or more")
