@@ -29,6 +29,7 @@ from tellapart.studies.gain.adaptive import OPTIONAL
 from tellapart.studies.gain.ask import MANY_SAMPLES
 from tellapart.studies.gain.bring_out import chosen_methods
 from tellapart.studies.gain.held import ARMS
+from tellapart.studies.gain.series import role_of
 from tellapart.studies.study import Step
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def steps_of(plan: "Plan") -> tuple[Step, ...]:
     """Return what would be asked at most: plain answers of both models, and every method with its null control."""
     items, most = len(plan.report), plan.sampling.max_tokens
     plain = items * (plan.spec.samples or 1)
-    steps = [Step(f"{role}, plainly", plain, plain * most) for role in ("base", "tuned")]
+    roles = ["base", *(role_of(step.number) for step in plan.series[:-1]), "tuned"]
+    steps = [Step(f"{role}, plainly", plain, plain * most) for role in roles]
     for name in methods_of(plan)[0]:
         answers = _answers(plan, WORK.get(name, Work()))
         steps.append(
@@ -152,7 +154,7 @@ def reckon(plan: "Plan") -> Reckoned:
     assert tuned is not None
     length, prompt, generating = _probed((base, tuned), plan)
     scoring = _scoring(base, plan)
-    plain = 2 * len(plan.report) * (plan.spec.samples or 1) * length
+    plain = max(2, 1 + len(plan.series)) * len(plan.report) * (plan.spec.samples or 1) * length
     scored = plain if base.can_score and tuned.can_score and plan.spec.plan != "quick" else 0.0
     methods, left_out = methods_of(plan)
     # More plain answers are asked where the gain's interval holds 0.

@@ -23,7 +23,7 @@ class GainSpec(ModelOptions):
     base: Annotated[Positional[str | None], arg(metavar="BASE")] = None
     """The model before training."""
     tuned: Annotated[Positional[str | None], arg(metavar="TUNED")] = None
-    """The model after training."""
+    """The model after training, or a folder of its checkpoints (checkpoint-100 ...): the last is judged."""
     task: str | None = None
     """What both are asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
     logs: tuple[str, str] | None = None

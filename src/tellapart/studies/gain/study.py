@@ -80,6 +80,7 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
         },
         "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
+        **({"series": [step.number for step in plan.series]} if plan.series else {}),
     }
 
     def find(folder: RunFolder) -> list[Finding]:
@@ -93,6 +94,7 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
 def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
+    from tellapart.models.series import read_series
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import MANY_SAMPLES, Plan
     from tellapart.studies.gain.bring_out import chosen_methods, quick_names
@@ -118,15 +120,15 @@ def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    base, tuned = opened(spec, base_name), opened(spec, tuned_name)
+    series = read_series(tuned_name)
+    base, tuned = opened(spec, base_name), opened(spec, series[-1].reference if series else tuned_name)
     tell_chat(spec, (base, tuned), quiet)
     pair = Pair(base, tuned)
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
-    return Plan(
-        spec, pair, task, tuple(fit), tuple(report), sampling, may_ask_more and spec.samples == SAMPLES
-    )
+    may_ask_more = may_ask_more and spec.samples == SAMPLES
+    return Plan(spec, pair, task, tuple(fit), tuple(report), sampling, may_ask_more, series)
 
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
@@ -136,6 +138,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.series import ask_series
     from tellapart.studies.gain.teach import teach, with_labels
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
@@ -148,6 +151,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
         watch = watching(plain.rows, facts, plant, bool(spec.elicitors))
     brought = bring_out(folder, plan, watch)
     rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
+    rows += ask_series(folder, plan, lambda reference: opened(spec, reference))
     if reference is not None:
         taught = teach(folder, plan, reference, elicitors, watch)
         rows += taught.rows
@@ -209,6 +213,7 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
 def _known_beforehand(plan: "Plan") -> Facts:
     """Return the facts that no answer is needed for."""
     from tellapart.models.model import added_note, share_tokens
+    from tellapart.studies.gain.series import series_note
 
     spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
     assert tuned is not None
@@ -227,7 +232,8 @@ def _known_beforehand(plan: "Plan") -> Facts:
         plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=share_tokens(base, tuned),
         same_model=base.fingerprint == tuned.fingerprint,
-        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned)),
+        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned), *series_note(plan.series)),
+        series=tuple(step.number for step in plan.series),
     )
 
 
