@@ -186,7 +186,7 @@ def report(data: bytes) -> None:
     (place / "findings.json").write_bytes(data)
     (place / "spec.json").write_text('{"version": 1, "spec": {"study": "gain", "base": "b", "tuned": "t"}}')
     with one_line():
-        from tellapart.report.document import read_findings
+        from tellapart.findings.reading import read_findings
 
         write_report(place)
         shown = io.StringIO()
