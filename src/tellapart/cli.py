@@ -13,6 +13,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import InvalidInput, UserMistake, closest
 from tellapart.extras import naming_extras
+from tellapart.logs.commands import ReadSpec
 from tellapart.serving.commands import ServeSpec
 from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import STUDIES, run_study
@@ -99,6 +100,7 @@ def verbs() -> dict[str, type]:
         **{study.name: study.spec for study in STUDIES.values()},
         "skills": SkillsVerb,
         "analyse": AnalyseSpec,
+        "read": ReadSpec,
         "runs": RunsSpec,
         "compare": CompareSpec,
         "view": ViewSpec,
@@ -207,7 +209,7 @@ def _dispatch(verb: object) -> int:
             return _dispatch(action)
         case SpecimensSpec(action=action):
             return _dispatch(action)
-        case List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
+        case ReadSpec() | List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case _:
             raise AssertionError(verb)

@@ -215,7 +215,8 @@ def proposal(source: Source) -> str:
         f"correct={score}",
         *(f"{field}={key}" for field, key in reversed(once.items())),
     ]
-    return f"{found}; if these are scored answers, say --map {','.join(entries)}"
+    wanted = ",".join(entries)
+    return f"{found}; if these are scored answers, say --map {wanted} (or {source.path.name}#{wanted})"
 
 
 def _keys(source: Source) -> str:
