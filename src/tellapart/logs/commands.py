@@ -1,7 +1,7 @@
 """`tellapart read FILE`: what is this log, what key, what metric, what would be compared. It makes no run folder.
 
-    tellapart read base/ tuned/                                   both, and how they pair
-    tellapart read odd.json --map item=task_id,correct=passed     rows of a format that is not known
+tellapart read base/ tuned/                                   both, and how they pair
+tellapart read odd.json --map item=task_id,correct=passed     rows of a format that is not known
 """
 
 import json
@@ -31,8 +31,8 @@ class ReadSpec:
     files: Positional[tuple[str, ...]]
     """Logs: files or folders, PATH#NAME for one of several models, metrics or tasks in it."""
     map: str | None = None
-    """Which keys of an unknown format are what: item=task_id,correct=passed (dotted where they lie deeper; for correct also
-    A==B and A>=NUMBER). The same as PATH#item=task_id,correct=passed, which every verb takes."""
+    """Which keys of an unknown format are what: item=task_id,correct=passed (dotted where they lie deeper; for
+    correct also A==B and A>=NUMBER). The same as PATH#item=task_id,correct=passed, which every verb takes."""
     json: bool = False
     """Print JSON and nothing else."""
 
@@ -119,7 +119,8 @@ def _show(told: dict[str, Any], console: Console) -> None:
         lines = [
             f"{pairs['items']} items are paired by {pairs['by']}; {pairs['only_first']} only in the first log, "
             f"{pairs['only_second']} only in the second",
-            f"compared would be {' and '.join(dict.fromkeys(pairs['metric']))}: {one} and {other} over the shared items",
+            f"compared would be {' and '.join(dict.fromkeys(pairs['metric']))}: {one} and {other} "
+            "over the shared items",
             *pairs["notes"],
         ]
         for line in lines:
@@ -130,15 +131,27 @@ def _lines(log: dict[str, Any]) -> list[tuple[str, str]]:
     metric, (least, most) = log["metric"], log["samples_an_item"]
     direction = {True: ", higher is better", False: ", lower is better", None: ""}[metric["higher_is_better"]]
     filtered = f", filter {metric['filter']}" if metric["filter"] else ""
-    scores = f", {metric['lowest']:g} to {metric['highest']:g}" if metric["lowest"] is not None else ", no score"
+    scores = (
+        f", {metric['lowest']:g} to {metric['highest']:g}" if metric["lowest"] is not None else ", no score"
+    )
     lines = [
         ("tool", log["tool"]),
         ("model", log["model"] or "not told"),
         ("task", log["task"] or "not told"),
         ("metric", f"{metric['name']}{filtered}{direction}{scores}"),
-        ("others", ", ".join(log["other_metrics"]) + " (choose with #NAME)" if log["other_metrics"] else "none"),
-        ("items", f"{log['items']:,} ({log['answers']:,} answers, {least if least == most else f'{least} to {most}'} an item)"),
-        ("mean", f"{_number(log['mean_over_items'])} over items; {log['without_score']:,} answers without a score"),
+        (
+            "others",
+            ", ".join(log["other_metrics"]) + " (choose with #NAME)" if log["other_metrics"] else "none",
+        ),
+        (
+            "items",
+            f"{log['items']:,} ({log['answers']:,} answers, "
+            f"{least if least == most else f'{least} to {most}'} an item)",
+        ),
+        (
+            "mean",
+            f"{_number(log['mean_over_items'])} over items; {log['without_score']:,} answers without a score",
+        ),
         ("status", ", ".join(f"{name} {count:,}" for name, count in log["statuses"].items())),
         ("clusters", f"{log['clusters']:,}" if log["clusters"] else "none"),
         ("keys", "; ".join(log["keys"])),
