@@ -30,7 +30,7 @@ class GainSpec(ModelOptions):
     logs: tuple[str, str] | None = None
     """Scored logs of BASE and TUNED instead of models: lm-eval, Inspect, HELM, TRL, verl, plain counts ..."""
     map: str | None = None
-    """With --logs in a format that is not known: which keys are what, item=task_id,correct=passed (see tellapart read)."""
+    """With --logs of a format that is not known: which keys are what, item=task_id,correct=passed (tellapart read)."""
     samples: int | None = None
     """Answers to each item from each of the two models (k; default: 8, all that the verdict reads, or 32 where every
     method is asked, for pass@k)."""
@@ -83,7 +83,9 @@ class GainSpec(ModelOptions):
                 "--plant, or take --plan adaptive"
             )
         if self.map is not None and (self.logs is None or mapping_of(self.map) is None):
-            raise InvalidInput(f"--map {self.map!r}: give it with --logs, as FIELD=KEY: item=task_id,correct=passed")
+            raise InvalidInput(
+                f"--map {self.map!r}: give it with --logs, as FIELD=KEY: item=task_id,correct=passed"
+            )
         at_least(
             elicited_samples=(self.elicited_samples, 1),
             samples=(self.samples, 1),
