@@ -14,6 +14,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import InvalidInput, ServerGone, UserMistake, closest, of_system, one_line
 from tellapart.extras import naming_extras
+from tellapart.logs.commands import ReadSpec
 from tellapart.runs.folder import run_path
 from tellapart.runs.stopping import Stopped, stoppable
 from tellapart.serving.commands import ServeSpec
@@ -104,6 +105,7 @@ def verbs() -> dict[str, type]:
         **{study.name: study.spec for study in STUDIES.values()},
         "skills": SkillsVerb,
         "analyse": AnalyseSpec,
+        "read": ReadSpec,
         "runs": RunsSpec,
         "compare": CompareSpec,
         "view": ViewSpec,
@@ -229,7 +231,7 @@ def _dispatch(verb: object) -> int:
             return _dispatch(action)
         case SpecimensSpec(action=action):
             return _dispatch(action)
-        case List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
+        case ReadSpec() | List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case _:
             raise AssertionError(verb)

@@ -96,6 +96,8 @@ def _finding(seen: Seen) -> Finding:
         tables["directions"] = direction_table(facts)
     if facts.series:
         tables["series"] = series_table(rows, tuple(facts.series), facts.correct_at)
+    if facts.pairing:
+        tables["pairing"] = dict(facts.pairing)
     if facts.plan:
         tables["plan"] = dict(facts.plan)
     tables["samples"] = samples(rows, shown, facts)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
 
-FREE = ("plant", "guess_floor", "margin")
+FREE = ("plant", "guess_floor", "margin", "map")
 """Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
 """The arms in the order in which a skill is planted for them."""
@@ -55,6 +55,7 @@ def _open_logs(spec: GainSpec) -> Opened:
         recognised=read.recognised,
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
+        pairing=read.pairing,
         notes=read.notes,
     )
 
