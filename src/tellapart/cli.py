@@ -4,7 +4,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from functools import cache
 from typing import Annotated, Union
 
@@ -14,7 +14,6 @@ from tyro.conf import Positional, subcommand
 from tellapart.errors import InvalidInput, UserMistake, closest
 from tellapart.extras import naming_extras
 from tellapart.serving.commands import ServeSpec
-from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import STUDIES, run_study
 from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.options import RunOptions
@@ -51,13 +50,6 @@ class DemoSpec:
 class SpecimensSpec:
     """Small models of known truth, and how often the verdicts on them are right."""
 
-    action: (
-        Annotated[List, subcommand("list")]
-        | Annotated[Build, subcommand("build")]
-        | Annotated[Check, subcommand("check")]
-        | Annotated[Plant, subcommand("plant")]
-    )
-
 
 @dataclass(frozen=True)
 class SkillsVerb:
@@ -89,6 +81,17 @@ class CompareSpec:
     """Two run folders or more."""
     json: bool = False
     """Print JSON on stdout and nothing else."""
+
+
+def specimens_verb() -> type:
+    """Return what `specimens` is made of. Specimens are imported for it alone: the help of all verbs is to be quick."""
+    from tellapart.specimens.commands import Build, Check, List, Plant
+
+    actions = {"list": List, "build": Build, "check": Check, "plant": Plant}
+    action = Union[tuple(Annotated[spec, subcommand(name)] for name, spec in actions.items())]  # noqa: UP007
+    verb = make_dataclass("SpecimensVerb", [("action", action)], frozen=True, bases=(SpecimensSpec,))
+    verb.__doc__ = SpecimensSpec.__doc__
+    return verb
 
 
 @cache
@@ -135,11 +138,14 @@ def _parsed(arguments: Sequence[str]) -> object:
         raise InvalidInput(
             f"no verb {arguments[0]!r}{closest(arguments[0], verbs())}: there are {', '.join(verbs())}"
         )
+    known = verbs()
+    if arguments and arguments[0] == "specimens":
+        known = {**known, "specimens": specimens_verb()}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in verbs().items())],  # noqa: UP007
+                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in known.items())],  # noqa: UP007
                 prog="tellapart",
                 description="Tells what a model has learned from what it merely shows.",
                 args=list(arguments),
@@ -205,10 +211,10 @@ def _dispatch(verb: object) -> int:
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
         case SkillsVerb(action=action):
             return _dispatch(action)
-        case SpecimensSpec(action=action):
-            return _dispatch(action)
-        case List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
+        case MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
+        case SpecimensSpec():
+            return verb.action.run()  # type: ignore[attr-defined]
         case _:
             raise AssertionError(verb)
     return OK
