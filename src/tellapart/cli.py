@@ -13,6 +13,7 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import InvalidInput, UserMistake, closest
 from tellapart.extras import naming_extras
+from tellapart.logs.commands import ReadSpec
 from tellapart.serving.commands import ServeSpec
 from tellapart.studies import STUDIES, run_study
 from tellapart.studies.analyse import AnalyseSpec
@@ -102,6 +103,7 @@ def verbs() -> dict[str, type]:
         **{study.name: study.spec for study in STUDIES.values()},
         "skills": SkillsVerb,
         "analyse": AnalyseSpec,
+        "read": ReadSpec,
         "runs": RunsSpec,
         "compare": CompareSpec,
         "view": ViewSpec,
@@ -211,7 +213,7 @@ def _dispatch(verb: object) -> int:
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
         case SkillsVerb(action=action):
             return _dispatch(action)
-        case MixSpec() | ServeSpec() | ExportSpec():
+        case ReadSpec() | MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case SpecimensSpec():
             return verb.action.run()  # type: ignore[attr-defined]

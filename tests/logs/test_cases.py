@@ -18,11 +18,9 @@ from tellapart.logs.scale_read import read_points
 from tellapart.studies import run_study
 from tellapart.studies.form.judged import read_pairs, wins_of
 from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.form.study import run_form
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.scale.spec import ScaleSpec
-from tellapart.studies.scale.study import run_scale
 from tellapart.tasks.sources import open_task
 
 READ: dict[str, tuple[str, int, int, float]] = {
@@ -150,7 +148,7 @@ def test_what_is_left_out_is_noted(case: Path) -> None:
 def test_alpaca_eval_pairs(case: Path) -> None:
     judged, _ = read_pairs("annotations.json")
     assert (len(judged), sum(wins_of(judged, "acme"))) == (30, 20)
-    run_form(FormSpec(pairs="annotations.json", out="run"), quiet=True)
+    run_study(FormSpec(pairs="annotations.json", out="run"), quiet=True)
     assert mean(read_log("annotations.json")) == pytest.approx((20 * 0.9 + 10 * 0.1) / 30)
 
 
@@ -254,7 +252,7 @@ def test_scale_joins_what_belongs_together(case: Path) -> None:
     if place == "out":
         assert set(points["metric"]) == {"acc", "acc_norm", "brier", "gold_logprob", "gold_probability"}
         assert set(points["setting"]) == {"0-shot"}
-    run_scale(ScaleSpec(results=(place,), out="run"), quiet=True)
+    run_study(ScaleSpec(results=(place,), out="run"), quiet=True)
 
 
 @of("scale-lmeval-filters")

@@ -99,7 +99,8 @@ MISTAKES = {
     "item,correct,correct\n1,1,0\n": "the column 'correct' is there twice",
     "item,model,correct,status\n1,m,1,fine\n": "status 'fine'; allowed are ok, cut off, failed",
     "item,model,accuracy\n1,m,1\n": "is no known log: it has the keys item, model, accuracy; if "
-    "these are scored answers, say --map item=item,correct=accuracy,model=model",
+    "these are scored answers, say --map item=item,correct=accuracy,model=model (or "
+    "t.csv#item=item,correct=accuracy,model=model)",
 }
 
 

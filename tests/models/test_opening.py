@@ -107,6 +107,13 @@ def test_two_adapters_on_one_base_share_it(base, adapter, tmp_path) -> None:
     assert [one.text for one in answers(first)] != [one.text for one in answers(second)]
 
 
+def test_two_whole_models_of_one_folder_are_two(base) -> None:
+    first, second = open_local(str(base)), open_local(str(base))
+    assert first.module is not second.module
+    held = [next(model.module.parameters()).data_ptr() for model in (first, second)]
+    assert held[0] != held[1]
+
+
 def test_changing_one_of_a_pair_changes_one(base, adapter) -> None:
     from tellapart.interventions.weights import Weights
     from tellapart.training.change import changed

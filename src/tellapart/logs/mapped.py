@@ -105,7 +105,8 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
     for name, key in mapping.items():
         for one in _keys_in(key):
             if one not in seen:
-                raise UserMistake(f"{source.path}: no key {short(one)} for {name}{_keys(source)}")
+                quotes = "; a text stands in quotes, as key=='right'" if "==" in key else ""
+                raise UserMistake(f"{source.path}: no key {short(one)} for {name}{quotes}{_keys(source)}")
     table = pa.table(
         {name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()}
     )
@@ -137,9 +138,16 @@ def _rows(
 
 
 def _keys_in(key: str) -> list[str]:
-    """Return the keys that an expression reads for certain: what stands right of == may be a text."""
+    """Return the keys that an expression reads; a text right of == stands in quotes."""
     compared = _COMPARED.match(key)
-    return [compared["left"]] if compared else [key]
+    if compared is None:
+        return [key]
+    right = compared["right"]
+    return [compared["left"]] if compared["sign"] == ">=" or _quoted(right) else [compared["left"], right]
+
+
+def _quoted(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
 
 
 def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: bool) -> Any:
@@ -153,10 +161,7 @@ def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: 
         least = number(compared["right"], f"--map {short(key)}")
         value = number(left, f"{where}: {short(compared['left'])}")
         return None if math.isnan(value) else value >= least
-    found: set[str] = set()
-    right = _at(row, compared["right"], found)
-    if not found:
-        right = compared["right"].strip("'\"")
+    right = compared["right"][1:-1] if _quoted(compared["right"]) else _at(row, compared["right"], seen)
     if right is None or right == "":
         return None
     return _plain(left) == _plain(right)
@@ -215,7 +220,8 @@ def proposal(source: Source) -> str:
         f"correct={score}",
         *(f"{field}={key}" for field, key in reversed(once.items())),
     ]
-    return f"{found}; if these are scored answers, say --map {','.join(entries)}"
+    wanted = ",".join(entries)
+    return f"{found}; if these are scored answers, say --map {wanted} (or {source.path.name}#{wanted})"
 
 
 def _keys(source: Source) -> str:

@@ -194,7 +194,8 @@ def without_copies(log: Recorded) -> Recorded:
     frame = log.frame
     codes, ids = frame["item"].factorize()
     counts = np.bincount(codes)
-    if counts.max(initial=0) < 2 or (frame["completion"] == "").all():
+    silent = bool((frame["completion"] == "").all())
+    if counts.max(initial=0) < 2 or (silent and any(note.startswith("counts only") for note in log.notes)):
         return log
     first = np.full(len(ids), -1)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
@@ -207,8 +208,12 @@ def without_copies(log: Recorded) -> Recorded:
     equal = several & ~differing
     share = equal.sum() / several.sum()
     long = frame["completion"].str.len().median() >= 2 * LONG_ANSWER
-    if several.sum() < FEWEST_COPIED or share < (COPIES_SHARE if long else 1.0):
+    if several.sum() < (FEWEST_DOUBLED if silent else FEWEST_COPIED) or share < (
+        COPIES_SHARE if long else 1.0
+    ):
         return log
+    if silent and frame["score"].nunique() < 2:
+        return log  # all right or all wrong: equal scores show nothing
     kept = frame.take(np.sort(first)).reset_index(drop=True)
     most = int(counts.max())
     note = (

@@ -38,4 +38,11 @@ def _optional(source: Source) -> list[str]:
     return ["token_logprobs"] if source.has("token_logprobs") else []
 
 
-READER = Reader(TOOL, lambda source: source.kind == "parquet" and source.has("condition", "item"), read)
+def _recognises(source: Source) -> bool:
+    own = ("sample", "completion", "status")
+    return (
+        source.kind == "parquet" and source.has("condition", "item") and any(source.has(name) for name in own)
+    )
+
+
+READER = Reader(TOOL, _recognises, read)

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.logs import READERS, scale_big_bench, scale_lm_eval, scale_samples, scale_table
+from tellapart.logs import READERS, mapped, scale_big_bench, scale_lm_eval, scale_samples, scale_table
 from tellapart.logs.find import BESIDE, recogniser
 from tellapart.logs.lm_eval import results_beside, task_of
+from tellapart.logs.recorded import Recorded
 from tellapart.logs.scale_points import Point, to_frame
 from tellapart.logs.source import SUFFIXES as PACKED
 from tellapart.logs.source import Source, open_source, split
@@ -83,6 +84,9 @@ def _suffix(path: Path) -> str:
 
 def _read(source: Source, notes: list[str]) -> pd.DataFrame | list[Point] | None:
     """Return the points of one file, None where it is of no known kind."""
+    if (mapping := mapped.mapping_of(source.choice)) is not None:
+        log = mapped.read(source, mapping)
+        return list(scale_samples.from_recorded(_with_model(log, source), log.task or _named(source)))
     if scale_lm_eval.recognises(source):
         return list(scale_lm_eval.read(source))
     if scale_big_bench.recognises(source):
@@ -92,20 +96,22 @@ def _read(source: Source, notes: list[str]) -> pd.DataFrame | list[Point] | None
     found = recogniser([reader for reader in READERS.values() if reader.tool != "counts"], source)
     if found is not None:
         reader, view = found
-        log = reader.read(view)
-        if not log.model:
-            raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
+        log = _with_model(reader.read(view), source)
         notes += log.notes
         return list(scale_samples.from_recorded(log, log.task or _named(source)))
     if scale_table.recognises(source):
         return scale_table.read(source)
     found = recogniser(list(READERS.values()), source)
     if found is not None:
-        log = found[0].read(found[1])
-        if not log.model:
-            raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
+        log = _with_model(found[0].read(found[1]), source)
         return list(scale_samples.from_recorded(log, log.task or _named(source)))
     return None
+
+
+def _with_model(log: Recorded, source: Source) -> Recorded:
+    if not log.model:
+        raise UserMistake(f"{source.path}: the log names no model, so its scale is not known")
+    return log
 
 
 def _named(source: Source) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tellapart.errors import UserMistake
 from tellapart.logs.columns import load, numbers, strings
-from tellapart.logs.scale_points import NUMBERS, TEXTS, parameters_of, to_frame
+from tellapart.logs.scale_points import NUMBERS, SCALES, TEXTS, parameters_of, to_frame
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed
 
@@ -55,8 +55,13 @@ def recognises(source: Source) -> bool:
     """Say whether the table names a model, and a scale or values."""
     if source.kind not in ("csv", "jsonl", "parquet") or not isinstance(source.first, dict):
         return False
-    fields = {column.field for column in _columns(source)}
-    return "value" in fields or ("model" in fields and "doc_id" not in source.first)
+    columns = {column.field: column for column in _columns(source)}
+    if "value" in columns:
+        return True
+    if "model" not in columns or "doc_id" in source.first:
+        return False
+    # a table of names is one of models where it says how large they are
+    return columns["model"].name.strip().lower() != "name" or bool(set(columns) & set(SCALES))
 
 
 def read(source: Source) -> pd.DataFrame:

@@ -36,6 +36,7 @@ ATTENTION = {"full_attention", "sliding_attention"}
 """Kinds of layers that the engine's key/value cache holds right."""
 
 
+INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 """Files that hold a whole model's weights; what lies beside them (consolidated.safetensors) is not ours."""
 
@@ -68,10 +69,10 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     check_device(device)
     named = read_reference(reference)
     if named.adapter is None:
-        return _read_plain(named, reference, device, dtype)
+        return _read_plain(named, reference, (device, dtype))
     adapter = read_adapter(named.adapter)
     try:
-        beneath = _read_plain(named, named.model, device, dtype)
+        beneath = _read_plain(named, named.model, (device, dtype), shared=True)
     except UserMistake as mistake:
         raise UserMistake(
             f"{adapter.folder} is an adapter for {named.model}: {mistake}; give BASE+ADAPTER, or merge it into its base"
@@ -147,7 +148,7 @@ def _in_folder(path: Path) -> Named:
         raise UserMistake(
             f"{path} holds no config.json{several or ': give a model folder in Hugging Face format'}"
         )
-    if not any(path.glob("*.safetensors")):
+    if not (any(path.glob("*.safetensors")) or (path / INDEX).is_file()):
         raise UserMistake(f"{path} holds no *.safetensors (other formats can run code): convert it first")
     _check_files(path, weights)
     return Named(str(path))
@@ -155,7 +156,7 @@ def _in_folder(path: Path) -> Named:
 
 def _check_files(folder: Path, weights: Sequence[str]) -> None:
     """Raise UserMistake where shards lie in the folder that are not loaded, or the index names what is not there."""
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     used = {"model.safetensors"}
     if "model.safetensors" not in weights and index.is_file():
         try:
@@ -184,8 +185,10 @@ def _check_files(folder: Path, weights: Sequence[str]) -> None:
         )
 
 
-def _read_plain(named: Named, reference: str, device: str, dtype: str) -> Checkpoint:
-    """Load a whole model; where it is loaded for an adapter and open already, that one is shared."""
+def _read_plain(named: Named, reference: str, where: tuple[str, str], shared: bool = False) -> Checkpoint:
+    """Load a whole model to a device and dtype; where it is wanted to share its weights (with an adapter) and is open
+    already, that one is returned."""
+    device, dtype = where
     key = (*_files_of(named), device, dtype)
     folder = Path(named.model)
     options: dict[str, Any] = {"trust_remote_code": False, "revision": named.revision or "main"}
@@ -195,7 +198,7 @@ def _read_plain(named: Named, reference: str, device: str, dtype: str) -> Checkp
         _check_hub(named)
     with _one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
         tokenizer = AutoTokenizer.from_pretrained(named.model, **options)
-        open_already = _PLAIN.get(key) if reference == named.model else None
+        open_already = _PLAIN.get(key) if shared else None
         if open_already is not None:
             return Checkpoint(open_already, tokenizer, _notes(named))
         if not named.gguf:
@@ -243,7 +246,7 @@ def _files_of(named: Named) -> tuple[object, ...]:
     chosen = (
         [folder / named.gguf]
         if named.gguf
-        else sorted((*folder.rglob("*.safetensors"), folder / "config.json"))
+        else sorted((*folder.rglob("*.safetensors"), *folder.glob("*.json")))
     )
     seen = tuple((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in chosen)
     return (str(folder.resolve()), seen)

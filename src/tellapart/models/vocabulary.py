@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tellapart.errors import UserMistake
 from tellapart.models.model import Prompt, Turns, as_messages
+from tellapart.tasks.reasoning import CLOSED, OPENED
 
 Ids = tuple[int, ...]
 Text = str | Ids
@@ -18,9 +19,8 @@ Asked = tuple[str | Turns, str]
 Put = TypeVar("Put", bound=Asked)
 
 PROBE = "What is 1 + 1?"
-OPENED = re.compile(r"<(think|thinking|thought|reasoning)>\s*\Z")
-CLOSED = re.compile(r"</(think|thinking|thought|reasoning)>")
-"""How a model that thinks aloud begins and ends that."""
+OPENED_LAST = re.compile(rf"(?:{OPENED.pattern})\s*\Z")
+"""A template's end that has the model think aloud."""
 CONTEXT = 6
 """Tokens before the answer that are decoded with it: some tokenizers drop the space before a first token."""
 
@@ -108,7 +108,7 @@ class Vocabulary:
         told as the answer's beginning, so that a truncated answer can be seen to have none."""
         if not self.chat:
             return ""
-        found = OPENED.search(self._rendered(as_messages(PROBE)))
+        found = OPENED_LAST.search(self._rendered(as_messages(PROBE)))
         return found.group().lstrip() if found else ""
 
     def check_template(self) -> None:
@@ -191,7 +191,7 @@ def reasoning_tokens(begun: str, texts: Sequence[str]) -> int | None:
     whole = begun + "".join(texts)
     end = CLOSED.search(whole)
     if end is None:
-        return len(texts) if OPENED.match(whole[: whole.find(">") + 1].lstrip()) else None
+        return len(texts) if OPENED.match(whole.lstrip()) else None
     at = len(begun)
     for count, text in enumerate(texts, 1):
         at += len(text)

@@ -84,6 +84,19 @@ def pass_at_k(table: Mapping[str, Any]) -> Markup:
     return curves(area, "pass@k of base and tuned against k", lines, lambda k: f"k = {k:.0f}")
 
 
+def over_steps(rows: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return the score of each checkpoint over the steps of a training run."""
+    steps = [number(row["step"]) for row in rows]
+    line_of = Curve(
+        "score", "tuned", steps, triples([[row["score"], row["low"], row["high"]] for row in rows])
+    )
+    ticks = tuple(
+        Tick(step, f"{step:.0f}", 0 < at < len(steps) - 1 and at % 2 == 1) for at, step in enumerate(steps)
+    )
+    area = Area(Axis("step", ticks, linear(steps[0], steps[-1])), _share_axis("score"), HEIGHT)
+    return curves(area, "score over the steps of training", [line_of], lambda step: f"step {step:.0f}")
+
+
 def _k_ticks(ks: Sequence[float]) -> tuple[Tick, ...]:
     """Return ticks at the ends and at the powers of two between that have room."""
     inner = [k for k in ks if k > ks[0] and math.log2(k).is_integer() and k * 1.5 < ks[-1]]

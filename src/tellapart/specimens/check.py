@@ -125,7 +125,9 @@ def summary(verdicts: list[Verdict]) -> dict[str, Any]:
     return {
         "accuracy_decided": mean_or_none([v.right for v in decided]),
         "cannot_tell_share": mean_or_none([v.verdict == CANNOT_TELL for v in verdicts]),
-        "brier": mean_or_none([(v.probability - v.right) ** 2 for v in decided]),
+        "brier": mean_or_none(
+            [(v.probability - v.right) ** 2 for v in decided if not math.isnan(v.probability)]
+        ),
         "confusion": {truth: dict(row) for truth, row in confusion.items()},
         "specimens": [
             v._asdict()
@@ -158,6 +160,7 @@ def _print(result: Mapping[str, Any], console: Console) -> None:
             )
     accuracy, cannot = result["accuracy_decided"], result["cannot_tell_share"]
     if accuracy is not None:
-        console.print(
-            f"right among decided {accuracy:.1%}, cannot tell {cannot:.1%}, Brier {result['brier']:.3f}"
+        brier = (
+            "" if result["brier"] is None else f", Brier {result['brier']:.3f} where a probability was given"
         )
+        console.print(f"right among decided {accuracy:.1%}, cannot tell {cannot:.1%}{brier}")

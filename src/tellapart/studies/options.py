@@ -65,7 +65,8 @@ class ModelOptions(Limited):
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
     dry_run: bool = False
-    """Read all inputs, print what would be asked and stop: nothing is asked, trained or written."""
+    """Read all inputs, print what would be asked and stop: nothing is trained or written. `gain` asks local models a
+    few answers, which are thrown away, to tell how long it would take."""
 
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""

@@ -29,7 +29,10 @@ def run(study: Study, spec: RunOptions, quiet: bool = False) -> Run:
     out = run_path(spec.out, study.name)
     opened = study.opened(spec, quiet or spec.json)
     if isinstance(spec, ModelOptions) and spec.dry_run:
-        print(planned(study, opened))
+        reckoned = opened.reckon() if opened.reckon else {"lines": []}
+        steps = [step._asdict() for step in opened.steps]
+        lines = [planned(study, opened), *reckoned["lines"]]
+        print(json.dumps({**reckoned, "steps": steps}) if spec.json else "\n".join(lines))
         return Run(out, ())
     done = find(study, spec, opened, out)
     tell(done, spec.json, None if quiet else Console())

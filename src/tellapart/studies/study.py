@@ -64,6 +64,7 @@ class Opened:
     `spec` is the spec with what was chosen for it; `beside` is what else must be the same for a run to be resumed
     (fingerprints, files). `find` asks what the folder lacks and returns the findings. `asks`: whether tokens are spent.
     `free` are fields of the spec that may differ, beyond those that change no answer; `steps` is for --dry-run.
+    So is `reckon`, which asks a few answers of local models: what it would cost in `lines` of words, and in figures.
     """
 
     spec: RunOptions
@@ -72,6 +73,7 @@ class Opened:
     asks: bool = True
     free: tuple[str, ...] = ()
     steps: tuple[Step, ...] = field(default=())
+    reckon: "Callable[[], Mapping[str, Any]] | None" = None
 
 
 def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:

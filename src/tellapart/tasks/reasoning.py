@@ -7,10 +7,10 @@ before scoring.
 
 import re
 
-_CLOSED = re.compile(
+CLOSED = re.compile(
     r"</(?:think|thinking|thought|reasoning|seed:think)>|<\|channel\|>final<\|message\|>|\[/THINK\]"
 )
-_OPENED = re.compile(r"<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]")
+OPENED = re.compile(r"<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]")
 
 
 def answered(completion: str) -> str:
@@ -18,7 +18,7 @@ def answered(completion: str) -> str:
     reasoning began and was cut off."""
     if "<" not in completion and "[" not in completion:
         return completion
-    ends = [match.end() for match in _CLOSED.finditer(completion)]
+    ends = [match.end() for match in CLOSED.finditer(completion)]
     rest = completion[ends[-1] :] if ends else completion
-    opened = _OPENED.search(rest)
+    opened = OPENED.search(rest)
     return rest[: opened.start()] if opened else rest

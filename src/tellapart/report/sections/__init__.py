@@ -29,6 +29,7 @@ from tellapart.report.sections import (
     routing,
     scale,
     scale_forecast,
+    series,
     skills,
     trust,
 )
@@ -62,6 +63,7 @@ SECTIONS: tuple[SectionMaker, ...] = (
     skills.dispatch,
     elicitors.section,
     plan.section,
+    series.section,
     coverage.section,
     routing.section,
     divergence.section,

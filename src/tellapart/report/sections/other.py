@@ -10,7 +10,7 @@ from tellapart.stats.wording import plain
 
 SHOWN_ELSEWHERE = {
     "ladder", "coverage", "elicitors", "routing", "divergence", "concentration", "items", "samples", "counts", "tokens",
-    "surfacing", "arms", "pairs", "audit", "families", "steps", "reliability", "levels",
+    "surfacing", "arms", "pairs", "audit", "families", "steps", "reliability", "levels", "series",
 }  # fmt: skip
 ROWS = 200
 

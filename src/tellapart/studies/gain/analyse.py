@@ -19,6 +19,7 @@ from tellapart.studies.gain.judge import Judged, backed, judge
 from tellapart.studies.gain.price import teaching_table
 from tellapart.studies.gain.recovered import Recovered
 from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.series import series_table
 from tellapart.studies.gain.slices import slice_table
 from tellapart.studies.gain.surfacing import surface
 from tellapart.studies.gain.tables import (
@@ -93,6 +94,10 @@ def _finding(seen: Seen) -> Finding:
         tables["description_length"] = edl_table(facts)
     if facts.directions:
         tables["directions"] = direction_table(facts)
+    if facts.series:
+        tables["series"] = series_table(rows, tuple(facts.series), facts.correct_at)
+    if facts.pairing:
+        tables["pairing"] = dict(facts.pairing)
     if facts.plan:
         tables["plan"] = dict(facts.plan)
     tables["samples"] = samples(rows, shown, facts)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling, share_tokens
+from tellapart.models.series import Step
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
@@ -17,12 +18,15 @@ from tellapart.studies.gain.spec import GainSpec
 from tellapart.tasks.item import Item, Task
 
 STUDY = "gain"
+MANY_SAMPLES = 32
+"""Plain answers an item that pass@k is worth reading at, or that a gain near 0 needs."""
 SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run works on: the two models, the task, and its items split into fit and report. `may_ask_more`: more
+    """What a run works on: the two models, the task, and its items split into fit and report. `series`: the checkpoints
+    of the tuned model, the last of which it is (none: it is no series). `may_ask_more`: more
     plain answers than the spec says may be asked where the word hinges on them."""
 
     spec: GainSpec
@@ -32,6 +36,7 @@ class Plan:
     report: tuple[Item, ...]
     sampling: Sampling
     may_ask_more: bool = False
+    series: tuple[Step, ...] = ()
 
 
 class Plain(NamedTuple):

@@ -1,6 +1,6 @@
 """What analysis must know beside the rows; kept in artifacts/facts.json, so old runs are analysed anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,10 +16,11 @@ class Facts:
     their `kind`, the number of `candidates` in its question, whether a target stands `in_prompt`, and its `slice` by
     the field `slice`, where one was declared); `recognised` is the share of right answers that equal an accepted one.
     `models` says of what architecture and size base and tuned are, `chat` whether they were asked through a chat
-    template, `planting` by arm whether it found a planted skill
-    in this base; `notes` are caveats; `margin` is that of equivalence (None: by the scores' size). `priced` tells of
-    the reference whether it was made `by_tool`, and which made-up `rules` both models were taught: chance, labels, and
-    scores by dose and draw of `base` and `reference` (or `missing`: why there are none).
+    template, `planting` by arm whether it found a planted skill in this base; `series` are the steps of TUNED where it
+    is a series of checkpoints, the last of which is `tuned`; `notes` are caveats; `margin` is that of equivalence
+    (None: by the scores' size). `priced` tells of the reference whether it was made `by_tool`, and which made-up
+    `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or `missing`: why
+    there are none). `pairing` says by what key two logs were paired, of how many items, and by which metric.
     """
 
     guess_floor: float | None
@@ -39,8 +40,10 @@ class Facts:
     slice: str = ""
     priced: Mapping[str, Any] = field(default_factory=dict)
     plan: Mapping[str, Any] = field(default_factory=dict)
+    series: Sequence[int] = ()
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)
+    pairing: Mapping[str, Any] = field(default_factory=dict)
     same_tokens: bool = False
     same_model: bool = False
     asked_models: bool = True

@@ -25,6 +25,7 @@ class FromLogs(NamedTuple):
     notes: tuple[str, ...]
     keys: dict[str, dict[str, Any]]
     recognised: float
+    pairing: dict[str, Any]
 
 
 def rows_from_logs(base: str, tuned: str) -> FromLogs:
@@ -52,6 +53,13 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
         sides.notes,
         answer_keys_of(asked, answers.by),
         1.0 if answers.by is None else answers.by.recognised,
+        {
+            "by": paired.by,
+            "items": paired.items,
+            "only_base": paired.a_unmatched,
+            "only_tuned": paired.b_unmatched,
+            "metric": {role: log.metric.label or "score" for role, log in logs.items()},
+        },
     )
 
 

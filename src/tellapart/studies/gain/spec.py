@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from tyro.conf import Positional, arg
 
 from tellapart.errors import InvalidInput
+from tellapart.logs.mapped import mapping_of
 from tellapart.studies.options import ModelOptions, at_least, options_last
 from tellapart.studies.study import Study
 
@@ -23,11 +24,13 @@ class GainSpec(ModelOptions):
     base: Annotated[Positional[str | None], arg(metavar="BASE")] = None
     """The model before training."""
     tuned: Annotated[Positional[str | None], arg(metavar="TUNED")] = None
-    """The model after training."""
+    """The model after training, or a folder of its checkpoints (checkpoint-100 ...): the last is judged."""
     task: str | None = None
     """What both are asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
     logs: tuple[str, str] | None = None
     """Scored logs of BASE and TUNED instead of models: lm-eval, Inspect, HELM, TRL, verl, plain counts ..."""
+    map: str | None = None
+    """With --logs of a format that is not known: which keys are what, item=task_id,correct=passed (tellapart read)."""
     samples: int | None = None
     """Answers to each item from each of the two models (k; default: 8, all that the verdict reads, or 32 where every
     method is asked, for pass@k)."""
@@ -79,6 +82,10 @@ class GainSpec(ModelOptions):
                 "--plan quick asks its own methods and trains nothing: leave out --elicitors, --reference and "
                 "--plant, or take --plan adaptive"
             )
+        if self.map is not None and (self.logs is None or mapping_of(self.map) is None):
+            raise InvalidInput(
+                f"--map {self.map!r}: give it with --logs, as FIELD=KEY: item=task_id,correct=passed"
+            )
         at_least(
             elicited_samples=(self.elicited_samples, 1),
             samples=(self.samples, 1),
@@ -92,7 +99,11 @@ class GainSpec(ModelOptions):
             raise InvalidInput(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
         if isinstance(self.elicitors, str):
             raise InvalidInput(f"elicitors {self.elicitors!r}: give a tuple")
-        return replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
+        spec = replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
+        if spec.map is None or spec.logs is None:
+            return spec
+        base, tuned = spec.logs
+        return replace(spec, logs=(f"{base}#{spec.map}", f"{tuned}#{spec.map}"), map=None)
 
 
 STUDY = Study(

@@ -1,5 +1,6 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,18 +18,18 @@ from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.outcome import left_out
-from tellapart.studies.study import Opened, Step
+from tellapart.studies.study import Opened
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.studies.gain.ask import Plan
 
-FREE = ("plant", "guess_floor", "margin")
+FREE = ("plant", "guess_floor", "margin", "map")
 """Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
 """The arms in the order in which a skill is planted for them."""
-SAMPLES, MANY_SAMPLES = 8, 32
-"""Plain answers an item: what the verdict reads, and what pass@k is worth reading at, or a gain near 0 needs."""
+SAMPLES = 8
+"""Plain answers an item that the verdict reads; MANY_SAMPLES where all methods are asked, or a gain is near 0."""
 
 PICKED = (
     "Answers are picked among the choices by log-probability: one an item, with no samples for pass@k and no answers "
@@ -54,6 +55,7 @@ def _open_logs(spec: GainSpec) -> Opened:
         recognised=read.recognised,
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
+        pairing=read.pairing,
         notes=read.notes,
     )
 
@@ -65,6 +67,8 @@ def _open_logs(spec: GainSpec) -> Opened:
 
 
 def _open_models(spec: GainSpec, quiet: bool) -> Opened:
+    from tellapart.studies.gain.cost import reckoned, start_line, steps_of
+
     plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
@@ -77,36 +81,23 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
         },
         "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
+        **({"series": [step.number for step in plan.series]} if plan.series else {}),
     }
 
     def find(folder: RunFolder) -> list[Finding]:
+        if not quiet:
+            print(start_line(plan), file=sys.stderr, flush=True)
         return _finish(folder, _ask_all(folder, plan, reference))
 
-    return Opened(plan.spec, beside, find, free=FREE, steps=_steps(plan))
-
-
-def _steps(plan: "Plan") -> tuple[Step, ...]:
-    """Return what would be asked at most: plain answers of both models, and every method with its null control. What a
-    method spends on being fitted is not known beforehand."""
-    from tellapart.elicit import applicable
-    from tellapart.studies.gain.bring_out import chosen_methods
-
-    assert plan.spec.samples is not None
-    items, most = len(plan.report), plan.sampling.max_tokens
-    plain = items * plan.spec.samples
-    steps = [Step(f"{role}, plainly", plain, plain * most) for role in ("base", "tuned")]
-    for name, method in chosen_methods(plan.spec.elicitors).items():
-        if applicable(method, plan.pair, plan.task) is None:
-            answers = 2 * items * plan.spec.elicited_samples
-            steps.append(Step(f"base under {name} and its null control", answers, answers * most))
-    return tuple(steps)
+    return Opened(plan.spec, beside, find, free=FREE, steps=steps_of(plan), reckon=lambda: reckoned(plan))
 
 
 def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     """Open the task and both models."""
     from tellapart.models.model import Sampling
+    from tellapart.models.series import read_series
     from tellapart.runs.asking import Pair
-    from tellapart.studies.gain.ask import Plan
+    from tellapart.studies.gain.ask import MANY_SAMPLES, Plan
     from tellapart.studies.gain.bring_out import chosen_methods, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
@@ -130,24 +121,25 @@ def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    base, tuned = opened(spec, base_name), opened(spec, tuned_name)
+    series = read_series(tuned_name)
+    base, tuned = opened(spec, base_name), opened(spec, series[-1].reference if series else tuned_name)
     tell_chat(spec, (base, tuned), quiet)
     pair = Pair(base, tuned)
     if spec.plan == "quick":
         spec = replace(spec, elicitors=quick_names(pair, task))
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
-    return Plan(
-        spec, pair, task, tuple(fit), tuple(report), sampling, may_ask_more and spec.samples == SAMPLES
-    )
+    may_ask_more = may_ask_more and spec.samples == SAMPLES
+    return Plan(spec, pair, task, tuple(fit), tuple(report), sampling, may_ask_more, series)
 
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import all_arms_asked, watching
-    from tellapart.studies.gain.ask import ask_more, ask_plainly
+    from tellapart.studies.gain.ask import MANY_SAMPLES, ask_more, ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.series import ask_series
     from tellapart.studies.gain.teach import teach, with_labels
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
@@ -160,6 +152,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
         watch = watching(plain.rows, facts, plant, bool(spec.elicitors))
     brought = bring_out(folder, plan, watch)
     rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
+    rows += ask_series(folder, plan, lambda reference: opened(spec, reference))
     if reference is not None:
         taught = teach(folder, plan, reference, elicitors, watch)
         rows += taught.rows
@@ -221,6 +214,7 @@ def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | 
 def _known_beforehand(plan: "Plan") -> Facts:
     """Return the facts that no answer is needed for."""
     from tellapart.models.model import added_note, share_tokens
+    from tellapart.studies.gain.series import series_note
 
     spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
     assert tuned is not None
@@ -239,7 +233,8 @@ def _known_beforehand(plan: "Plan") -> Facts:
         plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=share_tokens(base, tuned),
         same_model=base.fingerprint == tuned.fingerprint,
-        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned)),
+        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned), *series_note(plan.series)),
+        series=tuple(step.number for step in plan.series),
     )
 
 

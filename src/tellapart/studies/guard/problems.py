@@ -47,6 +47,7 @@ def from_source(source: Source, group: int | None, success: float | None) -> Pro
     """Return the problems of a file. Raises UserMistake, one line, where it cannot be used."""
     where = str(source.path)
     if source.kind == "json" and isinstance(source.first, dict) and _is_history(source.first):
+        _refuse_metrics(list(source.first), where, most=False)
         given = [{"item": name, "accuracies": values} for name, values in source.first.items()]
         return _from_records([(f"{where}: problem {short(r['item'])}", r) for r in given], group, ())
     if source.kind == "jsonl" and _counted(source.first):
@@ -103,8 +104,14 @@ def from_answers(log: Recorded, success: float) -> Problems:
 
 
 def _is_history(value: Mapping[str, Any]) -> bool:
+    """Say whether a document holds accuracies by problem: ids with a number in them (7, aime/3), not settings
+    or curves."""
     inner = next(iter(value.values()), None)
-    return isinstance(inner, int | float | list) and not isinstance(inner, bool)
+    if not isinstance(inner, int | float | list) or isinstance(inner, bool):
+        return False
+    return all(any(char.isdigit() for char in name) for name in value) or any(
+        _METRIC.fullmatch(name) for name in value
+    )
 
 
 def _counted(first: Any) -> bool:
@@ -139,10 +146,10 @@ def _from_records(
     return Problems(frame, [record for _, record in found], size, tuple(told))
 
 
-def _refuse_metrics(items: Sequence[str], where: str) -> None:
+def _refuse_metrics(items: Sequence[str], where: str, most: bool = True) -> None:
     """Raise UserMistake where what is named are figures over many problems, not problems."""
     named = [item for item in items if _METRIC.fullmatch(item.strip())]
-    if 2 * len(named) >= len(items) or any("@" in item for item in named):
+    if 2 * len(named) >= len(items) or (named and not most) or any("@" in item for item in named):
         raise UserMistake(
             f"{where.partition(': ')[0]}: {short(named[0])} is the name of a metric, not of a problem; give counts "
             "(n, c) or accuracies of single problems"

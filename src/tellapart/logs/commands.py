@@ -1,0 +1,163 @@
+"""`tellapart read FILE`: what is this log, what key, what metric, what would be compared. It makes no run folder.
+
+tellapart read base/ tuned/                                   both, and how they pair
+tellapart read odd.json --map item=task_id,correct=passed     rows of a format that is not known
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from tyro.conf import Positional
+
+from tellapart.errors import UserMistake
+from tellapart.logs import read_log
+from tellapart.logs.mapped import mapping_of
+from tellapart.logs.recorded import Recorded
+from tellapart.logs.sides import Sides, read_sides
+
+KEYS = {"document": "whole document (hash)", "question": "question (text)"}
+
+
+@dataclass(frozen=True)
+class ReadSpec:
+    """What is this log: its tool, model, task, items, metric and keys; of two logs also how they pair.
+
+    Nothing is judged and no run folder is made.
+    """
+
+    files: Positional[tuple[str, ...]]
+    """Logs: files or folders, PATH#NAME for one of several models, metrics or tasks in it."""
+    map: str | None = None
+    """Which keys of an unknown format are what: item=task_id,correct=passed (dotted where they lie deeper; for
+    correct also A==B and A>=NUMBER). The same as PATH#item=task_id,correct=passed, which every verb takes."""
+    json: bool = False
+    """Print JSON and nothing else."""
+
+    def run(self) -> int:
+        """Print what the logs hold and return the exit code."""
+        if not 1 <= len(self.files) <= 2:
+            raise UserMistake(f"read: {len(self.files)} logs given: give one, or two that are to be compared")
+        if self.map is not None and mapping_of(self.map) is None:
+            raise UserMistake(f"--map {self.map!r}: give FIELD=KEY, as item=task_id,correct=passed")
+        names = [f"{name}#{self.map}" if self.map else name for name in self.files]
+        logs = [read_log(name) for name in names]
+        told: dict[str, Any] = {"logs": [described(log) for log in logs]}
+        if len(names) == 2:
+            told["pairing"] = pairing(read_sides(*names))
+        if self.json:
+            print(json.dumps(told, indent=1, ensure_ascii=False))
+        else:
+            _show(told, Console())
+        return 0
+
+
+def described(log: Recorded) -> dict[str, Any]:
+    """Return what a log is, as JSON values; None for what it does not tell."""
+    frame = log.frame
+    by_item = frame.groupby("item")["score"]
+    samples = by_item.size()
+    mean = float(by_item.mean().mean())
+    scores = frame["score"].dropna()
+    return {
+        "source": log.source,
+        "tool": log.tool,
+        "model": log.model or None,
+        "task": log.task or None,
+        "metric": {
+            "name": log.metric.name or "score",
+            "filter": log.metric.filter or None,
+            "higher_is_better": log.metric.higher_is_better,
+            "lowest": float(scores.min()) if len(scores) else None,
+            "highest": float(scores.max()) if len(scores) else None,
+        },
+        "other_metrics": [one.label for one in log.metrics if not one.same_as(log.metric)],
+        "answers": len(frame),
+        "items": int(frame["item"].nunique()),
+        "samples_an_item": [int(samples.min()), int(samples.max())],
+        "without_score": int(frame["score"].isna().sum()),
+        "mean_over_items": None if math.isnan(mean) else mean,
+        "statuses": {str(name): int(count) for name, count in frame["status"].value_counts().items()},
+        "clusters": int(frame["cluster"].nunique()) if (frame["cluster"] != "").any() else 0,
+        "keys": keys_of(log),
+        "notes": list(log.notes),
+    }
+
+
+def keys_of(log: Recorded) -> list[str]:
+    """Return the keys by which items of a log can be paired, the strongest first."""
+    frame = log.frame
+    told = [text for name, text in KEYS.items() if (frame[name] != "").all()]
+    return [*told, "task and id" if (frame["cluster"] != "").all() or log.task else "id"]
+
+
+def pairing(sides: Sides) -> dict[str, Any]:
+    """Return how two logs pair and what would be compared, as JSON values."""
+    paired = sides.paired
+    means = [float(frame.groupby("item")["score"].mean().mean()) for frame in (paired.a, paired.b)]
+    return {
+        "by": paired.by,
+        "items": paired.items,
+        "only_first": paired.a_unmatched,
+        "only_second": paired.b_unmatched,
+        "metric": [sides.a.metric.label or "score", sides.b.metric.label or "score"],
+        "mean_over_shared_items": [None if math.isnan(mean) else mean for mean in means],
+        "notes": list(sides.notes),
+    }
+
+
+def _show(told: dict[str, Any], console: Console) -> None:
+    for log in told["logs"]:
+        console.print(log["source"], style="bold", markup=False, highlight=False)
+        for name, text in _lines(log):
+            console.print(f"  {name:<10}{text}", markup=False, highlight=False, soft_wrap=True)
+    if "pairing" in told:
+        pairs = told["pairing"]
+        one, other = (_number(mean) for mean in pairs["mean_over_shared_items"])
+        lines = [
+            f"{pairs['items']} items are paired by {pairs['by']}; {pairs['only_first']} only in the first log, "
+            f"{pairs['only_second']} only in the second",
+            f"compared would be {' and '.join(dict.fromkeys(pairs['metric']))}: {one} and {other} "
+            "over the shared items",
+            *pairs["notes"],
+        ]
+        for line in lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _lines(log: dict[str, Any]) -> list[tuple[str, str]]:
+    metric, (least, most) = log["metric"], log["samples_an_item"]
+    direction = {True: ", higher is better", False: ", lower is better", None: ""}[metric["higher_is_better"]]
+    filtered = f", filter {metric['filter']}" if metric["filter"] else ""
+    scores = (
+        f", {metric['lowest']:g} to {metric['highest']:g}" if metric["lowest"] is not None else ", no score"
+    )
+    lines = [
+        ("tool", log["tool"]),
+        ("model", log["model"] or "not told"),
+        ("task", log["task"] or "not told"),
+        ("metric", f"{metric['name']}{filtered}{direction}{scores}"),
+        (
+            "others",
+            ", ".join(log["other_metrics"]) + " (choose with #NAME)" if log["other_metrics"] else "none",
+        ),
+        (
+            "items",
+            f"{log['items']:,} ({log['answers']:,} answers, "
+            f"{least if least == most else f'{least} to {most}'} an item)",
+        ),
+        (
+            "mean",
+            f"{_number(log['mean_over_items'])} over items; {log['without_score']:,} answers without a score",
+        ),
+        ("status", ", ".join(f"{name} {count:,}" for name, count in log["statuses"].items())),
+        ("clusters", f"{log['clusters']:,}" if log["clusters"] else "none"),
+        ("keys", "; ".join(log["keys"])),
+    ]
+    return [*lines, *(("note", note) for note in log["notes"])]
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.4g}"
