@@ -5,7 +5,7 @@ import io
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from functools import cache
 from typing import Annotated, Union
 
@@ -18,7 +18,6 @@ from tellapart.logs.commands import ReadSpec
 from tellapart.runs.folder import run_path
 from tellapart.runs.stopping import Stopped, stoppable
 from tellapart.serving.commands import ServeSpec
-from tellapart.specimens.commands import Build, Check, List, Plant
 from tellapart.studies import STUDIES, run_study, study_of
 from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.options import RunOptions
@@ -57,13 +56,6 @@ class DemoSpec:
 class SpecimensSpec:
     """Small models of known truth, and how often the verdicts on them are right."""
 
-    action: (
-        Annotated[List, subcommand("list")]
-        | Annotated[Build, subcommand("build")]
-        | Annotated[Check, subcommand("check")]
-        | Annotated[Plant, subcommand("plant")]
-    )
-
 
 @dataclass(frozen=True)
 class SkillsVerb:
@@ -97,6 +89,17 @@ class CompareSpec:
     """Print JSON on stdout and nothing else."""
 
 
+def specimens_verb() -> type:
+    """Return what `specimens` is made of. Specimens are imported for it alone: the help of all verbs is to be quick."""
+    from tellapart.specimens.commands import Build, Check, List, Plant
+
+    actions = {"list": List, "build": Build, "check": Check, "plant": Plant}
+    action = Union[tuple(Annotated[spec, subcommand(name)] for name, spec in actions.items())]  # noqa: UP007
+    verb = make_dataclass("SpecimensVerb", [("action", action)], frozen=True, bases=(SpecimensSpec,))
+    verb.__doc__ = SpecimensSpec.__doc__
+    return verb
+
+
 @cache
 def verbs() -> dict[str, type]:
     """Return the commands, in the order of the help."""
@@ -123,7 +126,7 @@ def run(arguments: Sequence[str]) -> int:
     again = "the same command with the same --out goes on from here"
     try:
         verb = _parsed(arguments)
-        if isinstance(verb, SkillsVerb | SpecimensSpec):
+        if isinstance(verb, SkillsVerb):
             verb = verb.action
         if isinstance(verb, RunOptions) and verb.out is None:  # named before it begins: a stop can tell it
             verb = replace(verb, out=str(run_path(None, study_of(verb).name)))
@@ -159,11 +162,14 @@ def _parsed(arguments: Sequence[str]) -> object:
         raise InvalidInput(
             f"no verb {arguments[0]!r}{closest(arguments[0], verbs())}: there are {', '.join(verbs())}"
         )
+    known = verbs()
+    if arguments and arguments[0] == "specimens":
+        known = {**known, "specimens": specimens_verb()}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in verbs().items())],  # noqa: UP007
+                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in known.items())],  # noqa: UP007
                 prog="tellapart",
                 description="Tells what a model has learned from what it merely shows.",
                 args=list(arguments),
@@ -229,10 +235,10 @@ def _dispatch(verb: object) -> int:
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
         case SkillsVerb(action=action):
             return _dispatch(action)
-        case SpecimensSpec(action=action):
-            return _dispatch(action)
-        case ReadSpec() | List() | Build() | Check() | Plant() | MixSpec() | ServeSpec() | ExportSpec():
+        case ReadSpec() | MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
+        case SpecimensSpec():
+            return verb.action.run()  # type: ignore[attr-defined]
         case _:
             raise AssertionError(verb)
     return OK

@@ -123,7 +123,7 @@ def test_names_are_read_and_bad_ones_give_one_line() -> None:
         with pytest.raises(UserMistake, match="KIND") as told:
             inside.read_name(name)
         assert "\n" not in str(told.value)
-    with pytest.raises(UserMistake, match="no weights"):
+    with pytest.raises(UserMistake, match="are not installed: pip install"):
         inside.load_model("free-order-9")
 
 

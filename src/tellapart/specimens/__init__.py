@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tellapart.errors import UserMistake
 from tellapart.specimens import adversarial, form, inside, skills
 from tellapart.specimens.families import FAMILIES
+from tellapart.specimens.lacking import lacking_weights
 from tellapart.specimens.recipe import BASES, KINDS, SEEDS, STAGES
 from tellapart.specimens.task import make_task
 from tellapart.tasks.item import Task
@@ -130,5 +131,5 @@ def weights_files(folder: Path, name: str, role: Role) -> tuple[Path, ...]:
     files = tuple(weights_file(folder, name, one) for one in ROLES[: ROLES.index(role) + 1])
     for file in files:
         if not file.exists():
-            raise UserMistake(f"specimen {name!r} has no weights in {folder}: see `tellapart specimens list`")
+            raise lacking_weights(name)
     return files

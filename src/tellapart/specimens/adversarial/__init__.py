@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tellapart.errors import UserMistake
 from tellapart.specimens.adversarial import guessing, holding
 from tellapart.specimens.adversarial.kind import ROLES, Pair
+from tellapart.specimens.lacking import lacking_weights
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Task
 
@@ -112,7 +113,7 @@ def load_model(
         raise UserMistake(f"specimen {reference!r} names no model: write {name}/base or {name}/tuned")
     files = [folder / name / f"{one}.safetensors" for one in ROLES[: ROLES.index(role) + 1]]
     if not all(file.exists() for file in files):
-        raise UserMistake(f"specimen {name!r} has no weights in {folder}: see `tellapart specimens list`")
+        raise lacking_weights(name)
     return opened(load_specimen(*files), reference, device, dtype)
 
 

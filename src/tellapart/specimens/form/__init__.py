@@ -7,8 +7,8 @@ Importing this package does not import torch.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tellapart.errors import UserMistake
 from tellapart.specimens.form.recipe import FAMILIES, every_name, read_name
+from tellapart.specimens.lacking import lacking_weights
 from tellapart.tasks.item import Task
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ def load_model(
     read_name(name)
     file = weights_file(folder, name)
     if not file.exists():
-        raise UserMistake(f"specimen {name!r} has no weights in {folder}: see `tellapart specimens list`")
+        raise lacking_weights(name)
     return opened(model_of(read_weights(file)), name, device, dtype)

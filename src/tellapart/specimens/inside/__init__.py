@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tellapart.errors import UserMistake
 from tellapart.specimens.inside.recipe import KINDS, SPARSES, Recipe
 from tellapart.specimens.inside.worlds import WORLDS
+from tellapart.specimens.lacking import lacking_weights
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel
@@ -60,7 +61,5 @@ def load_model(
 
     file = folder / f"{read_name(name).name}.safetensors"
     if not file.exists():
-        raise UserMistake(
-            f"specimen {name!r} has no weights here: there are {', '.join(names(folder)) or 'none'}"
-        )
+        raise lacking_weights(name)
     return opened(load_specimen(file), name, device, dtype)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tellapart.errors import UserMistake
+from tellapart.specimens.lacking import lacking_weights
 from tellapart.specimens.skills.problems import DISPATCH, KINDS, MARKED, ONLY, make_task
 from tellapart.tasks.item import Task
 
@@ -51,10 +52,7 @@ def load_model(
 
     path = folder / f"{PREFIX}{seed_of(name)}.safetensors"
     if not path.exists():
-        raise UserMistake(
-            f"specimen {name!r} has no weights here: there are {', '.join(names(folder)) or 'none'}; "
-            "`tellapart specimens build` makes others"
-        )
+        raise lacking_weights(name)
     return opened(load_specimen(path), name, device, dtype)
 
 
