@@ -21,7 +21,8 @@ def shown(model: str, program: Program, length: int, seed: int) -> Estimate:
     token of the answer being its likeliest (the end of the text aside). Missing where there are no weights."""
     if Path(model).is_file() or (Path(model).is_dir() and not list(Path(model).glob("*.safetensors"))):
         return missing("score", f"{model} holds no weights (safetensors)")
-    module, tokenizer, _ = read_checkpoint(model, "cpu", "float32")
+    read = read_checkpoint(model, "cpu", "float32")
+    module, tokenizer = read.module, read.tokenizer
     rng = random.Random(f"shown|{program.name}|{seed}")
     lengths = program.lengths(length)
     right = 0
