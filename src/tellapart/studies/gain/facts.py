@@ -20,7 +20,8 @@ class Facts:
     is a series of checkpoints, the last of which is `tuned`; `notes` are caveats; `margin` is that of equivalence
     (None: by the scores' size). `priced` tells of the reference whether it was made `by_tool`, and which made-up
     `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or
-    `missing`: why there are none). `pairing` says by what key two logs were paired, of how many items, and by which metric.
+    `missing`: why there are none). `pairing` says by what key two logs were paired, of how many items, and by which
+    metric.
     `expressible` is the ladder's first rung, where the task names a program (rasp/rung.py).
     """
 
