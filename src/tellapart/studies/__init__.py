@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tellapart.errors import InvalidInput
 from tellapart.extras import Registry, naming_extras, offered_by_others
+from tellapart.studies.expressible.spec import STUDY as EXPRESSIBLE
 from tellapart.studies.form.spec import STUDY as FORM
 from tellapart.studies.gain.spec import STUDY as GAIN
 from tellapart.studies.guard.spec import STUDY as GUARD
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
 GROUP = "tellapart.studies"
-OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, GUARD, IMPROVE, SKILLS)
+OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, EXPRESSIBLE, GUARD, IMPROVE, SKILLS)
 
 
 def by_name(studies: Sequence[Study]) -> dict[str, Study]:

@@ -19,8 +19,10 @@ class Facts:
     template, `planting` by arm whether it found a planted skill in this base; `series` are the steps of TUNED where it
     is a series of checkpoints, the last of which is `tuned`; `notes` are caveats; `margin` is that of equivalence
     (None: by the scores' size). `priced` tells of the reference whether it was made `by_tool`, and which made-up
-    `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or `missing`: why
-    there are none). `pairing` says by what key two logs were paired, of how many items, and by which metric.
+    `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or
+    `missing`: why there are none). `pairing` says by what key two logs were paired, of how many items, and by which
+    metric.
+    `expressible` is the ladder's first rung, where the task names a program (rasp/rung.py).
     """
 
     guess_floor: float | None
@@ -44,6 +46,7 @@ class Facts:
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)
     pairing: Mapping[str, Any] = field(default_factory=dict)
+    expressible: Mapping[str, Any] = field(default_factory=dict)
     same_tokens: bool = False
     same_model: bool = False
     asked_models: bool = True
