@@ -267,7 +267,9 @@ def test_the_api_is_described(served: Served) -> None:
     told = httpx.get(served.url.removesuffix("/v1") + "/openapi.json").json()
     assert told["openapi"] == "3.1.0"
     schema = told["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["properties"]["temperature"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 2}
+    heat = schema["anyOf"][0]["properties"]["temperature"]
+    assert heat["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 2}
+    assert "POST" in httpx.get(f"{served.url}/completions").headers["allow"]
 
 
 def _half_open(url: str, count: int) -> list[socket.socket]:
