@@ -14,7 +14,18 @@ from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, decide
 from tellapart.studies.study import Changes, Opened, refuse_changed
 
-FREE = ("networks", "concepts", "expressible", "layer", "tuning", "dtype", "chat", "no_chat", "system", "limit")
+FREE = (
+    "networks",
+    "concepts",
+    "expressible",
+    "layer",
+    "tuning",
+    "dtype",
+    "chat",
+    "no_chat",
+    "system",
+    "limit",
+)
 """What networks are not measured by, and their names, which fingerprints stand for."""
 EQUAL = 1e-3
 """Mean squared difference (colours 0..1) up to which two pictures count as the same."""
