@@ -21,7 +21,7 @@ KEYS = {"document": "whole document (hash)", "question": "question (text)"}
 
 
 def print_logs(files: Sequence[str], mapping: str | None = None, as_json: bool = False) -> None:
-    """Print what one log, or two that are to be compared, hold. Raises UserMistake, one line, where one cannot be read."""
+    """Print what one log, or two that are to be compared, hold. Raises UserMistake where one cannot be read."""
     if not 1 <= len(files) <= 2:
         raise UserMistake(f"read: {len(files)} logs given: give one, or two that are to be compared")
     if mapping is not None and mapping_of(mapping) is None:
