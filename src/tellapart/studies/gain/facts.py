@@ -19,8 +19,9 @@ class Facts:
     template, `planting` by arm whether it found a planted skill in this base; `series` are the steps of TUNED where it
     is a series of checkpoints, the last of which is `tuned`; `notes` are caveats; `margin` is that of equivalence
     (None: by the scores' size). `priced` tells of the reference whether it was made `by_tool`, and which made-up
-    `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or `missing`: why
-    there are none). `pairing` says by what key two logs were paired, of how many items, and by which metric.
+    `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or
+    `missing`: why there are none). `pairing` says by what key two logs were paired, of how many items, and by which
+    metric.
     """
 
     guess_floor: float | None
@@ -50,13 +51,17 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object that `facts_from` reads."""
-        return asdict(self)
+        """Return the JSON object that `facts_from` reads. JSON is written with sorted keys, so the order in which
+        methods were asked stands beside them: of two that are equal the first one is named."""
+        return {**asdict(self), "order": list(self.elicitors)}
 
 
 def facts_from(value: Mapping[str, Any]) -> Facts:
     """Return the facts of a JSON object. Raises UserMistake where it is none."""
     try:
-        return Facts(**{**value, "notes": tuple(value.get("notes", ()))})
-    except TypeError as error:
+        kept = {name: one for name, one in value.items() if name != "order"}
+        if "order" in value:
+            kept["elicitors"] = {name: value["elicitors"][name] for name in value["order"]}
+        return Facts(**{**kept, "notes": tuple(value.get("notes", ()))})
+    except (KeyError, TypeError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a gain run: {error}") from error
