@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check format bench validate specimens clean
+.PHONY: demo test check format fuzz bench validate specimens clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tellapart demo
@@ -18,6 +18,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+
+# Every target until 50,000 inputs or ten minutes; `SECONDS=10 make fuzz` is what CI runs. Finds lie in fuzz/found.
+SECONDS ?= 600
+fuzz: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.run --seconds $(SECONDS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart.planting.result import ARMS, Planting, PlantSettings
 from tellapart.studies import STUDIES
+from tellapart.studies.expressible.spec import ExpressibleSpec
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     def _typed(spec: Callable[_P, object]) -> Callable[_P, Run]: ...
 
     # what __getattr__ gives, for editors and type checkers (tests/test_api.py holds it to studies.OURS)
+    expressible = _typed(ExpressibleSpec)
     form = _typed(FormSpec)
     gain = _typed(GainSpec)
     guard = _typed(GuardSpec)
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     skills = _typed(SkillsSpec)
 
 __all__ = [
+    "ExpressibleSpec",
     "FormSpec",
     "GainSpec",
     "GuardSpec",
@@ -56,6 +59,7 @@ __all__ = [
     "SkillsSpec",
     "__version__",
     "compare",
+    "expressible",
     "form",
     "gain",
     "guard",

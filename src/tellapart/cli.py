@@ -2,20 +2,23 @@
 
 import contextlib
 import io
+import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, make_dataclass, replace
 from functools import cache
 from typing import Annotated, Union
 
 import tyro
 from tyro.conf import Positional, subcommand
 
-from tellapart.errors import InvalidInput, UserMistake, closest
+from tellapart.errors import InvalidInput, ServerGone, UserMistake, closest, of_system, one_line
 from tellapart.extras import naming_extras
 from tellapart.logs.commands import ReadSpec
+from tellapart.runs.folder import run_path
+from tellapart.runs.stopping import Stopped, stoppable
 from tellapart.serving.commands import ServeSpec
-from tellapart.studies import STUDIES, run_study
+from tellapart.studies import STUDIES, run_study, study_of
 from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.options import RunOptions
 from tellapart.studies.skills.commands import ExportSpec, MixSpec
@@ -23,6 +26,8 @@ from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.version import __version__
 
 OK, FAILED, MISTAKE, GATE, INTERRUPTED = 0, 1, 2, 3, 130
+LONGEST_LINE = 4000
+"""Characters of the line that ends a command; it holds the command, so more than a mistake's own."""
 
 
 @dataclass(frozen=True)
@@ -117,19 +122,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; a mistake is told in one line on stderr."""
+    """Run one command and return its exit code; what ends it early is told in one line on stderr."""
+    again = "the same command with the same --out goes on from here"
     try:
         verb = _parsed(arguments)
-        with naming_extras(arguments[0]):
+        if isinstance(verb, SkillsVerb):
+            verb = verb.action
+        if isinstance(verb, RunOptions) and verb.out is None:  # named before it begins: a stop can tell it
+            verb = replace(verb, out=str(run_path(None, study_of(verb).name)))
+            arguments = [*arguments, "--out", str(verb.out)]
+        if isinstance(verb, RunOptions | DemoSpec):
+            again = f"this goes on from here: {shlex.join(('tellapart', *arguments))}"
+        with naming_extras(arguments[0]), stoppable():
             return _dispatch(verb)
     except UserMistake as mistake:
-        print(f"tellapart: {mistake}", file=sys.stderr)
-        return MISTAKE
+        return _told(str(mistake), MISTAKE)
+    except Stopped as stopped:
+        return _told(f"stopped by {stopped.signal.name}; {again}", 128 + stopped.signal)
     except KeyboardInterrupt:
-        print("tellapart: stopped; the same command with the same --out goes on from here", file=sys.stderr)
-        return INTERRUPTED
+        return _told(f"stopped; {again}", INTERRUPTED)
+    except ServerGone as gone:
+        return _told(f"{gone}: {again}", FAILED)
     except BrokenPipeError:
         return FAILED
+    except OSError as error:
+        return _told(f"{of_system(error)}; what is done is kept: {again}", FAILED)
+
+
+def _told(message: str, code: int) -> int:
+    print(f"tellapart: {one_line(message, LONGEST_LINE)}", file=sys.stderr, flush=True)
+    return code
 
 
 def _parsed(arguments: Sequence[str]) -> object:

@@ -86,7 +86,7 @@ MISTAKES = {
     "item,model,n,c\n1,m,3,-1\n": "c = -1 of n = 3",
     "item,model,n,c\n1,m,3.5,1\n": "row 1: n is '3.5', not a whole number",
     "item,model,n,c\n1,m,,1\n": "row 1: n is '', not a whole number",
-    "item,model,n,c\n1,m,1e15,1\n": "at most 50,000,000",
+    "item,model,n,c\n1,m,1e15,1\n": "at most 8,000,000",
     "item,model,n,c\n1,m,9,1\n1,m,9,2\n": "item '1' has two rows of counts",
     "item,model,correct\n1,m,yes\n": "row 1, correct: 'yes' is not a number",
     "item,model,correct\n1,m,1\n2,m,inf\n": "row 2, correct: 'inf' is not finite",

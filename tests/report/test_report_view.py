@@ -2,13 +2,16 @@
 
 import http.client
 import json
+import os
+import shutil
+import socket
 import threading
 
 import pytest
 from synthetic import elicited, hostile, write_run
 
 from tellapart.errors import UserMistake
-from tellapart.report.view import ROWS_AT_ONCE, open_server, rows_of
+from tellapart.report.view import MOST_CONNECTIONS, ROWS_AT_ONCE, open_server, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +137,51 @@ def test_a_port_in_use_and_a_folder_that_is_none_are_refused(server, run, tmp_pa
         open_server(tmp_path / "nothing")
     with pytest.raises(UserMistake, match=r"0 .* to 65535"):
         open_server(run, 70000)
+
+
+def _raw(server, text):
+    with socket.create_connection(server.server_address, timeout=20) as one:
+        one.sendall(text)
+        told = b""
+        while part := one.recv(65536):
+            told += part
+    return told
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [(b"GET http://[ HTTP/1.1", 400), (b"\x00\xff garbage", 400), (b"PUT / HTTP/1.1", 501)],
+)
+def test_odd_requests_are_told_so_under_the_policy(server, line, status, capsys):
+    host = f"127.0.0.1:{server.server_address[1]}".encode()
+    told = _raw(server, line + b"\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+    assert f" {status} ".encode() in told.split(b"\r\n")[0]
+    assert b"Content-Security-Policy: default-src 'none'" in told
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_every_answer_has_a_policy_and_the_page_its_own(server):
+    assert ask(server, "/nothing")[0].headers["Content-Security-Policy"].startswith("default-src 'none'")
+    policy = ask(server, "/")[0].headers["Content-Security-Policy"]
+    assert "script-src 'sha256-" in policy
+    assert "connect-src 'self'" in policy
+
+
+def test_a_page_that_is_a_pipe_or_gone_is_not_waited_for(run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    with open_server(folder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (folder / "report.html").unlink()
+        os.mkfifo(folder / "report.html")
+        assert ask(server, "/")[0].status == 404
+        server.shutdown()
+
+
+def test_half_open_connections_give_way(server):
+    held = [socket.create_connection(server.server_address, timeout=20) for _ in range(MOST_CONNECTIONS + 10)]
+    for one in held:
+        one.sendall(b"GET / HTTP/1.1\r\nX: ")
+    assert ask(server, "/")[0].status == 200
+    for one in held:
+        one.close()

@@ -32,8 +32,9 @@ def test_a_row_is_one_line_and_comes_back(text: str) -> None:
 
 def test_numbers_that_json_lacks_come_back_as_not_known() -> None:
     odd = dataclasses.replace(
-        row(), token_logprobs=(-1.0, -math.inf), bits=math.inf, measures={"a": math.nan}
-    )
+        row(), token_ids=(5, 6), token_texts=("a", "b"), token_logprobs=(-1.0, -math.inf), bits=math.inf,
+        measures={"a": math.nan},
+    )  # fmt: skip
     back = from_line(to_line(odd))
     assert back.token_logprobs is not None
     assert back.measures is not None

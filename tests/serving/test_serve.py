@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,13 +17,16 @@ import httpx
 import numpy as np
 import openai
 import pytest
+import uvicorn
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
+from tellapart.serving import connections
 from tellapart.serving.asked import Reader, completion_asked, seed_of
 from tellapart.serving.commands import ServeSpec
+from tellapart.serving.connections import BoundedProtocol
 from tellapart.serving.failure import ApiError
 from tellapart.serving.server import is_loopback
 from tellapart.specimens.skills import load_model
@@ -76,7 +81,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def started(folder: Path, *options: str, token: str = "") -> tuple[subprocess.Popen[str], str]:
+def started(
+    folder: Path, *options: str, token: str = "", preexec_fn: Callable[[], None] | None = None
+) -> tuple[subprocess.Popen[str], str]:
     """Start the server; return its process and its address."""
     env = {
         **os.environ,
@@ -85,7 +92,7 @@ def started(folder: Path, *options: str, token: str = "") -> tuple[subprocess.Po
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
     command = [sys.executable, "-m", "tellapart.cli", "skills", "serve", str(folder), "--port", "0", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=preexec_fn)
     assert process.stderr is not None
     line = process.stderr.readline()
     assert "serving" in line, line + process.stderr.read()
@@ -221,6 +228,11 @@ def test_the_openai_client_works_unchanged(served: Served) -> None:
         (b'{"model": "auto", "prompt": [5, 6]}', 400),
         (b'{"model": "a", "prompt": "' + b"x" * (2 << 20) + b'"}', 413),
         (b"[" * 100_000, 400),
+        (b'{"model": "a", "prompt": "\\ud800"}', 400),
+        (b'{"model": "\\ud800", "prompt": "x"}', 400),
+        (b'{"model": "a", "prompt": "x", "temperature": 1' + b"0" * 400 + b"}", 400),
+        (b'{"model": "a", "prompt": "x", "seed": 1' + b"0" * 400 + b"}", 400),
+        (b'{"model": "a", "prompt": "x", "seed": 1' + b"0" * 5000 + b"}", 400),
     ],
 )
 def test_malformed_requests_get_openais_errors(served: Served, body: bytes, status: int) -> None:
@@ -238,6 +250,88 @@ def test_pages_and_unknown_paths(served: Served) -> None:
     assert httpx.put(f"{root}/v1/completions").status_code == 405
     assert httpx.get(f"{root}/v1/models", headers={"Host": "evil.example"}).status_code == 403
     assert httpx.get(f"{root}/v1/models/zz").status_code == 404
+
+
+def test_pages_of_other_places_are_not_answered_and_answers_run_nothing(served: Served) -> None:
+    body = {"model": "a", "prompt": "1=", "max_tokens": 1}
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert httpx.post(f"{served.url}/completions", json=body, headers=headers).status_code == 403
+    mine = httpx.post(f"{served.url}/completions", json=body, headers={"Origin": "http://localhost:3000"})
+    assert mine.status_code == 200
+    for path in ("/v1/models", "/nothing", "/health"):
+        told = httpx.get(served.url.removesuffix("/v1") + path).headers["content-security-policy"]
+        assert told.startswith("default-src 'none'")
+
+
+def test_the_api_is_described(served: Served) -> None:
+    told = httpx.get(served.url.removesuffix("/v1") + "/openapi.json").json()
+    assert told["openapi"] == "3.1.0"
+    schema = told["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["properties"]["temperature"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 2}
+
+
+def _half_open(url: str, count: int) -> list[socket.socket]:
+    """Open connections that send a part of a request each."""
+    host, port = url.removeprefix("http://").removesuffix("/v1").split(":")
+    opened = []
+    for index in range(count):
+        one = socket.create_connection((host, int(port)), timeout=5)
+        body = b"\r\n{" if index % 2 else b"X-a: "
+        one.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n" + body)
+        opened.append(one)
+    return opened
+
+
+def test_half_open_connections_do_not_use_up_all_files(folder: Path) -> None:
+    """With 160 files and 200 half-open connections the server still answers, and takes no processor time for them."""
+    process, url = started(folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160)))
+    held = []
+    try:
+        held = _half_open(url, 200)
+        assert httpx.get(url.replace("/v1", "/health"), timeout=20).status_code == 200
+        body = {"model": "a", "prompt": "1=", "max_tokens": 1}
+        assert httpx.post(f"{url}/completions", json=body, timeout=20).status_code == 200
+        assert len(os.listdir(f"/proc/{process.pid}/fd")) < 150
+    finally:
+        for one in held:
+            one.close()
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+    assert said == ""
+
+
+def test_a_request_that_does_not_come_in_is_closed() -> None:
+    """In a loop of its own, with the time made short: neither the head nor the body is waited for longer."""
+
+    async def closed_after(text: bytes) -> float:
+        config = uvicorn.Config(
+            _answers, http=BoundedProtocol, ws="none", lifespan="off", log_level="critical"
+        )
+        config.load()
+        state = uvicorn.Server(config).server_state
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            began = loop.time()
+            writer.write(text)
+            async with asyncio.timeout(10):
+                assert await reader.read() == b""
+            writer.close()
+            return loop.time() - began
+
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "REQUEST_SECONDS", 0.3)
+        patch.setattr(connections, "CHECK_SECONDS", 0.05)
+        for text in (head, head + b"\r\n{", b""):
+            assert 0.2 < asyncio.run(closed_after(text)) < 5
+
+
+async def _answers(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def test_a_token_is_asked_for_and_sigterm_is_clean(folder: Path) -> None:

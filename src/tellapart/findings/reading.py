@@ -1,14 +1,32 @@
 """findings.json back into Findings: the inverse of `Finding.as_json`."""
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
+from tellapart.runs.files import read_whole
 from tellapart.stats.estimate import Estimate
+
+FORM = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError, StopIteration,
+)  # fmt: skip
+"""What reading or showing findings may raise that are not in the form of docs/run-folder.md."""
+
+
+@contextlib.contextmanager
+def in_form(what: object, *more: type[Exception]) -> Iterator[None]:
+    """Turn what odd findings raise (FORM, and `more`) into a UserMistake that names them."""
+    try:
+        yield
+    except (*FORM, *more) as error:
+        raise UserMistake(
+            f"{what} not in the form of findings ({type(error).__name__}: {str(error)[:200]}); analyse the run again"
+        ) from error
 
 
 def read_findings(run_folder: Path) -> list[Finding]:
@@ -20,12 +38,8 @@ def read_findings(run_folder: Path) -> list[Finding]:
             f"{path} has version {document.get('version')!r}, this tellapart reads {FINDINGS_VERSION}: "
             "view it with the tellapart that wrote it (spec.json names its version)"
         )
-    try:
+    with in_form(f"{path} is"):
         return [finding_from_json(value) for value in document["findings"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserMistake(
-            f"{path} is not in the form of findings ({type(error).__name__}: {error}); analyse the run again"
-        ) from error
 
 
 def finding_from_json(value: Mapping[str, Any]) -> Finding:
@@ -66,9 +80,10 @@ def estimate_from_json(value: Mapping[str, Any]) -> Estimate:
 def read_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file of a finished run. Raises UserMistake, one line, where there is none."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserMistake(f"{path} is not there: give the folder of a finished run") from error
+        data = read_whole(path)
+        if data is None:
+            raise UserMistake(f"{path} is not there: give the folder of a finished run")
+        value = json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserMistake(f"{path} cannot be read ({error}); analyse the run again") from error
     if not isinstance(value, dict):

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tellapart.errors import UserMistake
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 
 AT_ONCE = 4096
 """States that are encoded at a time."""

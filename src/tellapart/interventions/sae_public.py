@@ -44,7 +44,7 @@ def read_folder(folder: Path) -> Sae:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise UserMistake(f"{folder}: {CONFIG} or {WEIGHTS} is missing or damaged ({error})") from error
     if not isinstance(config, dict):
         raise UserMistake(f"{folder}/{CONFIG}: a JSON object is wanted")

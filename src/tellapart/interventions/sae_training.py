@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.sae import Sae, keep_largest
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.runs.progress import ticking
 
 

@@ -37,7 +37,7 @@ from tellapart.logs import (
     verifiers,
     verl,
 )
-from tellapart.logs.find import read_with
+from tellapart.logs.find import content_hash, read_with
 from tellapart.logs.pair import Paired, pair
 from tellapart.logs.reader import Reader
 from tellapart.logs.recorded import Recorded
@@ -80,10 +80,15 @@ READERS = Registry[Reader](
 )
 """Readers by tool, in the order in which they are tried: first those of other packages, which are for one thing."""
 
-__all__ = ["READERS", "Paired", "Reader", "Recorded", "pair", "read_log"]
+__all__ = ["READERS", "Paired", "Reader", "Recorded", "content_of", "pair", "read_log"]
 
 
 def read_log(path: str) -> Recorded:
     """Return the log at `path` (`path#choice` where one file holds several models, filters or conditions; a
     folder that holds one log is read as that log). Raises UserMistake, one line, where it cannot be read."""
     return read_with(tuple(READERS.values()), path)
+
+
+def content_of(path: str) -> str:
+    """Return a hash of what the files of the log at `path` hold: a log is the same where this is."""
+    return content_hash(tuple(READERS.values()), path)

@@ -81,7 +81,7 @@ def _inflate(packed: bytes, method: int, where: str) -> bytes:
         if method == zipfile.ZIP_DEFLATED:
             data = zlib.decompressobj(-15).decompress(packed, LARGEST_ENTRY + 1)
         elif method == 93:
-            decompressor = zstandard.ZstdDecompressor(max_window_size=2**30)
+            decompressor = zstandard.ZstdDecompressor(max_window_size=2**27)
             with decompressor.stream_reader(io.BytesIO(packed), read_across_frames=True) as stream:
                 data = b"".join(_blocks(stream))
         else:

@@ -24,8 +24,8 @@ from tellapart.logs.value import short
 TOOL = "counts"
 TEXTS = ("item", "model", "question", "completion", "status", "cluster", "target", "answer")
 NUMBERS = ("n", "c", "sample", "correct", "score", "logprob", "tokens")
-MOST = 50_000_000
-"""Samples a log may expand to."""
+MOST = 8_000_000
+"""Samples a log may expand to: what fits in 2 GB."""
 
 
 class Told(NamedTuple):

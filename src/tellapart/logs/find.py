@@ -1,5 +1,6 @@
 """From a path to the reader that understands it: files by their content, folders by the one log they hold."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from tellapart.logs import mapped
 from tellapart.logs.reader import Reader, as_tasks, joined
 from tellapart.logs.recorded import Origin, Recorded
 from tellapart.logs.source import SUFFIXES as PACKED
-from tellapart.logs.source import Source, as_rows, open_source, split
+from tellapart.logs.source import Source, as_rows, in_form, open_source, split
 from tellapart.logs.value import listed
 
 SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval"}
@@ -30,11 +31,16 @@ _THRESHOLD = re.compile(r"^(?P<name>(?:[^=]|==)*?)>=\s*(?P<least>[-+]?[0-9.]+(?:
 def read_with(readers: Sequence[Reader], reference: str) -> Recorded:
     """Return the log at `reference`, read by the first of `readers` that recognises it."""
     path, choice = split(str(reference))
+    with in_form(path):
+        return _chosen(readers, str(reference), path, choice)
+
+
+def _chosen(readers: Sequence[Reader], reference: str, path: Path, choice: str) -> Recorded:
     mapping = mapped.mapping_of(choice)
     if mapping is None and (threshold := _THRESHOLD.match(choice)):
-        log = _read(readers, str(reference), path, threshold["name"])
+        log = _read(readers, reference, path, threshold["name"])
         return _thresholded(log, float(threshold["least"]))
-    return _read(readers, str(reference), path, choice)
+    return _read(readers, reference, path, choice)
 
 
 def _read(readers: Sequence[Reader], reference: str, path: Path, choice: str) -> Recorded:
@@ -51,6 +57,27 @@ def _read(readers: Sequence[Reader], reference: str, path: Path, choice: str) ->
         raise UserMistake(f"{path}: cannot be read ({error})") from None
     source = open_source(reference, path, choice)
     return read_source(readers, source)
+
+
+def content_hash(readers: Sequence[Reader], reference: str) -> str:
+    """Return a hash (32 hex digits) of the bytes of the files that `read_with` reads at `reference`."""
+    path, choice = split(str(reference))
+    if not path.is_dir():
+        return content_of_file(path)
+    whole = next((found for reader in readers if (found := reader.whole(path))), None)
+    return content_of_file(*(whole or _in_folder(path, choice)[0]))
+
+
+def content_of_file(*paths: str | Path) -> str:
+    """Return a hash (32 hex digits) of what files hold, in their order. Raises UserMistake where one cannot be read."""
+    held = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        try:
+            with Path(path).open("rb") as file:
+                held.update(hashlib.file_digest(file, "blake2b").digest())
+        except OSError as error:
+            raise UserMistake(f"{path}: cannot be read ({error})") from None
+    return held.hexdigest()
 
 
 def read_source(readers: Sequence[Reader], source: Source) -> Recorded:

@@ -17,7 +17,7 @@ from tellapart.logs.lm_eval import results_beside, task_of
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.scale_points import Point, to_frame
 from tellapart.logs.source import SUFFIXES as PACKED
-from tellapart.logs.source import Source, open_source, split
+from tellapart.logs.source import Source, in_form, open_source, split
 
 SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval"}
 KINDS = "lm-eval results, BIG-bench scores, tables (model, task, metric, value and a scale), per-sample logs"
@@ -46,7 +46,8 @@ def read_points(references: Sequence[str]) -> Points:
         inside = path.is_dir()
         for file in _files(path):
             source = open_source(f"{file}#{choice}" if choice else str(file), file, choice)
-            read = _read(source, notes)
+            with in_form(file):
+                read = _read(source, notes)
             if read is None and inside:
                 if not BESIDE.fullmatch(file.name):
                     skipped.append(str(file.relative_to(path)))
@@ -62,7 +63,8 @@ def read_points(references: Sequence[str]) -> Points:
         raise UserMistake(
             f"{', '.join(map(str, references))}: no file with scores over scale; known: {KINDS}"
         )
-    frames = [frame for frame in (*frames, to_frame(loose)) if len(frame)]
+    with in_form(", ".join(map(str, references))):
+        frames = [frame for frame in (*frames, to_frame(loose)) if len(frame)]
     if skipped:
         notes.append(f"{len(skipped)} files of no known kind were left out: {', '.join(skipped[:4])}")
     if not frames:

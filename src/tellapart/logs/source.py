@@ -5,6 +5,7 @@ Files packed with gzip, bzip2, xz or zstd are unpacked in memory; a table may be
 """
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
@@ -63,6 +64,20 @@ class Source:
         return self.path.stem if name.endswith(SUFFIXES) else name
 
 
+FORM = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+
+
+@contextlib.contextmanager
+def in_form(path: object) -> Iterator[None]:
+    """Turn whatever reading a hostile file may raise into a UserMistake that names it: a reader checks what it needs,
+    and a value of a kind that nobody thought of must not end in a traceback."""
+    try:
+        yield
+    except (*FORM, pa.ArrowException) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise UserMistake(f"{path}: cannot be read, a value is not in its form ({told[:200]})") from error
+
+
 def split(reference: str) -> tuple[Path, str]:
     """Return the path that exists and the choice after `#`, "" where there is none."""
     try:
@@ -91,7 +106,7 @@ def open_source(reference: str, path: Path, choice: str) -> Source:
             if magic[:2] == b"PK":
                 return Source(reference, path, choice, "zip", {})
             data = magic + file.read()
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
     return _text_source(reference, path, choice, _unpacked(data, path))
 

@@ -231,9 +231,7 @@ def _notes(named: Named) -> tuple[str, ...]:
 
 def _unpack(module: PreTrainedModel) -> None:
     """Take away what says that the weights are packed: they were unpacked, and training refuses packed ones."""
-    config = module.config
-    if "quantization_config" in config.__dict__:
-        del config.quantization_config
+    module.config.__dict__.pop("quantization_config", None)
     for name in ("is_quantized", "hf_quantizer", "quantization_method"):
         module.__dict__.pop(name, None)
 

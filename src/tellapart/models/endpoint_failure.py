@@ -90,7 +90,10 @@ def message_of(body: bytes) -> str:
     for name in ("error", "detail", "message"):
         if isinstance(parsed, dict) and name in parsed:
             parsed = parsed[name]
-    return parsed if isinstance(parsed, str) else json.dumps(parsed)
+    try:
+        return parsed if isinstance(parsed, str) else json.dumps(parsed)
+    except (RecursionError, ValueError):
+        return text
 
 
 def redacted(value: Any, key: str) -> Any:

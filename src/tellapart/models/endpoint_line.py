@@ -14,10 +14,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from tellapart.errors import UserMistake
+from tellapart.errors import ServerGone, UserMistake
 from tellapart.models.endpoint_failure import (
     Failure,
     OverlongError,
@@ -67,18 +68,20 @@ class Address:
 class EndpointOptions:
     """How a server is asked; no answer depends on it. `attempts` counts the first one too and
     `timeout_seconds` bounds each as a whole. The wait after attempt n is `backoff_seconds` * 2^(n-1),
-    jittered, or what Retry-After asks for if that is longer, at most 120 s. `continue_final_message` says
+    jittered, or what Retry-After asks for if that is longer, at most 120 s. A server that answers none of them for
+    `patience_seconds` (at least two time limits) has gone, and the run ends. `continue_final_message` says
     that the chat server goes on from a prefill (vLLM does)."""
 
     concurrency: int = 16
     attempts: int = 6
     timeout_seconds: float = 300.0
     backoff_seconds: float = 0.5
+    patience_seconds: float = 600.0
     longest_body_bytes: int = 32 * 2**20
     continue_final_message: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("concurrency", "attempts", "timeout_seconds", "longest_body_bytes"):
+        for name in ("concurrency", "attempts", "timeout_seconds", "longest_body_bytes", "patience_seconds"):
             if not self.__dict__[name] > 0:
                 raise UserMistake(f"endpoint option {name} is {self.__dict__[name]}: it must be above 0")
 
@@ -93,6 +96,9 @@ class Line:
     options: EndpointOptions = EndpointOptions()
     sleep: Sleep = asyncio.sleep
     given_up: int = 0
+    clock: Callable[[], float] = time.monotonic
+    heard: float = 0.0
+    """When the server last answered, or was first asked of those that are under way."""
 
     def client(self) -> "openai.AsyncOpenAI":
         """Return a client that neither retries, nor follows redirects, nor takes a proxy to this machine."""
@@ -116,13 +122,28 @@ class Line:
             attempt += 1
             if isinstance(outcome, Reply):
                 self.given_up = 0
+            if isinstance(outcome, Reply) or outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self.heard = self.clock()  # a server that tells us to wait is there
+            if isinstance(outcome, Reply):
                 return outcome
+            self.check_heard(outcome)
             gone = self.given_up >= self.options.concurrency
             if not outcome.again or gone or attempt >= self.options.attempts:
                 self.given_up = self.given_up + 1 if outcome.again else 0
                 tries = f" ({attempt} attempts)" if attempt > 1 else ""
                 return outcome._replace(reason=outcome.reason + tries)
             await self.sleep(wait_seconds(attempt - 1, outcome.retry_after, self.options.backoff_seconds))
+
+    def check_heard(self, outcome: Failure) -> None:
+        """Raise ServerGone where nothing was answered for so long that the rest would not be either: at a stalled
+        server every attempt takes its whole time limit, and a large run would take weeks to fail."""
+        waited = self.clock() - self.heard
+        patience = max(self.options.patience_seconds, 2 * self.options.timeout_seconds)
+        if outcome.again and waited > patience:
+            raise ServerGone(
+                f"the server at {self.address.url} has answered nothing for {waited / 60:.0f} minutes "
+                f"({outcome.reason}); what it answered before is kept"
+            )
 
     async def attempt(self, client: "openai.AsyncOpenAI", body: Body | None) -> Reply | Failure:
         """Put one request once."""
@@ -189,6 +210,7 @@ def stream(
     generator cancels what is under way.
     """
     results: queue.SimpleQueue[Result | BaseException | None] = queue.SimpleQueue()
+    line.heard = line.clock()
     numbered = iter(enumerate(bodies))
 
     async def worker(client: "openai.AsyncOpenAI") -> None:

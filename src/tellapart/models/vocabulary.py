@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, one_line
+from tellapart.models.bounded import within
 from tellapart.models.model import Prompt, Turns, as_messages
 from tellapart.tasks.reasoning import CLOSED, OPENED
 
@@ -19,6 +20,7 @@ Asked = tuple[str | Turns, str]
 Put = TypeVar("Put", bound=Asked)
 
 PROBE = "What is 1 + 1?"
+TEMPLATE_SECONDS = 5.0
 OPENED_LAST = re.compile(rf"(?:{OPENED.pattern})\s*\Z")
 """A template's end that has the model think aloud."""
 CONTEXT = 6
@@ -48,12 +50,22 @@ class Vocabulary:
         if not distinct:
             return {}
         whole = [self._put(prompt) + follow for prompt, follow in distinct]
-        encoded = self.tokenizer(whole, add_special_tokens=not self.chat)["input_ids"]
+        encoded = self._tokenised(whole, not self.chat)
         return {text: tuple(ids) for text, ids in zip(distinct, encoded, strict=True)}
 
     def encode(self, text: str) -> Ids:
         """Return the ids of text that goes on from something: no special tokens."""
-        return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+        return tuple(self._tokenised([text], False)[0])
+
+    def _tokenised(self, texts: list[str], special: bool) -> list[list[int]]:
+        """Return the ids of texts. Raises UserMistake where the tokenizer fails, its native code by a panic."""
+        try:
+            return self.tokenizer(texts, add_special_tokens=special)["input_ids"]
+        except BaseException as error:
+            if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+                reason = one_line(str(error).strip() or type(error).__name__, 200)
+                raise UserMistake(f"the tokenizer fails on a text: {reason}: give another model") from error
+            raise
 
     def encode_pairs(self, pairs: Sequence[tuple[Prompt, Text]]) -> list[tuple[Ids, Ids]]:
         """Return the ids of each (prompt, completion).
@@ -91,7 +103,8 @@ class Vocabulary:
         """Return messages as the template writes them, the system prompt first."""
         said = [{"role": "system", "content": self.system}, *messages] if self.system else messages
         try:
-            text = self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+            with within(TEMPLATE_SECONDS):
+                text = self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
         except Exception as error:  # a template is foreign code: it may raise anything
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             roles = " and a ".join(dict.fromkeys(message["role"] for message in said))

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import TemplateError
 from markupsafe import Markup
 
-from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import finding_from_json, read_findings
+from tellapart.findings.reading import finding_from_json, in_form, read_findings
 from tellapart.report.document import read_row_columns, read_spec, with_tokens
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
@@ -24,7 +24,7 @@ from tellapart.report.sections.verdict import head
 from tellapart.report.subjects import subjects
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible_deep
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.version import __version__
 
 SCRIPTS = ("tips.js", "heat.js", "items.js", "scale.js")
@@ -35,7 +35,8 @@ SERVED = "connect-src 'self'"
 def write_report(run_folder: Path) -> Path:
     """Write report.html into a finished run's folder, whole or not at all, and return its path."""
     findings = with_tokens(read_findings(run_folder), run_folder)
-    page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
+    with in_form(f"{run_folder / 'findings.json'} or spec.json is", TemplateError):
+        page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
     path = run_folder / "report.html"
     write_atomically(path, page)
     return path
@@ -48,7 +49,6 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     """
     clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings]
     told = visible_deep(dict(spec))
-    style, script = _static("report.css"), "\n".join(_static(name) for name in SCRIPTS)
     parts = [
         {"head": head(finding, number), "sections": _sections(finding, number), "number": number}
         for number, finding in enumerate(clean, 1)
@@ -56,9 +56,9 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     context = {
         "title": _title(clean, told),
         "subjects": subjects(told),
-        "policy": _policy(style, script),
-        "style": Markup(style),
-        "script": Markup(script),
+        "policy": Markup(page_policy()),
+        "style": Markup(_style()),
+        "script": Markup(_script()),
         "parts": parts,
         "provenance": provenance(told, rows),
         "version": __version__,
@@ -69,14 +69,10 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
 def _sections(finding: Finding, number: int) -> list[Section]:
     made = []
     for maker in SECTIONS:
-        try:
+        with in_form(
+            f"findings.json: the tables of section {maker.__module__.rpartition('.')[2]} are", TemplateError
+        ):
             section = maker(finding, number)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            name = maker.__module__.rpartition(".")[2]
-            raise UserMistake(
-                f"findings.json: the tables of section {name} are not in their form "
-                f"({type(error).__name__}: {error}); analyse the run again"
-            ) from error
         if section is not None:
             made.append(section)
     return made
@@ -88,11 +84,20 @@ def _title(findings: Sequence[Finding], spec: Mapping[str, Any]) -> str:
     return f"{verdicts}: {names}" if names else verdicts
 
 
-def _policy(style: str, script: str) -> Markup:
-    sources = {"style-src": style, "script-src": script}
+def page_policy(connections: str = OFFLINE) -> str:
+    """Return the content security policy of the page: its own style and script, by their hashes, and nothing else."""
+    sources = {"style-src": _style(), "script-src": _script()}
     hashes = (f"{name} 'sha256-{_hash(text)}'" for name, text in sources.items())
-    rest = ("img-src data:", OFFLINE, "base-uri 'none'", "form-action 'none'")
-    return Markup("; ".join(("default-src 'none'", *hashes, *rest)))
+    rest = ("img-src data:", connections, "base-uri 'none'", "form-action 'none'")
+    return "; ".join(("default-src 'none'", *hashes, *rest))
+
+
+def _style() -> str:
+    return _static("report.css")
+
+
+def _script() -> str:
+    return "\n".join(_static(name) for name in SCRIPTS)
 
 
 def _hash(text: str) -> str:

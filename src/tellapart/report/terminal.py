@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import finding_from_json, number
+from tellapart.findings.reading import finding_from_json, in_form, number
 from tellapart.report import inside_terminal
 from tellapart.report.document import read_spec, with_tokens
 from tellapart.report.scale_terminal import print_tasks
@@ -48,11 +48,12 @@ _ASCII = str.maketrans({"–": "-", "−": "-", "→": "->", "τ": "tau", "·": 
 def print_run(run_folder: Path, findings: Sequence[Finding], console: Console) -> None:
     """Print what a finished run found, and where its report is; of `scale` also its tasks, of `inside` its figures."""
     spec, report = read_spec(run_folder), run_folder / "report.html"
-    print_summary(with_tokens(findings, run_folder), spec, console, report)
-    if findings and "scale" in findings[0].tables:
-        print_tasks(findings[0], console)
-    if findings and any(name in findings[0].tables for name in inside_terminal.TABLES):
-        inside_terminal.print_figures(findings, console)
+    with in_form(f"{run_folder / 'findings.json'} or spec.json is"):
+        print_summary(with_tokens(findings, run_folder), spec, console, report)
+        if findings and "scale" in findings[0].tables:
+            print_tasks(findings[0], console)
+        if findings and any(name in findings[0].tables for name in inside_terminal.TABLES):
+            inside_terminal.print_figures(findings, console)
 
 
 def print_summary(

@@ -2,26 +2,12 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
-
-
-def visible(text: str) -> str:
-    """Return `text` with what would hide, reorder or break it shown by its code point; tabs and line ends stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _HIDDEN.sub(_symbol, text)
-
-
-def _symbol(match: re.Match[str]) -> str:
-    return f"⟨U+{ord(match.group()):04X}⟩"
+from tellapart.errors import visible
 
 
 def visible_deep(value: Any) -> Any:

@@ -4,16 +4,16 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
+from tellapart.errors import Unscorable
 from tellapart.models.budget import BudgetSpent
-from tellapart.models.model import Completion
 from tellapart.runs.asking import Ask, Elicitation, row_seed
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row, Status
-from tellapart.tasks.item import Item, Task
+from tellapart.tasks.item import Item
 from tellapart.tasks.lenient import lenient_chance, lenient_score
 from tellapart.tasks.questions import question_key
 
@@ -47,12 +47,12 @@ def collect(
     every answer by itself leave out what `Ask.held` names. A row that failed is asked again when the run is started
     again; the later row counts. Where the token budget is spent, what is there is returned.
     """
-    known = {(row.item, row.sample): row for row in folder.read_rows(condition.name)}
+    key = digest(condition.identity)
+    known = known_rows(folder, condition.name, ask, key)
     have = {at for at, row in known.items() if row.status != "failed"}
     owed = [item for item in ask.items if any((item.id, s) not in have for s in range(ask.samples))]
     if not owed:
         return list(known.values())
-    key = digest(condition.identity)
     missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
     with (
         folder.appending(condition.name) as writer,
@@ -71,20 +71,42 @@ def collect(
     return list(known.values())
 
 
+def known_rows(folder: RunFolder, name: str, ask: Ask, key: str) -> dict[tuple[str, int], Row]:
+    """Return the rows of a condition that the folder holds, by item and sample; the later one counts after a failure.
+
+    Raises UserMistake for a row that `ask` under the identity `key` cannot have written.
+    """
+    items = {item.id for item in (*ask.task.items, *ask.items)}
+    known: dict[tuple[str, int], Row] = {}
+
+    def check(row: Row) -> None:
+        if row.key != key:
+            raise ValueError(f"answered under another identity, key {row.key!r:.40}, {key} asked")
+        if row.item not in items:
+            raise ValueError(f"item {row.item!r:.60} is not of the task")
+        if row.seed != row_seed(ask.seed, row.item, row.sample):
+            raise ValueError(f"seed {row.seed} is not that of sample {row.sample} of item {row.item!r:.60}")
+        if (earlier := known.get((row.item, row.sample))) is not None and earlier.status != "failed":
+            raise ValueError(f"sample {row.sample} of item {row.item!r:.60} is there twice")
+        known[row.item, row.sample] = row
+
+    folder.read_rows(name, check)
+    return known
+
+
 def latest(rows: Iterable[Row]) -> list[Row]:
     """Return the rows of a shard with, of those of one item and sample, the last alone: it was asked again."""
     return list({(row.item, row.sample): row for row in rows}.values())
 
 
 def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation: Elicitation) -> Row:
-    """Return the row of one answer, scored; a failed answer has no score."""
-    completion = elicitation.completion
-    failed = completion.finish == "failed"
-    measures = dict(elicitation.measures)
-    lenient = math.nan
-    if condition.name.endswith("/plain") and elicitation.sample < READ_LENIENTLY and not failed:
-        lenient = lenient_score(ask.task, item, completion.text)
-        measures["lenient_chance"] = lenient_chance(ask.task, item, completion.text)
+    """Return the row of one answer, scored; a failed answer has no score, and one that cannot be scored has failed."""
+    completion, reading = elicitation.completion, Reading(dict(elicitation.measures))
+    if completion.finish != "failed":
+        try:
+            reading = _read(condition, ask, item, elicitation)
+        except Unscorable as reason:
+            completion = replace(completion, finish="failed", error=str(reason))
     return Row(
         study=condition.study,
         condition=condition.name,
@@ -96,9 +118,9 @@ def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation
         cluster=item.cluster or "",
         prompt_hash=text_hash(elicitation.prompt),
         completion=completion.text,
-        score=float("nan") if failed else ask.task.score(item, completion.text),
+        score=reading.score,
         status=_STATUS[completion.finish],
-        steps=_steps(ask.task, item, completion),
+        steps=reading.steps,
         logprob=sum(completion.logprobs) if completion.logprobs is not None else float("nan"),
         tokens=len(completion.tokens) if completion.generated is None else completion.generated,
         prompt_tokens=completion.prompt_tokens,
@@ -107,18 +129,37 @@ def scored_row(condition: Condition, key: str, ask: Ask, item: Item, elicitation
         token_texts=completion.token_texts,
         token_logprobs=completion.logprobs,
         bits=float(elicitation.bits),
-        measures=measures or None,
+        measures=reading.measures or None,
         error=completion.error,
-        answer=None if failed else ask.task.scorer.answer(item, completion.text) or "",
-        lenient=lenient,
+        answer=reading.answer,
+        lenient=reading.lenient,
         question=question_key(ask.task.prompt(item), item.target),
     )
 
 
-def _steps(task: Task, item: Item, completion: Completion) -> str:
-    if task.steps is None or completion.finish == "failed":
-        return ""
-    return task.steps(item, completion.text)
+class Reading(NamedTuple):
+    """What the task's scorer says of an answer; as it stands of one that failed. `answer` is "" where it found none."""
+
+    measures: dict[str, float]
+    score: float = math.nan
+    answer: str | None = None
+    lenient: float = math.nan
+    steps: str = ""
+
+
+def _read(condition: Condition, ask: Ask, item: Item, elicitation: Elicitation) -> Reading:
+    task, text, measures = ask.task, elicitation.completion.text, dict(elicitation.measures)
+    lenient = math.nan
+    if condition.name.endswith("/plain") and elicitation.sample < READ_LENIENTLY:
+        lenient = lenient_score(task, item, text)
+        measures["lenient_chance"] = lenient_chance(task, item, text)
+    return Reading(
+        measures,
+        task.score(item, text),
+        task.scorer.answer(item, text) or "",
+        lenient,
+        "" if task.steps is None else task.steps(item, text),
+    )
 
 
 def text_hash(text: str) -> str:

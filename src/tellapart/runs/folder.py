@@ -1,26 +1,35 @@
 """The run folder: spec.json, rows/*.jsonl (append-only), artifacts/, findings.json, report.html.
 
 A run is what its folder holds. Opening it again with the same spec goes on with what is missing; another spec
-is refused. A row is one line, written and flushed whole; a line torn by a kill is cut off and owed again.
+is refused. A row is one line, written and flushed whole; a line torn by a kill is cut off and owed again. Nothing in a
+folder is trusted: its files are opened by runs/files.py and its rows checked by runs/row.py.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
-import os
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, of_system, one_line
+from tellapart.runs import files
+from tellapart.runs.files import subfolder, write_atomically
+from tellapart.runs.provenance import answering
 from tellapart.runs.row import Row, from_line, to_line
 
 FOLDER_VERSION = 1
+LONGEST_ROW = 2**26
+"""Bytes of a row's line."""
+LARGEST_ARRAYS = 2**38
+"""Bytes of a file of arrays."""
+FILES = ("spec.json", "findings.json", "report.html", "rows.parquet", ".lock")
+FOLDERS = ("rows", "artifacts", "scratch")
 
 
 @dataclass(frozen=True)
@@ -28,66 +37,83 @@ class RunFolder:
     """A run on disk. Made by `open_run`; every write is whole or not at all."""
 
     path: Path
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     def shard(self, name: str) -> Path:
         """Return the path of the JSONL shard of a condition; its name is hashed, so any text is a safe file."""
         readable = "".join(char if char.isalnum() else "-" for char in name)[:60]
         return self.path / "rows" / f"{readable}-{digest(name)[:8]}.jsonl"
 
-    def read_rows(self, name: str) -> list[Row]:
-        """Return the whole rows of a shard, in the order written; a torn last line is cut off the file."""
+    def read_rows(self, name: str, check: Callable[[Row], None] = lambda row: None) -> list[Row]:
+        """Return the whole rows of a shard, in the order written; a torn last line is cut off the file.
+
+        Raises UserMistake for a line that is no row of this condition, or of which `check` raises ValueError.
+        """
         path = self.shard(name)
-        if not path.exists():
-            return []
-        data = path.read_bytes()
-        whole, _, torn = data.rpartition(b"\n")
-        rows = [_parsed(line, path, number) for number, line in enumerate(whole.split(b"\n"), 1) if line]
-        if torn:
-            with path.open("r+b") as file:
-                file.truncate(len(data) - len(torn))
-        return rows
+        subfolder(self.path, "rows")
+
+        def whole(row: Row) -> None:
+            if row.condition != name:
+                raise ValueError(f"of condition {row.condition!r:.60}")
+            check(row)
+
+        lines = files.whole_lines(path, LONGEST_ROW)
+        return [_parsed(line, (path, number), whole) for number, line in enumerate(lines, 1) if line]
 
     @contextlib.contextmanager
     def appending(self, name: str) -> Iterator["RowWriter"]:
         """Yield a writer that appends rows to a shard, each flushed to the operating system as one line."""
-        path = self.shard(name)
-        path.parent.mkdir(exist_ok=True)
-        with path.open("ab", buffering=0) as file:
-            yield RowWriter(file)
+        self._note_versions()
+        subfolder(self.path, "rows")
+        with files.appending(self.shard(name)) as lines:
+            yield RowWriter(lines)
+
+    def _note_versions(self) -> None:
+        """Add to spec.json under which versions rows are made from now on, where these are other ones."""
+        place, now = self.path / "spec.json", self.context.get("provenance")
+        data = files.read_whole(place)
+        if data is None or now is None:
+            return
+        told = _object(data, place)
+        resumed = [one for one in told.get("resumed") or () if isinstance(one, dict)]
+        known = [answering(one) for one in (told.get("provenance"), *resumed)]
+        if answering(now) not in known:
+            write_atomically(place, canonical({**told, "resumed": [*resumed, now]}))
+
+    def artifact(self, name: str) -> Path:
+        """Return the path of a file under artifacts/, whose folder is made where it is missing."""
+        return subfolder(self.path, "artifacts") / name
 
     def write_artifact(self, name: str, value: Mapping[str, Any]) -> Path:
         """Write a JSON artifact and return its path."""
-        path = self.path / "artifacts" / f"{name}.json"
-        path.parent.mkdir(exist_ok=True)
+        path = self.artifact(f"{name}.json")
         write_atomically(path, canonical(value))
         return path
 
     def read_artifact(self, name: str) -> dict[str, Any] | None:
-        """Return a JSON artifact, None where it was not written yet."""
-        path = self.path / "artifacts" / f"{name}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        """Return a JSON artifact, None where it was not written yet. Raises UserMistake where it is damaged."""
+        path = self.artifact(f"{name}.json")
+        return None if (data := files.read_whole(path)) is None else _object(data, path)
 
     def write_bytes(self, name: str, data: bytes) -> Path:
         """Write a binary artifact (named by its content hash and ending) and return its path."""
-        path = self.path / "artifacts" / name
-        path.parent.mkdir(exist_ok=True)
+        path = self.artifact(name)
         write_atomically(path, data)
         return path
 
     def read_bytes(self, name: str) -> bytes:
         """Return a binary artifact. Raises UserMistake where it is gone."""
-        path = self.path / "artifacts" / name
-        if not path.exists():
+        path = self.artifact(name)
+        data = files.read_whole(path, LARGEST_ARRAYS)
+        if data is None:
             raise UserMistake(
                 f"{path} is missing; choose another --out, or delete what names it to have it made anew"
             )
-        return path.read_bytes()
+        return data
 
     def scratch(self, name: str) -> Path:
         """Return a folder for checkpoints of what is being fitted; `clear_scratch` removes it when it is done."""
-        path = self.path / "scratch" / name
-        path.mkdir(parents=True, exist_ok=True)
-        return path
+        return subfolder(self.path, f"scratch/{name}")
 
     def clear_scratch(self, name: str) -> None:
         """Remove a folder of checkpoints."""
@@ -99,21 +125,24 @@ class RunFolder:
 class RowWriter:
     """Appends rows to one shard."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, lines: files.Lines) -> None:
+        self._lines = lines
 
     def write(self, row: Row) -> None:
-        """Append one row. One write call: a kill leaves the whole line or a torn last one."""
-        self._file.write((to_line(row) + "\n").encode("ascii"))
+        """Append one row. A kill leaves the whole line or a torn last one; where the disk is full nothing of it."""
+        self._lines.append(to_line(row))
 
 
-def _parsed(line: bytes, path: Path, number: int) -> Row:
+def _parsed(line: bytes, at: tuple[Path, int], check: Callable[[Row], None]) -> Row:
+    path, number = at
     try:
-        return from_line(line)
+        row = from_line(line)
+        check(row)
     except (ValueError, TypeError, RecursionError) as error:
         raise UserMistake(
             f"{path}:{number}: not a row ({error}); delete the line to have it asked again"
         ) from error
+    return row
 
 
 def run_path(out: str | None, study: str) -> Path:
@@ -132,48 +161,94 @@ def open_run(path: Path, spec: Mapping[str, Any], context: Mapping[str, Any]) ->
     beside it (provenance) and may differ.
     """
     wanted = json.loads(canonical(spec))
+    with contextlib.ExitStack() as held:
+        with files.telling(path):
+            _refuse_strange(path)
+            path.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.locked(path / ".lock"))
+            # Only now, with the lock: another command may have written its spec while this one waited.
+            _refuse_strange(path)
+            files.clear_leftovers(path)
+            _claim(path / "spec.json", wanted, context)
+        yield RunFolder(path, context)
+
+
+def _refuse_strange(path: Path) -> None:
+    """Raise UserMistake where `path` is no folder, or one of something else, or holds what no run folder does."""
     if path.exists() and not path.is_dir():
         raise UserMistake(f"{path} is a file; choose a folder for --out")
-    existing = path / "spec.json"
-    if existing.exists():
-        _refuse_other(existing, wanted)
-    elif path.exists() and not all(_ours(entry.name) for entry in path.iterdir()):
+    if not path.exists():
+        return
+    found = {entry.name: entry.lstat().st_mode for entry in path.iterdir()}
+    if "spec.json" not in found and not all(_ours(name) for name in found):
         raise UserMistake(f"{path} is not empty and is no run folder; choose another --out")
-    path.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
-        for leftover in path.glob(".*.tmp"):
-            leftover.unlink()
-        if not existing.exists():
-            write_atomically(existing, canonical({"version": FOLDER_VERSION, "spec": wanted, **context}))
-        yield RunFolder(path)
+    for names, right, kind in ((FILES, stat.S_ISREG, "plain file"), (FOLDERS, stat.S_ISDIR, "folder")):
+        for name in names:
+            if name in found and not right(found[name]):
+                raise UserMistake(f"{path / name} is no {kind}: {files.WAY_OUT}")
 
 
-def _refuse_other(existing: Path, spec: dict[str, Any]) -> None:
+def _claim(place: Path, wanted: dict[str, Any], context: Mapping[str, Any]) -> None:
+    """Write spec.json, or raise UserMistake where the one that stands there is of another run."""
+    data = files.read_whole(place)
+    if data is None:
+        write_atomically(place, canonical({"version": FOLDER_VERSION, "spec": wanted, **context}))
+        return
+    told = _object(data, place)
+    if told.get("version") != FOLDER_VERSION:
+        raise UserMistake(
+            f"{place} has version {told.get('version')!r:.40}, this tellapart goes on with {FOLDER_VERSION}; "
+            "choose another --out"
+        )
+    before = told.get("spec")
+    if not isinstance(before, dict):
+        raise UserMistake(f"{place} is damaged (spec is no object); choose another --out")
+    if differing := _differences(before, wanted):
+        raise UserMistake(f"{place.parent} holds another run ({'; '.join(differing)}); choose another --out")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file of a run folder, {} where there is none. Raises UserMistake where it is
+    damaged."""
+    data = files.read_whole(path)
+    return {} if data is None else _object(data, path)
+
+
+def _object(data: bytes, path: Path) -> dict[str, Any]:
     try:
-        before = json.loads(existing.read_text())["spec"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserMistake(f"{existing} is damaged; choose another --out") from error
-    differing = sorted(key for key in before.keys() | spec.keys() if before.get(key) != spec.get(key))
-    if differing:
-        told = "; ".join(f"{key}: {before.get(key)!r} there, {spec.get(key)!r} asked" for key in differing)
-        raise UserMistake(f"{existing.parent} holds another run ({told[:400]}); choose another --out")
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserMistake(f"{path} is damaged ({error}); choose another --out") from error
+    if not isinstance(value, dict):
+        raise UserMistake(f"{path} is damaged (no JSON object); choose another --out")
+    return value
+
+
+MOST_DIFFERENCES, LONGEST_VALUE = 8, 100
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two specs, field by field, also inside fields that are objects (fingerprints)."""
+    told = [
+        f"{name}: {one_line(repr(there), LONGEST_VALUE)} there, {one_line(repr(here), LONGEST_VALUE)} asked"
+        for name, there, here in _pairs(before, now, "")
+    ]
+    more = len(told) - MOST_DIFFERENCES
+    return told if more <= 0 else [*told[:MOST_DIFFERENCES], f"and {more} more"]
+
+
+def _pairs(before: Mapping[str, Any], now: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted(before.keys() | now.keys()):
+        there, here = before.get(key), now.get(key)
+        if isinstance(there, dict) and isinstance(here, dict):
+            yield from _pairs(there, here, f"{above}{key}.")
+        elif there != here:
+            yield f"{above}{key}", there, here
 
 
 def _ours(name: str) -> bool:
     """Return whether a file may stand in a run folder that was killed before its spec was written."""
     return name == ".lock" or (name.startswith(".") and name.endswith(".tmp"))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with (path / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserMistake(
-                f"{path} is being written by another process; wait for it or choose another --out"
-            ) from error
-        yield
 
 
 def read_fields(folder: Path) -> dict[str, Any]:
@@ -187,23 +262,12 @@ def read_fields(folder: Path) -> dict[str, Any]:
 def read_json(path: Path, reason: str) -> dict[str, Any]:
     """Return the JSON object in a file. Raises UserMistake, with the `reason`, where it is missing or none."""
     try:
-        value = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserMistake(f"{path} is missing: {reason}") from None
-    except (OSError, ValueError) as error:
-        raise UserMistake(f"{path} cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise UserMistake(f"{path} holds no JSON object: {reason}")
-    return value
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `content` to `path` so that a reader, or a kill, sees the old file or the new one, never half."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        data = files.read_whole(path)
+    except OSError as error:
+        raise UserMistake(f"{path} cannot be read: {of_system(error)}") from error
+    if data is None:
+        raise UserMistake(f"{path} is missing: {reason}")
+    return _object(data, path)
 
 
 def canonical(value: Any) -> str:

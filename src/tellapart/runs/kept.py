@@ -6,38 +6,41 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 from tellapart.errors import UserMistake
-from tellapart.runs.folder import RunFolder
+from tellapart.runs import files
+from tellapart.runs.folder import LONGEST_ROW, RunFolder
 
 
 class Kept:
     """What is known by key, and a file to which more is appended."""
 
-    def __init__(self, known: dict[str, Any], file: IO[bytes]) -> None:
+    def __init__(self, known: dict[str, Any], lines: files.Lines) -> None:
         self.known = known
-        self._file = file
+        self._lines = lines
 
     def add(self, key: str, value: Any) -> None:
-        """Keep a JSON value. One write call: a kill leaves the whole line or a torn last one."""
-        self._file.write((json.dumps([key, value]) + "\n").encode("ascii"))
+        """Keep a JSON value. A kill leaves the whole line or a torn last one; where the disk is full nothing of it."""
+        self._lines.append(json.dumps([key, value]))
         self.known[key] = value
 
 
 @contextmanager
 def keeping(folder: RunFolder, name: str) -> Iterator[Kept]:
     """Yield what the folder keeps under a name, open for more. Raises UserMistake for a line that is none."""
-    path = folder.path / "artifacts" / f"{name}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a+b", buffering=0) as file:
-        file.seek(0)
-        data = file.read()
-        whole, _, torn = data.rpartition(b"\n")
-        if torn:
-            file.truncate(len(data) - len(torn))
-        try:
-            known = dict(json.loads(line) for line in whole.split(b"\n") if line)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise UserMistake(f"{path} is damaged ({error}); delete it to have it asked again") from error
-        yield Kept(known, file)
+    path = folder.artifact(f"{name}.jsonl")
+    known = dict(_entry(line, path) for line in files.whole_lines(path, LONGEST_ROW) if line)
+    with files.appending(path) as lines:
+        yield Kept(known, lines)
+
+
+def _entry(line: bytes, path: Path) -> tuple[str, Any]:
+    try:
+        entry = json.loads(line)
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
+            raise ValueError("not [key, value]")
+    except (ValueError, RecursionError) as error:
+        raise UserMistake(f"{path} is damaged ({error}); delete it to have it asked again") from error
+    return entry[0], entry[1]

@@ -15,17 +15,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tellapart.errors import one_line
+
 SILENT_SECONDS = 2.0
 LINE_SECONDS = 10.0
+LONGEST_TITLE = 100
 
 
 class Ticker:
     """Counts what is done of `total`; shows rate and time left on stderr."""
 
     def __init__(self, title: str, total: int, bar: Progress | None) -> None:
-        self.title, self.total, self.done = title, total, 0
+        self.title, self.total, self.done = one_line(title, LONGEST_TITLE), total, 0
         self._bar = bar
-        self._task = bar.add_task(title, total=total, visible=False) if bar else None
+        self._task = bar.add_task(self.title, total=total, visible=False) if bar else None
         self._started = self._told = time.monotonic()
         self._first: tuple[float, int] | None = None
 
@@ -58,7 +61,7 @@ def ticking(title: str, total: int, quiet: bool = False) -> Iterator[Ticker]:
         yield _Quiet(title, total, None) if quiet else Ticker(title, total, None)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

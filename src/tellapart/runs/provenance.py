@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ from tellapart.version import __version__
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "torch", "transformers", "tokenizers", "openai")
 
 
-def provenance() -> dict[str, Any]:
-    """Return version, commit (None outside a checkout), packages and platform; no host or user names."""
+_ANSWERING = ("torch", "transformers", "tokenizers", "openai")
+"""Packages of which another version may give other answers."""
+
+
+def provenance(device: str = "") -> dict[str, Any]:
+    """Return version, commit (None outside a checkout), packages, platform and the device that was asked for ("":
+    none); no host or user names."""
     versions = {}
     for package in _PACKAGES:
         try:
@@ -26,7 +32,37 @@ def provenance() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": versions,
+        "device": device,
     }
+
+
+def mixed(told: Mapping[str, Any]) -> str:
+    """Return the caveat on a run whose rows were made under several versions; "" where there is none.
+
+    `told` is spec.json: `provenance`, and under `resumed` those of later starts that wrote rows under another one.
+    """
+    first = answering(told.get("provenance"))
+    said = []
+    for later in told.get("resumed") or ():
+        now = answering(later)
+        said += [
+            f"{name} {first[name]} and {now[name]}"
+            for name in first.keys() & now.keys()
+            if first[name] != now[name]
+        ]
+    if not said:
+        return ""
+    return f"Rows were made under several versions, whose answers may differ: {', '.join(sorted(set(said)))}."
+
+
+def answering(told: Any) -> dict[str, str]:
+    """Return what of a provenance may change answers, by name; nothing where it is none."""
+    if not isinstance(told, dict):
+        return {}
+    packages = told.get("packages")
+    known = {name: packages.get(name) for name in _ANSWERING} if isinstance(packages, dict) else {}
+    known |= {name: told.get(name) for name in ("tellapart", "platform", "device")}
+    return {name: str(value) for name, value in known.items() if value}
 
 
 def _commit() -> str | None:

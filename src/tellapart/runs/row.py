@@ -3,7 +3,9 @@
 import json
 import math
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from tellapart.errors import one_line
 
 Status = Literal["ok", "cut off", "failed"]
 
@@ -52,7 +54,13 @@ class Row:
 
 
 ROW_FIELDS = tuple(field.name for field in fields(Row))
-_TUPLES = ("token_ids", "token_texts", "token_logprobs")
+_TEXTS = (
+    "study", "condition", "item", "key", "split", "cluster", "prompt_hash", "completion", "status", "steps", "error",
+    "question",
+)  # fmt: skip
+_COUNTS = {"sample": 2**31, "seed": 2**63, "tokens": 2**53, "prompt_tokens": 2**53}
+_FIGURES = ("score", "logprob", "seconds", "bits", "lenient")
+_LISTS = {"token_ids": int, "token_texts": str, "token_logprobs": float}
 
 
 def to_line(row: Row) -> str:
@@ -73,17 +81,81 @@ def _finite(value: Any) -> Any:
 
 
 def from_line(line: str | bytes) -> Row:
-    """Return the row of a JSON line. Raises ValueError where the line is torn or is no row."""
-    values: Any = json.loads(line)
+    """Return the row of a JSON line. Raises ValueError where the line is torn, is no row, or holds what no row can."""
+    values: Any = json.loads(line, parse_constant=_no_number)
     if not isinstance(values, dict) or not set(ROW_FIELDS[:17]) <= set(values):
         raise ValueError("not a row")
     known = {name: values[name] for name in ROW_FIELDS if name in values}
-    for name in ("score", "logprob", "seconds", "bits", "lenient"):
-        if known.get(name) is None:
-            known[name] = math.nan
-    for name in _TUPLES:
+    for name in _TEXTS:
+        if name in known and not isinstance(known[name], str):
+            raise _odd(name, known[name])
+    for name, most in _COUNTS.items():
+        if type(known[name]) is not int or not 0 <= known[name] < most:
+            raise _odd(name, known[name])
+    for name in _FIGURES:
+        if name in known:
+            known[name] = _figure(name, known[name])
+    for name, kind in _LISTS.items():
         if known.get(name) is not None:
-            known[name] = tuple(math.nan if one is None else one for one in known[name])
-    if known.get("measures"):
-        known["measures"] = {key: math.nan if one is None else one for key, one in known["measures"].items()}
-    return Row(**known)
+            known[name] = _listed(name, known[name], kind)
+    if known.get("measures") is not None:
+        if not isinstance(known["measures"], dict):
+            raise _odd("measures", known["measures"])
+        known["measures"] = {key: _figure("measures", one) for key, one in known["measures"].items()}
+    row = Row(**known)
+    _check(row)
+    return row
+
+
+def _check(row: Row) -> None:
+    """Raise ValueError where a row's values do not go together."""
+    if row.status not in get_args(Status):
+        raise ValueError(f"status {row.status!r:.40}: a row is {', '.join(get_args(Status))}")
+    for name in ("score", "lenient"):
+        value = getattr(row, name)
+        if not (math.isnan(value) or 0 <= value <= 1):
+            raise ValueError(f"{name} {value}: a score is in [0, 1]")
+    if row.status == "failed" and not math.isnan(row.score):
+        raise ValueError(f"a failed row with score {row.score}")
+    if row.answer is not None and not isinstance(row.answer, str):
+        raise _odd("answer", row.answer)
+    lengths = {len(one) for one in (row.token_ids, row.token_texts, row.token_logprobs) if one}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"lists of {', '.join(map(str, sorted(lengths)))} tokens: they are of the same tokens"
+        )
+
+
+def _figure(name: str, value: Any) -> float:
+    if value is None:
+        return math.nan
+    if type(value) not in (int, float):
+        raise _odd(name, value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise _odd(name, value) from None
+    if not math.isfinite(number):
+        raise _odd(name, value)
+    return number
+
+
+def _listed(name: str, values: Any, kind: type) -> tuple[Any, ...]:
+    if not isinstance(values, list):
+        raise _odd(name, values)
+    if kind is float:
+        return tuple(_figure(name, one) for one in values)
+    if not all(type(one) is kind for one in values):
+        raise _odd(name, values)
+    if kind is int and values and not 0 <= min(values) <= max(values) < 2**31:
+        raise ValueError(f"{name} from {min(values)} to {max(values)}: ids are 0 <= x < 2^31")
+    return tuple(values)
+
+
+def _odd(name: str, value: Any) -> ValueError:
+    told = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, default=str)
+    return ValueError(f"{name} cannot be {one_line(told, 60)}")
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

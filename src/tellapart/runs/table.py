@@ -1,7 +1,6 @@
 """Rows as one table: what analysis reads. The columns are the fields of Row, in order (rows.parquet)."""
 
 import math
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.runs.files import replacing
 from tellapart.runs.row import ROW_FIELDS, Row
 
 SCHEMA = pa.schema(
@@ -107,9 +107,8 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _write_parquet(path: Path, table: pa.Table) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    pq.write_table(table, temporary, compression="zstd")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def read_table(folder: Path) -> pd.DataFrame:

@@ -12,25 +12,35 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tellapart.models.vocabulary import Ids
+from tellapart.models.bounded import within
+from tellapart.models.vocabulary import TEMPLATE_SECONDS, Ids
 from tellapart.serving import payload
 from tellapart.serving.asked import AUTO, Asked, Reader, chat_asked, completion_asked, parsed
 from tellapart.serving.failure import ApiError
 from tellapart.serving.metrics import Metrics
+from tellapart.serving.openapi import document
 from tellapart.serving.sheet import Sheet, streamed, whole
 from tellapart.serving.worker import Worker
 from tellapart.studies.skills.opened import Experts
 
 LARGEST_BODY = 1 << 20
-PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/models", "/health", "/metrics")
+PATHS = ("/v1/completions", "/v1/chat/completions", "/v1/models", "/health", "/metrics", "/openapi.json")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HEADERS = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+"""Answers are data: a browser that is shown one loads and runs nothing."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,10 @@ def chat_prompt(experts: Experts, messages: Sequence[Mapping[str, Any]]) -> str 
     if not tokenizer.chat_template:
         return "\n".join(message["content"] for message in messages)
     try:
-        text = tokenizer.apply_chat_template(
-            [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
-        )
+        with within(TEMPLATE_SECONDS):
+            text = tokenizer.apply_chat_template(
+                [dict(m) for m in messages], tokenize=False, add_generation_prompt=True
+            )
     except Exception as error:  # a template may refuse roles or their order, with whatever it likes
         raise ApiError(
             400, f"the chat template refuses these messages: {str(error)[:200]}", "messages"
@@ -130,6 +141,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *HEADERS]
             await send(message)
 
         try:
@@ -149,16 +161,35 @@ def _refused(error: ApiError) -> Response:
 
 
 def _check_client(request: HttpRequest, limits: Limits) -> None:
-    """Raise ApiError where the token is wrong; without one, where the request was not sent to the loopback's name."""
+    """Raise ApiError where the token is wrong; without one, where the request was not sent to the loopback's name, or
+    a web page of another place sent it: it could not read the answer, but make the engine work."""
     if request.url.path == "/health":
         return
     if not limits.token:
-        if (request.url.hostname or "") not in LOOPBACK:
+        if _hostname(f"//{request.headers.get('host', '')}") not in LOOPBACK:
             raise ApiError(403, "without a token only the loopback address is served")
+        if not _from_here(request):
+            raise ApiError(403, "without a token web pages of other places are not answered")
         return
     given = request.headers.get("authorization", "")
     if not hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {limits.token}".encode()):
         raise ApiError(401, "bring the server's token: Authorization: Bearer ...", None, "invalid_api_key")
+
+
+def _from_here(request: HttpRequest) -> bool:
+    """Return whether a request comes from no web page, or one of this machine."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return _hostname(origin) in LOOPBACK
+    return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+
+def _hostname(address: str) -> str:
+    """Return the host in an address, "" where it is none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _pages(app: FastAPI, desk: Desk) -> None:
@@ -176,6 +207,11 @@ def _pages(app: FastAPI, desk: Desk) -> None:
     async def metrics() -> Response:
         return Response(desk.metrics.text(), media_type="text/plain; version=0.0.4")
 
+    @app.get("/openapi.json")
+    async def described() -> Response:
+        names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
+        return JSONResponse(document(names, desk.limits.max_tokens, desk.experts.model.asked.size))
+
     @app.get("/v1/models")
     async def models() -> Response:
         names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
@@ -192,12 +228,15 @@ def _pages(app: FastAPI, desk: Desk) -> None:
 
 
 async def _body(request: HttpRequest) -> dict[str, Any]:
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LARGEST_BODY:
-            raise ApiError(413, f"the body is larger than {LARGEST_BODY} bytes")
-    return parsed(raw)
+    raw = bytearray()
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > LARGEST_BODY:
+                raise ApiError(413, f"the body is larger than {LARGEST_BODY} bytes")
+    except ClientDisconnect:
+        raise ApiError(408, "the client went away", None, "cancelled") from None
+    return parsed(bytes(raw))
 
 
 async def _answer(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from tellapart.studies.skills.mix import Mix
 
 AUTO = "auto"
 MOST_PROMPTS, MOST_CHOICES, MOST_STOPS, MOST_TOP = 64, 16, 4, 5
+MOST_STOP_LETTERS = 1000
 DEFAULT_TOKENS = 16
 NEUTRAL = {
     "best_of": (None, 1),
@@ -65,7 +65,18 @@ def parsed(raw: bytes) -> dict[str, Any]:
         raise ApiError(400, "the body is no JSON") from None
     if not isinstance(value, dict):
         raise ApiError(400, f"the body is a JSON {type(value).__name__}, an object is needed")
+    if not _is_unicode(value):
+        raise ApiError(400, "the body holds half a surrogate pair: no text can have one")
     return value
+
+
+def _is_unicode(value: Any) -> bool:
+    """Return whether every text in a JSON value can be written as UTF-8: JSON allows lone surrogates."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def completion_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
@@ -147,7 +158,7 @@ def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
     stop = body.get("stop")
     stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
     good = isinstance(stops, list) and len(stops) <= MOST_STOPS
-    if not good or not all(isinstance(one, str) and 0 < len(one) <= 1000 for one in stops):
+    if not good or not all(isinstance(one, str) and 0 < len(one) <= MOST_STOP_LETTERS for one in stops):
         raise ApiError(400, f"stop must be a text or up to {MOST_STOPS} texts, none of them empty", "stop")
     return Sampling(
         temperature=_number(body, "temperature", 1.0, 0.0, 2.0),
@@ -193,10 +204,12 @@ def _number(body: Mapping[str, Any], name: str, usual: float, low: float, high: 
     value = body.get(name)
     if value is None:
         return usual
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ApiError(400, f"{name} must be a number", name)
-    if not low <= value <= high:
-        raise ApiError(400, f"{name} is {value:g}: it must be from {low:g} to {high:g}", name)
+    if (
+        not low <= value <= high
+    ):  # of whole numbers too, which may have more digits than a float holds; not of NaN
+        raise ApiError(400, f"{name} must be from {low:g} to {high:g}", name)
     return float(value)
 
 
@@ -207,5 +220,5 @@ def _whole(body: Mapping[str, Any], name: str, usual: int | None, low: int, high
     if isinstance(value, bool) or not isinstance(value, int):
         raise ApiError(400, f"{name} must be a whole number", name)
     if not low <= value <= high:
-        raise ApiError(400, f"{name} is {value}: it must be from {low} to {high}", name)
+        raise ApiError(400, f"{name} must be from {low} to {high}", name)
     return value

@@ -11,13 +11,13 @@ import uvicorn
 from tellapart.errors import UserMistake
 from tellapart.serving.app import Limits, make_app
 from tellapart.serving.commands import ServeSpec
+from tellapart.serving.connections import BATCH, QUEUE, BoundedProtocol, BoundedServer
 from tellapart.serving.worker import Worker
 from tellapart.studies.skills.dispatch import dispatcher_of
 from tellapart.studies.skills.mixed_run import Lanes, Size
 from tellapart.studies.skills.opened import open_experts
 
 GRACE_SECONDS = 10
-BACKLOG = 2048
 
 
 def serve(spec: ServeSpec) -> int:
@@ -39,19 +39,23 @@ def serve(spec: ServeSpec) -> int:
             log_level="warning",
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
-            backlog=BACKLOG,
+            backlog=BATCH,
             lifespan="on",
+            http=BoundedProtocol,
+            ws="none",
         )
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         print(
             f"serving {', '.join(experts.weights)} on http://{shown}:{port}/v1", file=sys.stderr, flush=True
         )
-        previous = signal.signal(signal.SIGTERM, lambda *_: None)
+        # uvicorn raises what it heard once more when it has ended well: that is no failure, and no interruption.
+        previous = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            BoundedServer(config).run(sockets=[listening])
         finally:
-            signal.signal(signal.SIGTERM, previous)
+            for one, handler in previous.items():
+                signal.signal(one, handler)
     return 0
 
 
@@ -66,12 +70,13 @@ def is_loopback(host: str) -> bool:
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """Return a socket bound to an address. Raises UserMistake where it is taken or is none."""
+    """Return a socket that listens on an address. Raises UserMistake where it is taken or is none."""
     try:
         kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(kind, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(QUEUE)  # before the address is told: who is told it may connect
     except OSError as error:
         raise UserMistake(
             f"{host}:{port} cannot be served on ({error}): choose another --host or --port"

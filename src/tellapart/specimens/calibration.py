@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tellapart.runs.folder import canonical, write_atomically
+from tellapart.runs.files import write_atomically
+from tellapart.runs.folder import canonical
 from tellapart.runs.provenance import provenance
 from tellapart.stats.intervals import bootstrap_mean
 from tellapart.stats.probabilities import reliability_table

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 
 from tellapart.errors import InvalidInput
 from tellapart.extras import Registry, naming_extras, offered_by_others
+from tellapart.studies.expressible.spec import STUDY as EXPRESSIBLE
 from tellapart.studies.form.spec import STUDY as FORM
 from tellapart.studies.gain.spec import STUDY as GAIN
 from tellapart.studies.guard.spec import STUDY as GUARD
 from tellapart.studies.improve.spec import STUDY as IMPROVE
 from tellapart.studies.inside.spec import STUDY as INSIDE
-from tellapart.studies.options import RunOptions
+from tellapart.studies.options import ModelOptions, RunOptions
 from tellapart.studies.scale.spec import STUDY as SCALE
 from tellapart.studies.skills.spec import STUDY as SKILLS
 from tellapart.studies.study import Study
+from tellapart.tasks.python_code import code_allowed
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
 GROUP = "tellapart.studies"
-OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, GUARD, IMPROVE, SKILLS)
+OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, EXPRESSIBLE, GUARD, IMPROVE, SKILLS)
 
 
 def by_name(studies: Sequence[Study]) -> dict[str, Study]:
@@ -50,7 +52,8 @@ def study_of(spec: RunOptions) -> Study:
 def run_study(spec: RunOptions, quiet: bool = False) -> "Run":
     """Run the study that `spec` belongs to; only its own code is imported."""
     study = study_of(spec)
-    with naming_extras(study.name):
+    anywhere = isinstance(spec, ModelOptions) and spec.allow_code
+    with naming_extras(study.name), code_allowed("all" if anywhere else "own"):
         from tellapart.studies.run import run
 
         return run(study, spec, quiet)

@@ -13,6 +13,7 @@ from tellapart.errors import InvalidInput
 from tellapart.extras import naming_extras
 from tellapart.studies import STUDIES
 from tellapart.studies.study import Study
+from tellapart.tasks.python_code import code_allowed
 
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
@@ -39,6 +40,8 @@ class AnalyseSpec:
     """scale: how many of the largest scales are forecast from the smaller ones."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
+    allow_code: bool = False
+    """Run `python:` code of the task that RUN names, where its answers must be read anew."""
 
     def checked(self) -> "AnalyseSpec":
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
@@ -80,9 +83,9 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
         able = ", ".join(one.name for one in STUDIES.values() if one.analyse)
         raise InvalidInput(f"{folder} is a run of {name or 'no study'!r}: analysed anew are {able}")
     changes = spec.changes(study)
-    with naming_extras("analyse"):
+    with naming_extras("analyse"), code_allowed("all" if spec.allow_code else "none"):
         findings = study.analysed(folder, changes)
-    conclude(folder, study.name, findings)
+    findings = conclude(folder, study.name, findings)
     run = Run(folder, tuple(findings))
     tell(run, spec.json, None if quiet else Console())
     return run

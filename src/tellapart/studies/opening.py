@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, one_line
 from tellapart.studies.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def tell_chat(spec: ModelOptions, models: Sequence["Model"], quiet: bool) -> Non
         return
     for note in dict.fromkeys(note for model in models for note in model.notes):
         if any(word in note for word in CHAT_WORDS):
-            print(note, file=sys.stderr, flush=True)
+            print(one_line(note), file=sys.stderr, flush=True)

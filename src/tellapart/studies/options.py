@@ -64,6 +64,8 @@ class ModelOptions(Limited):
     """A system prompt, put before every question that goes through a chat template."""
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     dry_run: bool = False
     """Read all inputs, print what would be asked and stop: nothing is trained or written. `gain` asks local models a
     few answers, which are thrown away, to tell how long it would take."""
@@ -83,7 +85,7 @@ class ModelOptions(Limited):
         return super().checked()
 
 
-NOT_ASKED = frozenset(("out", "json", "budget", "device", "max_rows", "fail_on", "dry_run"))
+NOT_ASKED = frozenset(("out", "json", "budget", "device", "max_rows", "fail_on", "dry_run", "allow_code"))
 """Options that change no answer: a run is resumed whatever they are."""
 
 _SpecT = TypeVar("_SpecT", bound=type[RunOptions])

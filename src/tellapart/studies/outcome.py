@@ -1,6 +1,7 @@
 """How every study ends: findings.json and its views (report.html) in its folder, and what is printed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,9 @@ from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
 from tellapart.findings.reading import read_findings
 from tellapart.models.budget import TokenBudget
-from tellapart.runs.folder import canonical, write_atomically
+from tellapart.runs.files import write_atomically
+from tellapart.runs.folder import canonical, read_object
+from tellapart.runs.provenance import mixed
 from tellapart.studies.views import VIEWS
 
 if TYPE_CHECKING:
@@ -53,19 +56,19 @@ def left_out(budget: TokenBudget) -> tuple[str, ...]:
     return (f"{said}; the same command with a larger --budget goes on from there.",)
 
 
-def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> None:
-    """Write findings.json, whole or not at all, and every view of it (report.html)."""
-    value = {
-        "version": FINDINGS_VERSION,
-        "study": study,
-        "findings": [finding.as_json() for finding in findings],
-    }
+def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> list[Finding]:
+    """Write findings.json, whole or not at all, and every view of it (report.html); return the findings as written:
+    with a caveat where rows were made under several versions."""
+    said = mixed(read_object(folder / "spec.json"))
+    written = [replace(one, caveats=(*one.caveats, said)) if said else one for one in findings]
+    value = {"version": FINDINGS_VERSION, "study": study, "findings": [one.as_json() for one in written]}
     try:
         write_atomically(folder / "findings.json", canonical(value))
     except ValueError as error:
         raise UserMistake(f"findings hold a number that JSON cannot: {error}") from error
     for view in VIEWS:
         view.write(folder)
+    return written
 
 
 def tell(run: Run, as_json: bool, console: Console | None) -> None:

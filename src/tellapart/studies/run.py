@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.console import Console
 
-from tellapart.errors import InvalidInput, Refused, closest
+from tellapart.errors import InvalidInput, Refused, UserMistake, closest
 from tellapart.models.budget import BudgetSpent
-from tellapart.runs.folder import canonical, open_run, run_path
+from tellapart.runs.folder import canonical, open_run, read_fields, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.studies.options import NOT_ASKED, ModelOptions, RunOptions, defaults_of
@@ -43,7 +43,7 @@ def find(study: Study, spec: RunOptions, opened: Opened, out: Path) -> Run:
     """Ask what the folder `out` lacks, and write what was found to it."""
     described = as_recorded(out, described_by(study, opened), type(spec))
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(open_run(out, described, _context()))
+        folder = stack.enter_context(open_run(out, described, _context(spec)))
         if opened.asks and isinstance(spec, ModelOptions):
             stack.enter_context(spending(folder, spec.budget))
         try:
@@ -52,7 +52,7 @@ def find(study: Study, spec: RunOptions, opened: Opened, out: Path) -> Run:
             raise Refused(
                 f"{spent} before there was anything to say: run the same command with a larger --budget"
             ) from spent
-        conclude(folder.path, study.name, findings)
+        findings = conclude(folder.path, study.name, findings)
     return Run(out, tuple(findings))
 
 
@@ -72,9 +72,9 @@ def as_recorded(out: Path, described: Mapping[str, Any], spec: type[RunOptions])
     """Return the description as the folder has recorded it, where an older version recorded more or fewer options: one
     that it did not know had its default, and one that changes no answer may be what it was."""
     try:
-        before = json.loads((out / "spec.json").read_text())["spec"]
+        before = read_fields(out)
         known = set(before)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UserMistake, ValueError):
         return dict(described)  # nothing there; or open_run says what is wrong with it
     defaults = defaults_of(spec)
     later = {name for name in described if name in defaults and name not in known}
@@ -107,10 +107,10 @@ def _check_gate(study: Study, spec: RunOptions) -> None:
             )
 
 
-def _context() -> dict[str, Any]:
+def _context(spec: RunOptions) -> dict[str, Any]:
     """Return what is recorded beside the spec and may differ."""
     return {
-        "provenance": provenance(),
+        "provenance": provenance(spec.device if isinstance(spec, ModelOptions) else ""),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["tellapart", *sys.argv[1:]]) if _is_command() else "",
     }

@@ -89,12 +89,20 @@ def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:
 
 
 def refuse_changed(folder: Path, recorded: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
-    """Raise Refused where the files that a run read are not those that it read."""
+    """Raise Refused where the files that a run read are not those that it read. What an older version did not record
+    cannot be compared."""
     for name, value in json.loads(json.dumps(dict(beside))).items():
-        if recorded.get(name) != value:
+        if name in recorded and _known(recorded[name], value) != value:
             raise Refused(
                 f"{folder}: what it read has changed since ({name}); run its command on another --out"
             )
+
+
+def _known(recorded: Any, now: Any) -> Any:
+    """Return what was recorded, completed with what is only recorded now, also inside objects."""
+    if not isinstance(recorded, dict) or not isinstance(now, dict):
+        return recorded
+    return {**now, **{name: _known(value, now.get(name)) for name, value in recorded.items()}}
 
 
 def _named(where: str) -> Callable[..., Any]:

@@ -56,6 +56,7 @@ def open_file(path: Path, seed: int = 0) -> Task:
         step_demonstrations=_shown(shown, settings, settings.worked) if settings.worked else (),
         source=str(path),
         notes=tuple(notes),
+        program=settings.program,
     )
     return fingerprinted(task)
 

@@ -53,7 +53,8 @@ class Task:
     is not known. `demonstrations` are solved examples kept apart from `items`, as (prompt, answer) texts;
     `step_demonstrations` are the same with worked steps before the answer. `critic` writes critiques to train on, of
     completions put to the model in `critique_template` ({question} is the prompt). `fingerprint` is a content hash.
-    `verdicts` are the words with which a critique ends: for a right answer, and for a wrong one.
+    `verdicts` are the words with which a critique ends: for a right answer, and for a wrong one. `program` names the
+    program that gives the answers, where one does.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Task:
     critic: Critic | None = None
     critique_template: str = CRITIQUE_TEMPLATE
     verdicts: tuple[str, str] = ("yes", "no")
+    program: str = ""
 
     @property
     def mode(self) -> Mode:

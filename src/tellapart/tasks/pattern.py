@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import regex
 
-from tellapart.errors import UserMistake
+from tellapart.errors import Unscorable, UserMistake
 from tellapart.tasks.choice import Take
 from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
@@ -56,7 +56,7 @@ class Regex(Matched):
                     if self.take == "first":
                         break
         except TimeoutError:
-            raise UserMistake(
+            raise Unscorable(
                 f"pattern {self.pattern!r} took more than {MOST_SECONDS:g} s on an answer to {item.id!r}: "
                 "write it without a repeat inside a repeat"
             ) from None

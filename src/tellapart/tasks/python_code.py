@@ -1,31 +1,52 @@
 """Functions that a task file names as `python:module:function`: scorers and step checkers.
 
-Loading one runs its module. It happens only because the user's own task file names it. A module that lies
-beside the task file is taken before an installed one.
+Loading one runs its module. A task file may have come from anyone, so what it is about to run is said in one line on
+stderr, and code from elsewhere than the task's folder or the current one is run only where `code_allowed` (the option
+--allow-code) says so. A module that lies beside the task file is taken before an installed one.
 """
 
+import ast
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
-from tellapart.errors import UserMistake
+from tellapart.errors import UserMistake, one_line
 from tellapart.tasks.item import Item, Scorer, StepCheck, StepChecker
 
 _REFERENCE = re.compile(r"python:([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
 
+Allowed = Literal["none", "own", "all"]
+"""Which code a task file may have run: none, that in the task's folder or the current one, or from anywhere."""
+_ALLOWED: ContextVar[Allowed] = ContextVar("which code a task file may have run", default="own")
+_SAID: set[Path] = set()
+
+
+@contextlib.contextmanager
+def code_allowed(allowed: Allowed) -> Iterator[None]:
+    """Let task files that are opened inside run this code and no other."""
+    before = _ALLOWED.set(allowed)
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(before)
+
+
 def load_function(reference: str, folder: Path | None = None) -> tuple[Callable[..., Any], str]:
     """Return the function named by `python:module:function`, and a hash of its module's source.
 
-    Raises UserMistake where the form is wrong, or the module or the function cannot be had.
+    `folder` is that of the task file that names it (None: the user names it). Raises UserMistake where the form is
+    wrong, the module or the function cannot be had, or a task file names code that it may not run.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
@@ -33,12 +54,55 @@ def load_function(reference: str, folder: Path | None = None) -> tuple[Callable[
     module_name, function_name = match.groups()
     path = None if folder is None else folder.joinpath(*module_name.split(".")).with_suffix(".py")
     if path is not None and path.is_file():
+        _check_place(path, reference, folder)
         return function_in(path, function_name)
+    if folder is not None and (origin := _origin(module_name)) is not None:
+        _check_place(origin, reference, folder)
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise UserMistake(f"{reference!r}: module {module_name!r} cannot be loaded: {error}") from error
     return _function(module, function_name, module_name), _source_hash(module)
+
+
+def _origin(module_name: str) -> Path | None:
+    """Return the file of the package that a module is in, without running it; None where there is none."""
+    try:
+        spec = importlib.util.find_spec(module_name.partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    return Path(places[0] or "") if places else Path(sys.base_prefix, "lib", module_name)
+
+
+def _check_place(path: Path, reference: str, folder: Path | None) -> None:
+    """Say which code is about to be run. Raises UserMistake where it lies elsewhere and that was not allowed."""
+    if folder is None:
+        return
+    allowed = _ALLOWED.get()
+    own = _is_own(path, folder)
+    if allowed == "none" or (allowed == "own" and not own):
+        outside = "" if own else ", outside the task's folder and the current one"
+        raise UserMistake(
+            f"{reference!r} would run {path}{outside}: give --allow-code (allow_code=True) to run it"
+        )
+    if path not in _SAID:
+        _SAID.add(path)
+        print(
+            one_line(f"tellapart: runs the code of {path}, for {reference} of a task file"), file=sys.stderr
+        )
+
+
+def _is_own(path: Path, folder: Path) -> bool:
+    """Return whether a file lies in the task's folder or the current one, and in no environment of packages there."""
+    found = path.resolve()
+    installed = {"site-packages", "dist-packages"} & set(found.parts)
+    places = [
+        one for one in (folder.resolve(), Path.cwd()) if one != Path(one.anchor)
+    ]  # in / lies everything
+    return not installed and any(found.is_relative_to(one) for one in places)
 
 
 def function_in(path: Path, name: str) -> tuple[Callable[..., Any], str]:
@@ -136,6 +200,39 @@ def _function(module: ModuleType, name: str, where: str) -> Callable[..., Any]:
 
 
 def _source_hash(module: ModuleType) -> str:
-    if module.__file__ is None:
+    """Return a hash of a module's source, and of those that it imports from the user's own folders: what they say
+    changes its answers too. Installed packages count by their versions elsewhere."""
+    file = vars(module).get("__file__")
+    if file is None:  # a built-in module
         return ""
-    return hashlib.blake2b(Path(module.__file__).read_bytes(), digest_size=16).hexdigest()
+    own = Path(file)
+    found: dict[Path, bytes] = {}
+    _collect(own, own.resolve().parent, found)
+    if len(found) == 1:
+        return hashlib.blake2b(found[own.resolve()], digest_size=16).hexdigest()
+    held = hashlib.blake2b(digest_size=16)
+    for path in sorted(found):
+        held.update(hashlib.blake2b(found[path]).digest())
+    return held.hexdigest()
+
+
+def _collect(path: Path, folder: Path, found: dict[Path, bytes]) -> None:
+    """Add the source of `path` to `found`, and of what it imports that is loaded and `_is_own`."""
+    path = path.resolve()
+    if path in found:
+        return
+    found[path] = path.read_bytes()
+    try:
+        tree = ast.parse(found[path])
+    except (SyntaxError, ValueError, RecursionError):  # an extension module
+        return
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    for name in sorted(names):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file is not None and _is_own(Path(file), folder):
+            _collect(Path(file), folder, found)

@@ -18,7 +18,8 @@ class Settings:
     """The keys of a task file, with their defaults. `scorer_settings` holds pattern, marker, tolerance and such.
 
     `answer` is how a demonstration's answer is written after its prompt, `worked` the same with its steps; both
-    are templates that may name {target} as well as the item's fields.
+    are templates that may name {target} as well as the item's fields. `program` names what computes the answers
+    (docs/expressible.md).
     """
 
     name: str = ""
@@ -31,6 +32,7 @@ class Settings:
     max_tokens: int = 256
     stop: tuple[str, ...] = ()
     steps: str = ""
+    program: str = ""
     demonstrations: str = ""
     demonstrations_from: int = 0
     scorer_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -42,7 +44,7 @@ class Settings:
         return Place(otherwise) if self.path is None else Place(self.path, self.lines.get(key, 0))
 
 
-_TEXTS = ("name", "items", "template", "answer", "worked", "scorer", "steps", "demonstrations")
+_TEXTS = ("name", "items", "template", "answer", "worked", "scorer", "steps", "program", "demonstrations")
 _COUNTS = {"max_tokens": 1, "demonstrations_from": 0}
 KEYS = (
     tuple(f.name for f in fields(Settings) if f.name not in ("scorer_settings", "path", "lines")) + SETTINGS

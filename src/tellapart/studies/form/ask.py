@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from tellapart.controls import Control, Made
 from tellapart.controls.audit import AuditLine
+from tellapart.errors import Unscorable
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
 from tellapart.runs.asking import Ask, Elicitation, plain_requests
-from tellapart.runs.collect import Condition, scored_row
+from tellapart.runs.collect import Condition, known_rows, scored_row
 from tellapart.runs.folder import RowWriter, RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row
@@ -61,7 +62,10 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
     """Ask what the folder does not hold yet of `arms`, in one batch, and add all their rows to `asking.rows`."""
     asks = [ask_of(asking.spec, arm) for arm in arms]
     keys = [_identity(asking.model, arm, ask) for arm, ask in zip(arms, asks, strict=True)]
-    known = [_known(asking.folder, arm) for arm in arms]
+    known = [
+        known_rows(asking.folder, arm.condition, ask, key)
+        for arm, ask, key in zip(arms, asks, keys, strict=True)
+    ]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}
     owed: list[_Owed] = []
     for at in sorted(first.values()):
@@ -77,10 +81,6 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
             ticker.tick()
     for arm, rows in zip(arms, known, strict=True):
         asking.rows[arm.condition] = list(rows.values())
-
-
-def _known(folder: RunFolder, arm: Arm) -> dict[tuple[str, int], Row]:
-    return {(row.item, row.sample): row for row in folder.read_rows(arm.condition)}
 
 
 def _place(ask: Ask, one: _Owed) -> tuple[str, int]:
@@ -126,7 +126,10 @@ def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
 
 def _row(arm: Arm, ask: Ask, key: str, one: _Owed, completion: Completion) -> Row:
     item = ask.items[one.item]
-    found = {} if completion.finish == "failed" else {FOUND: found_in(ask.task, item, completion.text)}
+    found = {}
+    if completion.finish != "failed":
+        with suppress(Unscorable):  # told by its row
+            found = {FOUND: found_in(ask.task, item, completion.text)}
     elicitation = Elicitation(one.item, one.sample, str(one.request.prompt), completion, measures=found)
     return scored_row(Condition("form", arm.condition, "report", {}), key, ask, item, elicitation)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
-from tellapart.logs import pair, read_log
+from tellapart.logs import content_of, pair, read_log
 from tellapart.logs.sides import one_metric
 from tellapart.runs.table import from_frame
 from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
@@ -103,7 +103,13 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
         table=from_frame(pd.concat(rows)),
         arms={arm: _arm(arm, list(references)) for arm in sorted(references, key=_order)},
         sources={
-            arm: {"source": log.source, "tool": log.tool, "model": log.model} for arm, log in logs.items()
+            arm: {
+                "source": log.source,
+                "tool": log.tool,
+                "model": log.model,
+                "content": content_of(references[arm]),
+            }
+            for arm, log in logs.items()
         },
         prompts=dict(zip(items, first["question"].tolist(), strict=True)),
         targets=dict(zip(items, first["target"].tolist(), strict=True)),

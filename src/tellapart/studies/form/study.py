@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
+from tellapart.logs.find import content_of_file
 from tellapart.runs.folder import RunFolder, read_fields, read_json
 from tellapart.runs.table import read_table, write_table
 from tellapart.studies.form.analyse import analyse
@@ -49,13 +51,14 @@ def _open_logs(spec: FormSpec) -> Opened:
 
 
 def _open_pairs(spec: FormSpec, pairs: str) -> Opened:
+    content = {"content": content_of_file(pairs)}
     if is_table(pairs):
         read = read_preferences(pairs)
-        return Opened(spec, {"judged": len(read.frame)}, lambda folder: [rates_finding(read)], asks=False)
+        beside = {"judged": len(read.frame), **content}
+        return Opened(spec, beside, lambda folder: [rates_finding(read)], asks=False)
     judged, notes = read_pairs(pairs)
-    return Opened(
-        spec, {"judged": len(judged)}, lambda folder: [judged_finding(judged, spec.seed, notes)], asks=False
-    )
+    beside = {"judged": len(judged), **content}
+    return Opened(spec, beside, lambda folder: [judged_finding(judged, spec.seed, notes)], asks=False)
 
 
 def _open_judge(spec: FormSpec, quiet: bool) -> Opened:
@@ -65,7 +68,8 @@ def _open_judge(spec: FormSpec, quiet: bool) -> Opened:
     assert spec.judge is not None
     pairs = read_unjudged(spec.pairs)
     judge = opened(spec, spec.judge)
-    beside = {"fingerprints": {"judge": judge.fingerprint}, "pairs_read": len(pairs)}
+    beside: dict[str, Any] = {"fingerprints": {"judge": judge.fingerprint}, "pairs_read": len(pairs)}
+    beside["content"] = content_of_file(spec.pairs)
 
     def find(folder: RunFolder) -> list[Finding]:
         folder.write_artifact("facts", {"notes": list(judge.notes)})

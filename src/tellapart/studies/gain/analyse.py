@@ -72,7 +72,7 @@ def _finding(seen: Seen) -> Finding:
         **_prices(held),
     }
     tables = {
-        "ladder": ladder(scores, held.low, held.low_by, judged.chance.level.value),
+        "ladder": ladder(scores, held.low, held.low_by, judged.chance.level.value, facts.expressible),
         **scores.tables,
         **recovered.tables,
         **surfaced.tables,

@@ -13,8 +13,8 @@ from tellapart.errors import InvalidInput, UserMistake
 from tellapart.interventions.weights import weights_from
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
-from tellapart.runs.collect import Condition, collect
-from tellapart.runs.folder import RunFolder
+from tellapart.runs.collect import Condition, collect, known_rows
+from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import STUDY, Plan, identity_of
@@ -144,7 +144,7 @@ def answers_under(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> t
             folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json
         ), ""
     except UserMistake as mistake:
-        return folder.read_rows(condition.name), str(mistake)
+        return list(known_rows(folder, condition.name, ask, digest(identity)).values()), str(mistake)
 
 
 def _fitted(

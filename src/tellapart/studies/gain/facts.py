@@ -22,6 +22,7 @@ class Facts:
     `rules` both models were taught: chance, labels, and scores by dose and draw of `base` and `reference` (or
     `missing`: why there are none). `pairing` says by what key two logs were paired, of how many items, and by which
     metric.
+    `expressible` is the ladder's first rung, where the task names a program (rasp/rung.py).
     """
 
     guess_floor: float | None
@@ -45,6 +46,7 @@ class Facts:
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)
     pairing: Mapping[str, Any] = field(default_factory=dict)
+    expressible: Mapping[str, Any] = field(default_factory=dict)
     same_tokens: bool = False
     same_model: bool = False
     asked_models: bool = True

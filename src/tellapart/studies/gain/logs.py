@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tellapart.logs import content_of
 from tellapart.logs.answers import Believed, accepted, read_answers
 from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
@@ -45,7 +46,8 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     known = _questions(asked)
     rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
     sources = {
-        role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()
+        role: {"source": log.source, "tool": log.tool, "model": log.model, "content": content_of(path)}
+        for (role, log), path in zip(logs.items(), (base, tuned), strict=True)
     }
     return FromLogs(
         from_frame(rows),

@@ -1,7 +1,7 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +218,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
 
     spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
     assert tuned is not None
+    expressible = _expressible(plan)
     return Facts(
         guess_floor=task.guess_floor,
         correct_at=spec.correct_at,
@@ -233,9 +234,35 @@ def _known_beforehand(plan: "Plan") -> Facts:
         plan={"plan": spec.plan, "asked": [text.partition(":")[0] for text in spec.elicitors]},
         same_tokens=share_tokens(base, tuned),
         same_model=base.fingerprint == tuned.fingerprint,
-        notes=(*task.notes, *base.notes, *tuned.notes, *added_note(base, tuned), *series_note(plan.series)),
+        notes=(
+            *task.notes, *base.notes, *tuned.notes, *added_note(base, tuned), *series_note(plan.series),
+            *_without_rung(expressible),
+        ),
+        expressible=expressible,
         series=tuple(step.number for step in plan.series),
-    )
+    )  # fmt: skip
+
+
+def _expressible(plan: "Plan") -> dict[str, Any]:
+    """Return the ladder's first rung, in the base's shape; nothing where the task names no program."""
+    from tellapart.elicit.access import WeightModel
+
+    program, base = plan.task.program, plan.pair.base
+    if not program:
+        return {}
+    if not isinstance(base, WeightModel):
+        return {"program": program, "missing": f"the shape of {base.reference} is not at hand"}
+    from tellapart.rasp.rung import rung
+
+    return rung(plan.task, plan.report, base.module.config.to_dict())
+
+
+def _without_rung(expressible: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the caveat why the ladder has no first rung though the task names a program."""
+    if not expressible or expressible.get("score") is not None:
+        return ()
+    reason = expressible.get("missing") or f"{expressible['answer']}: {expressible['by']}"
+    return (f"Expressible (program {expressible['program']}): {reason}.",)
 
 
 def _keys(plan: "Plan") -> dict[str, dict[str, Any]]:

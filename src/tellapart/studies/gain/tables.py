@@ -17,10 +17,16 @@ SHOWN_SAMPLES = 4
 LONGEST_TEXT = 4000
 
 
-def ladder(scores: Scores, share: Estimate, how: str, floor: float) -> list[dict[str, Any]]:
-    """Return the rungs of the skill on the same items: tuned, latent, demonstrated, guess floor."""
+def ladder(
+    scores: Scores, share: Estimate, how: str, floor: float, expressible: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the rungs of the skill on the same items: expressible, tuned, latent, demonstrated, guess floor."""
     base, tuned = scores.estimates["base_score"], scores.estimates["tuned_score"]
     rungs = [_rung("tuned", tuned.value, tuned.low, tuned.high, "the tuned model, asked plainly")]
+    score = expressible.get("score")
+    if score is not None:
+        told = f"program {expressible['program']} in the base's shape: {expressible['by']}"
+        rungs.insert(0, _rung("expressible", score, score, score, told))
     if not math.isnan(share.value):
         value, low, high = (
             base.value + scores.gain.value * at for at in (share.value, share.low, share.high)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tellapart.findings.finding import without_nan
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.studies.guard.decide import Decided, Decision
 from tellapart.studies.guard.problems import Problems
 

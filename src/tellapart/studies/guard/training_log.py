@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tellapart.errors import UserMistake
 from tellapart.logs import open_instruct, trl, verl
 from tellapart.logs.recorded import Recorded
-from tellapart.logs.source import Source, open_source, records, split
+from tellapart.logs.source import Source, in_form, open_source, records, split
 from tellapart.logs.value import number, short, text, whole
 
 READERS = (trl.READER, verl.READER, open_instruct.READER)
@@ -69,11 +69,12 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
     for source in sources:
         reader = _reader(source)
         assert reader is not None
-        log = reader.read(source)
-        tools.add(log.tool)
-        metrics.setdefault(log.metric.label, source)
-        notes += [note for note in log.notes if not note.startswith(UNTOLD)]
-        frames.append(_rollouts(log, source))
+        with in_form(source.path):
+            log = reader.read(source)
+            tools.add(log.tool)
+            metrics.setdefault(log.metric.label, source)
+            notes += [note for note in log.notes if not note.startswith(UNTOLD)]
+            frames.append(_rollouts(log, source))
     if len(metrics) > 1:
         told = " and ".join(
             f"{short(name)} in {source.path.name}" for name, source in list(metrics.items())[:3]

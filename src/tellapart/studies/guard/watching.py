@@ -13,7 +13,7 @@ from typing import Literal
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import without_nan
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.stats.chains import Chains
 from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.guard.alarms import BY_HAND, LEAST, Alarm, Limits, find_alarms

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Self
 from tyro.conf import Positional, arg
 
 from tellapart.errors import InvalidInput
+from tellapart.studies.expressible.spec import VERDICTS as EXPRESSIBLE
 from tellapart.studies.options import ModelOptions, at_least, options_last
 from tellapart.studies.study import Study
 
@@ -15,8 +16,9 @@ from tellapart.studies.study import Study
 class InsideSpec(ModelOptions):
     """Is the inside of a model organised or fractured, where the scores of two models cannot tell?
 
-    MODEL [MODEL]: language models, with --concepts; or image networks, .npz files of weights (layer_0 ...) with an
-    .arch file beside each. A second one is compared with the first; one alone gets its figures and no verdict.
+    MODEL [MODEL]: language models, with --concepts or --expressible; or image networks, .npz files of weights
+    (layer_0 ...) with an .arch file beside each. A second one is compared with the first; one alone gets its figures
+    and no verdict.
     """
 
     DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
@@ -25,6 +27,8 @@ class InsideSpec(ModelOptions):
     """One model, or two that do the same."""
     concepts: str | None = None
     """Language models: JSONL of contrastive prompts (docs/inside.md), or specimen:register, specimen:tracking."""
+    expressible: str | None = None
+    """A program (docs/expressible.md): can MODEL's shape hold it, beside what MODEL itself answers?"""
     layer: int | None = None
     """Language models: the layer after which concepts are read and steered (default: chosen on half of the pairs)."""
     tuning: int = 20
@@ -38,6 +42,8 @@ class InsideSpec(ModelOptions):
             raise InvalidInput(
                 f"inside was given {len(self.networks)} models: give one, or two; see tellapart inside --help"
             )
+        if self.expressible is not None and (self.concepts is not None or len(self.networks) != 1):
+            raise InvalidInput("--expressible is asked of one MODEL, without --concepts")
         at_least(tuning=(self.tuning, 0))
         if self.concepts is not None and any(name.endswith(".npz") for name in self.networks):
             raise InvalidInput("--concepts is for language models: leave it out for .npz networks")
@@ -48,6 +54,6 @@ STUDY = Study(
     name="inside",
     spec=InsideSpec,
     open="tellapart.studies.inside.study:open_inside",
-    verdicts=("organised", "fractured", "no difference", "cannot tell"),
+    verdicts=("organised", "fractured", "no difference", "cannot tell", *EXPRESSIBLE),
     analyse="tellapart.studies.inside.study:analyse_again",
 )

@@ -14,7 +14,18 @@ from tellapart.studies.inside.tables import evidence_of, votes_table
 from tellapart.studies.inside.verdict import Same, Side, decide
 from tellapart.studies.study import Changes, Opened, refuse_changed
 
-FREE = ("networks", "concepts", "layer", "tuning", "dtype", "chat", "no_chat", "system", "limit")
+FREE = (
+    "networks",
+    "concepts",
+    "expressible",
+    "layer",
+    "tuning",
+    "dtype",
+    "chat",
+    "no_chat",
+    "system",
+    "limit",
+)
 """What networks are not measured by, and their names, which fingerprints stand for."""
 EQUAL = 1e-3
 """Mean squared difference (colours 0..1) up to which two pictures count as the same."""
@@ -28,6 +39,10 @@ _BESIDE = (
 
 def open_inside(spec: InsideSpec, quiet: bool = False) -> Opened:
     """Read the networks, or the language models and their concepts."""
+    if spec.expressible is not None:
+        from tellapart.studies.inside.expressible import open_expressible
+
+        return open_expressible(spec)
     if spec.concepts is None:
         return _open_networks(spec)
     from tellapart.studies.inside.language import open_language
@@ -60,6 +75,8 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
         if any(one is None for one in figures):
             raise UserMistake(f"{folder}: the run is not finished; run its command again")
         return compare_models([from_json(one) for one in figures if one is not None])
+    if fields.get("expressible") is not None:
+        raise UserMistake(f"{folder}: what a shape can hold is not analysed anew; run its command again")
     told = kept.read_artifact("networks")
     if told is None:
         raise UserMistake(

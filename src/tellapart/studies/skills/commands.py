@@ -51,6 +51,8 @@ class MixSpec:
     """Seed of everything that is drawn."""
     device: str = "cpu"
     """Device of the model."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     max_rows: int | None = None
     """Most answers written at once (default: what memory holds)."""
     json: bool = False
@@ -59,8 +61,10 @@ class MixSpec:
     def run(self) -> int:
         """Mix, ask, score."""
         from tellapart.studies.skills.mixing import run_mix
+        from tellapart.tasks.python_code import code_allowed
 
-        run_mix(self)
+        with code_allowed("all" if self.allow_code else "own"):
+            run_mix(self)
         return 0
 
 
@@ -82,10 +86,14 @@ class ExportSpec:
     """The task whose prompts the control vectors are read on (gguf)."""
     device: str = "cpu"
     """Device of the model."""
+    allow_code: bool = False
+    """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
 
     def run(self) -> int:
         """Write it and say where."""
         from tellapart.studies.skills.export import run_export
+        from tellapart.tasks.python_code import code_allowed
 
-        run_export(self)
+        with code_allowed("all" if self.allow_code else "own"):
+            run_export(self)
         return 0

@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 from tellapart.training.matrices import matrices_of, matrix
 
 FORMAT = "tellapart singular-value expert"

@@ -8,7 +8,8 @@ from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.open import open_model
-from tellapart.runs.folder import canonical, write_atomically
+from tellapart.runs.files import write_atomically
+from tellapart.runs.folder import canonical
 from tellapart.studies.skills.expert import base_identity, expert_name, experts_in, read_expert
 from tellapart.studies.skills.mix import Mix, mix_of, read_mix
 

@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
-from tellapart.runs.folder import write_atomically
+from tellapart.runs.files import write_atomically
 
 FILE = "training.safetensors"
 EVERY = 25

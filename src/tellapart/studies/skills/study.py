@@ -12,6 +12,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.collect import latest
 from tellapart.runs.folder import RunFolder, read_json
+from tellapart.runs.table import to_table, write_table
 from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.skills.analyse import Cost, Facts, analyse, facts_from
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
@@ -54,6 +55,7 @@ def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
     def find(folder: RunFolder) -> list[Finding]:
         facts = _facts(Asked(folder, spec, model), parts)
         folder.write_artifact("facts", facts.as_json())
+        write_table(folder.path, to_table(row for rows in facts.rows.values() for row in rows))
         return analyse(facts)
 
     return Opened(spec, beside, find)

@@ -1,0 +1,122 @@
+"""Does a shape hold a program? Yes with weights that were run, no by a bound, or not known.
+
+The bounds are few and all of them certain. None is known here for one layer or more: on inputs of bounded length one
+wide layer can hold whatever one likes, so a shape with fewer layers than the compiler needs is "not known".
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tellapart.rasp.network import Compiled, Exactness, check, compile_program, inputs_up_to
+from tellapart.rasp.programs import Program
+from tellapart.rasp.shape import Shape, shape_of
+from tellapart.rasp.weights import DoesNotFit
+
+Answer = Literal["yes", "no", "not known"]
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """`by` says how the answer is known. `compiled` and `exactness` are there where it is yes."""
+
+    answer: Answer
+    by: str
+    shape: Shape
+    compiled: Compiled | None = None
+    exactness: Exactness | None = None
+
+
+def certify(
+    program: Program, length: int, config: Mapping[str, Any], inputs: int | None = None, seed: int = 0
+) -> Certificate:
+    """Return the certificate for inputs of up to `length` tokens. A yes was run on all inputs, or on `inputs` drawn
+    ones where there are more (None: as many as take a second or two), with the layers and tokens that the program uses.
+
+    Raises UserMistake where the config is no Llama."""
+    shape = shape_of(config)
+    for bound in BOUNDS:
+        reason = bound(program, length, shape)
+        if reason:
+            return Certificate("no", reason, shape)
+    try:
+        compiled = compile_program(program, length, config)
+    except DoesNotFit as reason:
+        return Certificate(
+            "not known",
+            f"the compiled network does not fit ({reason}), and no bound says that none does",
+            shape,
+        )
+    asked = affordable(compiled) if inputs is None else inputs
+    some, every = inputs_up_to(program, length, seed, drawn=asked, most=asked)
+    exactness = check(compiled.model(cut=True), program, compiled.layout.symbols, some, every)
+    if exactness.right < exactness.run:
+        by = (
+            f"the compiled network fits but answers {exactness.run - exactness.right} of {exactness.run} inputs "
+            f"wrong in float32 ({exactness.wrong})"
+        )
+        return Certificate("not known", by, shape, compiled, exactness)
+    what = f"all {exactness.run:,}" if every else f"{exactness.run:,} drawn"
+    return Certificate(
+        "yes", f"weights were written and answer {what} inputs of up to {length} tokens right", shape,
+        compiled, exactness,
+    )  # fmt: skip
+
+
+def affordable(compiled: Compiled) -> int:
+    """Return how many inputs take about 10^11 multiplications, 4 to 20,000."""
+    shape, layers = compiled.shape, len(compiled.layout.layers)
+    weights = (
+        layers * shape.width * (2 * shape.head_width * (shape.heads + shape.kv_heads) + 3 * shape.neurons)
+    )
+    return max(4, min(20_000, 10**11 // (weights * compiled.layout.context)))
+
+
+def _context(program: Program, length: int, shape: Shape) -> str:
+    """A text that is longer than the context is not read (RoPE would go on; what the config promises does not)."""
+    needed = program.context(length)
+    return (
+        ""
+        if shape.context >= needed
+        else f"by its config it reads {shape.context} tokens, the text has {needed}"
+    )
+
+
+def _vocabulary(program: Program, length: int, shape: Shape) -> str:
+    """Each symbol of the text is a token of its own."""
+    needed = len(program.symbols(length))
+    return "" if shape.vocab >= needed else f"it has {shape.vocab} tokens, the text {needed}"
+
+
+def _no_layers(program: Program, length: int, shape: Shape) -> str:
+    """Without attention (Llama embeds no positions) the first answer hangs on SEP alone."""
+    if shape.layers or program_is_constant(program, length):
+        return ""
+    return "without a layer the first answer is the same for every input"
+
+
+def _one_coordinate(program: Program, length: int, shape: Shape) -> str:
+    """In one coordinate the logits are a number times one row: the largest is the row's largest or its least."""
+    answers = {
+        one
+        for n in range(1, min(length, 3) + 1)
+        for tokens in program.every(n)
+        for one in program.target(tokens)
+    }
+    if shape.width > 1 or len(answers) <= 2:
+        return ""
+    return f"in one coordinate two tokens at most can be the likeliest, the answers have {len(answers)}"
+
+
+BOUNDS: tuple[Callable[[Program, int, Shape], str], ...] = (
+    _context,
+    _vocabulary,
+    _no_layers,
+    _one_coordinate,
+)
+
+
+def program_is_constant(program: Program, length: int) -> bool:
+    """Return whether short inputs all have the same first answer."""
+    some = (tokens for n in program.lengths(length)[:2] for tokens in program.every(n))
+    return len({program.target(tokens)[0] for tokens in some}) == 1
