@@ -14,7 +14,6 @@ from tyro.conf import Positional, subcommand
 
 from tellapart.errors import InvalidInput, ServerGone, UserMistake, closest, of_system, one_line
 from tellapart.extras import naming_extras
-from tellapart.logs.commands import ReadSpec
 from tellapart.runs.folder import run_path
 from tellapart.runs.stopping import Stopped, stoppable
 from tellapart.serving.commands import ServeSpec
@@ -67,6 +66,22 @@ class SkillsVerb:
         | Annotated[ServeSpec, subcommand("serve")]
         | Annotated[ExportSpec, subcommand("export")]
     )
+
+
+@dataclass(frozen=True)
+class ReadSpec:
+    """What is this log: its tool, model, task, items, metric and keys; of two logs also how they pair.
+
+    Nothing is judged and no run folder is made.
+    """
+
+    files: Positional[tuple[str, ...]]
+    """One log or two: files or folders, PATH#NAME for one of several models, metrics or tasks in it."""
+    map: str | None = None
+    """Which keys of an unknown format are what: item=task_id,correct=passed (dotted where they lie deeper; for correct
+    also A==B and A>=NUMBER). The same as PATH#item=task_id,correct=passed, which every verb takes."""
+    json: bool = False
+    """Print JSON on stdout and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +234,10 @@ def _dispatch(verb: object) -> int:
             from tellapart.studies.analyse import run_analyse
 
             run_analyse(verb)
+        case ReadSpec():
+            from tellapart.logs.commands import print_logs
+
+            print_logs(verb.files, verb.map, verb.json)
         case RunsSpec():
             from tellapart.report.runs import print_runs
 
@@ -235,7 +254,7 @@ def _dispatch(verb: object) -> int:
             serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
         case SkillsVerb(action=action):
             return _dispatch(action)
-        case ReadSpec() | MixSpec() | ServeSpec() | ExportSpec():
+        case MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case SpecimensSpec():
             return verb.action.run()  # type: ignore[attr-defined]

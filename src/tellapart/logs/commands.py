@@ -6,11 +6,10 @@ tellapart read odd.json --map item=task_id,correct=passed     rows of a format t
 
 import json
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from tyro.conf import Positional
 
 from tellapart.errors import UserMistake
 from tellapart.logs import read_log
@@ -21,37 +20,20 @@ from tellapart.logs.sides import Sides, read_sides
 KEYS = {"document": "whole document (hash)", "question": "question (text)"}
 
 
-@dataclass(frozen=True)
-class ReadSpec:
-    """What is this log: its tool, model, task, items, metric and keys; of two logs also how they pair.
-
-    Nothing is judged and no run folder is made.
-    """
-
-    files: Positional[tuple[str, ...]]
-    """Logs: files or folders, PATH#NAME for one of several models, metrics or tasks in it."""
-    map: str | None = None
-    """Which keys of an unknown format are what: item=task_id,correct=passed (dotted where they lie deeper; for
-    correct also A==B and A>=NUMBER). The same as PATH#item=task_id,correct=passed, which every verb takes."""
-    json: bool = False
-    """Print JSON and nothing else."""
-
-    def run(self) -> int:
-        """Print what the logs hold and return the exit code."""
-        if not 1 <= len(self.files) <= 2:
-            raise UserMistake(f"read: {len(self.files)} logs given: give one, or two that are to be compared")
-        if self.map is not None and mapping_of(self.map) is None:
-            raise UserMistake(f"--map {self.map!r}: give FIELD=KEY, as item=task_id,correct=passed")
-        names = [f"{name}#{self.map}" if self.map else name for name in self.files]
-        logs = [read_log(name) for name in names]
-        told: dict[str, Any] = {"logs": [described(log) for log in logs]}
-        if len(names) == 2:
-            told["pairing"] = pairing(read_sides(*names))
-        if self.json:
-            print(json.dumps(told, indent=1, ensure_ascii=False))
-        else:
-            _show(told, Console())
-        return 0
+def print_logs(files: Sequence[str], mapping: str | None = None, as_json: bool = False) -> None:
+    """Print what one log, or two that are to be compared, hold. Raises UserMistake where one cannot be read."""
+    if not 1 <= len(files) <= 2:
+        raise UserMistake(f"read: {len(files)} logs given: give one, or two that are to be compared")
+    if mapping is not None and mapping_of(mapping) is None:
+        raise UserMistake(f"--map {mapping!r}: give FIELD=KEY, as item=task_id,correct=passed")
+    names = [f"{name}#{mapping}" if mapping else name for name in files]
+    told: dict[str, Any] = {"logs": [described(read_log(name)) for name in names]}
+    if len(names) == 2:
+        told["pairing"] = pairing(read_sides(*names))
+    if as_json:
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        _show(told, Console())
 
 
 def described(log: Recorded) -> dict[str, Any]:

@@ -43,10 +43,12 @@ SCALES = ("loss", "parameters", "compute", "tokens", "steps", "scale")
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)\s?([mMbBtT])(?![A-Za-z0-9])")
 _OTHER = re.compile(
     r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?\s?"
-    r"(?:[kK]|[mMbBtT](?=[-_ .]?(?:tok|ctx|context|steps?|samples|examples|rows|pairs|words)))(?![0-9])",
+    r"(?:[kK]|[mMbBtT](?=[-_ .]?(?:tok|ctx|context|steps\b|samples|examples|rows|pairs|words)))(?![0-9])",
     re.IGNORECASE,
 )
 """What looks like a size and is none: a context length (4k, 128k), a count of tokens or examples."""
+CONTEXTS = {1e6, 2e6, 4e6, 10e6}
+"""Sizes in millions that are context lengths as often."""
 _FACTOR = {"m": 1e6, "b": 1e9, "t": 1e12}
 _PRECISION = re.compile(r"[-_.](?:bf16|fp16|fp32|float16|bfloat16|float32|int8|8bit|4bit)\b", re.IGNORECASE)
 _STEP = re.compile(r"(?:^|[^A-Za-z])(?:global_)?step[-_]?(\d+)", re.IGNORECASE)
@@ -81,7 +83,7 @@ def _sizes(name: str) -> list[tuple[float, str]]:
         kept = [
             (value, number + letter) for value, (number, letter) in found.items() if letter.lower() == unit
         ]
-        if kept:
+        if kept and not (unit == "m" and set(found) <= CONTEXTS):  # gemini-pro-1m has no million parameters
             return kept
     return []
 

@@ -102,7 +102,7 @@ def _two_values(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]
     values = np.unique(np.concatenate([log.frame["score"].dropna().to_numpy() for log in (a, b)]))
     if len(values) == 0 or (values[0] >= 0 and values[-1] <= 1):
         return a, b, []
-    if len(values) == 2:
+    if len(values) == 2 and values[1] > 0:
         low, high = values
         made = [
             replace(

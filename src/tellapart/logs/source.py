@@ -33,6 +33,8 @@ LARGEST_UNPACKED = 2 * 2**30
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 LFS = b"version https://git-lfs.github.com/spec/"
+HEAD_LINES = 20
+"""Lines after the first whose keys count for what a file is."""
 SEPARATORS = (",", ";", "\t", "|")
 NESTED_LISTS = ("results", "data", "rows", "samples", "examples", "records", "instances", "details", "items")
 """Keys under which a document holds its rows, where there are several lists of objects in it."""
@@ -160,8 +162,22 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
             raise error from None
         return Source(reference, path, choice, "json", parse(data, str(path)))
     if lines and isinstance(first, dict):
-        return Source(reference, path, choice, "jsonl", first, data)
+        return Source(reference, path, choice, "jsonl", _with_later_keys(first, rest), data)
     return Source(reference, path, choice, "json", first if not rest.strip() else parse(data, str(path)))
+
+
+def _with_later_keys(first: dict[str, Any], rest: bytes) -> dict[str, Any]:
+    """Return the first object with the keys that it lacks and the next lines have: a script may have come to
+    write more."""
+    found = dict(first)
+    for line in rest.split(b"\n", HEAD_LINES)[:HEAD_LINES]:
+        try:
+            value = parse(line, "") if line.strip() else None
+        except UserMistake:
+            continue  # a bad line is named when it is read
+        if isinstance(value, dict):
+            found = {**value, **found}
+    return found if len(found) > len(first) else first
 
 
 def _header(body: bytes) -> tuple[str, dict[str, None]]:
@@ -181,6 +197,8 @@ def _header(body: bytes) -> tuple[str, dict[str, None]]:
 
 def parse(data: bytes | str, where: str) -> Any:
     """Return the JSON value; raises UserMistake for anything malformed, too deep or with a key twice."""
+    if isinstance(data, bytes) and data.startswith(LFS):
+        raise UserMistake(f"{where}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull)")
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
         return json.loads(text, object_pairs_hook=_unique)

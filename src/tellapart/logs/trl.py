@@ -6,6 +6,7 @@ the column `advantage` shows: the sum of the columns that it was made of is the 
 score.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
@@ -25,6 +26,9 @@ from tellapart.logs.value import listed, mapping, short, text
 
 TOOL = "trl"
 OTHER = ("step", "prompt", "completion", "advantage", "advantages", "entropy", "canary", "target", "answer")
+_LIKE_SCORE = re.compile(
+    r"reward|score|correct|accura|\bacc\b|pass|success|solved|right|_func$", re.IGNORECASE
+)
 MOST_REWARDS = 10
 """Columns of which all sums are compared with the advantages."""
 
@@ -86,7 +90,7 @@ def _rewards(
         raise UserMistake(
             f"{where}: has no reward" + (f"; choose with #NAME from {listed(values)}" if values else "")
         )
-    if len(names) == 1:
+    if len(names) == 1 and ("step" in table.column_names or _LIKE_SCORE.search(names[0])):
         return (names[0],)
     trained_on = _trained_on(table, values, names, groups, source)
     if trained_on:
@@ -104,8 +108,8 @@ def _rewards(
         notes.append(also(plain[0], (name for name in names if name != plain[0])))
         return (plain[0],)
     raise UserMistake(
-        f"{where}: holds several numbers an answer ({listed(names)}) and does not say which is its reward: "
-        f"choose one, {where}#{names[0]}, or a sum, {where}#{'+'.join(names[:2])}"
+        f"{where}: holds numbers beside each answer ({listed(names)}) and does not say which is its reward: choose "
+        f"one, {where}#{names[0]}, or a sum, {where}#A+B"
     )
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 from tyro.conf import Positional, arg
 
 from tellapart.errors import InvalidInput
-from tellapart.logs.mapped import mapping_of
 from tellapart.studies.options import ModelOptions, at_least, options_last
 from tellapart.studies.study import Study
 
@@ -82,7 +81,7 @@ class GainSpec(ModelOptions):
                 "--plan quick asks its own methods and trains nothing: leave out --elicitors, --reference and "
                 "--plant, or take --plan adaptive"
             )
-        if self.map is not None and (self.logs is None or mapping_of(self.map) is None):
+        if self.map is not None and (self.logs is None or not _is_map(self.map)):
             raise InvalidInput(
                 f"--map {self.map!r}: give it with --logs, as FIELD=KEY: item=task_id,correct=passed"
             )
@@ -104,6 +103,12 @@ class GainSpec(ModelOptions):
             return spec
         base, tuned = spec.logs
         return replace(spec, logs=(f"{base}#{spec.map}", f"{tuned}#{spec.map}"), map=None)
+
+
+def _is_map(given: str) -> bool:
+    from tellapart.logs.mapped import mapping_of  # not at the top: help imports no pandas
+
+    return mapping_of(given) is not None
 
 
 STUDY = Study(

@@ -30,6 +30,13 @@ _METRIC = re.compile(
 """Names of figures over many problems; what follows a comma is a filter of lm-eval."""
 
 
+_NUMBERED = re.compile(
+    r"(?!(?:step|checkpoint|ckpt|epoch|layer|iter|iteration|global_step|fold|seed|run)\b)(?:.*[/_:#\s-])?\d+",
+    re.IGNORECASE,
+)
+"""Ids of problems: a number, or a name and a number."""
+
+
 @dataclass(frozen=True)
 class Problems:
     """`frame` has one row a problem: item, question, n, c, spread (std of its accuracy over visits, NaN for one),
@@ -109,9 +116,7 @@ def _is_history(value: Mapping[str, Any]) -> bool:
     inner = next(iter(value.values()), None)
     if not isinstance(inner, int | float | list) or isinstance(inner, bool):
         return False
-    return all(any(char.isdigit() for char in name) for name in value) or any(
-        _METRIC.fullmatch(name) for name in value
-    )
+    return all(map(_NUMBERED.fullmatch, value)) or any(map(_METRIC.fullmatch, value))
 
 
 def _counted(first: Any) -> bool:
