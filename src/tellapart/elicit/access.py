@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from tellapart.elicit.elicitor import Elicitor, Need
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Answer, Model, Request
 from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Task
@@ -78,7 +78,7 @@ def token_model(model: Model) -> TokenModel:
     """Return `model` as a TokenModel. Raises UserMistake where it gives no token ids."""
     tokens = tokens_of(model)
     if tokens is None:
-        raise UserMistake(f"{model.reference} gives no token ids: use local weights, or another elicitor")
+        raise NotApplicable(f"{model.reference} gives no token ids: use local weights, or another elicitor")
     return tokens
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, null_name
 from tellapart.elicit.own_answers import OwnAnswers, own_answers
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
 
@@ -131,5 +131,5 @@ def part_of(weights: Weights, part: str) -> Weights:
     """Return one part of what `both` put together. Raises UserMistake where it is not there."""
     mine = {name.partition("|")[2]: value for name, value in weights.items() if name.startswith(f"{part}|")}
     if not mine:
-        raise UserMistake(f"an adapter without weights of the part {part!r}: fit it anew")
+        raise InvalidInput(f"an adapter without weights of the part {part!r}: fit it anew")
     return Weights(mine)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.labels import direct, form_of
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Completion, Model, Scored
 from tellapart.runs.asking import Ask, Elicitation, Pair
 from tellapart.tasks.choice import LETTERS, choice_letter, continuations
@@ -170,7 +170,7 @@ class Pool:
             wrong = near + [one for one in wrong if one not in near]
         wrong = wrong[: self.wrong]
         if not wrong:
-            raise UserMistake(
+            raise NotApplicable(
                 f"item {item.id}: no wrong answer of the kind of {item.target[0]!r:.40} is known"
             )
         return sorted([right, *wrong], key=lambda one: hashed(f"{item.id}|order", one.text))
@@ -183,7 +183,7 @@ class Pool:
         ]:  # fmt: skip
             if self.task.score(item, one.text) == 1:
                 return one
-        raise UserMistake(
+        raise NotApplicable(
             f"item {item.id}: its target {item.target[0]!r:.40} as a direct answer does not score 1: give the task "
             "demonstrations, so that the form of an answer is known"
         )
@@ -231,7 +231,7 @@ class Pool:
         apart = [one for one in others if one.cluster is None or one.cluster != item.cluster]
         found = apart or others
         if not found:
-            raise UserMistake(f"item {item.id}: the task has no other prompt to compare with")
+            raise NotApplicable(f"item {item.id}: the task has no other prompt to compare with")
         first = int.from_bytes(hashed("partner", item.id)[:8], "big") % len(found)
         return found[first:] + found[:first]
 

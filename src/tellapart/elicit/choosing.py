@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tellapart.elicit.elicitor import Elicited, Switched
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable, UserMistake
 from tellapart.models.model import Request
 from tellapart.models.picking import answers_of
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, whole_prompt
@@ -36,7 +36,7 @@ def mean_score(ask: Ask, answers: Iterable[Elicitation]) -> float:
         else:
             scores.append(ask.task.score(ask.items[answer.item], answer.completion.text))
     if not scores:
-        raise UserMistake(f"no answer came while an elicitor was fitted on {ask.task.name}: {error}")
+        raise NotApplicable(f"no answer came while an elicitor was fitted on {ask.task.name}: {error}")
     return math.fsum(scores) / len(scores)
 
 
@@ -82,11 +82,11 @@ def choose(pair: Pair, ask: Ask, candidates: Sequence[Elicited]) -> Elicited:
     counted. Raises UserMistake where none is left.
     """
     if not candidates:
-        raise UserMistake(f"no candidate to choose from on {ask.task.name}: give one in the task file")
+        raise NotApplicable(f"no candidate to choose from on {ask.task.name}: give one in the task file")
     results = try_all(pair, ask, candidates)
     sound = [index for index, result in enumerate(results) if not result.refused]
     if not sound:
-        raise UserMistake(f"{candidates[0].name}: refused by {pair.base.reference}: {results[0].refused}")
+        raise NotApplicable(f"{candidates[0].name}: refused by {pair.base.reference}: {results[0].refused}")
     chosen = candidates[max(sound, key=lambda index: (results[index].score, -index))]
     tried = [
         [str(one.setting.get("label", "")), None if result.refused else result.score, result.refused]

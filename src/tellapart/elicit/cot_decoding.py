@@ -27,7 +27,7 @@ from tellapart.elicit.elicitor import (
     null_name,
     total_tokens,
 )
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
@@ -58,7 +58,7 @@ class Branched(Switched):
         """Yield the picked path of each item, for every sample."""
         by, count = str(self.setting["by"]), int(self.setting["branches"])
         if count < 2:
-            raise UserMistake(f"{self.name} changes nothing: {count} branches asked, at least 2 are needed")
+            raise NotApplicable(f"{self.name} changes nothing: {count} branches asked, at least 2 are needed")
         for index, paths in paths_of(token_model(pair.base), ask, count):
             item = ask.items[index]
             drawn = total_tokens(path.completion for path in paths)
@@ -161,7 +161,7 @@ def pick_path(by: str, paths: Sequence[Path], chance: random.Random) -> int:
     if by == "chance":
         return chance.randrange(len(paths))
     if by not in ("max", "aggregate"):
-        raise UserMistake(f"path picked by {by!r}: give max, aggregate or chance")
+        raise InvalidInput(f"path picked by {by!r}: give max, aggregate or chance")
     sure = {index: one.confidence for index, one in enumerate(paths) if not math.isnan(one.confidence)}
     if by == "aggregate":
         sums: dict[str | None, float] = defaultdict(float)

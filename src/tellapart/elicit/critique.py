@@ -24,7 +24,7 @@ from tellapart.elicit.critiques import (
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.few_labels import turned
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model
 from tellapart.models.open import open_model
 from tellapart.runs.asking import Ask, Pair
@@ -90,7 +90,7 @@ class Critique(Elicitor):
                 written = judged_by_model(judge, ask.task, judged, ask.seed)
                 found = Critiques(written, judge.reference)
         if len({example.answer for example in found.examples}) < 2:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name}: all {len(found.examples)} critiques are alike (the null twin exchanges them)"
             )
         return found

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.model import Model, Request, Sampling
 from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
@@ -88,7 +88,7 @@ def judged_by_model(judge: Model, task: Task, judged: Sequence[Candidate], seed:
     ]
     if not written:
         error = answers[0].completion.error if answers else "nothing was asked"
-        raise UserMistake(f"{judge.reference} wrote no critique: {error or 'its answers are empty'}")
+        raise NotApplicable(f"{judge.reference} wrote no critique: {error or 'its answers are empty'}")
     return written
 
 
@@ -100,7 +100,7 @@ def read_critiques(path: Path, task: Task, items: Sequence[Item]) -> list[Exampl
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserMistake(f"critiques {path} cannot be read: {error}") from error
+        raise InvalidInput(f"critiques {path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -108,13 +108,13 @@ def read_critiques(path: Path, task: Task, items: Sequence[Item]) -> list[Exampl
             row = json.loads(line)
             item, answer, critique = (row[name] for name in ("item", "answer", "critique"))
         except (ValueError, KeyError, TypeError) as error:
-            raise UserMistake(
+            raise InvalidInput(
                 f"{path}:{number}: give item, answer and critique as one JSON object"
             ) from error
         if not all(isinstance(one, str) and one for one in (item, answer, critique)):
-            raise UserMistake(f"{path}:{number}: item, answer and critique must be texts that are not empty")
+            raise InvalidInput(f"{path}:{number}: item, answer and critique must be texts that are not empty")
         if item in known:
             examples.append(Example(question(task, Candidate(known[item], answer)), critique))
     if not examples:
-        raise UserMistake(f"{path} holds no critique of a fit item of {task.name}: check its item ids")
+        raise InvalidInput(f"{path} holds no critique of a fit item of {task.name}: check its item ids")
     return examples

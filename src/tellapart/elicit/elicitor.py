@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Completion, Model
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
@@ -58,7 +58,7 @@ class Switched(Elicited):
         if self.strength == 0:
             return asked(pair.base, list(plain_requests(ask)))
         if self.strength != 1:
-            raise UserMistake(f"{self.name}: strength {self.strength:g} asked, it is on (1) or off (0)")
+            raise InvalidInput(f"{self.name}: strength {self.strength:g} asked, it is on (1) or off (0)")
         return self.bring_out(pair, ask)
 
     @abc.abstractmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tellapart.elicit.few_shot import description_bits
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steering import answer_parts, worked_parts
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.runs.asking import Ask, Pair, asked, plain_requests
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evidence_of(model: "LocalModel", ask: Ask) -> Evidence:
     contrasts = {name: sides for name, sides in contrasts.items() if all(sides)}
     slopes = mean_slopes(model, good) - mean_slopes(model, plain) if good and plain else None
     if slopes is None and not contrasts:
-        raise UserMistake(
+        raise NotApplicable(
             f"nothing on {ask.task.name} tells features apart: the base's own answers are never right, and the task "
             "has no step_demonstrations"
         )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example, SftSettings
@@ -270,7 +270,7 @@ class FewLabelsTuned(Labelled):
         assert pair.tuned is not None
         found = tuned_examples(pair.tuned, ask)
         if not found:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name}: {pair.tuned.reference} solved none of {len(ask.items)} fit items"
             )
         return Labels([example for _, example in found], [index for index, _ in found])

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, final
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, null_name
 from tellapart.elicit.prompted import Prompted, demonstrated, exchanged, next_question
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model, Turns
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
@@ -44,7 +44,7 @@ class FewShot(Elicitor):
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the prompt with the task's demonstrations. Raises UserMistake where it has fewer than two."""
         if reason := too_few("demonstrations", ask.task.demonstrations):
-            raise UserMistake(f"{self.name} on {ask.task.name}: {reason}")
+            raise NotApplicable(f"{self.name} on {ask.task.name}: {reason}")
         return shown(self.name, pair.base, ask.task.demonstrations[: self.most])
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
@@ -73,7 +73,7 @@ class FewShotSteps(Elicitor):
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the prompt with the best number of worked demonstrations."""
         if reason := too_few("step_demonstrations", ask.task.step_demonstrations):
-            raise UserMistake(f"{self.name} on {ask.task.name}: {reason}")
+            raise NotApplicable(f"{self.name} on {ask.task.name}: {reason}")
         examples = ask.task.step_demonstrations[: self.most]
         counts = sorted({min(count, len(examples)) for count in (2, 4, self.most)})
         tried = [examples[:count] for count in counts if too_few("", examples[:count]) is None]

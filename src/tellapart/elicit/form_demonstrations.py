@@ -17,7 +17,7 @@ from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.few_shot import MOST, demonstration_setting
 from tellapart.elicit.labels import label_of
 from tellapart.elicit.prompted import Prompted
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model, Request
 from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
 from tellapart.tasks.choice import continuations
@@ -38,7 +38,7 @@ class Shown(Requested):
         """Yield (item index, sample, request); a draw that shows the question itself is passed over."""
         draws: Sequence[Mapping[str, Any]] = self.setting.get("draws", [])
         if not draws:
-            raise UserMistake(f"{self.name} changes nothing: it has no demonstration")
+            raise NotApplicable(f"{self.name} changes nothing: it has no demonstration")
         shown = [{str(prompt) for prompt, _ in draw["examples"]} for draw in draws]
         for rows in zip(*(Prompted(self.name, draw).requests(pair, ask) for draw in draws), strict=True):
             index, sample, _ = rows[0]
@@ -70,7 +70,7 @@ class FormDemonstrations(Elicitor):
         forms = forms_of(pair.tuned, ask)
         questions = questions_of(ask)
         if not forms or len(questions) < 2:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} on {ask.task.name}: at least 2 questions and 2 different answers are needed to show "
                 f"a form; there are {len(questions)} questions: give the task demonstrations, or more items"
             )

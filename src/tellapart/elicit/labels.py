@@ -4,7 +4,7 @@ right answers."""
 from collections import Counter
 from collections.abc import Sequence
 
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, asked, plain_requests
 from tellapart.tasks.item import Item, Task
@@ -42,7 +42,7 @@ def label_of(task: Task, item: Item) -> str:
     for text in (*worked_solutions(task, item), f"{before}{item.target[0]}{after}", item.target[0]):
         if task.score(item, text) == 1:
             return text
-    raise UserMistake(
+    raise NotApplicable(
         f"item {item.id}: its target {item.target[0]!r:.40} as an answer does not score 1: give the task "
         "demonstrations, so that the form of an answer is known"
     )

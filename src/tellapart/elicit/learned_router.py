@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.routing import Decider, Routing, TeacherRouting, Trial, routed_answers
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.stats.description import kt_bits
@@ -46,7 +46,7 @@ class LearnedRouting(Routing):
         """Return the main point of the curve. Raises UserMistake where the two models agree everywhere."""
         value = self.taught(pair, ask, Trial.of(pair, ask, "teacher"), self.main)
         if value is None:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} on {ask.task.name}: the oracle routes nothing, so there is nothing to learn"
             )
         return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from tellapart.elicit.adapted import Learned
 from tellapart.elicit.own_answers import OwnAnswers, Pick
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
@@ -80,7 +80,7 @@ def change_of(told: Mapping[str, Any]) -> Change:
     if kind is None or any(
         name not in fields or type(value) is not type(fields[name]) for name, value in given.items()
     ):
-        raise UserMistake(
+        raise NotApplicable(
             f"saved change {dict(told)!r}: give one of {', '.join(KINDS)} with its fields; fit it anew"
         )
     return kind(**given)
@@ -89,7 +89,7 @@ def change_of(told: Mapping[str, Any]) -> Change:
 def local(model: Model) -> LocalModel:
     """Return the model as a local one. Raises UserMistake where it is not."""
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"the weights of {model.reference} are not at hand: give a local model")
+        raise NotApplicable(f"the weights of {model.reference} are not at hand: give a local model")
     return model
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tellapart.elicit.routing import Decider
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
@@ -34,7 +34,7 @@ def write(pair: Pair, requests: Sequence[Request], decider: Decider) -> Iterator
     """Yield the answers as they are finished. Raises UserMistake where a model is not local."""
     base, tuned = pair
     if not isinstance(base, LocalModel) or not isinstance(tuned, LocalModel):
-        raise UserMistake("routing needs the weights of both models: give two local ones")
+        raise NotApplicable("routing needs the weights of both models: give two local ones")
     yield from routed(base, tuned, requests, decider)
 
 
@@ -58,14 +58,14 @@ def routed(
 def probe_of(weights: Weights) -> Probe:
     """Return the probe that these weights hold. Raises UserMistake where they hold none."""
     if set(weights) != {"direction", "offset"}:
-        raise UserMistake(f"a router without its probe (weights {weights!r}): fit it anew")
+        raise InvalidInput(f"a router without its probe (weights {weights!r}): fit it anew")
     return Probe(torch.from_numpy(weights["direction"].copy()), float(weights["offset"][0]))
 
 
 def fitted_probe(base: Model, requests: Sequence[Request], answers: Sequence[RoutedAnswer]) -> Weights:
     """Fit a probe of the base's state to where `answers` (in order) were routed; return its weights."""
     if not isinstance(base, LocalModel):
-        raise UserMistake(f"a router is learned from the states of {base.reference}: give a local model")
+        raise NotApplicable(f"a router is learned from the states of {base.reference}: give a local model")
     prompts = base.vocabulary.encode_prompts([(str(request.prompt), "") for request in requests])
     texts = [
         (prompts[str(requests[answer.index].prompt), ""], answer.completion.tokens)
@@ -92,11 +92,11 @@ def decide_by(decider: Decider) -> Decide:
         return at_random(level)
     if kind == "all":
         return first_tokens(math.inf)
-    raise UserMistake(f"decider {kind!r}: give teacher, entropy, probe, first, random or all")
+    raise InvalidInput(f"decider {kind!r}: give teacher, entropy, probe, first, random or all")
 
 
 def vocabulary_size(model: Model) -> int:
     """Return the number of token ids of a local model."""
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"routing needs the weights of {model.reference}: give a local model")
+        raise NotApplicable(f"routing needs the weights of {model.reference}: give a local model")
     return model.asked.size

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 
 from tellapart.elicit.adapted import Adapting
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
 
 if TYPE_CHECKING:
     from tellapart.stats.arrays import Floats
@@ -48,6 +48,6 @@ def sizes_for(means: "Mapping[str, Floats]", ends: "Ends") -> "LogisticCurve":
         int(name.removeprefix(mark)): name for name in means if name.startswith(mark) and "~" not in name
     }
     if not sizes:
-        raise UserMistake(f"no way called {mark}p given: there are {', '.join(means) or 'none'}")
+        raise InvalidInput(f"no way called {mark}p given: there are {', '.join(means) or 'none'}")
     scores = np.stack([means[sizes[size]] for size in sorted(sizes)])
     return fit_generalised_logistic(sorted(sizes), scores, ends, "parameters")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
 from tellapart.runs.progress import ticking
 from tellapart.stats.description import kt_bits
@@ -76,7 +76,7 @@ def _drawn(pair: Pair, ask: Ask) -> OwnAnswers:
             if len(_right(draws)) >= ENOUGH * len(ask.items):
                 break
     if not draws:
-        raise UserMistake(f"{pair.base.reference} gave no answer on {ask.task.name}: every draw failed")
+        raise NotApplicable(f"{pair.base.reference} gave no answer on {ask.task.name}: every draw failed")
     verdicts = [int(draw.right) for draw in draws]
     bits = min(float(len(verdicts)), math.fsum(kt_bits(verdicts, 2)))
     right = _right(draws)

@@ -20,7 +20,7 @@ from typing import ClassVar, final
 
 from tellapart.elicit.access import TokenModel, token_model
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 
@@ -68,7 +68,7 @@ class Powered(Switched):
         """Yield every answer, once all chains are done."""
         alpha, moves = float(self.setting["alpha"]), int(self.setting["moves"])
         if alpha <= 1 or moves < 1:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} changes nothing: alpha {alpha:g} and {moves} moves; give alpha > 1, moves >= 1"
             )
         model = token_model(pair.base)
@@ -110,7 +110,7 @@ class PowerSampling(Elicitor):
         shares = [one.measures["accepted_share"] for one in Powered(self.name, setting).answers(pair, trial)]
         known = [share for share in shares if not math.isnan(share)]
         if not known:
-            raise UserMistake(f"{self.name} on {ask.task.name}: no chain made a move")
+            raise NotApplicable(f"{self.name} on {ask.task.name}: no chain made a move")
         return Powered(self.name, {**setting, "fitted_rate": math.fsum(known) / len(known)})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
@@ -184,7 +184,7 @@ def put(chain: Chain, start: int, suffix: Completion) -> None:
 def both_logprobs(suffix: Completion) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return log p and log q of each token in nats. Raises UserMistake where the model gave none."""
     if suffix.logprobs is None or suffix.sampled_logprobs is None:
-        raise UserMistake(
+        raise NotApplicable(
             "power sampling needs the log-probability of each token, before and after temperature"
         )
     return suffix.logprobs, suffix.sampled_logprobs

@@ -15,7 +15,7 @@ from typing import ClassVar, final
 from tellapart.elicit.access import TokenModel, speaks, token_model, tokens_of
 from tellapart.elicit.choosing import Requested, choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model, Request
 from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.tasks.item import Item, Task
@@ -39,7 +39,7 @@ class Prefilled(Requested):
         """Yield (item index, sample, request). Raises UserMistake where an opener is empty."""
         openers = self.openers_of(pair.base, ask)
         if not all(openers) or not all(opener for texts in openers for opener in texts):
-            raise UserMistake(f"{self.name} changes nothing: an opener is empty")
+            raise NotApplicable(f"{self.name} changes nothing: an opener is empty")
         for index, sample, request in plain_requests(ask):
             texts = openers[index]
             yield index, sample, replace(request, prefill=texts[request.seed % len(texts)])
@@ -68,7 +68,7 @@ class Prefill(Elicitor):
         """Return the best opener, with all that were tried."""
         openers = openers_for(pair.base, ask.task, ask.items)
         if len(openers) < 2:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} on {ask.task.name}: {len(openers)} openers, at least 2 are needed"
             )
         settings: list[dict[str, object]] = [{"prefills": [opener], "label": opener} for opener in openers]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from tellapart.elicit.choosing import Requested
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Request, Turns
 from tellapart.runs.asking import Ask, Pair, plain_requests
 
@@ -28,7 +28,7 @@ class Prompted(Requested):
         before, after = str(self.setting.get("before", "")), str(self.setting.get("after", ""))
         turns = tuple((str(user), str(assistant)) for user, assistant in self.setting.get("turns", []))
         if not before and not after and not turns:
-            raise UserMistake(f"{self.name} changes nothing: it has no demonstration and no instruction")
+            raise NotApplicable(f"{self.name} changes nothing: it has no demonstration and no instruction")
         stop = tuple(dict.fromkeys([*ask.sampling.stop, *map(str, self.setting.get("stop", []))]))
         sampling = replace(ask.sampling, stop=stop)
         for index, sample, request in plain_requests(ask):

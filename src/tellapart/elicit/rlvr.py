@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 from tellapart.training.settings import GrpoSettings
@@ -97,7 +97,7 @@ class Rlvr(Elicitor):
         from tellapart.training.rewards import REWARDS
 
         if name not in REWARDS:
-            raise UserMistake(f"reward {name!r} asked, there are: {', '.join(REWARDS)}")
+            raise InvalidInput(f"reward {name!r} asked, there are: {', '.join(REWARDS)}")
         model = local(pair.base, self.name)
         change = self.change or default_change(model)
         settings = replace(

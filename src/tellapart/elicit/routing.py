@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.routing_bits import choice_bits, position_bits
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Request
 from tellapart.runs.asking import Ask, Elicitation, Pair, plain_requests
@@ -78,7 +78,9 @@ class Routed(Switched):
         """Yield every answer with the bits that the teacher told for it."""
         decider = Decider(str(self.setting["decider"]), float(self.setting["level"]), self.weights)
         if decider.level <= 0 and decider.kind in ("first", "random"):
-            raise UserMistake(f"{self.name} changes nothing: {decider.kind} routes {decider.level:g} tokens")
+            raise NotApplicable(
+                f"{self.name} changes nothing: {decider.kind} routes {decider.level:g} tokens"
+            )
         told = [int(token) for token in self.setting["told"]]
         rows = list(plain_requests(ask))
         for answer in routed_answers(pair, [request for _, _, request in rows], decider):

@@ -20,7 +20,7 @@ from tellapart.elicit.feature_ranking import Candidate, Evidence, evidence_of, r
 from tellapart.elicit.steered import NULL_DRAWS, Steered, local_model, vectors_of
 from tellapart.elicit.steering import FIRST_STRENGTH, STRENGTHS, moved, spread
 from tellapart.elicit.steering_sft import norms_on
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import Ask, Pair
 
@@ -69,7 +69,7 @@ class SaeFeature(Elicitor):
             features += sae.count
             sites += sites_of(self.name, model, sae, states, evidence, np.array(norms))
         if not sites:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} on {ask.task.name}: no feature is active where it would have to be"
             )
         bits = min(evidence.bits, math.log2(features))
@@ -99,7 +99,7 @@ class SaeFeature(Elicitor):
         for reference in self.saes:
             sae = open_sae(reference)
             if sae.layer >= layers or sae.width != model.module.config.get_text_config().hidden_size:
-                raise UserMistake(
+                raise InvalidInput(
                     f"{reference}: layer {sae.layer}, width {sae.width} do not fit {model.reference}"
                 )
             yield sae, states_after(model, parts, sae.layer)
@@ -155,7 +155,7 @@ def sites_of(
 
     told = sight(sae, states)
     if not told.explained_variance > 0:
-        raise UserMistake(
+        raise NotApplicable(
             f"{name}: the autoencoder of layer {sae.layer} explains {told.explained_variance:.2f} of the variance of "
             f"{model.reference}'s states: it is another model's, or wants its inputs rescaled"
         )
@@ -175,7 +175,7 @@ def other_features(sae: "Sae", one: Candidate, live: "Tensor") -> np.ndarray:
     """Return the directions [OTHERS, width] of random live features, for the null twin."""
     some = [feature for feature in live.nonzero()[:, 0].tolist() if feature != one.feature]
     if not some:
-        raise UserMistake(
+        raise NotApplicable(
             f"the autoencoder of layer {sae.layer} has one live feature: there is no other to compare with"
         )
     chosen = np.random.default_rng(one.feature).permutation(some)[:OTHERS]

@@ -10,7 +10,7 @@ from typing import ClassVar, final
 
 from tellapart.elicit.choosing import Requested, choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Request, Sampling
 from tellapart.runs.asking import Ask, Pair, plain_requests
 
@@ -39,7 +39,7 @@ class Resampled(Requested):
             min_p=float(self.setting["min_p"]),
         )
         if sampling == ask.sampling:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} changes nothing: the plain answers are drawn with the same setting"
             )
         for index, sample, request in plain_requests(ask):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 import numpy as np
 
 from tellapart.elicit.elicitor import Elicited, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Model, Request
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
@@ -45,7 +45,7 @@ class Steered(Elicited):
         from tellapart.models.hooks_position import shifting
 
         if self.where != "everywhere":
-            raise UserMistake(f"{self.name} shifts {self.where!r} positions only: ask it through `answers`")
+            raise NotApplicable(f"{self.name} shifts {self.where!r} positions only: ask it through `answers`")
         return shifting(local_model(model, self.name), self.shifts()[0])
 
     def answers(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
@@ -56,7 +56,7 @@ class Steered(Elicited):
             return
         shifts = self.shifts()
         if not bool(shifts.any()):
-            raise UserMistake(f"{self.name} changes nothing: its vectors are 0")
+            raise NotApplicable(f"{self.name} changes nothing: its vectors are 0")
         first = [row_seed(0, item.id, 0) for item in ask.items]
         for turn, shift in enumerate(shifts):
             mine = [row for row in rows if (first[row[0]] + row[1]) % len(shifts) == turn]
@@ -77,7 +77,7 @@ class Steered(Elicited):
         import torch
 
         if not {"vectors", "norms"} <= self.weights.keys():
-            raise UserMistake(f"{self.name} changes nothing: it holds no vectors")
+            raise NotApplicable(f"{self.name} changes nothing: it holds no vectors")
         vectors = self.weights["vectors"].astype(np.float32) * self.weights["norms"][None, :, None]
         return torch.from_numpy(vectors * np.float32(self.strength))
 
@@ -87,7 +87,7 @@ def local_model(model: Model, name: str) -> "LocalModel":
     from tellapart.models.local import LocalModel
 
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"{name}: the weights of {model.reference} are not at hand")
+        raise NotApplicable(f"{name}: the weights of {model.reference} are not at hand")
     return model
 
 

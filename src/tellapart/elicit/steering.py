@@ -17,7 +17,7 @@ from tellapart.elicit.own_answers import Pick, own_answers
 from tellapart.elicit.prompted import demonstrated, exchanged
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
 from tellapart.elicit.steering_sft import norms_on
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Turns
 from tellapart.runs.asking import Ask, Pair
@@ -68,7 +68,7 @@ class Steering(Elicitor):
         norms = norms_on(model, ask)
         contrasts = texts_of(model, ask)
         if not contrasts:
-            raise UserMistake(
+            raise NotApplicable(
                 f"{self.name} on {ask.task.name}: no contrast: the task has no step_demonstrations, and the base's "
                 "own answers are never right"
             )

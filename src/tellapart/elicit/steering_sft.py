@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def lessons_of(model: "LocalModel", ask: Ask, name: str) -> Lessons:
         return Lessons(examples, "own right answers", own.verdict_bits)
     shown = tuple(Example(prompt, answer) for prompt, answer in ask.task.step_demonstrations)
     if not shown:
-        raise UserMistake(
+        raise NotApplicable(
             f"{name} on {ask.task.name}: the base answers nothing right and the task has no step_demonstrations: "
             "give some"
         )

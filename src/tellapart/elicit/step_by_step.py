@@ -10,7 +10,7 @@ from tellapart.elicit.access import speaks
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.elicit.prompted import Prompted
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
@@ -43,7 +43,7 @@ class StepByStep(Elicitor):
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the best instruction. Raises UserMistake where the model's tokenizer can write none."""
         if reason := self.obstacle(pair, ask.task):
-            raise UserMistake(f"{self.name} on {ask.task.name}: {reason}")
+            raise NotApplicable(f"{self.name} on {ask.task.name}: {reason}")
         texts = instructions_for(pair.base)
         candidates = [Prompted(self.name, {"after": text, "label": text.strip()}) for text in texts]
         return choose(pair, ask, candidates)

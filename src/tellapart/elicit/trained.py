@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from tellapart.elicit.elicitor import Elicited, Switched, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.budget import until_spent
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
@@ -49,7 +49,7 @@ class ByTraining(Switched):
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer, in blocks."""
         if not self.setting:
-            raise UserMistake(f"{self.name} changes nothing: it was not trained")
+            raise NotApplicable(f"{self.name} changes nothing: it was not trained")
         rows = list(plain_requests(ask))
         for first in range(0, len(rows), BLOCK):
             with self.applied(pair.base):
@@ -64,7 +64,7 @@ def local(model: Model, name: str) -> "LocalModel":
     from tellapart.models.local import LocalModel
 
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"{name}: the weights of {model.reference} are not at hand: give a local model")
+        raise NotApplicable(f"{name}: the weights of {model.reference} are not at hand: give a local model")
     return model
 
 
@@ -88,5 +88,5 @@ def with_twin(value: ByTraining, twin: ByTraining) -> ByTraining:
 def twin_of(elicited: Elicited) -> Elicited:
     """Return the null twin that was trained with a value. Raises UserMistake where the value was loaded alone."""
     if not isinstance(elicited, ByTraining) or elicited.twin is None:
-        raise UserMistake(f"{elicited.name}: its null twin is trained with it; fit it anew to have both")
+        raise InvalidInput(f"{elicited.name}: its null twin is trained with it; fit it anew to have both")
     return elicited.twin

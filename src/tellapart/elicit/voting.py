@@ -24,7 +24,7 @@ from tellapart.elicit.elicitor import (
     null_name,
     total_tokens,
 )
-from tellapart.errors import UserMistake
+from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.model import Completion, Request
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
@@ -44,7 +44,7 @@ class Drawn(Switched):
         """Yield the picked draw of each answer as soon as its draws are there."""
         draws, by = int(self.setting["draws"]), str(self.setting["by"])
         if draws < 2:
-            raise UserMistake(f"{self.name} changes nothing: {draws} draws asked, at least 2 are needed")
+            raise NotApplicable(f"{self.name} changes nothing: {draws} draws asked, at least 2 are needed")
         bits = pick_bits(draws) if by == "oracle" else 0.0
         for (index, sample), prompt, drawn in drawn_answers(pair, ask, draws):
             item = ask.items[index]
@@ -148,7 +148,7 @@ def pick(by: str, task: Task, item: Item, drawn: Sequence[Completion], chance: r
     if by == "oracle":
         return max(sound, key=lambda index: (task.score(item, drawn[index].text), -index))
     if by != "vote":
-        raise UserMistake(f"picked by {by!r}: give vote, oracle or chance")
+        raise InvalidInput(f"picked by {by!r}: give vote, oracle or chance")
     answers = {index: task.scorer.answer(item, drawn[index].text) for index in sound}
     votes = Counter(answer for answer in answers.values() if answer is not None)
     if not votes:

@@ -12,7 +12,7 @@ from typing import ClassVar, final
 
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable
 from tellapart.models.budget import until_spent
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 
@@ -33,11 +33,11 @@ class Noised(Switched):
             return
         sigma, seeds = float(self.setting["sigma"]), list(self.setting["noise_seeds"])
         if sigma <= 0 or not seeds:
-            raise UserMistake(f"{self.name} changes nothing: sigma {sigma:g}, {len(seeds)} noise seeds")
+            raise NotApplicable(f"{self.name} changes nothing: sigma {sigma:g}, {len(seeds)} noise seeds")
         from tellapart.models.hooks import LocalModel, perturbing_weights
 
         if not isinstance(pair.base, LocalModel):
-            raise UserMistake(f"{self.name}: the weights of {pair.base.reference} are not at hand")
+            raise NotApplicable(f"{self.name}: the weights of {pair.base.reference} are not at hand")
         rows = list(plain_requests(ask))
         first = [row_seed(0, item.id, 0) for item in ask.items]
         for turn, seed in enumerate(seeds):

@@ -52,7 +52,9 @@ def print_runs(folder: str, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "started", "study", "verdicts", "about"):
-        table.add_column(name, overflow="fold")
+        table.add_column(
+            name, overflow="fold", no_wrap=name in ("run", "study")
+        )  # a path is there to be copied
     for one in found:
         said = ", ".join(one.verdicts) if one.state == "finished" else one.state
         table.add_row(

@@ -89,6 +89,8 @@ def _brought_out_by(
         return {name: {**said, "missing": current().said}}
     try:
         values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan == "exhaustive")
+    except InvalidInput:  # a file or a setting that the user gave: no reason to go on without the method
+        raise
     except (UserMistake, BudgetSpent) as refusal:
         return {name: {**said, "missing": str(refusal)}}
     told: dict[str, dict[str, Any]] = {}

@@ -53,13 +53,17 @@ class Facts:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the JSON object that `facts_from` reads."""
-        return asdict(self)
+        """Return the JSON object that `facts_from` reads. JSON is written with sorted keys, so the order in which
+        methods were asked stands beside them: of two that are equal the first one is named."""
+        return {**asdict(self), "order": list(self.elicitors)}
 
 
 def facts_from(value: Mapping[str, Any]) -> Facts:
     """Return the facts of a JSON object. Raises UserMistake where it is none."""
     try:
-        return Facts(**{**value, "notes": tuple(value.get("notes", ()))})
-    except TypeError as error:
+        kept = {name: one for name, one in value.items() if name != "order"}
+        if "order" in value:
+            kept["elicitors"] = {name: value["elicitors"][name] for name in value["order"]}
+        return Facts(**{**kept, "notes": tuple(value.get("notes", ()))})
+    except (KeyError, TypeError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a gain run: {error}") from error
