@@ -128,8 +128,12 @@ def test_a_run_is_not_gone_on_with_by_another_model_or_version(
     with monkeypatch.context() as patched:
         patched.setattr(local, "engine_versions", lambda: "tellapart engine 1, torch 9.9, transformers 9.9")
         assert run(command) == 2
-        assert "identity" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "identity.base.engine: " in told
+        assert "torch 9.9" in told
     edit(tuned / "generation_config.json", eos_token_id=3)
     assert run(command) == 2
-    assert "identity" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "identity.tuned.end_tokens: " in told
+    assert "tuned.weights" not in told
     assert sorted((path.name, path.read_bytes()) for path in (tmp_path / "run" / "rows").iterdir()) == before

@@ -24,7 +24,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.serving import connections
-from tellapart.serving.asked import Reader, completion_asked, seed_of
+from tellapart.serving.asked import Reader, completion_asked, parsed, seed_of
 from tellapart.serving.commands import ServeSpec
 from tellapart.serving.connections import BoundedProtocol
 from tellapart.serving.failure import ApiError
@@ -230,6 +230,7 @@ def test_the_openai_client_works_unchanged(served: Served) -> None:
         (b"[" * 100_000, 400),
         (b'{"model": "a", "prompt": "\\ud800"}', 400),
         (b'{"model": "\\ud800", "prompt": "x"}', 400),
+        (b'{"model": "a", "prompt": "x", "stream": {}}', 400),
         (b'{"model": "a", "prompt": "x", "temperature": 1' + b"0" * 400 + b"}", 400),
         (b'{"model": "a", "prompt": "x", "seed": 1' + b"0" * 400 + b"}", 400),
         (b'{"model": "a", "prompt": "x", "seed": 1' + b"0" * 5000 + b"}", 400),
@@ -267,7 +268,9 @@ def test_the_api_is_described(served: Served) -> None:
     told = httpx.get(served.url.removesuffix("/v1") + "/openapi.json").json()
     assert told["openapi"] == "3.1.0"
     schema = told["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["properties"]["temperature"]["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 2}
+    heat = schema["anyOf"][0]["properties"]["temperature"]
+    assert heat["anyOf"][0] == {"type": "number", "minimum": 0, "maximum": 2}
+    assert "POST" in httpx.get(f"{served.url}/completions").headers["allow"]
 
 
 def _half_open(url: str, count: int) -> list[socket.socket]:
@@ -363,6 +366,10 @@ def test_seeds_and_defaults_are_read() -> None:
     asked = completion_asked({"model": "a", "prompt": "x", "seed": 7, "n": 2}, reader)
     assert [request.seed for request in asked.requests] == [7, seed_of(7, 1)]
     assert asked.requests[0].sampling == Sampling(max_tokens=16)
+    assert completion_asked(parsed(b'{"model": "a", "prompt": [3.0, 4]}'), reader).requests[0].prompt == (
+        3,
+        4,
+    )
     with pytest.raises(ApiError) as told:
         completion_asked({"model": "a", "prompt": "x", "max_tokens": 33}, reader)
     assert told.value.status == 400

@@ -95,8 +95,9 @@ def read_source(readers: Sequence[Reader], source: Source) -> Recorded:
 
 def recogniser(readers: Sequence[Reader], source: Source) -> tuple[Reader, Source] | None:
     """Return the reader of a file and the view that it reads: the file as it is, else the rows in its document."""
-    for view in (source, as_rows(source)):
-        for reader in readers if view is not None else ():
+    rows = as_rows(source)
+    for view in (source,) if rows is None else (source, rows):
+        for reader in readers:
             if reader.recognises(view):
                 return reader, view
     return None

@@ -112,9 +112,11 @@ def _two_values(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]
             )
             for log in (a, b)
         ]
-        return *made, [
-            f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"
-        ]
+        return (
+            made[0],
+            made[1],
+            [f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"],
+        )
     raise UserMistake(
         f"{a.source} and {b.source}: scores take {len(values)} values from {values[0]:g} to "
         f"{values[-1]:g}, and must lie between "

@@ -93,7 +93,7 @@ def _rewards(
     if len(names) == 1 and ("step" in table.column_names or _LIKE_SCORE.search(names[0])):
         return (names[0],)
     trained_on = _trained_on(table, values, names, groups, source)
-    if trained_on:
+    if len(trained_on) > 0:
         if len(trained_on) > 1:
             notes.append(
                 f"several rewards: scored by their sum, {' + '.join(trained_on)}, which the column "

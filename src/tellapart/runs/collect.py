@@ -71,16 +71,16 @@ def collect(
     return list(known.values())
 
 
-def known_rows(folder: RunFolder, name: str, ask: Ask, key: str) -> dict[tuple[str, int], Row]:
+def known_rows(folder: RunFolder, name: str, ask: Ask, key: str | None) -> dict[tuple[str, int], Row]:
     """Return the rows of a condition that the folder holds, by item and sample; the later one counts after a failure.
 
-    Raises UserMistake for a row that `ask` under the identity `key` cannot have written.
+    Raises UserMistake for a row that `ask` under the identity `key` cannot have written (None: under any).
     """
     items = {item.id for item in (*ask.task.items, *ask.items)}
     known: dict[tuple[str, int], Row] = {}
 
     def check(row: Row) -> None:
-        if row.key != key:
+        if key is not None and row.key != key:
             raise ValueError(f"answered under another identity, key {row.key!r:.40}, {key} asked")
         if row.item not in items:
             raise ValueError(f"item {row.item!r:.60} is not of the task")

@@ -121,7 +121,9 @@ def _errors(app: FastAPI, desk: Desk) -> None:
     @app.exception_handler(HTTPException)
     async def other(_request: HttpRequest, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _refused(ApiError(error.status_code, str(error.detail)))
+        told = _refused(ApiError(error.status_code, str(error.detail)))
+        told.headers.update(error.headers or {})  # of 405: the methods that are allowed
+        return told
 
 
 @final

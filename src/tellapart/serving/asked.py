@@ -60,7 +60,7 @@ class Reader:
 def parsed(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in a body. Raises ApiError 400."""
     try:
-        value = json.loads(raw)
+        value = json.loads(raw, parse_float=_number_in)
     except (ValueError, RecursionError):
         raise ApiError(400, "the body is no JSON") from None
     if not isinstance(value, dict):
@@ -68,6 +68,12 @@ def parsed(raw: bytes) -> dict[str, Any]:
     if not _is_unicode(value):
         raise ApiError(400, "the body holds half a surrogate pair: no text can have one")
     return value
+
+
+def _number_in(text: str) -> int | float:
+    """Return a JSON number with a point: 3.0 is the whole number 3, as in JSON Schema."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _is_unicode(value: Any) -> bool:
@@ -92,9 +98,9 @@ def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
     if not isinstance(messages, list) or not messages:
         raise ApiError(400, "messages must be a list of one message or more", "messages")
     told = [_message(one, at) for at, one in enumerate(messages)]
-    top = None
-    if body.get("logprobs") not in (None, False):
-        top = _whole(body, "top_logprobs", 0, 0, MOST_TOP)
+    top = _whole(body, "top_logprobs", 0, 0, MOST_TOP)
+    if body.get("logprobs") in (None, False):
+        top = None
     last = next((one["content"] for one in reversed(told) if one["role"] == "user"), told[-1]["content"])
     return _asked(body, reader, [reader.chat_prompt(told)], [last], top, True)
 
@@ -121,7 +127,8 @@ def _asked(
     requests = [
         Request(prompt, seed_of(seed, index), sampling) for prompt in prompts for index in range(count)
     ]
-    stream, options = body.get("stream") or False, body.get("stream_options") or {}
+    stream, options = body.get("stream"), body.get("stream_options")
+    stream, options = False if stream is None else stream, {} if options is None else options
     if not isinstance(stream, bool) or not isinstance(options, Mapping):
         raise ApiError(400, "stream must be true or false, stream_options an object", "stream")
     return Asked(

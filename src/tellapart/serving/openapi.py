@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tellapart.serving.asked import MOST_CHOICES, MOST_PROMPTS, MOST_STOP_LETTERS, MOST_STOPS, MOST_TOP
+from tellapart.serving.asked import AUTO, MOST_CHOICES, MOST_PROMPTS, MOST_STOP_LETTERS, MOST_STOPS, MOST_TOP
 from tellapart.version import __version__
 
 Schema = dict[str, Any]
@@ -39,6 +39,10 @@ def document(names: Sequence[str], most_tokens: int, size: int) -> Schema:
     )
     common = _common(names, most_tokens)
     completion = {**common, "prompt": prompt, "logprobs": _nullable(_whole(0, MOST_TOP))}
+    texts = {"anyOf": [prompt["anyOf"][0], prompt["anyOf"][2]]}
+    by_first_pass = {**completion, "model": {"const": AUTO}, "prompt": texts}
+    by_name = {**completion, "model": {**common["model"], "not": {"const": AUTO}}}
+    either = {"anyOf": [_object(one, ["model", "prompt"]) for one in (by_name, by_first_pass)]}
     chat = {
         **common,
         "messages": {"type": "array", "items": message, "minItems": 1},
@@ -49,7 +53,7 @@ def document(names: Sequence[str], most_tokens: int, size: int) -> Schema:
         "openapi": "3.1.0",
         "info": {"title": "tellapart skills", "version": __version__},
         "paths": {
-            "/v1/completions": _post("Complete a prompt.", _object(completion, ["model", "prompt"])),
+            "/v1/completions": _post("Complete a prompt.", either),
             "/v1/chat/completions": _post("Answer messages.", _object(chat, ["model", "messages"])),
             "/v1/models": _get("List the models.", "application/json"),
             "/v1/models/{name}": _get("Describe a model.", "application/json", "name"),
@@ -62,7 +66,7 @@ def document(names: Sequence[str], most_tokens: int, size: int) -> Schema:
 def _common(names: Sequence[str], most_tokens: int) -> Schema:
     stop = {"type": "string", "minLength": 1, "maxLength": MOST_STOP_LETTERS}
     return {
-        "model": {"type": "string", "minLength": 1, "examples": list(names)},
+        "model": {"type": "string", "minLength": 1, "examples": [name for name in names if name != AUTO]},
         "max_tokens": _nullable(_whole(1, most_tokens)),
         "max_completion_tokens": _nullable(_whole(1, most_tokens)),
         "n": _nullable(_whole(1, MOST_CHOICES)),

@@ -26,7 +26,7 @@ _ALIKE = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "
                         **{chr(0xFF10 + digit): str(digit) for digit in range(10)}})  # fmt: skip
 _MIXED_SIGN = re.compile(f"([0-9])?\\s?([{''.join(HALVES)}])")
 _FRAC = re.compile(
-    r"([0-9]+)?\s*\\[dtc]?frac\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))"
+    r"([0-9]{1,30})?\s{0,9}\\[dtc]?frac\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))"
 )
 _GROUPED = re.compile(
     r"(?<=[0-9])(?:\{,\}|\\,|\\!|\\ |~|[\u00a0\u2009\u202f\u2007'\u2019_])(?=[0-9]{3}(?![0-9]))"
@@ -53,7 +53,8 @@ def alike(text: str) -> str:
     """Return text with numbers in one way of writing: thousands by commas, fractions as a/b, one minus sign."""
     text = text.translate(_ALIKE)
     text = _MIXED_SIGN.sub(lambda match: (f"{match[1]} " if match[1] else "") + HALVES[match[2]], text)
-    text = _FRAC.sub(_fraction, text)
+    if "frac" in text:  # each long number would be looked at once for every digit of it
+        text = _FRAC.sub(_fraction, text)
     text = _GROUPED.sub(",", text)
     return _SPACED.sub(_thousands, text)
 

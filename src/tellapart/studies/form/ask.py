@@ -63,7 +63,8 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
     asks = [ask_of(asking.spec, arm) for arm in arms]
     keys = [_identity(asking.model, arm, ask) for arm, ask in zip(arms, asks, strict=True)]
     known = [
-        known_rows(asking.folder, arm.condition, ask, key)
+        # What an arm puts before its answers may come for more items at each start: so does its key.
+        known_rows(asking.folder, arm.condition, ask, None if arm.made.prefills else key)
         for arm, ask, key in zip(arms, asks, keys, strict=True)
     ]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}

@@ -133,7 +133,7 @@ def _at_chance(asking: _Asking, judged: Judged) -> bool:
 
 
 def _unasked(taught: Taught, reason: str) -> None:
-    taught.reference[METHOD] = {**about(METHOD), "missing": reason}
+    taught.reference[METHOD] = {**about(ELICITORS[METHOD]), "missing": reason}
 
 
 def _dose(asking: _Asking, who: Who, dose: int) -> list[Row]:
@@ -161,7 +161,11 @@ def _dose(asking: _Asking, who: Who, dose: int) -> list[Row]:
     found: list[Row] = []
     for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned):
         rows, refused = answers_under(asking.folder, plan, value, who)
-        one = {**about(METHOD), "bits_once": value.bits_once, "setting": dict(save(value)["setting"])}
+        one = {
+            **about(ELICITORS[METHOD]),
+            "bits_once": value.bits_once,
+            "setting": dict(save(value)["setting"]),
+        }
         one |= {"tells": "labels", "null_tells": "labels", "null_missing": "asked for its price alone"}
         told[value.name] = one | ({"missing": refused} if refused else {})
         found += rows
