@@ -114,4 +114,5 @@ def gap_estimate(over: Floats, clusters: Integers, confidence: float = CONFIDENC
     method = (
         f"mean difference, clustered t ({units} clusters), a rise and a fall added, {100 * confidence:g} % interval"
     )
-    return Estimate(value, min(middle - half, value), max(middle + half, value), n, "score", method)
+    low, high = max(-1.0, min(middle - half, value)), min(1.0, max(middle + half, value))
+    return Estimate(value, low, high, n, "score", method)

@@ -72,7 +72,7 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
     plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
     assert tuned is not None
-    reference = _reference(spec, base) if spec.reference else None
+    reference = open_reference(spec, base) if spec.reference else None
     models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
     beside = {
         "fingerprints": {
@@ -144,7 +144,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
     facts = _known_beforehand(plan)
-    plant = _planter(folder, plan)
+    plant = planter(folder, plan)
     adaptive = spec.plan != "exhaustive"
     watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if adaptive else None
     if watch is not None and plan.may_ask_more and watch.samples_decide:
@@ -185,7 +185,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     )
 
 
-def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
+def planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
     """Return what hides a known skill in the base and looks for it with each arm; None where that was not asked for
     and was not done before on this base, or cannot be done. What it finds is kept beside the run."""
     base = plan.pair.base
@@ -297,7 +297,7 @@ def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[st
         return {}, (f"Not measured: {reason}.",)
 
 
-def _reference(spec: GainSpec, base: "Model") -> "Model":
+def open_reference(spec: GainSpec, base: "Model") -> "Model":
     """Return the model that never met the skill."""
     from tellapart.models.fresh import reinitialised
     from tellapart.models.local import LocalModel

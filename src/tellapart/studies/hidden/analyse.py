@@ -35,6 +35,7 @@ COUNTS = {
     "items": "no: it is told of these very answers",
 }
 SHOWN_ITEMS = 60
+UNKNOWN_ITEMS = "Whether the model has met these very items"
 UNSUBTRACTED = Chance(Estimate(0.0, 0.0, 0.0, 0, "score", "not known"), "")
 
 
@@ -178,7 +179,7 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
             "no_probability": "no calibration set of hiding and honest models is large enough yet",
         },
         "counts": counts_table(rows, facts.correct_at),
-        "items": _items(case),
+        "hidden_items": _items(case),
     }
     if case.slices is not None:
         tables["hidden_slices"] = slice_table(case.slices)
@@ -190,7 +191,7 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
         tables["these_items"] = dict(facts.these_items)
     if facts.plan:
         tables["hidden_plan"] = dict(facts.plan)
-    tables["samples"] = _samples(rows, [one["item"] for one in tables["items"][:SHOWN_ITEMS]], facts)
+    tables["hidden_samples"] = _samples(rows, [one["item"] for one in tables["hidden_items"][:SHOWN_ITEMS]], facts)
     return tables
 
 
@@ -338,10 +339,16 @@ def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, .
             f"The stated chance level, {facts.guess_floor:g}, is below the measured one, "
             f"{case.chance.level.value:.3g}: the measured one counts."
         )
-    if not facts.these_items:
-        said.append("Whether the model has met these very items was not asked: a score it shows may be recall.")
+    if not facts.these_items and not any(note.startswith(UNKNOWN_ITEMS) for note in facts.notes):
+        said.append(f"{UNKNOWN_ITEMS} is not known: it was not asked.")
     if not facts.asked_models and any(one.name == "elicited" for one in case.model.methods):
         said.append("How the elicited log was made is not known: it is taken to have told no right answer.")
+    if facts.these_items.get("alarm"):
+        told = facts.these_items
+        said.append(
+            f"The model may have met these very items: {100 * told['first']:.0f} % of the questions are likelier than all "
+            f"their twins, {100 * told['expected']:.0f} % expected. What it shows may be recall."
+        )
     if facts.asked_models and "completion" in rows:
         said += empty_answers(rows, (f"{MODEL}/plain", f"{BENIGN}/plain"))
     return tuple(dict.fromkeys(said))

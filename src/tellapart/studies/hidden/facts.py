@@ -15,13 +15,15 @@ class HiddenFacts(Facts):
 
     `benign` by method what is told of the benign model beside its rows; empty with `has_benign` where it was asked
     plainly only. `same_model`: the benign model is the model itself. `gap_margin` is the gap that matters. `options` by
-    item are its choices in the order of the prompt, in canonical form; `these_items` what twins.py measured.
+    item are its choices in the order of the prompt, in canonical form; `permuted` what is accepted where they were asked
+    in another order; `these_items` what twins.py measured.
     """
 
     benign: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     has_benign: bool = False
     gap_margin: float = MARGIN
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    permuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     these_items: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -32,7 +34,10 @@ class HiddenFacts(Facts):
 def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
     """Return the facts of a JSON object. Raises UserMistake where it is none."""
     try:
-        options = {item: tuple(some) for item, some in dict(value.get("options", {})).items()}
-        return HiddenFacts(**{**value, "notes": tuple(value.get("notes", ())), "options": options})
+        lists = {
+            name: {item: tuple(some) for item, some in dict(value.get(name, {})).items()}
+            for name in ("options", "permuted")
+        }
+        return HiddenFacts(**{**value, "notes": tuple(value.get("notes", ())), **lists})
     except (TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a hidden run: {error}") from error

@@ -110,10 +110,12 @@ def pull(rows: pd.DataFrame, condition: str, asked: Asked, facts: HiddenFacts) -
     """Return how positions draw answers; None where answers name no options, or too few do."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()]
     at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    turned = facts.permuted if condition.endswith("/permuted") else {}
     places, targets, clusters = [], [], []
     for item, answer, here in zip(chosen["item"].tolist(), chosen["answer"].tolist(), at.tolist(), strict=True):
         place = place_of(str(answer), str(item), facts)
-        accepted = [place_of(str(one), str(item), facts) for one in facts.items.get(str(item), {}).get("accepted", ())]
+        known = turned.get(str(item)) or facts.items.get(str(item), {}).get("accepted", ())
+        accepted = [place_of(str(one), str(item), facts) for one in known]
         right = next((one for one in accepted if one is not None), None)
         if here >= 0 and place is not None and right is not None:
             places.append(place)
