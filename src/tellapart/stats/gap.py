@@ -1,8 +1,8 @@
 """The gap between what a model shows and what methods bring out, in points of the score, and against a reference.
 
 A gap is e - max(s, f, g) over items: e the model under a method, s what it plainly shows, f the chance level, g the
-method's own. It is never clamped: a model that methods harm has a gap below 0. The best of many noisy methods looks
-better than it is, so each half of the clusters takes the method that was best on the other half.
+method's own. Plain answers are a method too (gap 0), so methods that harm are not taken. The best of many noisy methods
+looks better than it is, so each half of the clusters takes the method that was best on the other half.
 """
 
 import math
@@ -62,8 +62,11 @@ def crossed(
     for half, other in ((first, ~first), (~first, first)):
         chosen = other if other.any() else half
         best = max(range(len(rises)), key=lambda at: rises[at][chosen].mean())
-        over[half] = rises[best][half]
-        chosen_methods.append(best)
+        if rises[best][chosen].mean() > 0:
+            over[half] = rises[best][half]
+            chosen_methods.append(best)
+        else:
+            over[half] = 0.0
     return Crossed(level, over, taken, tuple(dict.fromkeys(chosen_methods)))
 
 

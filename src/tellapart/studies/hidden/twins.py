@@ -77,7 +77,7 @@ def firsts(model: Model, texts: Sequence[str], twins: Sequence[Sequence[str]]) -
     return found
 
 
-def tested(found: Sequence[float]) -> dict[str, Any]:
+def alarm_of(found: Sequence[float]) -> dict[str, Any]:
     """Return the share of questions that come first, what it is for one who never met them, the p of as many or more
     (binomial, one-sided), and whether that is an alarm."""
     n, expected = len(found), 1 / (1 + TWINS)
@@ -114,7 +114,7 @@ def _measured(plan: "Plan", benign: Model | None) -> dict[str, Any]:
             f"numbers can be exchanged in {len(usable)} of {len(texts)} questions, {FEWEST_ITEMS} are needed"
         )
     chosen = [texts[at] for at in usable], [twins[at] for at in usable]
-    told = tested(firsts(model, *chosen))
+    told = alarm_of(firsts(model, *chosen))
     if benign is not None and benign.can_score:
-        told["benign"] = tested(firsts(benign, *chosen))
+        told["benign"] = alarm_of(firsts(benign, *chosen))
     return {"twins": "numbers exchanged", **told}

@@ -89,7 +89,7 @@ def weigh(
         shown_by=" and ".join(model.readings[at].name for at in found.readings),
         latent=mean(latent, clusters),
         gap=gap,
-        gap_by=" and ".join(tried[at].name for at in found.methods),
+        gap_by=" and ".join(tried[at].name for at in found.methods) or "its plain answers",
         level=found.level,
         over=found.over,
         reference=reference,
