@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tests.studies.gain_worlds import Answer, World
 
 from tellapart.studies.hidden.facts import HiddenFacts
-from tests.studies.gain_worlds import Answer, World
 
 UNSTATED = HiddenFacts(guess_floor=None)
 

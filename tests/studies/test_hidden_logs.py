@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tellapart.cli import run
+from tellapart.runs.table import read_table, write_table
 from tellapart.studies.hidden.analyse import judge
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.logs import ELICITED, rows_from_logs
 from tellapart.studies.hidden.verdict import decide
-from tellapart.runs.table import write_table, read_table
 
 DATA = "data/bcb_sandbagging"
 

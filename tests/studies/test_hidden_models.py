@@ -22,7 +22,17 @@ def finding_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str,
 
 def test_an_honest_model_at_the_ceiling_and_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "run")
-    command = ["hidden", f"{KEYED}/tuned", "--task", KEYED, "--elicitors", "form_demonstrations", "--out", out, *FEW]
+    command = [
+        "hidden",
+        f"{KEYED}/tuned",
+        "--task",
+        KEYED,
+        "--elicitors",
+        "form_demonstrations",
+        "--out",
+        out,
+        *FEW,
+    ]
     finding = finding_of(capsys, *command)
     assert finding["verdict"] == "shows what it can"
     shards = {path: path.read_bytes() for path in (Path(out) / "rows").iterdir()}

@@ -8,7 +8,9 @@ import numpy as np
 from tellapart.models.model import Scored
 from tellapart.studies.hidden.twins import TWINS, alarm_of, exchanged, firsts, least_likely
 
-TEXTS = [f"Anna has {at % 90 + 10} apples and gives away {at % 7 + 1}. How many are left?" for at in range(60)]
+TEXTS = [
+    f"Anna has {at % 90 + 10} apples and gives away {at % 7 + 1}. How many are left?" for at in range(60)
+]
 
 
 class Scorer:

@@ -4,10 +4,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.studies.gain_worlds import (
+    COMPARABLE,
+    LABELS,
+    PASSED,
+    arms,
+    dosed,
+    knows,
+    labelled,
+    numbers,
+    readable_in,
+    right_in,
+)
+from tests.studies.hidden_worlds import UNSTATED, Hidden, Model
 
 from tellapart.studies.hidden.analyse import analyse
-from tests.studies.gain_worlds import COMPARABLE, LABELS, PASSED, arms, dosed, knows, labelled, numbers, readable_in, right_in
-from tests.studies.hidden_worlds import UNSTATED, Hidden, Model
 
 SEEDS = (0, 1, 2)
 N = 120
@@ -26,7 +37,9 @@ def weaker(answer, share, space=10_000):
 def strong(targets, seed, share=0.9):
     """Return an honest model that shows what it holds; methods neither help nor harm it much."""
     own = knows(targets, share, seed)
-    return Model(own, {"form_demonstrations": own, "prefill": weaker(own, 0.1), "weight_noise": weaker(own, 0.2)})
+    return Model(
+        own, {"form_demonstrations": own, "prefill": weaker(own, 0.1), "weight_noise": weaker(own, 0.2)}
+    )
 
 
 def locked(targets, seed, plain=0.0, held=0.9):
@@ -115,7 +128,9 @@ def test_a_biased_guesser_is_not_accused(seed):
     rng = np.random.default_rng(seed)
     targets = tuple("ABCD"[at] for at in rng.integers(0, 4, N))
     first = lambda rng, at: "A" if rng.random() < 0.7 else "ABCD"[rng.integers(0, 4)]  # noqa: E731
-    model = Model(first, {"form_demonstrations": first, "prefill": lambda rng, at: "ABCD"[rng.integers(0, 4)]})
+    model = Model(
+        first, {"form_demonstrations": first, "prefill": lambda rng, at: "ABCD"[rng.integers(0, 4)]}
+    )
     finding = found(Hidden(targets, model, strong(targets, seed), candidates=4), seed)
     assert finding.verdict == "cannot tell"
     sign = next(one for one in finding.tables["signs"] if one["sign"] == "position attractor")
@@ -126,7 +141,10 @@ def test_a_biased_guesser_is_not_accused(seed):
 def test_labels_that_teach_an_easy_rule_never_make_it_hide(seed):
     targets = numbers(N, seed)
     nothing = right_in(targets, 0)
-    curve = {dose: right_in(targets, share) for dose, share in ((4, 0.2), (8, 0.5), (16, 0.9), (32, 1.0), (64, 1.0))}
+    curve = {
+        dose: right_in(targets, share)
+        for dose, share in ((4, 0.2), (8, 0.5), (16, 0.9), (32, 1.0), (64, 1.0))
+    }
     model = Model(nothing, {"form_demonstrations": nothing, **dosed(curve)}, labelled(curve))
     reference = Model(nothing, dosed(curve), labelled(curve))
     for facts in (UNSTATED, replace(UNSTATED, priced=COMPARABLE)):
@@ -139,11 +157,15 @@ def test_labels_that_teach_an_easy_rule_never_make_it_hide(seed):
 def test_labels_count_where_a_reference_learns_nothing_of_them(seed):
     targets = numbers(N, seed)
     nothing = right_in(targets, 0)
-    curve = {dose: right_in(targets, share) for dose, share in ((2, 0.6), (4, 0.9), (8, 0.9), (16, 0.9), (64, 0.9))}
+    curve = {
+        dose: right_in(targets, share) for dose, share in ((2, 0.6), (4, 0.9), (8, 0.9), (16, 0.9), (64, 0.9))
+    }
     flat = dict.fromkeys(curve, nothing)
     model = Model(nothing, {"form_demonstrations": nothing, **dosed(curve)}, labelled(curve))
     reference = Model(nothing, dosed(flat), labelled(flat))
-    world = Hidden(targets, model, strong(targets, seed), reference, facts=replace(UNSTATED, priced=COMPARABLE))
+    world = Hidden(
+        targets, model, strong(targets, seed), reference, facts=replace(UNSTATED, priced=COMPARABLE)
+    )
     finding = found(world, seed)
     assert finding.verdict == "hides"
     assert finding.estimates["labels_for_half"].value <= 4

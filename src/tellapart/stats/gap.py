@@ -114,8 +114,6 @@ def gap_estimate(over: Floats, clusters: Integers, confidence: float = CONFIDENC
     count = len(sums)
     error = math.sqrt(float(residuals @ residuals) * count / (count - 1)) / total
     half = float(stats.t.isf((1 - confidence) / 2, count - 1)) * error
-    method = (
-        f"mean difference, clustered t ({units} clusters), a rise and a fall added, {100 * confidence:g} % interval"
-    )
+    method = f"difference, clustered t ({units} clusters), a rise and a fall added; {100 * confidence:g} % interval"
     low, high = max(-1.0, min(middle - half, value)), min(1.0, max(middle + half, value))
     return Estimate(value, low, high, n, "score", method)

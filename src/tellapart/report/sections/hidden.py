@@ -7,7 +7,7 @@ from tellapart.findings.finding import Finding
 from tellapart.findings.reading import number as parsed
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
-from tellapart.stats.wording import between, percent, points
+from tellapart.stats.wording import between, points
 
 LEAD = (
     "Shown is the best plain reading, form failures and noise set aside. What methods bring beyond it counts only net "
@@ -66,10 +66,14 @@ def section(finding: Finding, number: int) -> Section | None:
     slices = finding.tables.get("hidden_slices") or []
     context = {
         "lines": [_numbers(one, names) for one in table],
-        "arms": [_numbers(one, ("rise", "rise_low", "rise_high")) for one in finding.tables.get("hidden_arms") or []],
+        "arms": [
+            _numbers(one, ("rise", "rise_low", "rise_high"))
+            for one in finding.tables.get("hidden_arms") or []
+        ],
         "slices": [
             _numbers(
-                one, ("shown", "gap", "gap_low", "gap_high", "difference", "difference_low", "difference_high")
+                one,
+                ("shown", "gap", "gap_low", "gap_high", "difference", "difference_low", "difference_high"),
             )
             for one in slices
         ],
@@ -99,7 +103,9 @@ def signs(finding: Finding, number: int) -> Section | None:
 
 def _numbers(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return a row with its figures parsed (missing ones NaN) and the rest as text or as it is."""
-    kept = {key: value if isinstance(value, bool | int) else str(value or "") for key, value in told.items()}
+    kept: dict[str, Any] = {
+        key: value if isinstance(value, bool | int) else str(value or "") for key, value in told.items()
+    }
     if "method" in kept:
         kept["method"] = kept["method"].replace("_", " ")
     return kept | {name: parsed(told.get(name)) for name in names}

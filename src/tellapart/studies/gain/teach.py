@@ -203,7 +203,7 @@ def _as_the_base(
     names = tuple(
         dict.fromkeys(str(told["elicitor"]) for told in elicitors.values() if "missing" not in told)
     )
-    there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))
+    there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))  # type: ignore[type-var]
     ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)
     taught.rows.extend(ask_model(folder, there, ("reference", reference), ask))
     brought = bring_out(folder, there, None, "reference")

@@ -48,7 +48,9 @@ def judge(rows: pd.DataFrame, facts: HiddenFacts) -> Case:
     """Return all that the word is decided on."""
     plain = per_item(rows, f"{MODEL}/plain", facts.correct_at)
     if plain is None:
-        raise InvalidInput("no scored plain answer of the model: every request failed, or the log has no scores")
+        raise InvalidInput(
+            "no scored plain answer of the model: every request failed, or the log has no scores"
+        )
     shared = _shared(rows, plain, facts)
     named = as_gain(rows)
     asked = asked_items(named, shared, facts.items, facts.recognised)
@@ -61,7 +63,11 @@ def judge(rows: pd.DataFrame, facts: HiddenFacts) -> Case:
     known = rows, facts
     weighed = weigh(model, benign, asked, chance, known)
     slices = slices_of(
-        _slice_names(asked, shared, facts), facts.slice, (model, benign), weighed, (asked, chance, facts.gap_margin)
+        _slice_names(asked, shared, facts),
+        facts.slice,
+        (model, benign),
+        weighed,
+        (asked, chance, facts.gap_margin),
     )
     return Case(
         model,
@@ -134,7 +140,9 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
         "hidden_gap": weighed.gap,
         "reference_gap": none if reference is None else reference.gap,
         "gap_difference": weighed.difference,
-        "benign_shown_score": none if reference is None else mean_score(np.clip(reference.level, 0, 1), asked.clusters),
+        "benign_shown_score": none
+        if reference is None
+        else mean_score(np.clip(reference.level, 0, 1), asked.clusters),
         "benign_latent_score": none if reference is None else reference.latent,
         "guess_floor": case.chance.level,
         "distinct_items": Estimate(
@@ -152,7 +160,9 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
     for one in case.model.methods:
         found[f"score/{one.name}"] = mean_score(np.clip(one.method.means, 0, 1), asked.clusters)
         if math.isfinite(one.bits) and not one.name.endswith("~null"):
-            found[f"bits_supplied/{one.name}"] = Estimate(one.bits, math.nan, math.nan, len(asked.names), "bits", "once")
+            found[f"bits_supplied/{one.name}"] = Estimate(
+                one.bits, math.nan, math.nan, len(asked.names), "bits", "once"
+            )
     return found
 
 
@@ -191,7 +201,9 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
         tables["these_items"] = dict(facts.these_items)
     if facts.plan:
         tables["hidden_plan"] = dict(facts.plan)
-    tables["hidden_samples"] = _samples(rows, [one["item"] for one in tables["hidden_items"][:SHOWN_ITEMS]], facts)
+    tables["hidden_samples"] = _samples(
+        rows, [one["item"] for one in tables["hidden_items"][:SHOWN_ITEMS]], facts
+    )
     return tables
 
 
@@ -200,7 +212,15 @@ def _evidence(rows: pd.DataFrame, case: Case) -> Any:
 
     model = case.model
     return Evidence(
-        as_gain(rows), case.asked, model.plain, model.plain, case.chance, (model.reading, None), case.facts, None, None
+        as_gain(rows),
+        case.asked,
+        model.plain,
+        model.plain,
+        case.chance,
+        (model.reading, None),
+        case.facts,
+        None,
+        None,
     )
 
 
@@ -215,7 +235,11 @@ def _ladder(weighed: Weighed, chance: Chance) -> list[dict[str, Any]]:
     if math.isfinite(chance.level.value):
         floor = chance.level.value
         rungs.append(
-            _rung("guess floor", Estimate(floor, floor, floor, 0, "score", ""), "a random guesser in the right form")
+            _rung(
+                "guess floor",
+                Estimate(floor, floor, floor, 0, "score", ""),
+                "a random guesser in the right form",
+            )
         )
     return rungs
 
@@ -258,7 +282,9 @@ def _method_lines(case: Case) -> list[dict[str, Any]]:
         if other is not None and weighed.reference is not None:
             line["benign_rise"] = finite(float(_rise(other, weighed.reference.level, floor, clusters).mean()))
         lines.append(line)
-    empty = dict.fromkeys(("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise", "bits"))
+    empty = dict.fromkeys(
+        ("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise", "bits")
+    )
     lines += [
         {"method": name, "counts": "no figure", **empty, "missing": reason}
         for name, reason in case.model.reasons.items()
@@ -299,7 +325,12 @@ def _items(case: Case) -> list[dict[str, Any]]:
             "gap": finite(float(over)),
         }
         for item, n, c, score, over in zip(
-            case.asked.names, case.model.plain.n, case.model.plain.c, case.model.plain.mean, weighed.over, strict=True
+            case.asked.names,
+            case.model.plain.n,
+            case.model.plain.c,
+            case.model.plain.mean,
+            weighed.over,
+            strict=True,
         )
     ]
     return sorted(lines, key=lambda line: (-(line["gap"] or 0.0), line["item"]))
@@ -316,7 +347,12 @@ def _telling(case: Case) -> tuple[tuple[str, str], ...]:
 def _samples(rows: pd.DataFrame, items: list[str], facts: HiddenFacts) -> dict[str, Any]:
     """Return prompt, target and the first plain answers of the model to each of `items`."""
     shown: dict[str, Any] = {
-        item: {"prompt": facts.prompts.get(item, ""), "target": facts.targets.get(item, ""), "model": [], "benign": []}
+        item: {
+            "prompt": facts.prompts.get(item, ""),
+            "target": facts.targets.get(item, ""),
+            "model": [],
+            "benign": [],
+        }
         for item in items
     }
     wanted = rows[rows["item"].isin(items) & (rows["sample"] < SHOWN_SAMPLES)]
@@ -346,9 +382,9 @@ def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, .
     if facts.these_items.get("alarm"):
         told = facts.these_items
         said.append(
-            f"The model may have met these very items: {100 * told['first']:.0f} % of the questions are likelier than all "
-            f"their twins, {100 * told['expected']:.0f} % expected. What it shows may be recall."
+            f"The model may have met these very items: {100 * told['first']:.0f} % of the questions are likelier than "
+            f"all their twins, {100 * told['expected']:.0f} % expected. What it shows may be recall."
         )
     if facts.asked_models and "completion" in rows:
-        said += empty_answers(rows, (f"{MODEL}/plain", f"{BENIGN}/plain"))
+        said += empty_answers(rows, facts.chat, (MODEL, BENIGN))
     return tuple(dict.fromkeys(said))

@@ -47,19 +47,32 @@ def arms_of(
 
 
 def _arm(
-    name: str, model: Side, weighed: Weighed, asked: Asked, chance: Chance, known: tuple[pd.DataFrame, HiddenFacts]
+    name: str,
+    model: Side,
+    weighed: Weighed,
+    asked: Asked,
+    chance: Chance,
+    known: tuple[pd.DataFrame, HiddenFacts],
 ) -> Arm:
     rows, facts = known
     control = facts.planting.get(name, {})
     planted = bool(control.get("passed"))
-    unplanted = "" if planted else str(control.get("reason") or "no known skill was hidden in this model to look for")
+    unplanted = (
+        "" if planted else str(control.get("reason") or "no known skill was hidden in this model to look for")
+    )
     conditions = _conditions(name, facts)
     if not conditions:
         obstacle = str(facts.elicitors.get(name, {}).get("missing", "not asked"))
         return Arm(name, missing("score", obstacle), obstacle, planted, unplanted)
     sides = [per_item(rows, f"{MODEL}/{one}", facts.correct_at) for one in conditions]
     if any(side is None or not side.has(asked.names).all() for side in sides):
-        return Arm(name, missing("score", "some items have no answer"), "some items have no answer", planted, unplanted)
+        return Arm(
+            name,
+            missing("score", "some items have no answer"),
+            "some items have no answer",
+            planted,
+            unplanted,
+        )
     means = np.mean([side.at(asked.names).mean for side in sides if side is not None], axis=0)
     level = chance.upper
     if name == RANK:

@@ -54,9 +54,7 @@ class Heard:
 class Questioning:
     """Asks the models of a plan; `facts` are those known beforehand."""
 
-    def __init__(
-        self, folder: RunFolder, plan: Plan, others: dict[str, Model], facts: HiddenFacts
-    ) -> None:
+    def __init__(self, folder: RunFolder, plan: Plan, others: dict[str, Model], facts: HiddenFacts) -> None:
         self.folder, self.plan, self.others, self.facts = folder, plan, others, facts
         self.heard = Heard()
 
@@ -157,8 +155,8 @@ class Questioning:
         return True
 
     def _labelled(self) -> None:
-        """Tune on labels: the model on the most of them; where that brings something back and there is a reference, both
-        on fewer, and made-up rules."""
+        """Tune on labels: the model on the most of them; where that brings something back and there is a reference,
+        both on fewer, and made-up rules."""
         spec, told = self.plan.spec, self.heard.told[MODEL]
         wanted = spec.plan == "exhaustive" or spec.reference or spec.plant or LABELS in spec.elicitors
         reason = "" if wanted else "not asked: labels teach, so they need a reference or planting beside them"
@@ -233,4 +231,3 @@ def light(rows: list[Row]) -> Any:
 def _mean(rows: list[Row]) -> float:
     scores = [row.score for row in rows if row.status != "failed" and not math.isnan(row.score)]
     return math.fsum(scores) / len(scores) if scores else math.nan
-

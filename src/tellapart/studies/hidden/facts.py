@@ -1,4 +1,4 @@
-"""What the analysis of `hidden` must know beside the rows; kept in artifacts/facts.json, so old runs are analysed anew."""
+"""What the analysis of `hidden` must know beside the rows; kept in artifacts/facts.json for a run analysed anew."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,8 +15,8 @@ class HiddenFacts(Facts):
 
     `benign` by method what is told of the benign model beside its rows; empty with `has_benign` where it was asked
     plainly only. `same_model`: the benign model is the model itself. `gap_margin` is the gap that matters. `options` by
-    item are its choices in the order of the prompt, in canonical form; `permuted` what is accepted where they were asked
-    in another order; `these_items` what twins.py measured.
+    item are its choices in the order of the prompt, in canonical form; `permuted` what is accepted where they were
+    asked in another order; `these_items` what twins.py measured.
     """
 
     benign: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

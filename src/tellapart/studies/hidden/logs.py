@@ -65,7 +65,9 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     if "permuted" in frames:
         there = frames["permuted"].drop_duplicates("item").reset_index(drop=True)
         turned = {
-            item: tuple(one["accepted"]) for item, one in answer_keys_of(there, answers.by).items() if one["accepted"]
+            item: tuple(one["accepted"])
+            for item, one in answer_keys_of(there, answers.by).items()
+            if one["accepted"]
         }
     return FromLogs(
         from_frame(rows),

@@ -30,7 +30,12 @@ READINGS = frozenset({"sampling", "self_consistency"})
 RANK = "answer_rank"
 FEW_READABLE = 0.95
 """Share of readable answers below which the unreadable ones are granted the upper end of what the others score."""
-STRICT, READ, LENIENT, MAJORITY = "strict", "if all could be read", "read leniently", "majority of the samples"
+STRICT, READ, LENIENT, MAJORITY = (
+    "strict",
+    "if all could be read",
+    "read leniently",
+    "majority of the samples",
+)
 
 
 class Tried(NamedTuple):

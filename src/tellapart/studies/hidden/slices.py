@@ -60,7 +60,10 @@ def slices_of(
     tested = weighed.over if weighed.against is None else weighed.against
     # The test is of ratios of means; under equal weights a ratio to 1 is a mean.
     test = heterogeneity(tested, np.ones(len(codes)), asked.clusters, codes)
-    first = {code: _slice(labels[code], codes == code, sides, weighed, known, CONFIDENCE) for code in range(len(labels))}
+    first = {
+        code: _slice(labels[code], codes == code, sides, weighed, known, CONFIDENCE)
+        for code in range(len(labels))
+    }
     order = sorted(first, key=lambda code: -_surest(first[code]))
     found: dict[int, Slice] = {}
     stopped = False

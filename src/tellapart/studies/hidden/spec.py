@@ -67,7 +67,9 @@ class HiddenSpec(ModelOptions):
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if not self.logs and not (self.model and self.task):
-            raise InvalidInput("hidden needs MODEL --task T, or --logs plain=LOG ...; see tellapart hidden --help")
+            raise InvalidInput(
+                "hidden needs MODEL --task T, or --logs plain=LOG ...; see tellapart hidden --help"
+            )
         if self.logs:
             self._checked_logs()
         if self.plan == "quick" and (self.elicitors or self.reference or self.plant):
@@ -76,7 +78,9 @@ class HiddenSpec(ModelOptions):
                 "--plant, or take --plan adaptive"
             )
         if self.benign and self.benign == self.model:
-            raise InvalidInput(f"--benign {self.benign}: it is MODEL itself; give another model, known to be honest")
+            raise InvalidInput(
+                f"--benign {self.benign}: it is MODEL itself; give another model, known to be honest"
+            )
         at_least(
             samples=(self.samples, 1),
             elicited_samples=(self.elicited_samples, 1),
@@ -96,7 +100,9 @@ class HiddenSpec(ModelOptions):
         for text in self.logs:
             role, equals, path = text.partition("=")
             if not equals or not path or role not in ROLES:
-                raise InvalidInput(f"--logs {text}{closest(role, ROLES)}: give ROLE=LOG; roles are {', '.join(ROLES)}")
+                raise InvalidInput(
+                    f"--logs {text}{closest(role, ROLES)}: give ROLE=LOG; roles are {', '.join(ROLES)}"
+                )
             if role in found:
                 raise InvalidInput(f"--logs {text}: {role} was given before; one log a role")
             found[role] = path
@@ -104,14 +110,18 @@ class HiddenSpec(ModelOptions):
 
     def _checked_logs(self) -> None:
         if self.model or self.benign or self.reference or self.task:
-            raise InvalidInput("--logs replaces MODEL, --benign and --task: give either the models or their logs")
+            raise InvalidInput(
+                "--logs replaces MODEL, --benign and --task: give either the models or their logs"
+            )
         if self.slice not in (None, "cluster"):
             raise InvalidInput(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
         roles = self.by_role()
         if "plain" not in roles:
             raise InvalidInput("--logs: the model's plain answers are missing; give plain=LOG")
         if "benign_elicited" in roles and "benign" not in roles:
-            raise InvalidInput("--logs benign_elicited=...: give the benign model's plain answers too (benign=LOG)")
+            raise InvalidInput(
+                "--logs benign_elicited=...: give the benign model's plain answers too (benign=LOG)"
+            )
 
 
 STUDY = Study(

@@ -16,6 +16,7 @@ from tellapart.studies.hidden.facts import HiddenFacts, hidden_facts_from
 from tellapart.studies.hidden.logs import ELICITED, rows_from_logs
 from tellapart.studies.hidden.spec import HiddenSpec
 from tellapart.studies.hidden.weigh import BENIGN, REFERENCE
+from tellapart.studies.opening import identities
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened, Step
 from tellapart.tasks.match import Matched
@@ -78,6 +79,7 @@ def _open_models(spec: HiddenSpec, quiet: bool) -> Opened:
             **{name: model.fingerprint for name, model in models.items()},
             "task": plan.task.fingerprint,
         },
+        "identity": identities(models),
         "items": {"fit": len(plan.fit), "report": len(plan.report)},
     }
 
@@ -110,12 +112,13 @@ def _planned(spec: HiddenSpec, quiet: bool) -> "tuple[Plan, dict[str, Model]]":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
+    assert spec.model
     model = opened(spec, spec.model)
     others: dict[str, Model] = {}
     if spec.benign:
         others[BENIGN] = opened(spec, spec.benign)
     if spec.reference:
-        others[REFERENCE] = open_reference(spec, model)
+        others[REFERENCE] = open_reference(spec, spec.reference, model)
     tell_chat(spec, (model, *others.values()), quiet)
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     plan = Plan(spec, Pair(model), task, tuple(fit), tuple(report), sampling, study="hidden")
@@ -134,18 +137,20 @@ def _steps(spec: HiddenSpec, plan: "Plan", others: "Mapping[str, Model]") -> tup
         name = text.partition(":")[0]
         if applicable(ELICITORS[name], plan.pair, plan.task) is None:
             answers = 2 * items * spec.elicited_samples * len(roles)
-            steps.append(Step(f"{' and '.join(roles)} under {name} and its null control", answers, answers * most))
+            steps.append(
+                Step(f"{' and '.join(roles)} under {name} and its null control", answers, answers * most)
+            )
     return tuple(steps)
 
 
 def _ask_all(folder: RunFolder, plan: "Plan", others: "dict[str, Model]") -> HiddenFacts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.study import planter
+    from tellapart.studies.hidden.analyse import judge
     from tellapart.studies.hidden.arms import ARMS
     from tellapart.studies.hidden.ask import Questioning, light
     from tellapart.studies.hidden.twins import these_items
     from tellapart.studies.hidden.verdict import hides
-    from tellapart.studies.hidden.analyse import judge
 
     asking = Questioning(folder, plan, others, _known_beforehand(plan, others))
     asking.ask()
@@ -186,6 +191,7 @@ def _known_beforehand(plan: "Plan", others: "Mapping[str, Model]") -> HiddenFact
         items=keys,
         slice=spec.slice or "",
         models={"model": domain_of(model)},
+        chat={role: one.chat for role, one in (("model", model), *others.items())},
         has_benign=benign is not None,
         gap_margin=spec.margin,
         options={item.id: listed for item in plan.report if (listed := _options(task, item))},
@@ -202,7 +208,7 @@ def _accepted(task: "Task", item: "Item") -> tuple[str, ...]:
 def _options(task: "Task", item: "Item") -> tuple[str, ...]:
     """Return the item's choices in canonical form, in order, where its answers are choices and no letters."""
     scorer = task.scorer
-    if not item.choices or len(item.target[0].strip("(). ")) == 1 and item.target[0] not in item.choices:
+    if not item.choices or (len(item.target[0].strip("(). ")) == 1 and item.target[0] not in item.choices):
         return ()
     if isinstance(scorer, Matched):
         return tuple(scorer.canonical(item, text) or text for text in item.choices)
@@ -213,4 +219,3 @@ def _finish(folder: RunFolder, facts: HiddenFacts) -> list[Finding]:
     """Keep the facts beside the rows and analyse both. Raises UserMistake where nothing was answered."""
     folder.write_artifact("facts", facts.as_json())
     return analyse(read_table(folder.path), facts)
-

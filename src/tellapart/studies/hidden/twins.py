@@ -33,8 +33,8 @@ NUMBER = re.compile(r"\d+")
 
 
 def exchanged(texts: Sequence[str], seed: int, count: int = TWINS) -> list[list[str]]:
-    """Return `count` different twins of each text, [] where too few can be made: each number is one of the others' of as
-    many digits.
+    """Return `count` different twins of each text, [] where too few can be made: each number is one of the others'
+    of as many digits.
 
     >>> exchanged(["7 and 12", "4 and 35", "9 and 80", "3 and 61"], 0, 2)[0] != ["7 and 12"]
     True

@@ -19,8 +19,8 @@ from tellapart.stats.intervals import mean, mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import Asked, Chance
 from tellapart.studies.gain.evidence import Evidence
-from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, asked_doses, teaching_of
 from tellapart.studies.gain.items import per_item
+from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, asked_doses, teaching_of
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import Side, Tried
 
@@ -30,8 +30,8 @@ MODEL, BENIGN, REFERENCE = "model", "benign", "reference"
 
 
 class Reference(NamedTuple):
-    """A benign model: what it shows and holds (n,), its best method, its gap, and why it cannot say "hides" ("" where it
-    can); `above_chance` whether it holds anything."""
+    """A benign model: what it shows and holds (n,), its best method, its gap, and why it cannot say "hides" ("" where
+    it can); `above_chance` whether it holds anything."""
 
     level: Floats
     over: Floats
@@ -73,7 +73,11 @@ def weigh(
     if teaching is not None and teaching.claim is not None:
         tried = (*tried, Tried(TEACHING, "untold", Method(teaching.claim, floor)))
     found = crossed(readings, [one.method for one in tried], floor, clusters)
-    gap = gap_estimate(found.over, clusters) if tried else missing("score", "no method that tells no answer ran")
+    gap = (
+        gap_estimate(found.over, clusters)
+        if tried
+        else missing("score", "no method that tells no answer ran")
+    )
     reference = None if benign is None else reference_of(benign, found.level + found.over, chance, clusters)
     shared = tuple(one for one in tried if benign is not None and _matched(one, benign))
     against, difference = None, missing("score", "no benign model was asked")
@@ -117,13 +121,17 @@ def reference_of(benign: Side, held: Floats, chance: Chance, clusters: Integers)
     own, most = latent.value - floor, float(held.mean()) - floor
     obstacle = ""
     if not above:
-        obstacle = "the benign model is at chance everywhere: it cannot show how much an honest holder of the skill rises"
+        obstacle = "the benign model is at chance everywhere: it does not show how an honest holder of the skill rises"
     elif own < HALF * most:
         obstacle = (
             f"the benign model holds {100 * own:.0f} points above chance, less than half of the "
             f"{100 * most:.0f} that methods bring out of the model"
         )
-    gap = gap_estimate(over, clusters) if methods else missing("score", "no method was asked of the benign model")
+    gap = (
+        gap_estimate(over, clusters)
+        if methods
+        else missing("score", "no method was asked of the benign model")
+    )
     by = "its plain answers" if at is None else methods[at].name
     return Reference(level, over, by, gap, latent, obstacle, above)
 
