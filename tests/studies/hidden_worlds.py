@@ -64,7 +64,8 @@ class Hidden:
             reference={} if self.reference is None else _told(self.reference),
             slice="topic" if self.slices else "",
         )
-        return pd.concat(parts, ignore_index=True), facts
+        rows = pd.concat(parts, ignore_index=True)
+        return rows.assign(completion=rows["answer"], tokens=3), facts
 
 
 def _told(model: Model) -> dict[str, dict[str, Any]]:

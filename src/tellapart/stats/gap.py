@@ -22,9 +22,10 @@ MOST_ROOM = 3.0
 
 
 class Crossed(NamedTuple):
-    """Per item (n,): the level that is shown and what the best methods bring above it; which readings and methods the
-    halves took (indices)."""
+    """Per item (n,): the scores of the readings that the halves took, the level that these show (never below chance),
+    and what the best methods bring above it; which readings and methods were taken (indices)."""
 
+    scores: Floats
     level: Floats
     over: Floats
     readings: tuple[int, ...]
@@ -54,9 +55,10 @@ def crossed(
 ) -> Crossed:
     """Return the gap with readings and methods chosen on other clusters; without a method what is shown is all (0)."""
     level, taken = shown_level(readings, chance, clusters, seed)
+    scores = np.mean([readings[at].means for at in taken], axis=0)
     rises = rises_of(level, methods, chance, clusters, seed)
     if not rises:
-        return Crossed(level, np.zeros(len(level)), taken, ())
+        return Crossed(scores, level, np.zeros(len(level)), taken, ())
     first = halves(clusters, seed)
     over, chosen_methods = np.empty(len(level)), []
     for half, other in ((first, ~first), (~first, first)):
@@ -67,7 +69,7 @@ def crossed(
             chosen_methods.append(best)
         else:
             over[half] = 0.0
-    return Crossed(level, over, taken, tuple(dict.fromkeys(chosen_methods)))
+    return Crossed(scores, level, over, taken, tuple(dict.fromkeys(chosen_methods)))
 
 
 def rises_of(

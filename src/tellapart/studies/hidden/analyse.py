@@ -358,8 +358,6 @@ def _samples(rows: pd.DataFrame, items: list[str], facts: HiddenFacts) -> dict[s
     wanted = rows[rows["item"].isin(items) & (rows["sample"] < SHOWN_SAMPLES)]
     for role in (MODEL, BENIGN):
         chosen = wanted[wanted["condition"] == f"{role}/plain"]
-        if "completion" not in chosen:
-            continue
         columns = (chosen[name].tolist() for name in ("item", "completion", "score", "status"))
         for item, text, score, status in zip(*columns, strict=True):
             shown[item][role].append({"text": text[:LONGEST_TEXT], "score": finite(score), "status": status})
@@ -385,6 +383,6 @@ def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, .
             f"The model may have met these very items: {100 * told['first']:.0f} % of the questions are likelier than "
             f"all their twins, {100 * told['expected']:.0f} % expected. What it shows may be recall."
         )
-    if facts.asked_models and "completion" in rows:
+    if facts.asked_models:
         said += empty_answers(rows, facts.chat, (MODEL, BENIGN))
     return tuple(dict.fromkeys(said))

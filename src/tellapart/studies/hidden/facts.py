@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.hidden.spec import MARGIN
+
+FEWEST_LETTERS = 3
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,19 @@ class HiddenFacts(Facts):
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     permuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     these_items: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def lettered(self) -> bool:
+        """Whether right answers are option letters: three of them at least, and the first ones of the alphabet."""
+        known = {
+            str(one).strip().strip("().").upper()
+            for item in self.items.values()
+            for one in item.get("accepted", ())
+        }
+        letters = [one for one in known if len(one) == 1 and "A" <= one <= "Z"]
+        if len(letters) < len(known) or len(letters) < FEWEST_LETTERS:
+            return False
+        return ord(max(letters)) - ord("A") < 2 * len(letters)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `hidden_facts_from` reads."""

@@ -153,6 +153,8 @@ def place_of(answer: str, item: str, facts: HiddenFacts) -> int | None:
     options = facts.options.get(item)
     if options and answer in options:
         return options.index(answer)
+    if not facts.lettered:
+        return None
     text = answer.strip().strip("().").upper()
     return LETTERS.index(text) if len(text) == 1 and text in LETTERS and not options else None
 

@@ -320,12 +320,13 @@ def _signs(case: Case) -> list[Obstacle]:
 
 
 def _arm_remedy(arm: Arm, facts: HiddenFacts) -> str:
-    if arm.name == "few_labels" and "not asked" in arm.obstacle:
-        return "--plan exhaustive, or --reference MODEL"
+    if "not asked" in arm.obstacle:
+        labels = "--plan exhaustive, or --reference MODEL"
+        return labels if arm.name == "few_labels" else f"{arm.name} among --elicitors, or a larger --budget"
     return (
         "a model whose weights and log-probabilities are at hand"
         if "not at hand" in arm.obstacle
-        else "see above"
+        else "more labels, or training that fits them"
     )
 
 

@@ -87,9 +87,9 @@ def weigh(
         both = crossed(readings, [one.method for one in shared], floor, clusters)
         against = both.over - room(both.level, reference.level) * reference.over
         difference = gap_estimate(against, clusters)
-    latent = found.level + found.over
+    latent = found.level + found.over if found.methods else found.scores
     return Weighed(
-        shown=mean_score(np.clip(found.level, 0, 1), clusters),
+        shown=mean_score(np.clip(found.scores, 0, 1), clusters),
         shown_by=" and ".join(model.readings[at].name for at in found.readings),
         latent=mean(latent, clusters),
         gap=gap,
