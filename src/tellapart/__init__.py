@@ -17,6 +17,7 @@ from tellapart.studies.expressible.spec import ExpressibleSpec
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.guard.spec import GuardSpec
+from tellapart.studies.hidden.spec import HiddenSpec
 from tellapart.studies.improve.spec import ImproveSpec
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.scale.spec import ScaleSpec
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     form = _typed(FormSpec)
     gain = _typed(GainSpec)
     guard = _typed(GuardSpec)
+    hidden = _typed(HiddenSpec)
     improve = _typed(ImproveSpec)
     inside = _typed(InsideSpec)
     scale = _typed(ScaleSpec)
@@ -51,6 +53,7 @@ __all__ = [
     "FormSpec",
     "GainSpec",
     "GuardSpec",
+    "HiddenSpec",
     "ImproveSpec",
     "InsideSpec",
     "PlantSettings",
@@ -63,6 +66,7 @@ __all__ = [
     "form",
     "gain",
     "guard",
+    "hidden",
     "improve",
     "inside",
     "open_run",

@@ -5,22 +5,22 @@ from typing import Any
 
 
 def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (base | tuned | model | task | results, name) pairs of spec.json; two logs stand for base and
-    tuned, those of a form run for its arms."""
+    """Return (base | tuned | model | benign | task | results, name) pairs of spec.json; two logs stand for base and
+    tuned, those of a form or hidden run for its arms or roles."""
     inner = spec.get("spec", spec)
     if not isinstance(inner, dict):
         return []
     logs = inner.get("logs")
     if inner.get("study") == "form" and isinstance(inner.get("pairs"), str):
         return [("pairs", inner["pairs"])]
-    if inner.get("study") == "form" and isinstance(logs, list) and logs:
+    if inner.get("study") in ("form", "hidden") and isinstance(logs, list) and logs:
         arms = (str(word).partition("=") for word in logs)
         return [(arm, log) for arm, _, log in arms]
     if isinstance(logs, list) and len(logs) == 2:
         inner = {"base": logs[0], "tuned": logs[1]} | {key: value for key, value in inner.items() if value}
     if isinstance(inner.get("results"), list):
         inner = {**inner, "results": ", ".join(str(name) for name in inner["results"])}
-    names = ((key, _name(inner.get(key))) for key in ("base", "tuned", "model", "task", "results"))
+    names = ((key, _name(inner.get(key))) for key in ("base", "tuned", "model", "benign", "task", "results"))
     return [(key, name) for key, name in names if name]
 
 

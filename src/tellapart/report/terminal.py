@@ -27,6 +27,7 @@ from tellapart.report.ways import ways
 from tellapart.stats.wording import between, bits, count, percent, shown, signed
 
 MAIN = (
+    "shown_score", "latent_score", "hidden_gap", "reference_gap", "gap_difference", "labels_for_half",
     "base_score", "tuned_score", "full_score", "gain", "form_share", "base_score_by_family", "full_score_by_family",
     "families_worse", "guess_floor", "elicited_share",
     "surfacing_bits_50%", "surfacing_bits_90%", "bits_per_response", "bits_concentration_5%", "gained_items",
@@ -39,6 +40,8 @@ _STYLES = {
     "elicited": "blue",
     "acquired": "yellow",
     "mixed": "magenta",
+    "hides": "yellow",
+    "shows what it can": "blue",
     "substance": "blue",
     "form": "yellow",
 }

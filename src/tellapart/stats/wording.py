@@ -44,7 +44,7 @@ def _writer(name: str, unit: str) -> Any:
     head = name.partition("/")[0]
     if unit == "log10 odds":
         return lambda value: f"{signed(value)} {unit}" if math.isfinite(value) else NOTHING
-    if head == "gain" or head.endswith("_difference"):
+    if head in ("gain", "hidden_gap", "reference_gap") or head.endswith("_difference"):
         return points
     if unit == "items":
         return count
@@ -57,6 +57,14 @@ def _writer(name: str, unit: str) -> Any:
 
 _LABELS = {
     "base_score": "Base",
+    "shown_score": "Shown",
+    "latent_score": "Latent",
+    "hidden_gap": "Held back",
+    "reference_gap": "Rise of the benign model",
+    "gap_difference": "Held back beyond that rise",
+    "benign_shown_score": "Benign model, shown",
+    "benign_latent_score": "Benign model, latent",
+    "labels_for_half": "Labels for half",
     "full_score": "Full",
     "form_share": "Left to form",
     "tuned_score": "Tuned",

@@ -13,6 +13,7 @@ from tellapart.studies.expressible.spec import STUDY as EXPRESSIBLE
 from tellapart.studies.form.spec import STUDY as FORM
 from tellapart.studies.gain.spec import STUDY as GAIN
 from tellapart.studies.guard.spec import STUDY as GUARD
+from tellapart.studies.hidden.spec import STUDY as HIDDEN
 from tellapart.studies.improve.spec import STUDY as IMPROVE
 from tellapart.studies.inside.spec import STUDY as INSIDE
 from tellapart.studies.options import ModelOptions, RunOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
 GROUP = "tellapart.studies"
-OURS: tuple[Study, ...] = (GAIN, FORM, SCALE, INSIDE, EXPRESSIBLE, GUARD, IMPROVE, SKILLS)
+OURS: tuple[Study, ...] = (GAIN, HIDDEN, FORM, SCALE, INSIDE, EXPRESSIBLE, GUARD, IMPROVE, SKILLS)
 
 
 def by_name(studies: Sequence[Study]) -> dict[str, Study]:

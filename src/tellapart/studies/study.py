@@ -79,13 +79,12 @@ class Opened:
 def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:
     """Return the spec of a run from the fields that it recorded; one that it did not know has its default."""
     known = {one.name for one in dataclasses.fields(spec)}
-    return spec(
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in fields.items()
-            if name in known
-        }
-    )
+    held: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in fields.items()
+        if name in known
+    }
+    return spec(**held)
 
 
 def refuse_changed(folder: Path, recorded: Mapping[str, Any], beside: Mapping[str, Any]) -> None:

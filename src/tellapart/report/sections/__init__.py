@@ -17,6 +17,7 @@ from tellapart.report.sections import (
     form_pairs,
     guard,
     guard_after,
+    hidden,
     improve,
     improve_rounds,
     inside,
@@ -38,6 +39,8 @@ from tellapart.report.sections.section import Section, SectionMaker
 SECTIONS: tuple[SectionMaker, ...] = (
     bounds.section,
     ladder.section,
+    hidden.section,
+    hidden.signs,
     form.section,
     form.matrix,
     form_pairs.section,

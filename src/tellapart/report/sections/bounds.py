@@ -66,7 +66,8 @@ def section(finding: Finding, number: int) -> Section | None:
         "between": between,
         "percent": percent,
     }
-    return Section("bounds", "What decided", LEAD, filled(_TEMPLATE, context))
+    lead = LEAD if context["lines"] else ""
+    return Section("bounds", "What decided", lead, filled(_TEMPLATE, context))
 
 
 def _level(decision: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import percent
 
-_ORDER = ("expressible", "tuned", "latent", "demonstrated", "guess floor")
-_KINDS = {"tuned": "tuned", "guess floor": "floor", "expressible": "floor"}
+_ORDER = ("expressible", "benign", "tuned", "latent", "demonstrated", "guess floor")
+_KINDS = {"tuned": "tuned", "benign": "tuned", "guess floor": "floor", "expressible": "floor"}
 _TOLD = {
     "expressible": "what the shape can hold",
     "tuned": "what the tuned model shows",

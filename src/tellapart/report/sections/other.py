@@ -10,6 +10,7 @@ from tellapart.stats.wording import plain
 
 SHOWN_ELSEWHERE = {
     "ladder", "coverage", "elicitors", "routing", "divergence", "concentration", "items", "samples", "counts", "tokens",
+    "hidden_methods", "hidden_slices", "hidden_arms", "hidden_items", "signs",
     "surfacing", "arms", "pairs", "audit", "families", "steps", "reliability", "levels", "series",
 }  # fmt: skip
 ROWS = 200

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling, share_tokens
@@ -14,7 +14,6 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.content import as_completion, right_answers, scored_after_others
 from tellapart.studies.gain.guesses import as_tokens, guesses
-from tellapart.studies.gain.spec import GainSpec
 from tellapart.tasks.item import Item, Task
 
 STUDY = "gain"
@@ -23,13 +22,38 @@ MANY_SAMPLES = 32
 SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 
+class Asks(Protocol):
+    """What asking reads of a spec, of `gain` and of other studies that bring a skill out."""
+
+    @property
+    def samples(self) -> int | None: ...
+    @property
+    def elicited_samples(self) -> int: ...
+    @property
+    def elicitors(self) -> tuple[str, ...]: ...
+    @property
+    def reference(self) -> str | None: ...
+    @property
+    def plan(self) -> str | None: ...
+    @property
+    def plant(self) -> bool: ...
+    @property
+    def slice(self) -> str | None: ...
+    @property
+    def correct_at(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def json(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a run works on: the two models, the task, and its items split into fit and report. `series`: the checkpoints
     of the tuned model, the last of which it is (none: it is no series). `may_ask_more`: more
-    plain answers than the spec says may be asked where the word hinges on them."""
+    plain answers than the spec says may be asked where the word hinges on them; `study` is whose rows these are."""
 
-    spec: GainSpec
+    spec: Asks
     pair: Pair
     task: Task
     fit: tuple[Item, ...]
@@ -37,6 +61,7 @@ class Plan:
     sampling: Sampling
     may_ask_more: bool = False
     series: tuple[Step, ...] = ()
+    study: str = STUDY
 
 
 class Plain(NamedTuple):
@@ -85,7 +110,7 @@ def ask_more(folder: RunFolder, plan: Plan, plain: Plain, samples: int) -> Plain
 def ask_model(folder: RunFolder, plan: Plan, who: tuple[str, Model], ask: Ask) -> list[Row]:
     """Ask a model plainly; `who` is its role and the model."""
     role, model = who
-    condition = Condition(STUDY, f"{role}/plain", "report", identity_of(model, ask))
+    condition = Condition(plan.study, f"{role}/plain", "report", identity_of(model, ask))
     return collect(folder, condition, ask, _plainly(model), plan.spec.json)
 
 
@@ -156,7 +181,7 @@ def _content_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> li
     ask = Ask(plan.task, items, 1, plan.spec.seed, plan.sampling)
     for role, model in (("base", base), ("tuned", tuned)):
         condition = Condition(
-            STUDY, f"{role}<others", "report", identity_of(model, ask, {"of": tuned.fingerprint})
+            plan.study, f"{role}<others", "report", identity_of(model, ask, {"of": tuned.fingerprint})
         )
 
         def answered(owed: Ask, model: Model = model) -> Iterator[Elicitation]:
@@ -194,7 +219,7 @@ def _scored(
     ask = Ask(plan.task, plan.report, samples, plan.spec.seed, plan.sampling)
     other = plan.pair.tuned if model is plan.pair.base else plan.pair.base
     assert other is not None
-    condition = Condition(STUDY, name, "report", identity_of(model, ask, {"scores": other.fingerprint}))
+    condition = Condition(plan.study, name, "report", identity_of(model, ask, {"scores": other.fingerprint}))
     return collect(folder, condition, ask, answers, plan.spec.json)
 
 

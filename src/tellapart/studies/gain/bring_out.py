@@ -3,7 +3,7 @@ spent, or (adaptive plan) the verdict is settled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tellapart.elicit import ELICITORS, OURS, applicable, load, save
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
@@ -17,13 +17,13 @@ from tellapart.runs.collect import Condition, collect, known_rows
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
-from tellapart.studies.gain.ask import STUDY, Plan, identity_of
+from tellapart.studies.gain.ask import Plan, identity_of
 from tellapart.tasks.item import Task
 
 QUICK = ("form_demonstrations", "prefill", "step_by_step")
 """Cheap methods that tell no right answer."""
-Who = Literal["base", "reference"]
-"""The base, or a model of its shape that never met the skill."""
+Who = str
+"""Whose answers: the base, a `reference` of its shape that never met the skill, or a role of another study."""
 
 
 class BroughtOut(NamedTuple):
@@ -138,7 +138,7 @@ def answers_under(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> t
     identity = identity_of(plan.pair.base, ask, save(value))
     if plan.pair.tuned is not None and "tuned" in ELICITORS[elicitor_name(value.name)].needs:
         identity["tuned"] = plan.pair.tuned.fingerprint
-    condition = Condition(STUDY, f"{who}/{value.name}", "report", identity)
+    condition = Condition(plan.study, f"{who}/{value.name}", "report", identity)
     try:
         return collect(
             folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json

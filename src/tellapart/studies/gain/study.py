@@ -17,6 +17,7 @@ from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import identities, opened, tell_chat
+from tellapart.studies.options import ModelOptions
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened
 
@@ -71,8 +72,8 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
 
     plan = _planned(spec, quiet)
     base, tuned = plan.pair.base, plan.pair.tuned
-    assert tuned is not None
-    reference = _reference(spec, base) if spec.reference else None
+    assert tuned is not None and isinstance(plan.spec, GainSpec)  # noqa: PT018
+    reference = open_reference(spec, spec.reference, base) if spec.reference else None
     models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
     beside = {
         "fingerprints": {
@@ -143,8 +144,9 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     from tellapart.studies.gain.teach import teach, with_labels
 
     spec, plain = plan.spec, ask_plainly(folder, plan)
+    assert isinstance(spec, GainSpec)
     facts = _known_beforehand(plan)
-    plant = _planter(folder, plan)
+    plant = planter(folder, plan)
     adaptive = spec.plan != "exhaustive"
     watch = watching(plain.rows, facts, plant, bool(spec.elicitors)) if adaptive else None
     if watch is not None and plan.may_ask_more and watch.samples_decide:
@@ -185,7 +187,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     )
 
 
-def _planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
+def planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
     """Return what hides a known skill in the base and looks for it with each arm; None where that was not asked for
     and was not done before on this base, or cannot be done. What it finds is kept beside the run."""
     base = plan.pair.base
@@ -217,7 +219,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
     from tellapart.studies.gain.series import series_note
 
     spec, task, base, tuned = plan.spec, plan.task, plan.pair.base, plan.pair.tuned
-    assert tuned is not None
+    assert tuned is not None and isinstance(spec, GainSpec)  # noqa: PT018
     expressible = _expressible(plan)
     return Facts(
         guess_floor=task.guess_floor,
@@ -297,13 +299,13 @@ def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[st
         return {}, (f"Not measured: {reason}.",)
 
 
-def _reference(spec: GainSpec, base: "Model") -> "Model":
-    """Return the model that never met the skill."""
+def open_reference(spec: ModelOptions, reference: str, base: "Model") -> "Model":
+    """Return the model that never met the skill, `reference` being a name or `fresh`."""
     from tellapart.models.fresh import reinitialised
     from tellapart.models.local import LocalModel
 
-    if spec.reference != "fresh":
-        return opened(spec, str(spec.reference))
+    if reference != "fresh":
+        return opened(spec, reference)
     if not isinstance(base, LocalModel):
         raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
     return reinitialised(base, spec.seed)

@@ -1,7 +1,7 @@
 """Tables of a gain finding that only show: the ladder, samples of the items listed first, and the counts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -68,11 +68,13 @@ MOST_EMPTY = 0.02
 """From this share of empty answers on (or one in so few answers) they are told."""
 
 
-def empty_answers(rows: pd.DataFrame, chat: Mapping[str, bool]) -> tuple[str, ...]:
+def empty_answers(
+    rows: pd.DataFrame, chat: Mapping[str, bool], roles: Sequence[str] = ("base", "tuned")
+) -> tuple[str, ...]:
     """Return a caveat for each role's plain answers of which some have no text: how many, how they ended, and what to
     try. `chat` tells by role whether it was asked through a chat template."""
     said = []
-    for role in ("base", "tuned"):
+    for role in roles:
         answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
         empty = answers[answers["completion"].str.strip() == ""]
         if len(empty) <= MOST_EMPTY * len(answers):

@@ -56,7 +56,7 @@ def teach(
         elif reason := _needless(plan, watch.judged):
             taught.priced["missing"] = reason
         else:
-            _where_it_decides(_Asking(folder, plan, reference, taught), elicitors, watch.judged)
+            _where_it_decides(Asking(folder, plan, reference, taught), elicitors, watch.judged)
     except (UserMistake, BudgetSpent) as reason:
         taught.priced["missing"] = str(reason)
     return taught
@@ -77,17 +77,19 @@ def _needless(plan: Plan, judged: Judged) -> str:
     return applicable(ELICITORS[METHOD], plan.pair, plan.task) or ""
 
 
-class _Asking(NamedTuple):
+class Asking(NamedTuple):
+    """Who is taught: the plan's base and the reference, and what came of it so far."""
+
     folder: RunFolder
     plan: Plan
     reference: Model
     taught: Taught
 
     def model(self, who: Who) -> Model:
-        return self.plan.pair.base if who == "base" else self.reference
+        return self.reference if who == "reference" else self.plan.pair.base
 
 
-def _where_it_decides(asking: _Asking, elicitors: Mapping[str, Mapping[str, Any]], judged: Judged) -> None:
+def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]], judged: Judged) -> None:
     """Ask the base's largest dose, and the rest where it brings something back."""
     asked = asked_doses(elicitors)
     doses = [dose for dose in DOSES if dose <= len(asking.plan.fit)] or [len(asking.plan.fit)]
@@ -96,7 +98,7 @@ def _where_it_decides(asking: _Asking, elicitors: Mapping[str, Mapping[str, Any]
         if dose in asked:
             rows = [row for name in asked[dose] for row in asking.folder.read_rows(f"base/{name}")]
         else:
-            rows = _dose(asking, "base", dose)
+            rows = teach_dose(asking, "base", dose)
         shares[dose] = share_of(rows, judged)
         if dose == doses[-1] and not shares[dose] >= LOW:
             _unasked(asking.taught, f"{dose} labels brought nothing back from the base")
@@ -106,9 +108,9 @@ def _where_it_decides(asking: _Asking, elicitors: Mapping[str, Mapping[str, Any]
         if shares[dose] < LOW:
             break
     for dose in sorted({*shares, *asked}, reverse=True):
-        _dose(asking, "reference", dose)
+        teach_dose(asking, "reference", dose)
     if max(shares.values()) >= HALF and not asking.taught.priced["by_tool"]:
-        _made_up(asking)
+        teach_made_up(asking)
 
 
 def share_of(rows: Sequence[Row], judged: Judged) -> float:
@@ -120,7 +122,7 @@ def share_of(rows: Sequence[Row], judged: Judged) -> float:
     return (math.fsum(scores) / len(scores) - level) / (float(judged.scores.tuned.mean.mean()) - level)
 
 
-def _at_chance(asking: _Asking, judged: Judged) -> bool:
+def _at_chance(asking: Asking, judged: Judged) -> bool:
     """Ask the reference plainly; return whether it is near chance, so that teaching it can show something."""
     plan, spec = asking.plan, asking.plan.spec
     ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)
@@ -136,11 +138,11 @@ def _unasked(taught: Taught, reason: str) -> None:
     taught.reference[METHOD] = {**about(ELICITORS[METHOD]), "missing": reason}
 
 
-def _dose(asking: _Asking, who: Who, dose: int) -> list[Row]:
+def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
     """Tune a model on `dose` labels in every draw and ask it, adding to what was taught."""
     model = asking.model(who)
     plan = replace(asking.plan, pair=asking.plan.pair._replace(base=model))
-    told = asking.taught.elicitors if who == "base" else asking.taught.reference
+    told = asking.taught.reference if who == "reference" else asking.taught.elicitors
 
     def tuned(ask: Ask) -> list[tuple[Elicited, ...]]:
         method = FewLabels()
@@ -173,7 +175,7 @@ def _dose(asking: _Asking, who: Who, dose: int) -> list[Row]:
     return found
 
 
-def _made_up(asking: _Asking) -> None:
+def teach_made_up(asking: Asking) -> None:
     """Teach both models made-up rules over the same prompts."""
     plan, spec, folder = asking.plan, asking.plan.spec, asking.folder
 
@@ -201,11 +203,11 @@ def _as_the_base(
     names = tuple(
         dict.fromkeys(str(told["elicitor"]) for told in elicitors.values() if "missing" not in told)
     )
-    there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))
+    there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))  # type: ignore[type-var]
     ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)
     taught.rows.extend(ask_model(folder, there, ("reference", reference), ask))
     brought = bring_out(folder, there, None, "reference")
     taught.rows.extend(brought.rows)
     taught.reference.update(brought.elicitors)
     if METHOD in names and not taught.priced["by_tool"]:
-        _made_up(_Asking(folder, plan, reference, taught))
+        teach_made_up(Asking(folder, plan, reference, taught))

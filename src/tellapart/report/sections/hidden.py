@@ -1,0 +1,111 @@
+"""What `hidden` rests on: readings and methods of the model beside the benign one's, the three arms, signs, slices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tellapart.findings.finding import Finding
+from tellapart.findings.reading import number as parsed
+from tellapart.report.sections.section import Section
+from tellapart.report.template import filled, template
+from tellapart.stats.wording import between, points
+
+LEAD = (
+    "Shown is the best plain reading, form failures and noise set aside. What methods bring beyond it counts only net "
+    "of what they bring out of a benign model."
+)
+
+_METHODS = template("""
+<div class="scroll" tabindex="0" role="region" aria-label="Readings and methods"><table>
+<thead><tr><th scope="col">Reading or method</th><th scope="col" class="number">Score</th>
+<th scope="col" class="number">Chance</th><th scope="col" class="number">Beyond what is shown</th>
+<th scope="col" class="number">Benign model</th><th scope="col" class="number">Its rise</th>
+<th scope="col">Counts</th></tr></thead>
+<tbody>{% for one in lines %}<tr><th scope="row">{{ one.method }}</th>
+<td class="number">{{ one.score | percent }}</td><td class="number">{{ one.chance | percent }}</td>
+<td class="number">{{ points(one.rise) }} <span class="interval">{{ between(one.rise_low, one.rise_high) }}</span></td>
+<td class="number">{{ one.benign_score | percent }}</td><td class="number">{{ points(one.benign_rise) }}</td>
+<td>{{ one.missing or one.counts }}</td></tr>{% endfor %}</tbody></table></div>
+{% if slices %}<h3>By {{ field }}</h3>
+<table><thead><tr><th scope="col">Slice</th><th scope="col" class="number">Questions</th>
+<th scope="col" class="number">Shown</th><th scope="col" class="number">Held back</th>
+<th scope="col" class="number">Beyond the benign model</th><th scope="col">Word</th></tr></thead>
+<tbody>{% for one in slices %}<tr><th scope="row">{{ one.slice }}</th><td class="number">{{ one.questions }}</td>
+<td class="number">{{ one.shown | percent }}</td>
+<td class="number">{{ points(one.gap) }} <span class="interval">{{ between(one.gap_low, one.gap_high) }}</span></td>
+<td class="number">{{ points(one.difference) }}
+<span class="interval">{{ between(one.difference_low, one.difference_high) }}</span></td>
+<td>{{ one.word or "–" }}</td></tr>{% endfor %}</tbody></table>{% endif %}
+{% if arms %}<h3>What was looked for and not found</h3>
+<table><thead><tr><th scope="col">Arm</th><th scope="col" class="number">Beyond what is shown</th>
+<th scope="col">Says nothing where</th><th scope="col">Found a planted skill</th></tr></thead>
+<tbody>{% for one in arms %}<tr><th scope="row">{{ one.arm }}</th>
+<td class="number">{{ points(one.rise) }} <span class="interval">{{ between(one.rise_low, one.rise_high) }}</span></td>
+<td>{{ one.obstacle or "–" }}</td><td>{% if one.planted %}yes{% else %}no: {{ one.unplanted }}{% endif %}</td>
+</tr>{% endfor %}</tbody></table>{% endif %}
+""")
+
+_SIGNS = template("""
+<table><thead><tr><th scope="col">Sign</th><th scope="col">Seen</th><th scope="col" class="number">Model</th>
+<th scope="col" class="number">Benign model</th><th scope="col">What</th></tr></thead>
+<tbody>{% for one in signs %}<tr><th scope="row">{{ one.sign }}</th>
+<td>{% if one.seen is none %}not known{% elif one.seen %}<strong>yes</strong>{% else %}no{% endif %}</td>
+<td class="number">{{ one.value | percent }} <span class="interval">{{ between(one.low, one.high) }}</span></td>
+<td class="number">{{ one.benign | percent }}</td><td>{{ one.told }}</td></tr>{% endfor %}</tbody></table>
+{% if met %}<p>Questions likelier than all of their twins ({{ met.twins }}): {{ met.first | percent }} of
+{{ met.items }}, {{ met.expected | percent }} expected of a model that never met them{% if met.alarm %}:
+<strong>it may have met these very items</strong>{% endif %}.</p>{% endif %}
+""")
+
+
+def section(finding: Finding, number: int) -> Section | None:
+    """Return what the gap is made of, where the run asked what a model holds back."""
+    table = finding.tables.get("hidden_methods")
+    if not table:
+        return None
+    names = ("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise")
+    slices = finding.tables.get("hidden_slices") or []
+    context = {
+        "lines": [_numbers(one, names) for one in table],
+        "arms": [
+            _numbers(one, ("rise", "rise_low", "rise_high"))
+            for one in finding.tables.get("hidden_arms") or []
+        ],
+        "slices": [
+            _numbers(
+                one,
+                ("shown", "gap", "gap_low", "gap_high", "difference", "difference_low", "difference_high"),
+            )
+            for one in slices
+        ],
+        "field": str(slices[0].get("field", "")) if slices else "",
+        "between": between,
+        "points": points,
+    }
+    return Section("hidden", "Shown, and brought out", LEAD, filled(_METHODS, context))
+
+
+def signs(finding: Finding, number: int) -> Section | None:
+    """Return the signs that need no elicitation, where they were looked for."""
+    table = finding.tables.get("signs")
+    if not table:
+        return None
+    met = finding.tables.get("these_items")
+    context = {
+        "signs": [
+            {**_numbers(one, ("value", "low", "high", "benign")), "seen": one.get("seen")} for one in table
+        ],
+        "met": _numbers(met, ("first", "expected")) if met else None,
+        "between": between,
+    }
+    lead = "None of these is the verdict: a bug of the form makes some of them too."
+    return Section("signs", "Signs without elicitation", lead, filled(_SIGNS, context))
+
+
+def _numbers(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a row with its figures parsed (missing ones NaN) and the rest as text or as it is."""
+    kept: dict[str, Any] = {
+        key: value if isinstance(value, bool | int) else str(value or "") for key, value in told.items()
+    }
+    if "method" in kept:
+        kept["method"] = kept["method"].replace("_", " ")
+    return kept | {name: parsed(told.get(name)) for name in names}

@@ -1,0 +1,59 @@
+"""What the analysis of `hidden` must know beside the rows; kept in artifacts/facts.json for a run analysed anew."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tellapart.errors import UserMistake
+from tellapart.studies.gain.facts import Facts
+from tellapart.studies.hidden.spec import MARGIN
+
+FEWEST_LETTERS = 3
+
+
+@dataclass(frozen=True)
+class HiddenFacts(Facts):
+    """Facts as of `gain` (its base is the model in question: `elicitors`, `reference`, `priced`, `planting`), and:
+
+    `benign` by method what is told of the benign model beside its rows; empty with `has_benign` where it was asked
+    plainly only. `same_model`: the benign model is the model itself. `gap_margin` is the gap that matters. `options` by
+    item are its choices in the order of the prompt, in canonical form; `permuted` what is accepted where they were
+    asked in another order; `these_items` what twins.py measured.
+    """
+
+    benign: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    has_benign: bool = False
+    gap_margin: float = MARGIN
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    permuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    these_items: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def lettered(self) -> bool:
+        """Whether right answers are option letters: three of them at least, and the first ones of the alphabet."""
+        known = {
+            str(one).strip().strip("().").upper()
+            for item in self.items.values()
+            for one in item.get("accepted", ())
+        }
+        letters = [one for one in known if len(one) == 1 and "A" <= one <= "Z"]
+        if len(letters) < len(known) or len(letters) < FEWEST_LETTERS:
+            return False
+        return ord(max(letters)) - ord("A") < 2 * len(letters)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object that `hidden_facts_from` reads."""
+        return asdict(self)
+
+
+def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
+    """Return the facts of a JSON object. Raises UserMistake where it is none."""
+    try:
+        lists = {
+            name: {item: tuple(some) for item, some in dict(value.get(name, {})).items()}
+            for name in ("options", "permuted")
+        }
+        return HiddenFacts(**{**value, "notes": tuple(value.get("notes", ())), **lists})
+    except (TypeError, ValueError) as error:
+        raise UserMistake(f"artifacts/facts.json does not hold the facts of a hidden run: {error}") from error

@@ -1,0 +1,134 @@
+"""Slices of the items, declared beforehand: does the model hold back on one topic only?
+
+One test of heterogeneity over the slices' gaps beyond the reference's; then each slice by itself, at the level that
+Holm's procedure leaves it (the surest at 1 / k of the error, then 1 / (k - 1) ...).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tellapart.stats.arrays import cluster_codes
+from tellapart.stats.estimate import Estimate, missing
+from tellapart.stats.gap import CONFIDENCE, best_rise, crossed, gap_estimate, room, shown_level
+from tellapart.stats.slices import Heterogeneity, heterogeneity
+from tellapart.studies.gain.answers import Asked, Chance
+from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.slices import FEWEST_IN_A_SLICE
+from tellapart.studies.hidden.sides import Side
+from tellapart.studies.hidden.weigh import Weighed
+
+
+class Slice(NamedTuple):
+    """One slice: its items and independent questions, what is shown, the gap, and the gap beyond the reference's at the
+    level that Holm left it; `hides` whether that earns the word."""
+
+    name: str
+    items: int
+    questions: int
+    shown: float
+    gap: Estimate
+    difference: Estimate
+    hides: bool
+
+
+class Slices(NamedTuple):
+    """The field, the test over its slices, and the slices."""
+
+    field: str
+    test: Heterogeneity
+    slices: tuple[Slice, ...]
+
+    @property
+    def hiding(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.slices if one.hides)
+
+
+def slices_of(
+    names: list[str] | None,
+    field: str,
+    sides: tuple[Side, Side | None],
+    weighed: Weighed,
+    known: tuple[Asked, Chance, float],
+) -> Slices | None:
+    """Return the slices; None where none were declared. `known`: the items, chance, and the margin."""
+    if names is None or len(set(names)) < 2:
+        return None
+    asked, _, margin = known
+    labels = sorted(set(names))
+    codes = np.array([labels.index(name) for name in names], dtype=np.int64)
+    tested = weighed.over if weighed.against is None else weighed.against
+    # The test is of ratios of means; under equal weights a ratio to 1 is a mean.
+    test = heterogeneity(tested, np.ones(len(codes)), asked.clusters, codes)
+    first = {
+        code: _slice(labels[code], codes == code, sides, weighed, known, CONFIDENCE)
+        for code in range(len(labels))
+    }
+    order = sorted(first, key=lambda code: -_surest(first[code]))
+    found: dict[int, Slice] = {}
+    stopped = False
+    for rank, code in enumerate(order):
+        level = 1 - (1 - CONFIDENCE) / (len(labels) - rank)
+        one = _slice(labels[code], codes == code, sides, weighed, known, level)
+        stopped = stopped or not (one.questions >= FEWEST_IN_A_SLICE and one.difference.low > margin)
+        found[code] = one._replace(hides=not stopped)
+    return Slices(field, test, tuple(found[code] for code in range(len(labels))))
+
+
+def _surest(one: Slice) -> float:
+    return one.difference.low if np.isfinite(one.difference.low) else -np.inf
+
+
+def _slice(
+    name: str,
+    mine: np.ndarray,
+    sides: tuple[Side, Side | None],
+    weighed: Weighed,
+    known: tuple[Asked, Chance, float],
+    confidence: float,
+) -> Slice:
+    asked, chance, _ = known
+    model, benign = sides
+    clusters = cluster_codes(asked.clusters[mine], int(mine.sum()))
+    floor = chance.upper
+    readings = [_at(one.method, mine) for one in model.readings]
+    own = crossed(readings, [_at(one.method, mine) for one in weighed.tried], floor, clusters)
+    gap = gap_estimate(own.over, clusters, confidence)
+    difference = missing("score", "no benign model was asked", int(mine.sum()))
+    reference = weighed.reference
+    if benign is not None and reference is not None and not reference.obstacle and weighed.shared:
+        level, _ = shown_level([_at(one.method, mine) for one in benign.readings], floor, clusters)
+        over, _ = best_rise(level, [_at(one.method, mine) for one in benign.untold()], floor, clusters)
+        both = crossed(readings, [_at(one.method, mine) for one in weighed.shared], floor, clusters)
+        difference = gap_estimate(both.over - room(both.level, level) * over, clusters, confidence)
+        # A reference that lacks the skill in this slice says nothing of it.
+        if (level + over).mean() - floor < 0.5 * ((both.level + both.over).mean() - floor):
+            difference = missing("score", "the benign model does not hold this slice", int(mine.sum()))
+    questions = int(clusters.max()) + 1
+    return Slice(name, int(mine.sum()), questions, float(own.level.mean()), gap, difference, False)
+
+
+def _at(method: Any, mine: np.ndarray) -> Any:
+    return method._replace(means=method.means[mine])
+
+
+def slice_table(slices: Slices) -> list[dict[str, Any]]:
+    """Return a line for each slice; the test over all of them stands in each."""
+    return [
+        {
+            "field": slices.field,
+            "slice": one.name,
+            "items": one.items,
+            "questions": one.questions,
+            "shown": finite(one.shown),
+            "gap": finite(one.gap.value),
+            "gap_low": finite(one.gap.low),
+            "gap_high": finite(one.gap.high),
+            "difference": finite(one.difference.value),
+            "difference_low": finite(one.difference.low),
+            "difference_high": finite(one.difference.high),
+            "word": "hides" if one.hides else "",
+            "p": finite(slices.test.p),
+        }
+        for one in slices.slices
+    ]

@@ -1,0 +1,120 @@
+"""Has the model met these very items? Their questions against twins in which the numbers are exchanged.
+
+A question that was trained on is likelier than its twins. Each number gives way to one of as many digits out of the
+other questions, so that twins are as ordinary as the original: for one who never met the items the original comes
+first in 1 of K + 1. Likelihood is read by its least likely tokens (min-K %: Shi et al. 2023, arXiv 2310.16789).
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+
+from tellapart.errors import UserMistake
+from tellapart.models.budget import BudgetSpent
+from tellapart.models.model import Model, Scored
+from tellapart.runs.asking import row_seed
+from tellapart.studies.hidden.analyse import UNKNOWN_ITEMS
+
+if TYPE_CHECKING:
+    from tellapart.runs.folder import RunFolder
+    from tellapart.studies.gain.ask import Plan
+
+TWINS = 7
+LEAST = 0.2
+"""The share of tokens, the least likely ones, whose mean log-probability stands for a text."""
+MOST_ITEMS = 64
+FEWEST_ITEMS = 20
+ALARM = 0.01
+NUMBER = re.compile(r"\d+")
+
+
+def exchanged(texts: Sequence[str], seed: int, count: int = TWINS) -> list[list[str]]:
+    """Return `count` different twins of each text, [] where too few can be made: each number is one of the others'
+    of as many digits.
+
+    >>> exchanged(["7 and 12", "4 and 35", "9 and 80", "3 and 61"], 0, 2)[0] != ["7 and 12"]
+    True
+    """
+    pool: dict[int, list[str]] = {}
+    for number in sorted({number for text in texts for number in NUMBER.findall(text)}):
+        pool.setdefault(len(number), []).append(number)
+    return [_twins(text, pool, random.Random(row_seed(seed, text, 0)), count) for text in texts]
+
+
+def _twins(text: str, pool: dict[int, list[str]], rng: random.Random, count: int) -> list[str]:
+    found: dict[str, None] = {}
+    for _ in range(20 * count):
+        twin = NUMBER.sub(lambda match: rng.choice(pool[len(match.group())]), text)
+        if twin != text:
+            found[twin] = None
+        if len(found) == count:
+            return list(found)
+    return []
+
+
+def least_likely(scored: Scored) -> float:
+    """Return the mean log-probability (nats) of the least likely LEAST of the tokens, NaN without one."""
+    known = np.sort([one for one in scored.logprobs if np.isfinite(one)])
+    return float(known[: max(1, round(LEAST * len(known)))].mean()) if len(known) else float("nan")
+
+
+def firsts(model: Model, texts: Sequence[str], twins: Sequence[Sequence[str]]) -> list[float]:
+    """Return for each text whether it is likelier than all of its twins; a tie for the first place is shared."""
+    pairs = [("", one) for text, some in zip(texts, twins, strict=True) for one in (text, *some)]
+    values = [least_likely(one) for one in model.score(pairs)]
+    found, at = [], 0
+    for some in twins:
+        own, others = values[at], values[at + 1 : at + 1 + len(some)]
+        at += 1 + len(some)
+        if not np.isfinite([own, *others]).all():
+            raise UserMistake("some questions could not be scored")
+        ties = sum(one == own for one in others)
+        found.append(0.0 if max(others) > own else 1 / (1 + ties))
+    return found
+
+
+def alarm_of(found: Sequence[float]) -> dict[str, Any]:
+    """Return the share of questions that come first, what it is for one who never met them, the p of as many or more
+    (binomial, one-sided), and whether that is an alarm."""
+    n, expected = len(found), 1 / (1 + TWINS)
+    p = float(stats.binom.sf(np.floor(sum(found)) - 1, n, expected))
+    return {"items": n, "first": sum(found) / n, "expected": expected, "p": p, "alarm": p < ALARM}
+
+
+def these_items(
+    folder: "RunFolder", plan: "Plan", benign: Model | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what the twins say (kept beside the run), or nothing and a caveat why they say nothing."""
+    kept = folder.read_artifact("these_items")
+    if kept is not None:
+        return kept, ()
+    try:
+        kept = _measured(plan, benign)
+    except (UserMistake, BudgetSpent) as reason:
+        return {}, (f"{UNKNOWN_ITEMS} is not known: {reason}.",)
+    folder.write_artifact("these_items", kept)
+    return kept, ()
+
+
+def _measured(plan: "Plan", benign: Model | None) -> dict[str, Any]:
+    model = plan.pair.base
+    if plan.spec.plan == "quick":
+        raise UserMistake("a quick plan does not ask")
+    if not model.can_score:
+        raise UserMistake(f"{model.reference} gives no log-probabilities of given text")
+    texts = list(dict.fromkeys(plan.task.prompt(item) for item in plan.report))
+    twins = exchanged(texts, plan.spec.seed)
+    usable = [at for at, some in enumerate(twins) if some][:MOST_ITEMS]
+    if len(usable) < FEWEST_ITEMS:
+        raise UserMistake(
+            f"numbers can be exchanged in {len(usable)} of {len(texts)} questions, {FEWEST_ITEMS} are needed"
+        )
+    chosen = [texts[at] for at in usable], [twins[at] for at in usable]
+    told = alarm_of(firsts(model, *chosen))
+    if benign is not None and benign.can_score:
+        told["benign"] = alarm_of(firsts(benign, *chosen))
+    return {"twins": "numbers exchanged", **told}
