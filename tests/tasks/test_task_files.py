@@ -123,7 +123,7 @@ def test_the_guess_floor_is_derived_where_it_is_known(tmp_path: Path, targets, c
 CHOICE = {"id": "a", "prompt": "x", "target": "B", "choices": ["u", "v"]}
 MISTAKES = {
     "no id": ([ROWS[0], {"prompt": "x", "target": "y"}], "", "items.jsonl, line 2: no 'id'"),
-    "no target": ([{"id": "a", "prompt": "x"}], "", "line 1: target is null: give the accepted answer"),
+    "no target": ([{"id": "a", "prompt": "x"}], "", "line 1: no 'target': every item needs id and target"),
     "null target": (
         [{"id": "a", "prompt": "x", "target": None}],
         "",

@@ -154,15 +154,13 @@ def _upper_mean(values: Floats) -> float:
 
 def _selected(evidence: Evidence) -> Claim | None:
     """Return selection by the scorer among SELECTED_AMONG samples, net of a random guesser's luck: the gain on the
-    share of items that are covered. None where there are too few samples, or luck alone covers too much."""
+    share of items that are covered. None where there are too few samples (where no answers were recorded, luck is what
+    the user states, and fewer than SELECTED_AMONG show too little), or luck alone covers too much."""
     base, tuned = evidence.base, evidence.tuned
-    k = min(SELECTED_AMONG, int(base.n.min()))
-    if k < 2:
+    k, matched = min(SELECTED_AMONG, int(base.n.min())), evidence.matched
+    if k < (2 if matched is not None else SELECTED_AMONG):
         return None
-    matched = evidence.matched
-    lucky = (
-        np.full(len(base.items), evidence.chance.level.value) if matched is None else np.nan_to_num(matched)
-    )
+    lucky = np.zeros(len(base.items)) if matched is None else np.nan_to_num(matched)
     lucky = np.maximum(lucky, evidence.chance.level.value)
     luck = 1 - (1 - np.clip(lucky, 0, 1)) ** k
     if float(luck.mean()) > MOST_LUCK:
