@@ -102,6 +102,10 @@ def requests(data: bytes) -> None:
         json.dumps(told, ensure_ascii=False).encode("utf-8")
 
 
+MOST_CHOICES = 26
+"""As many as a task file may list: each has a letter."""
+
+
 def scorers(data: bytes) -> None:
     """A scorer's name, its settings, a target and an answer, as JSON."""
     from tellapart.tasks.item import Item, Task
@@ -111,7 +115,10 @@ def scorers(data: bytes) -> None:
     try:
         value = json.loads(data)
         name, settings, text = str(value["scorer"]), value.get("settings"), value["text"]
-        target, choices = tuple(map(str, value["target"])), tuple(map(str, value.get("choices") or ()))
+        target, choices = (
+            tuple(map(str, value["target"])),
+            tuple(map(str, value.get("choices") or ()))[:MOST_CHOICES],
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     if (

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, make_dataclass, replace
 from functools import cache
-from typing import Annotated, Union
+from typing import Annotated, Any, Union
 
 import tyro
 from tyro.conf import Positional, subcommand
@@ -183,8 +183,9 @@ def _parsed(arguments: Sequence[str]) -> object:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
+            verb: Any = Union[tuple(Annotated[spec, subcommand(name)] for name, spec in known.items())]  # noqa: UP007
             return tyro.cli(
-                Union[tuple(Annotated[spec, subcommand(name)] for name, spec in known.items())],  # noqa: UP007
+                verb,
                 prog="tellapart",
                 description="Tells what a model has learned from what it merely shows.",
                 args=list(arguments),

@@ -36,13 +36,13 @@ def read(source: Source) -> Recorded:
 
 
 def _metrics(found: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
-    names: dict[str, None] = {}
+    names: list[str] = []
     for where, record in found:
         score = _score(record, where)
         values = mapping(score.get("value") or {}, f"{where}: value")
         main = score.get("main_score_name")
-        names |= dict.fromkeys([*([main] if main in values else []), *numeric(values)])
-    return [Metric(name) for name in names]
+        names += [*([str(main)] if main in values else []), *numeric(values)]
+    return [Metric(name) for name in dict.fromkeys(names)]
 
 
 def _score(record: Mapping[str, Any], where: str) -> Mapping[str, Any]:

@@ -284,7 +284,7 @@ class Writer:
             "mlp.up_proj": (shape.neurons, shape.width),
             "mlp.down_proj": (shape.width, shape.neurons),
         }
-        made = {name: np.zeros(of, dtype=np.float32) for name, of in zeros.items()}
+        made: Tensors = {name: np.zeros(of, dtype=np.float32) for name, of in zeros.items()}
         if number < len(self.layout.layers):
             for one in self.placed[number]:
                 self._write_head(one, made)

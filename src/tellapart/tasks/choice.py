@@ -25,6 +25,8 @@ _PHRASE = re.compile(
 )
 _BRACKETED = re.compile(r"[(\[]([A-Za-z])[)\]]")
 _DENIED = re.compile(r"(?:\bnot|n't)\s+(?:option\s+|choice\s+)?$")
+DENIED_WITHIN = 60
+"""Characters before a letter in which a denial is looked for: the whole text each time is quadratic."""
 _ALONE = re.compile(r"(?<![\w'])(?:([B-HJ-Z])|([AI])(?!\s[a-z]))(?![\w'])")
 
 
@@ -63,7 +65,7 @@ class Choice(Matched):
         texts = [f" {squad_normalised(choice)} " for choice in item.choices]
         found = [index for index, text in enumerate(texts) if text.strip() and text in inside]
         longest = [i for i in found if not any(i != j and texts[i] in texts[j] for j in found)]
-        return LETTERS[longest[0]] if len(longest) == 1 else None
+        return LETTERS[longest[0]] if len(longest) == 1 and longest[0] < len(LETTERS) else None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def choice_letter(choices: Sequence[str], text: str) -> str | None:
     stripped = text.strip()
     for same in (str.strip, squad_normalised):
         equal = [index for index, choice in enumerate(choices) if same(choice) == same(stripped)]
-        if len(equal) == 1:
+        if len(equal) == 1 and equal[0] < len(LETTERS):
             return LETTERS[equal[0]]
     match = _WHOLE.fullmatch(stripped)
     letter = match.group(1).upper() if match else ""
@@ -104,13 +106,13 @@ def named_letters(choices: Sequence[str], text: str) -> frozenset[str]:
     whole = choice_letter(choices, text)
     if whole is not None:
         return frozenset(whole)
-    phrases = {phrase(choice): LETTERS[index] for index, choice in enumerate(choices)}
+    phrases = {phrase(choice): letter for letter, choice in zip(LETTERS, choices, strict=False)}
     by_text = {phrases[hit.phrase] for hit in find(phrases, words(text))}
     marks = [match for pattern in (_BRACKETED, _ALONE) for match in pattern.finditer(text)]
     letters = {
         next(filter(None, match.groups())).upper()
         for match in marks
-        if not _DENIED.search(text[: match.start()])
+        if not _DENIED.search(text, max(0, match.start() - DENIED_WITHIN), match.start())
     }
     return frozenset(by_text | (letters & set(allowed_letters(choices))))
 
