@@ -38,6 +38,10 @@ class InsideSpec(ModelOptions):
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if isinstance(self.networks, str):
             raise InvalidInput(f"networks {self.networks!r}: give a tuple of one or two paths")
+        if self.limit is not None:
+            raise InvalidInput(
+                f"--limit {self.limit}: inside asks all of its pairs and pictures: leave it out"
+            )
         if not 1 <= len(self.networks) <= 2:
             raise InvalidInput(
                 f"inside was given {len(self.networks)} models: give one, or two; see tellapart inside --help"
