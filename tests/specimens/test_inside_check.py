@@ -75,7 +75,7 @@ def test_what_is_done_is_read_and_one_twin_may_be_asked_for(
     first = capsys.readouterr().out
     assert "no difference" in first
     assert "right 100.0%" in first
-    monkeypatch.setattr(language, "open_model", None)
+    monkeypatch.setattr("tellapart.models.open.open_model", None)
     assert check_inside(("split-sums-1",), tmp_path, 0, as_json=False) == 0
     assert measured == before
     assert capsys.readouterr().out == first

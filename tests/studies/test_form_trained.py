@@ -296,7 +296,7 @@ class Copied:
 def run_reader(
     monkeypatch: pytest.MonkeyPatch, path: Path, several: bool, copied: Copied, **more: Any
 ) -> Finding:
-    monkeypatch.setattr("tellapart.studies.form.models.open_model", lambda *_: copied.model)
+    monkeypatch.setattr("tellapart.models.open.open_model", lambda *_: copied.model)
     monkeypatch.setattr("tellapart.studies.form.models.copies_of", lambda _: copied)
     asked_for: dict[str, Any] = {"model": "reader", "family": ("trained_instructions",), "json": True, **more}
     task = str(words(path, several))
@@ -365,7 +365,7 @@ def test_a_real_training_of_few_updates_decides_nothing(tmp_path: Path) -> None:
 
 
 def test_a_model_without_weights_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tellapart.studies.form.models.open_model", lambda *_: Reader())
+    monkeypatch.setattr("tellapart.models.open.open_model", lambda *_: Reader())
     with pytest.raises(UserMistake, match="give a local model"):
         tellapart.form(
             model="reader",

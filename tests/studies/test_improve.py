@@ -257,7 +257,7 @@ class _Echo(Model):
 
 
 def test_a_served_model_is_measured_but_not_trained(tmp_path, monkeypatch):
-    monkeypatch.setattr("tellapart.studies.improve.study.open_model", lambda *args, **kwargs: _Echo())
+    monkeypatch.setattr("tellapart.models.open.open_model", lambda *args, **kwargs: _Echo())
     asked = {"model": "served", "task": "specimen:latent-register-0"}
     with pytest.raises(UserMistake, match="give --rounds 0"):
         tellapart.improve(**asked, out=str(tmp_path / "a"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from tellapart.report.subjects import subjects
 from tellapart.report.text import visible
 
 SPEC = "spec.json"
+
+PIPED = 2000
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,14 @@ def print_runs(folder: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
         return
-    console = Console()
+    # A pipe has no width: whatever reads it wants whole paths.
+    console = Console(width=None if sys.stdout.isatty() else PIPED)
     if not found:
         console.print(f"no runs under {folder}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "started", "study", "verdicts", "about"):
-        table.add_column(
-            name, overflow="fold", no_wrap=name in ("run", "study")
-        )  # a path is there to be copied
+        table.add_column(name, overflow="fold", no_wrap=name == "study")
     for one in found:
         said = ", ".join(one.verdicts) if one.state == "finished" else one.state
         table.add_row(
