@@ -31,9 +31,9 @@ def run_demo(out: str, seed: int) -> None:
     shown = [name for name in SHOWN if name in names()]
     more = (*SMALL, "--elicitors", *WAYS)
     for name in shown:
+        pair = f"specimen:{name}/base specimen:{name}/tuned --task specimen:{name}"
         print(
-            f"tellapart gain specimen:{name}/base specimen:{name}/tuned --task specimen:{name}",
-            file=sys.stderr,
+            f"tellapart gain {pair} --seed {seed} {' '.join(more)} --out {Path(out) / name}", file=sys.stderr
         )
     with ThreadPoolExecutor(2) as pool:
         said = list(pool.map(lambda name: gain_on(name, Path(out) / name, seed, *more), shown))
