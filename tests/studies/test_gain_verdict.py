@@ -342,3 +342,19 @@ def test_a_guess_of_the_right_sort_was_not_held(seed, samples):
         targets, guess, right_in(targets, 1.0), {"cot_decoding": right_in(targets, 0.97)}, samples=samples
     )
     assert verdict_on(known, seed).label == "elicited"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("speaks", [1.0, 0.05])
+def test_who_has_learned_to_come_near_is_not_denied_a_gain(seed, speaks):
+    """The tuned model has learned four answers in a hundred of which one is right: real, and as lucky on alike questions
+    as a guess of the right sort. Whether the base spoke or not, "no gain" would be wrong."""
+    targets = numbers(400, seed, 100)
+
+    def near(rng, at):
+        return str(int(targets[at]) // 4 * 4 + int(rng.integers(0, 4)))
+
+    lost = readable_in(speaks, right_in(targets, 0.0, 100))
+    assert verdict_on(World(targets, lost, near), seed).label == "cannot tell"
+    if speaks < 1:
+        assert verdict_on(World(targets, readable_in(speaks, near), near), seed).label != "no gain"

@@ -49,10 +49,15 @@ class Asked(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """The chance level with what set it; `reason` says why it is not known (NaN). Its upper end decides."""
+    """The chance level with what set it; `reason` says why it is not known (NaN). Its upper end decides.
+
+    `overall` is the level without luck on alike questions (None: the same). Who guesses within the right sort is lucky
+    there, and so is who has learned to come near: that luck keeps a skill from being claimed, and must not deny one.
+    """
 
     level: Estimate
     reason: str
+    overall: Estimate | None = None
 
     @property
     def upper(self) -> float:
@@ -111,27 +116,42 @@ def given_answers(rows: pd.DataFrame, condition: str, asked: Asked) -> Given | N
 def matching_chance(rows: pd.DataFrame, condition: str, asked: Asked) -> Estimate:
     """Return the score that the condition's own answers would get on other questions, or on alike ones where that is
     more."""
+    return _matching(rows, condition, asked)[1]
+
+
+def _matching(rows: pd.DataFrame, condition: str, asked: Asked) -> tuple[Estimate, Estimate]:
+    """Return the score of the condition's own answers on other questions, and the same or, where that is more, on alike
+    ones."""
     given = None if asked.key is None else given_answers(rows, condition, asked)
     if given is None or asked.key is None:
-        return missing("score", "answers or targets were not recorded")
-    found = permutation_chance(given, asked.key)
-    _, over_alike = _luck(given, asked.key)
-    if over_alike is not None:
-        known = ~np.isnan(over_alike)
-        alike = mean(over_alike[known], asked.clusters[known])
-        if alike.value > found.value:
-            high = max(found.high, alike.high) if math.isfinite(alike.high) else found.high
-            found = replace(alike, high=high, method="answers held against the targets of alike questions")
-    # What equal text shows is a part of what the scorer takes.
+        unknown = missing("score", "answers or targets were not recorded")
+        return unknown, unknown
+    overall = _recognised(permutation_chance(given, asked.key), asked)
+    over_alike = _luck(given, asked.key)[1]
+    if over_alike is None:
+        return overall, overall
+    known = ~np.isnan(over_alike)
+    alike = _recognised(mean(over_alike[known], asked.clusters[known]), asked)
+    if not alike.value > overall.value:
+        return overall, overall
+    high = max(overall.high, alike.high) if math.isfinite(alike.high) else overall.high
+    return overall, replace(alike, high=high, method="answers held against the targets of alike questions")
+
+
+def _recognised(found: Estimate, asked: Asked) -> Estimate:
+    """Return an estimate of equal answers as a score: what equal text shows is a part of what the scorer takes."""
     value, low, high = (min(1.0, one / asked.recognised) for one in (found.value, found.low, found.high))
     return replace(found, value=value, low=max(0.0, low), high=high)
 
 
-def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
-    """Return the same per item (n,), NaN where an item has no answer; None where nothing was recorded."""
+def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked, alike: bool = True) -> Floats | None:
+    """Return the same per item (n,), NaN where an item has no answer; None where nothing was recorded. With `alike`
+    false it is that on all other questions, whatever it is on alike ones."""
     given = None if asked.key is None else given_answers(rows, condition, asked)
     if given is None or asked.key is None:
         return None
+    if not alike:
+        return expected_matches(given, asked.key) / asked.recognised
     over_all, over_alike = _luck(given, asked.key)
     return (over_all if over_alike is None else over_alike) / asked.recognised
 
@@ -167,26 +187,24 @@ def chance_of(
     """Return the chance level of the task: the largest of what both models' answers score on other questions, what
     popular answers score, one over the number of candidates, and what the user or the task stated. A stated value
     that is lower than the measured one does not win."""
-    known = [matching_chance(rows, f"{role}/plain", asked) for role in ("base", "tuned")]
-    if asked.key is not None:
-        known.append(constant_chance(asked.key))
-        known.append(_of_candidates(asked, items))
-        known.append(_of_copies(asked, items))
-    n = len(asked.names)
-    given = (
-        missing("score", "not stated")
-        if stated is None
-        else Estimate(stated, stated, stated, n, "score", "stated")
+    plain, matched = zip(
+        *(_matching(rows, f"{role}/plain", asked) for role in ("base", "tuned")), strict=True
     )
-    known = [one for one in known if not math.isnan(one.value)]
+    beside: list[Estimate] = []
+    if asked.key is not None:
+        beside = [constant_chance(asked.key), _of_candidates(asked, items), _of_copies(asked, items)]
+    n = len(asked.names)
+    if stated is not None:
+        beside.append(Estimate(stated, stated, stated, n, "score", "stated"))
     reason = _unknown(asked, items)
     if reason and stated is None:
         return Chance(missing("score", reason, n), reason)
-    return Chance(_largest([*known, given] if stated is not None else known), "")
+    return Chance(_largest([*matched, *beside]), "", _largest([*plain, *beside]))
 
 
 def _largest(found: list[Estimate]) -> Estimate:
-    return max(found, key=lambda one: (one.high if math.isfinite(one.high) else one.value, one.value))
+    known = [one for one in found if not math.isnan(one.value)]
+    return max(known, key=lambda one: (one.high if math.isfinite(one.high) else one.value, one.value))
 
 
 def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:

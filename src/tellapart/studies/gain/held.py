@@ -299,11 +299,12 @@ def above_luck(evidence: Evidence) -> AboveLuck:
     """Return what the tuned model scores above luck; missing where answers or targets were not recorded.
 
     Luck is the largest of what its answers score on other questions, and of picking one of the candidates, or any known
-    answer that stands in the question, as often as its answers can be read. A stated chance level and the best constant
+    answer that stands in the question, as often as its answers can be read. Luck on alike questions stays out: who has
+    learned to come near the answer has it too. A stated chance level and the best constant
     answer stay out: a model that tells questions apart may score below both.
     """
     tuned, names = evidence.readings[1], evidence.asked.names
-    matched = matching_by_item(evidence.rows, "tuned/plain", evidence.asked)
+    matched = matching_by_item(evidence.rows, "tuned/plain", evidence.asked, alike=False)
     if tuned is None or matched is None or np.isnan(matched).any():
         unknown = missing("score", "answers or targets were not recorded")
         return AboveLuck(unknown, unknown)

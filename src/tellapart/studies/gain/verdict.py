@@ -138,7 +138,8 @@ def _change_of_form(case: Case) -> Verdict | None:
             "not write in the form that is scored."
         )
         return _said(case, "elicited", "change of form", math.nan, told)
-    if held.high < max(level + margin, 2 * level):
+    least = level if chance.overall is None or level == 0.0 else chance.overall.high
+    if held.high < max(least + margin, 2 * least):
         told = (
             f"The gain ({gain}) is a change of form: {apart}, and the base is right at chance where it is readable: "
             "there was nothing to hold, and nothing was learned but the form."
