@@ -347,8 +347,8 @@ def test_a_guess_of_the_right_sort_was_not_held(seed, samples):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("speaks", [1.0, 0.05])
 def test_who_has_learned_to_come_near_is_not_denied_a_gain(seed, speaks):
-    """The tuned model has learned four answers in a hundred of which one is right: real, and as lucky on alike questions
-    as a guess of the right sort. Whether the base spoke or not, "no gain" would be wrong."""
+    """The tuned model has learned four answers in a hundred of which one is right: real, and as lucky on alike
+    questions as a guess of the right sort. Whether the base spoke or not, "no gain" would be wrong."""
     targets = numbers(400, seed, 100)
 
     def near(rng, at):

@@ -21,6 +21,7 @@ from tellapart.report.text import visible
 SPEC = "spec.json"
 
 PIPED = 2000
+"""Characters a line where no terminal sets a width."""
 
 
 @dataclass(frozen=True)

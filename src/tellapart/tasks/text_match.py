@@ -84,6 +84,8 @@ class AfterMarker(Matched):
 _NEXT_QUESTION = re.compile(
     r"\n\s*(?:\*\*)?(?:Question|Q|Problem|Exercise|User|Human)\s*(?:\d+\s*)?[:.]", re.IGNORECASE
 )
+_UNKNOWN = re.compile(r"[abcnpqrtuwxyz](?![A-Za-z])")
+"""A letter behind a number that is no unit in use (18m, 5s, 3k are)."""
 _LEADING_ZERO = re.compile(r"0[0-9]")
 _BOXED = re.compile(r"^\\(?:boxed|text|mathrm|mathbf)\s*\{(.*)\}$", re.DOTALL)
 
@@ -111,10 +113,13 @@ def _bare(text: str) -> str:
 
 
 def _only_number(text: str) -> Fraction | None:
-    """Return the number of a line that holds one: 18 dollars; of an equation the one behind the last =."""
+    """Return the number of a line that holds one: 18 dollars; of an equation the one behind the last =. 18x is a term,
+    not a number with its unit."""
     line = alike(text.rpartition("=")[2] if "=" in text else text)
     found = numbers_in(line)
-    return number(found[0]) if len(found) == 1 else None
+    if len(found) != 1 or _UNKNOWN.match(line, found[0].end()):
+        return None
+    return number(found[0])
 
 
 @dataclass(frozen=True)
