@@ -1,7 +1,7 @@
 """What is asked first for `gain`: both models plainly, and each one's log-probabilities of the other's answers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +14,7 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.studies.gain.content import as_completion, right_answers, scored_after_others
 from tellapart.studies.gain.guesses import as_tokens, guesses
+from tellapart.studies.opening import identities
 from tellapart.tasks.item import Item, Task
 
 STUDY = "gain"
@@ -62,6 +63,17 @@ class Plan:
     may_ask_more: bool = False
     series: tuple[Step, ...] = ()
     study: str = STUDY
+
+    def beside(self, models: Mapping[str, Model]) -> dict[str, Any]:
+        """Return what spec.json holds of the models by role, of the task and its items, beside the spec."""
+        return {
+            "fingerprints": {
+                **{role: model.fingerprint for role, model in models.items()},
+                "task": self.task.fingerprint,
+            },
+            "identity": identities(models),
+            "items": {"fit": len(self.fit), "report": len(self.report)},
+        }
 
 
 class Plain(NamedTuple):

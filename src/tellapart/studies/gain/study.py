@@ -16,7 +16,7 @@ from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
 from tellapart.studies.gain.slices import slice_values
 from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.opening import identities, opened, tell_chat
+from tellapart.studies.opening import opened, tell_chat
 from tellapart.studies.options import ModelOptions
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened
@@ -75,15 +75,9 @@ def _open_models(spec: GainSpec, quiet: bool) -> Opened:
     assert tuned is not None and isinstance(plan.spec, GainSpec)  # noqa: PT018
     reference = open_reference(spec, spec.reference, base) if spec.reference else None
     models = {"base": base, "tuned": tuned, **({"reference": reference} if reference else {})}
-    beside = {
-        "fingerprints": {
-            **{name: model.fingerprint for name, model in models.items()},
-            "task": plan.task.fingerprint,
-        },
-        "identity": identities(models),
-        "items": {"fit": len(plan.fit), "report": len(plan.report)},
-        **({"series": [step.number for step in plan.series]} if plan.series else {}),
-    }
+    beside = plan.beside(models)
+    if plan.series:
+        beside["series"] = [step.number for step in plan.series]
 
     def find(folder: RunFolder) -> list[Finding]:
         if not quiet:

@@ -16,7 +16,6 @@ from tellapart.studies.hidden.facts import HiddenFacts, hidden_facts_from
 from tellapart.studies.hidden.logs import ELICITED, rows_from_logs
 from tellapart.studies.hidden.spec import HiddenSpec
 from tellapart.studies.hidden.weigh import BENIGN, REFERENCE
-from tellapart.studies.opening import identities
 from tellapart.studies.outcome import left_out
 from tellapart.studies.study import Opened, Step
 from tellapart.tasks.match import Matched
@@ -74,14 +73,7 @@ def _open_logs(spec: HiddenSpec) -> Opened:
 def _open_models(spec: HiddenSpec, quiet: bool) -> Opened:
     plan, others = _planned(spec, quiet)
     models = {"model": plan.pair.base, **others}
-    beside = {
-        "fingerprints": {
-            **{name: model.fingerprint for name, model in models.items()},
-            "task": plan.task.fingerprint,
-        },
-        "identity": identities(models),
-        "items": {"fit": len(plan.fit), "report": len(plan.report)},
-    }
+    beside = plan.beside(models)
 
     def find(folder: RunFolder) -> list[Finding]:
         return _finish(folder, _ask_all(folder, plan, others))
@@ -112,7 +104,6 @@ def _planned(spec: HiddenSpec, quiet: bool) -> "tuple[Plan, dict[str, Model]]":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    assert spec.model
     model = opened(spec, spec.model)
     others: dict[str, Model] = {}
     if spec.benign:
