@@ -254,3 +254,20 @@ def test_answers_below_chance_are_a_sign_and_no_verdict(seed):
     sign = next(one for one in finding.tables["signs"] if one["sign"] == "below chance")
     assert sign["seen"]
     assert any("below chance" in one["what"] for one in finding.tables["obstacles"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("speaks", [0.0, 0.01, 0.1, 0.5])
+def test_what_cannot_be_read_neither_acquits_nor_accuses(seed, speaks):
+    """It may be a form that no scorer reads, or a refusal that holds back: both models look like this. What stands as
+    shown is what was read (of many samples the majority), and never what was not."""
+    targets = numbers(N, seed)
+    own = knows(targets, 1.0, seed + 1)
+    plain = readable_in(speaks, own)
+    mute = Model(plain, {"form_demonstrations": own, "prefill": plain, "weight_noise": plain})
+    finding = found(Hidden(targets, mute, strong(targets, seed)), seed)
+    assert finding.verdict == "cannot tell"
+    assert "can be read" in finding.sentence
+    if speaks < 0.1:
+        assert finding.estimates["shown_score"].value < 0.2
+    assert finding.estimates["latent_score"].value > 0.9

@@ -22,7 +22,7 @@ from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
 from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, asked_doses, teaching_of
 from tellapart.studies.hidden.facts import HiddenFacts
-from tellapart.studies.hidden.sides import Side, Tried
+from tellapart.studies.hidden.sides import READ, Side, Tried
 
 HALF = 0.5
 """Of the model's latent score above chance, that a reference must hold itself."""
@@ -87,10 +87,13 @@ def weigh(
         both = crossed(readings, [one.method for one in shared], floor, clusters)
         against = both.over - room(both.level, reference.level) * reference.over
         difference = gap_estimate(against, clusters)
-    latent = found.level + found.over if found.methods else found.scores
+    # What is shown and held is what was read; only the gap counts unreadable answers as right as they may be.
+    read = [one for one in model.readings if one.name != READ]
+    seen = crossed([one.method for one in read], [one.method for one in tried], floor, clusters)
+    latent = seen.level + seen.over if seen.methods else seen.scores
     return Weighed(
-        shown=mean_score(np.clip(found.scores, 0, 1), clusters),
-        shown_by=" and ".join(model.readings[at].name for at in found.readings),
+        shown=mean_score(np.clip(seen.scores, 0, 1), clusters),
+        shown_by=" and ".join(read[at].name for at in seen.readings),
         latent=mean(latent, clusters),
         gap=gap,
         gap_by=" and ".join(tried[at].name for at in found.methods) or "its plain answers",
