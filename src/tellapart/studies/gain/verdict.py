@@ -330,6 +330,8 @@ def _of_teaching(held: Held) -> list[Obstacle]:
 
 
 def _removal(name: str, obstacle: str) -> str:
+    if obstacle == "not asked":
+        return "the default plan with --plant, which asks all three arms (leave out --elicitors)"
     if obstacle.startswith("no planted skill"):
         return "--plant (hide a known skill in this base and look for it)"
     if "planted" in obstacle or "hidden for" in obstacle:

@@ -93,9 +93,10 @@ def _planned(spec: HiddenSpec, quiet: bool) -> "tuple[Plan, dict[str, Model]]":
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import share_to_fit, split_items
 
-    assert spec.model and spec.task  # noqa: PT018
+    model_name, task_name = spec.model, spec.task
+    assert model_name and task_name  # noqa: PT018
     chosen_methods(spec.elicitors)
-    task = open_task(spec.task, limit=spec.limit, seed=spec.seed)
+    task = open_task(task_name, limit=spec.limit, seed=spec.seed)
     if spec.guess_floor is not None:
         task = replace(task, guess_floor=spec.guess_floor)
     if task.mode == "choice_logprob":
@@ -104,7 +105,7 @@ def _planned(spec: HiddenSpec, quiet: bool) -> "tuple[Plan, dict[str, Model]]":
     fit, report = split_items(task, spec.seed, share_to_fit(task))
     if spec.slice:
         slice_values(report, spec.slice)
-    model = opened(spec, spec.model)
+    model = opened(spec, model_name)
     others: dict[str, Model] = {}
     if spec.benign:
         others[BENIGN] = opened(spec, spec.benign)
