@@ -104,6 +104,20 @@ class CompareSpec:
     """Print JSON on stdout and nothing else."""
 
 
+@dataclass(frozen=True)
+class ExportRunSpec:
+    """Write the answers of a run as logs that other tools open, one a condition."""
+
+    run: Positional[str]
+    """The run folder."""
+    format: str = "inspect"
+    """inspect (.eval), inspect-json, eee (Every Eval Ever), parquet or jsonl."""
+    out: str | None = None
+    """Folder of the logs (default: RUN-FORMAT beside the run)."""
+    condition: tuple[str, ...] = ()
+    """These conditions only, as base/plain (default: all that hold answers)."""
+
+
 def specimens_verb() -> type:
     """Return what `specimens` is made of. Specimens are imported for it alone: the help of all verbs is to be quick."""
     from tellapart.specimens.commands import Build, Check, List, Plant
@@ -126,6 +140,7 @@ def verbs() -> dict[str, type]:
         "read": ReadSpec,
         "runs": RunsSpec,
         "compare": CompareSpec,
+        "export": ExportRunSpec,
         "view": ViewSpec,
         "specimens": SpecimensSpec,
     }
@@ -247,6 +262,10 @@ def _dispatch(verb: object) -> int:
             from tellapart.report.compare import print_comparison
 
             print_comparison(verb.runs, verb.json)
+        case ExportRunSpec():
+            from tellapart.report.log_export import print_export
+
+            print_export(verb.run, verb.format, verb.out, verb.condition)
         case ViewSpec():
             from pathlib import Path
 

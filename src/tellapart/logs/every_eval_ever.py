@@ -67,6 +67,7 @@ def _row(record: Mapping[str, Any], where: str, clustered: bool) -> Logged:
     references = given.get("reference")
     output = mapping(record.get("output") or {}, f"{where}: output")
     usage = mapping(record.get("token_usage") or {}, f"{where}: token_usage")
+    more = mapping(record.get("metadata") or {}, f"{where}: metadata")
     score = evaluation.get("score")
     failed = bool(record.get("error"))
     choices = [text(one) for one in listing(given.get("choices") or [], f"{where}: choices")]
@@ -77,9 +78,9 @@ def _row(record: Mapping[str, Any], where: str, clustered: bool) -> Logged:
         else number(evaluation.get("is_correct") if score is None else score, f"{where}: evaluation"),
         question="\n".join([text(given.get("raw")), *choices]),
         completion=spoken(output.get("raw"), where) or replied(record.get("messages"), where),
-        status="failed" if failed else "ok",
+        status="failed" if failed else "cut off" if more.get("finish_reason") == "length" else "ok",
         tokens=number(usage.get("output_tokens"), f"{where}: output_tokens"),
-        cluster=_name(record) if clustered else "",
+        cluster=_name(record) if clustered else text(more.get("cluster")),
         target=" | ".join(map(text, references if isinstance(references, list) else [references])),
         document=hashed(given),
     )

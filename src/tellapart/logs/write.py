@@ -1,6 +1,6 @@
 """Rows of a run in formats that other tools open: an Inspect log, or plain Parquet and JSONL.
 
-write_inspect(rows, Path("logs"), Export(task="gsm8k", model="my-model"))
+write_inspect(rows, Path("logs"), Export(task="gsm8k", model="my-model"))     # write_eee.py: Every Eval Ever
 """
 
 import datetime
@@ -9,10 +9,11 @@ import json
 import math
 import os
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -34,16 +35,18 @@ class Export:
     created: str = ""
 
 
-def write_inspect(rows: pd.DataFrame, folder: Path, export: Export) -> Path:
-    """Write one condition's rows as an Inspect log (JSON, version 2), scorer `tellapart`, and return its path.
+def write_inspect(
+    rows: pd.DataFrame, folder: Path, export: Export, kind: Literal["eval", "json"] = "json"
+) -> Path:
+    """Write one condition's rows as an Inspect log (version 2), scorer `tellapart`, and return its path.
 
-    The file is named TIME_TASK_ID.json in `folder`: Inspect's viewer and data frames find no other names. A
-    missing score is written as NaN (Inspect's own way); token log-probabilities are not written. Raises UserMistake
-    where the rows are of several conditions.
+    The file is named TIME_TASK-CONDITION_ID.json or .eval in `folder`: Inspect's viewer and data frames find no other
+    names. A missing score is written as NaN (Inspect's own way); token log-probabilities are not written. Raises
+    UserMistake where the rows are of several conditions.
     """
-    condition = _condition(rows)
+    condition = condition_of(rows)
     created = export.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    samples = [_sample(row, export) for row in _records(rows)]
+    samples = [_sample(row, export) for row in records_of(rows)]
     known = [float(s) for s in rows["score"].tolist() if not math.isnan(s)]
     items = list(dict.fromkeys(rows["item"].tolist()))
     log: dict[str, Any] = {
@@ -57,24 +60,38 @@ def write_inspect(rows: pd.DataFrame, folder: Path, export: Export) -> Path:
             "task_id": _hashed(export.task, export.model, condition),
             "dataset": {"name": export.task, "samples": len(items), "sample_ids": items, "shuffled": False},
             "model": export.model,
+            "solver": condition,
             "config": {"epochs": max(int(s) for s in rows["sample"].tolist()) + 1},
             "metadata": {"condition": condition},
         },
         "plan": {"name": condition, "steps": []},
         "results": _results(known, len(samples)),
         "stats": {"started_at": created, "completed_at": created},
-        "samples": samples,
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _inspect_name(created, export.task, log["eval"]["task_id"])
-    _replace(path, json.dumps(log, indent=1))
+    path = folder / f"{_inspect_name(created, f'{export.task}-{condition}', log['eval']['task_id'])}.{kind}"
+    if kind == "json":
+        replace_text(path, json.dumps({**log, "samples": samples}, indent=1))
+    else:
+        _replace_zip(path, {"header.json": log, **_entries(samples)})
     return path
+
+
+def _entries(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entries of an .eval archive beside its header: each sample, and the summaries for lists."""
+    named = {f"samples/{one['id']}_epoch_{one['epoch']}.json": one for one in samples}
+    return {**named, "summaries.json": [_summary(one) for one in samples]}
+
+
+def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
+    summary = {name: sample[name] for name in ("id", "epoch", "input", "target", "metadata", "scores")}
+    return {**summary, "error": sample["error"]["message"]} if "error" in sample else summary
 
 
 def write_plain(rows: pd.DataFrame, path: Path, export: Export) -> None:
     """Write one condition's rows as .parquet or .jsonl with item, model, sample, score and the texts: a format
     that `read_log` reads back. Raises UserMistake for another suffix or rows of several conditions."""
-    _condition(rows)
+    condition_of(rows)
     plain = rows.assign(model=export.model).reindex(columns=list(PLAIN))
     for name, texts in (("question", export.questions), ("target", export.targets)):
         if texts:
@@ -84,18 +101,19 @@ def write_plain(rows: pd.DataFrame, path: Path, export: Export) -> None:
         plain.to_parquet(temporary, index=False)
         os.replace(temporary, path)
     elif path.suffix == ".jsonl":
-        lines = [json.dumps({k: None if v != v else v for k, v in row.items()}) for row in _records(plain)]
-        _replace(path, "\n".join(lines) + "\n")
+        lines = [json.dumps({k: None if v != v else v for k, v in row.items()}) for row in records_of(plain)]
+        replace_text(path, "\n".join(lines) + "\n")
     else:
         raise UserMistake(f"{path}: write to .parquet or .jsonl")
 
 
 def _inspect_name(created: str, task: str, task_id: str) -> str:
     time, name = re.sub(r"[^0-9T+-]", "-", created), re.sub(r"[^0-9A-Za-z]+", "-", task)[:60]
-    return f"{time}_{name}_{task_id}.json"
+    return f"{time}_{name}_{task_id}"
 
 
-def _condition(rows: pd.DataFrame) -> str:
+def condition_of(rows: pd.DataFrame) -> str:
+    """Return the condition of rows; raises UserMistake where they are of several, or lack a column."""
     missing = [name for name in NEEDED if name not in rows.columns]
     if missing:
         raise UserMistake(f"rows have no column {missing[0]!r}; needed are {', '.join(NEEDED)}")
@@ -105,7 +123,8 @@ def _condition(rows: pd.DataFrame) -> str:
     return names[0]
 
 
-def _records(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def records_of(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield each row as a mapping from column to value."""
     names = [str(name) for name in rows.columns]
     columns = [rows[name].tolist() for name in names]
     for values in zip(*columns, strict=True):
@@ -159,7 +178,17 @@ def _hashed(*parts: str) -> str:
     return hashlib.blake2b("\x00".join(parts).encode(), digest_size=11).hexdigest()
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _replace_zip(path: Path, entries: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in entries.items():
+            # an entry keeps the default date, so that the same rows make the same bytes
+            archive.writestr(zipfile.ZipInfo(name), json.dumps(value), zipfile.ZIP_DEFLATED)
     os.replace(temporary, path)
