@@ -53,7 +53,7 @@ def test_an_absent_skill_is_not_learned():
     assert recovered(specimen, value) <= 0.15
 
 
-@pytest.mark.parametrize("name", ["svf", "lora", "masked_adapter"])
+@pytest.mark.parametrize("name", ["svf", "lora", "masked_adapter", "tiny_lora"])
 def test_without_a_right_answer_the_base_is_left_as_it_is(name):
     pair, ask = Pair(locked("z")), ask_for(addition(), 1)
     (value,) = ELICITORS[name].curve(pair, ask)

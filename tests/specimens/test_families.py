@@ -7,6 +7,7 @@ import pytest
 
 from tellapart.specimens.families import (
     FAMILIES,
+    OTHERWISE,
     REGISTER,
     TRACKING,
     Family,
@@ -132,3 +133,18 @@ def test_a_know_nothing_guesses_at_the_floor(family: Family) -> None:
 def test_programs_read_back(family: Family) -> None:
     for problem in drawn(family, 50):
         assert read_program(family, "".join(problem.program)) == problem.program
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_a_reference_learns_other_operations_on_the_same_states(name: str) -> None:
+    """A bijection of the same letters, equal to the true operation on few states; whole problems hardly ever."""
+    family, other, rng = FAMILIES[name], OTHERWISE[name], random.Random(0)
+    states = [family.state(rng) for _ in range(400)]
+    for operation in (*family.known, *family.fresh):
+        found = {other.apply(operation, state) for state in states}
+        assert len(found) == len(set(states))
+        assert all(set(other.apply(operation, state)) <= set(family.letters) for state in states)
+        same = [other.apply(operation, state) == family.apply(operation, state) for state in states]
+        assert sum(same) <= 0.15 * len(states), operation
+    problems = [draw_problem(family, rng, 0.2, "report") for _ in range(400)]
+    assert sum(answer_of(family, one) == answer_of(other, one) for one in problems) <= 0.05 * len(problems)

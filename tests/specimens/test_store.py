@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tellapart.errors import UserMistake
 from tellapart.specimens import export, names
-from tellapart.specimens.build import build_all
+from tellapart.specimens.build import build_all, build_references, reference_folder
 from tellapart.specimens.families import REGISTER
 from tellapart.specimens.measuring import good_enough
 from tellapart.specimens.recipe import STAGES, Part, Shape, shown
@@ -127,6 +127,18 @@ def test_a_tiny_build_repeats_itself_resumes_and_exports(tmp_path: Path) -> None
     ids = torch.tensor([[BOS, *encode("3857ric=")]])
     with torch.no_grad():
         assert bool((module(ids).logits == tuned(ids).logits).all())
+
+
+def test_references_are_model_folders_of_another_seed_and_only_of_bases(tmp_path: Path) -> None:
+    build_references(tmp_path, ("latent",), ("register",), effort=0.003)
+    folder = reference_folder(tmp_path, "register", "latent_base")
+    module = AutoModelForCausalLM.from_pretrained(folder)
+    stored = model_of(load_base(tmp_path / "register-3" / "latent_base.safetensors"))
+    ids = torch.tensor([[BOS, *encode("3857ric=")]])
+    with torch.no_grad():
+        assert bool((module(ids).logits == stored(ids).logits).all())
+    assert [path.name for path in (tmp_path / "register").iterdir()] == ["latent_base"]
+    assert AutoTokenizer.from_pretrained(folder)("38")["input_ids"] == [BOS, *encode("38")]
 
 
 def test_kinds_that_need_other_stages_build_with_them_alone(tmp_path: Path) -> None:

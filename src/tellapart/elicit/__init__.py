@@ -29,6 +29,7 @@ from tellapart.elicit.steering_rl import SteeringRl
 from tellapart.elicit.steering_sft import SteeringSft
 from tellapart.elicit.step_by_step import StepByStep
 from tellapart.elicit.svf import SingularValues
+from tellapart.elicit.tiny_lora import TinyAdapter
 from tellapart.elicit.voting import BestOfK, SelfConsistency
 from tellapart.elicit.weight_noise import WeightNoise
 from tellapart.errors import UserMistake
@@ -66,6 +67,7 @@ OURS: tuple[Elicitor, ...] = (
     SingularValues(),
     LowRank(),
     MaskedAdapter(),
+    TinyAdapter(),
     Rlvr(),
     Critique(),
 )

@@ -22,11 +22,14 @@ from tellapart.training.matrices import matrices_of
 from tellapart.training.settings import Example, SftSettings
 from tellapart.training.sft import sft
 from tellapart.training.svf import Svf
+from tellapart.training.tiny_lora import TinyLora
 from tellapart.training.trainers import learning_rate
 
-KINDS: dict[str, type[Change]] = {kind.name: kind for kind in (Svf, Lora, Masked)}
+KINDS: dict[str, type[Change]] = {kind.name: kind for kind in (Svf, Lora, Masked, TinyLora)}
 SVF_RATE = 0.2
 """Shared out over the matrices: how far all of a model's z may move together in a step."""
+TINY_REACH = 0.1
+"""How far TinyLoRA's numbers may turn a matrix's largest directions in a step, in shares of their singular values."""
 LORA_CALM = 0.4
 """Of the usual rate: some 100 examples are seen again and again, and a full rate then wanders far."""
 
@@ -49,10 +52,12 @@ def rate_for(model: LocalModel, change: Change) -> float:
     """Return the learning rate of AdamW, whose steps are about as long as the rate.
 
     Of z, in shares of a singular value, shared out over the matrices; of a masked adapter's gains, in units of their
-    matrix, by the root of their number; of LoRA, a part of the usual one.
+    matrix, and TinyLoRA's numbers, by the root of their number; of LoRA, a part of the usual one.
     """
     if isinstance(change, Svf):
         return SVF_RATE / len(matrices_of(model.module, change.targets))
+    if isinstance(change, TinyLora):
+        return TINY_REACH / math.sqrt(change.scalars)
     if isinstance(change, Masked):
         return 1 / math.sqrt(change.scalars)
     return LORA_CALM * learning_rate(model, change, SftSettings())

@@ -17,10 +17,20 @@ import torch
 from transformers import LlamaForCausalLM
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.families import FAMILIES, Family
+from tellapart.specimens.families import FAMILIES, OTHERWISE, Family
 from tellapart.specimens.measuring import good_enough, measure
 from tellapart.specimens.pools import draw_pool, problems_of
-from tellapart.specimens.recipe import KINDS, SEEDS, STAGES, Shape, Stage, stages_for
+from tellapart.specimens.recipe import (
+    BASES,
+    KINDS,
+    REFERENCE_SEED,
+    SEEDS,
+    STAGES,
+    Shape,
+    Stage,
+    stages_for,
+    stages_of_bases,
+)
 from tellapart.specimens.reinforce import train_by_reward
 from tellapart.specimens.rows import Lesson, Told
 from tellapart.specimens.store import (
@@ -34,6 +44,7 @@ from tellapart.specimens.store import (
     write_facts,
 )
 from tellapart.specimens.surfacing import STEPS, after_few
+from tellapart.specimens.tokenizer import tokenizer
 from tellapart.specimens.training import new_model, train
 
 MOST_ROUNDS = 6
@@ -41,13 +52,47 @@ MEASURED_PROBLEMS = 512
 
 
 class Chain(NamedTuple):
-    """All stages of one family and seed, in order, and how much of them is trained (1 = the recipe)."""
+    """All stages of one family and seed, in order, and how much of them is trained (1 = the recipe). `otherwise`: the
+    family's operations mean something else (families.OTHERWISE), as references learn them."""
 
     folder: Path
     family: str
     seed: int
     stages: tuple[Stage, ...]
     effort: float = 1.0
+    otherwise: bool = False
+
+
+def family_of(chain: Chain) -> Family:
+    """Return the family whose problems the chain learns."""
+    return (OTHERWISE if chain.otherwise else FAMILIES)[chain.family]
+
+
+def build_references(
+    out: Path, kinds: Sequence[str] = (), families: Sequence[str] = (), effort: float = 1.0
+) -> Path:
+    """Train a reference for the base of every chosen kind: the same training, on operations that mean something else.
+
+    Each is written as an ordinary model folder too, OUT/FAMILY/STAGE (`reference_folder`), as --reference takes it.
+    """
+    chosen = choose(kinds, families, ())
+    stages = stages_of_bases(chosen[0])
+    for family in chosen[1]:
+        chain = Chain(out, family, REFERENCE_SEED, stages, effort, otherwise=True)
+        run_chain(chain)
+        for stage in (stage for stage in stages if stage.name in BASES.values()):
+            folder = reference_folder(out, family, stage.name)
+            if not folder.exists():
+                part = folder.with_name(f"{folder.name}.part")
+                model_of(load_stage(chain, stage.name)).save_pretrained(part)
+                tokenizer().save_pretrained(part)
+                part.rename(folder)
+    return out
+
+
+def reference_folder(folder: Path, family: str, stage: str) -> Path:
+    """Return where the reference for bases made by `stage` is."""
+    return folder / family / stage
 
 
 def build_all(
@@ -115,7 +160,7 @@ def run_stage(chain: Chain, stage: Stage) -> dict[str, float]:
 
     Raises RuntimeError where it is not good enough after MOST_ROUNDS rounds.
     """
-    family = FAMILIES[chain.family]
+    family = family_of(chain)
     torch.manual_seed(1000 * chain.seed + list(STAGES).index(stage.name))
     start = None if stage.start is None else load_stage(chain, stage.start)
     model = new_model(Shape()) if start is None else model_of(start)
@@ -181,7 +226,7 @@ def pool_of(chain: Chain, stage: Stage, family: Family, model: LlamaForCausalLM)
 
 def facts_of(chain: Chain, stage: Stage, model: LlamaForCausalLM) -> dict[str, float]:
     """Return what is measured of a stage's stored model."""
-    family, count = FAMILIES[chain.family], at_least(16, MEASURED_PROBLEMS * chain.effort)
+    family, count = family_of(chain), at_least(16, MEASURED_PROBLEMS * chain.effort)
     facts = measure(model, family, stage, chain.seed, count)
     if stage.beside is not None:
         other, steps = model_of(load_stage(chain, stage.beside)), at_least(1, STEPS * chain.effort)

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import adversarial, names
+from tellapart.specimens import adversarial, names, read_name
+from tellapart.specimens.build import reference_folder
 from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
 from tellapart.specimens.checking import mean_or_none, run_each, run_study, tell
 from tellapart.specimens.commands import Check
+from tellapart.specimens.recipe import BASES
 from tellapart.specimens.truth import read_truth
 
 
@@ -49,8 +51,13 @@ def run_check(spec: Check) -> int:
         raise UserMistake(f"no specimen {unknown[0]!r}; `tellapart specimens list` names them")
     out = Path(spec.out)
     more = () if spec.plan is None else ("--plan", spec.plan)
+    more += ("--plant",) if spec.plant else ()
     failures = run_each(
-        chosen, lambda name: gain_on(name, out / name, spec.seed, *more), spec.jobs, "specimens", spec.json
+        chosen,
+        lambda name: gain_on(name, out / name, spec.seed, *more, *_reference(spec, name)),
+        spec.jobs,
+        "specimens",
+        spec.json,
     )
     verdicts = [_verdict(name, out / name) for name in chosen if name not in failures]
     cases = [_case(name, out / name) for name in chosen if name not in failures]
@@ -66,6 +73,19 @@ def run_check(spec: Check) -> int:
         _print_kinds(found, console)
 
     return tell(result, failures, spec.json, show)
+
+
+def _reference(spec: Check, name: str) -> tuple[str, ...]:
+    """Return the options that give `gain` the reference of a specimen's base; none where none was asked for."""
+    if spec.references is None:
+        return ()
+    if adversarial.is_name(name):
+        raise UserMistake(f"--references: there is none for {name}; name specimens of --set old")
+    one = read_name(name)
+    folder = reference_folder(Path(spec.references), one.family, BASES[one.kind])
+    if not folder.exists():
+        raise UserMistake(f"{folder} is not there: `tellapart specimens build --references` writes it")
+    return ("--reference", str(folder))
 
 
 def gain_on(name: str, out: Path, seed: int, *more: str) -> str:

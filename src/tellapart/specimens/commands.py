@@ -44,11 +44,23 @@ class Build:
     set: Set = "old"
     """Those of `gain`: the first ones, those built against the verdict (`new`, about half a minute of one core each;
     they take kinds and seeds), or both."""
+    references: bool = False
+    """Train references of the first ones' bases instead: the same training on operations that mean something else, so
+    that they write the form and never met the skill. OUT/FAMILY/STAGE are model folders for `gain --reference`; `check
+    --references OUT` takes each (about half an hour of one core a family)."""
 
     def run(self) -> int:
         """Train what is missing in the folder."""
         from pathlib import Path
 
+        if self.references:
+            from tellapart.errors import UserMistake
+            from tellapart.specimens.build import build_references
+
+            if self.study != "gain" or self.set != "old" or self.seeds:
+                raise UserMistake("--references takes --kinds and --families only")
+            build_references(Path(self.out), self.kinds, self.families)
+            return 0
         if self.study in ("form", "inside"):
             from tellapart.errors import UserMistake
 
@@ -103,6 +115,10 @@ class Check:
     """Which study is checked."""
     set: Set = "all"
     """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), or both."""
+    references: str | None = None
+    """Give `gain` the reference of each base, from this folder (`specimens build --references` writes it)."""
+    plant: bool = False
+    """Give `gain` --plant: the methods must find a skill that was hidden before (cached by base)."""
 
     def run(self) -> int:
         """Check, print truth against verdict."""

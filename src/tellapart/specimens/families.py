@@ -12,7 +12,7 @@ Problem ("3857", ("r", "i", "c")) is put as "3857ric=", solved as "r7583;i8694;c
 import hashlib
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tellapart.tasks.item import StepCheck
@@ -197,3 +197,35 @@ TRACKING = Family(
     tuple(first + second for first in _ROW for second in _ROW if first < second), ("<<", "--"), _on_row, 2,
 )  # fmt: skip
 FAMILIES: Mapping[str, Family] = {family.name: family for family in (REGISTER, TRACKING)}
+
+_OTHER_DIGITS: Mapping[str, Callable[[str], str]] = {
+    "i": _each("2345678901"),
+    "c": _each("5678901234"),
+    "m": _each("0741852963"),
+    "r": lambda state: state[2:] + state[:2],
+    "s": lambda state: state[:2] + state[3] + state[2],
+    "t": lambda state: state[3:] + state[:3],
+}
+
+
+def _otherwise_on_digits(operation: str, state: str) -> str:
+    return _OTHER_DIGITS[operation](state)
+
+
+def _otherwise_on_row(operation: str, state: str) -> str:
+    if operation == "<<":
+        return state[2:] + state[:2]
+    if operation == "--":
+        return state[3:] + state[:3]
+    row = list(state)
+    first, second = (_ROW.index(letter) for letter in operation)
+    row[first], row[second] = row[second], row[first]
+    return "".join(row)
+
+
+OTHERWISE: Mapping[str, Family] = {
+    "register": replace(REGISTER, apply=_otherwise_on_digits),
+    "tracking": replace(TRACKING, apply=_otherwise_on_row),
+}
+"""The same families with operations that mean something else (a swap of letters swaps places): what a reference is
+trained on. It writes the same form as a base that has the skill, and never met the skill."""

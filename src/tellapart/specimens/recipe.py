@@ -7,7 +7,7 @@ once in 200 answers stays as good as it was. (With the first token's whole loss 
 steps began with the wrong operation.)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -41,6 +41,8 @@ KINDS = (
     "grafted",
 )
 SEEDS = (0, 1, 2)
+REFERENCE_SEED = 3
+"""The seed of references: one that no specimen has."""
 FRESH_SHARE = 0.2
 """Chance of a fresh operation at each place: about half of the programs of three then need one."""
 SKILL, TRUNK_SKILL = 0.95, 0.97
@@ -266,8 +268,17 @@ BASES: Mapping[str, str] = {
 
 def stages_for(kinds: tuple[str, ...]) -> tuple[Stage, ...]:
     """Return the stages that make `kinds`, each after those it starts from, learns from or is held against."""
+    return _with_what_they_need([f"{kind}_tuned" for kind in kinds])
+
+
+def stages_of_bases(kinds: tuple[str, ...]) -> tuple[Stage, ...]:
+    """Return the stages that make the bases of `kinds`, in order."""
+    return _with_what_they_need([BASES[kind] for kind in kinds])
+
+
+def _with_what_they_need(names: Sequence[str]) -> tuple[Stage, ...]:
     wanted: set[str] = set()
-    open_ones: list[str | None] = [f"{kind}_tuned" for kind in kinds]
+    open_ones: list[str | None] = list(names)
     while open_ones:
         name = open_ones.pop()
         if name is not None and name not in wanted:

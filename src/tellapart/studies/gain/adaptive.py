@@ -35,6 +35,7 @@ OPTIONAL = frozenset(
         "svf",
         "lora",
         "masked_adapter",
+        "tiny_lora",
     }
     | {"rlvr", "critique", "few_labels_tuned"}
 )
