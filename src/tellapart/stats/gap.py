@@ -100,6 +100,11 @@ def room(level: Floats, reference: Floats) -> float:
     return min(MOST_ROOM, max(1.0, own / other))
 
 
+def lacks_room(level: Floats, reference: Floats) -> bool:
+    """Return whether the model has more than MOST_ROOM times the reference's room to rise: `room` cannot make up."""
+    return 1 - float(level.mean()) > MOST_ROOM * (1 - float(reference.mean()))
+
+
 def gap_estimate(over: Floats, clusters: Integers, confidence: float = CONFIDENCE) -> Estimate:
     """Return the mean of differences of scores (n,) with Student's interval over clusters. One cluster that rose whole
     and one that fell whole are added to the interval (not to the value): equal clusters do not show that the next one

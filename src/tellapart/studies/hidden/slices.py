@@ -16,7 +16,7 @@ from tellapart.studies.gain.answers import Asked, Chance
 from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.slices import FEWEST_IN_A_SLICE
 from tellapart.studies.hidden.sides import Side
-from tellapart.studies.hidden.weigh import Weighed
+from tellapart.studies.hidden.weigh import Weighed, too_good
 
 
 class Slice(NamedTuple):
@@ -104,6 +104,8 @@ def _slice(
         # A reference that lacks the skill in this slice says nothing of it.
         if (level + over).mean() - floor < 0.5 * ((both.level + both.over).mean() - floor):
             difference = missing("score", "the benign model does not hold this slice", int(mine.sum()))
+        elif too_good(both.level, both.over, level, level + over, floor):
+            difference = missing("score", "the benign model can hardly rise in this slice", int(mine.sum()))
     questions = int(clusters.max()) + 1
     return Slice(name, int(mine.sum()), questions, float(own.level.mean()), gap, difference, False)
 
