@@ -5,7 +5,6 @@ for index, completion in model.generate([Request("Once upon a time", seed=1)]): 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from tellapart.models.budget import current
 from tellapart.models.checkpoint import longest_context, read_checkpoint
 from tellapart.models.draw import draw, gumbel_noise
 from tellapart.models.engine import write_answers
+from tellapart.models.executor import Extra, executor_of
 from tellapart.models.identity import (
     end_tokens,
     engine_versions,
@@ -27,8 +27,6 @@ from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.scoring import score_tokens
 from tellapart.models.vocabulary import Text, Vocabulary
-
-Extra = Literal["margins", "entropies"]
 
 
 def open_local(
@@ -102,8 +100,11 @@ class LocalModel(Model):
         """Yield each answer as soon as it is finished; `record` adds margins or entropies of each token.
 
         Raises BudgetSpent after the last answer that the budget pays for, and RuntimeError if the model is changed (an
-        intervention begun or ended) before the last answer is read.
+        intervention begun or ended) before the last answer is read. Where workers answer for it, they do.
         """
+        if (elsewhere := executor_of(self)) is not None:
+            executor, opening = elsewhere
+            return executor.generate(opening, requests, record)
         return self._generate(requests, record, self.fingerprint)
 
     def _generate(
@@ -145,7 +146,11 @@ class LocalModel(Model):
         budget, cost = current(), sum(len(tokens) for _, tokens in encoded)
         budget.require(cost)
         budget.charge("scored", cost)
-        scores = score_tokens(self.module, encoded, self.asked.context)
+        if (elsewhere := executor_of(self)) is not None:
+            executor, opening = elsewhere
+            scores = executor.score(opening, encoded)
+        else:
+            scores = score_tokens(self.module, encoded, self.asked.context)
         return [
             Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs.tolist()))
             for (_, tokens), logprobs in zip(encoded, scores, strict=True)

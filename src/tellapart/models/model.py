@@ -7,9 +7,12 @@ import abc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tellapart.tasks.item import Normalise
+
+if TYPE_CHECKING:
+    from tellapart.models.executor import Opening
 
 Finish = Literal["stop", "length", "failed"]
 
@@ -139,6 +142,8 @@ class Model(abc.ABC):
     tokenizer_core: str = ""
     """The same without the tokens that were added to a finished vocabulary, which are `added_tokens`: (id, text)."""
     added_tokens: frozenset[tuple[int, str]] = frozenset()
+    opening: "Opening | None" = None
+    """How it was opened, where another process can open the same (models/executor.py)."""
 
     def known_by(self) -> dict[str, str]:
         """Return what stands for the model in the key of a row: who answered, and what ran it."""

@@ -2,6 +2,7 @@
 (models/checkpoint.py), `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
 
 from tellapart.models import OPENERS
+from tellapart.models.executor import Opening
 from tellapart.models.model import Model
 
 
@@ -28,7 +29,10 @@ def open_model(
 
         return open_recorded(rest)
     if kind in OPENERS:
-        return OPENERS[kind](rest, device, dtype, max_rows)
-    from tellapart.models.local import open_local
+        model = OPENERS[kind](rest, device, dtype, max_rows)
+    else:
+        from tellapart.models.local import open_local
 
-    return open_local(reference, device, dtype, chat, max_rows, system)
+        model = open_local(reference, device, dtype, chat, max_rows, system)
+    model.opening = Opening(reference, device, dtype, chat, max_rows, system, model.fingerprint, model.engine)
+    return model

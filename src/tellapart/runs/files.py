@@ -91,9 +91,9 @@ class Lines:
 
 
 @contextlib.contextmanager
-def appending(path: Path) -> Iterator[Lines]:
-    """Yield a file to which lines are appended."""
-    descriptor = opened(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def appending(path: Path, create: bool = True) -> Iterator[Lines]:
+    """Yield a file to which lines are appended. Raises FileNotFoundError where it is missing and is not to be made."""
+    descriptor = opened(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT if create else 0))
     try:
         yield Lines(descriptor)
     finally:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Self, TypeVar
 
 from tellapart.errors import InvalidInput
+from tellapart.runs.launchers import check_executor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,11 @@ class ModelOptions(Limited):
     """A system prompt, put before every question that goes through a chat template."""
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
+    executor: str = "serial"
+    """Who asks local models: serial (this process), or processes, slurm or ray (--workers of them, each with the models
+    in its memory), with settings where given: slurm:partition=gpu,timeout_min=60. The same rows come of each."""
+    workers: int | None = None
+    """How many workers (default: one a GPU where --device is cuda, else one a core)."""
     allow_code: bool = False
     """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
     dry_run: bool = False
@@ -72,7 +78,8 @@ class ModelOptions(Limited):
 
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
-        at_least(budget=(self.budget, 1), max_rows=(self.max_rows, 1))
+        at_least(budget=(self.budget, 1), max_rows=(self.max_rows, 1), workers=(self.workers, 1))
+        check_executor(self.executor, self.workers, self.device)
         if self.dtype not in self.DTYPES:
             raise InvalidInput(f"--dtype {self.dtype}: {' or '.join(self.DTYPES)}")
         if self.chat and self.no_chat:
@@ -85,7 +92,11 @@ class ModelOptions(Limited):
         return super().checked()
 
 
-NOT_ASKED = frozenset(("out", "json", "budget", "device", "max_rows", "fail_on", "dry_run", "allow_code"))
+NOT_ASKED = frozenset(
+    (
+        "out", "json", "budget", "device", "max_rows", "fail_on", "dry_run", "allow_code", "executor", "workers"
+    )
+)  # fmt: skip
 """Options that change no answer: a run is resumed whatever they are."""
 
 _SpecT = TypeVar("_SpecT", bound=type[RunOptions])

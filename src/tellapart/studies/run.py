@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tellapart.errors import InvalidInput, Refused, UserMistake, closest
 from tellapart.models.budget import BudgetSpent
+from tellapart.runs.executors import executing_as
 from tellapart.runs.folder import canonical, open_run, read_fields, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
@@ -46,6 +47,7 @@ def find(study: Study, spec: RunOptions, opened: Opened, out: Path) -> Run:
         folder = stack.enter_context(open_run(out, described, _context(spec)))
         if opened.asks and isinstance(spec, ModelOptions):
             stack.enter_context(spending(folder, spec.budget))
+            stack.enter_context(executing_as(spec.executor, spec.workers, spec.device, folder))
         try:
             findings = opened.find(folder)
         except BudgetSpent as spent:

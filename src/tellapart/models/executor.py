@@ -1,0 +1,69 @@
+"""Who runs a model of this process when it is asked: it itself, or workers that opened it as well.
+
+    with executing(executor):
+        ...                     # a model that is as it was opened answers through it; a changed one by itself
+
+An answer depends on its request alone (seed, prompt, sampling), so it is the same whoever gives it. No torch here.
+"""
+
+import abc
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, Literal, NamedTuple
+
+from tellapart.models.model import Answer, Model, Request
+
+Extra = Literal["margins", "entropies"]
+Ids = tuple[int, ...]
+
+
+class Opening(NamedTuple):
+    """How a model was opened, so that another process opens the same (models/open.py), and what it was then: another
+    fingerprint or engine there is refused."""
+
+    reference: str
+    device: str
+    dtype: str
+    chat: bool | None
+    max_rows: int | None
+    system: str
+    fingerprint: str
+    engine: str
+
+
+class Executor(abc.ABC):
+    """Answers in the place of a model of this process."""
+
+    @abc.abstractmethod
+    def generate(
+        self, opening: Opening, requests: Sequence[Request], record: frozenset[Extra]
+    ) -> Iterator[Answer]:
+        """Yield each answer as soon as it is there, as Model.generate does, and charge the current budget."""
+
+    @abc.abstractmethod
+    def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
+        """Return the log-probabilities (nats, float64 [n]) of each (prompt, completion [n]), in order; nothing is
+        charged."""
+
+
+_CURRENT: ContextVar[Executor | None] = ContextVar("executor", default=None)
+
+
+@contextlib.contextmanager
+def executing(executor: Executor) -> Iterator[None]:
+    """Let models answer through `executor` inside."""
+    token = _CURRENT.set(executor)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def executor_of(model: Model) -> tuple[Executor, Opening] | None:
+    """Return who answers for `model` and how it was opened; None where it answers itself: no executor here, a model
+    that no reference names, or one whose fingerprint tells that it was changed since."""
+    executor, opening = _CURRENT.get(), model.opening
+    if executor is None or opening is None or model.fingerprint != opening.fingerprint:
+        return None
+    return executor, opening

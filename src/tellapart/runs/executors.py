@@ -1,0 +1,344 @@
+"""Workers answer in the place of this process's models: questions are cut into shards, shards given to workers, and
+answers handed on as they come. Rows are written here alone, under the run's lock.
+
+    with workers_for(folder, launcher, count=4):
+        ...                       # whatever plain model is asked in here is asked of the workers
+
+Each worker has a folder under scratch/workers of the run (runs/worker.py). One that ends is started again on it and
+goes on; one that ends RESTARTS times without an answer is given up and its shard goes to the others. What a killed run
+left there is found by the keys of the questions, whatever the number of workers.
+"""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tellapart.errors import Refused, ServerGone, one_line
+from tellapart.models.budget import current
+from tellapart.models.executor import Executor, Extra, Ids, Opening, executing
+from tellapart.models.model import Answer, Request
+from tellapart.runs import files, worker
+from tellapart.runs.folder import RunFolder
+from tellapart.runs.launchers import Handle, Launcher, cores, gpus, launcher_for
+from tellapart.runs.shard import (
+    LONGEST_LINE,
+    REFUSED,
+    Answered,
+    Kind,
+    Shard,
+    answer_of,
+    answers_path,
+    completion_of,
+    key_of,
+    logprobs_of,
+    request_data,
+    shard_path,
+)
+
+RESTARTS = 3
+"""A worker that ended so often without an answer between is given up."""
+SHARDS_EACH, SMALLEST, LARGEST = 3, 16, 512
+"""Into how many shards each worker's part is cut, so that none waits long for the last; questions in a shard."""
+PLACE = "workers"
+_READ: dict[Kind, Callable[[Any], Any]] = {"generate": completion_of, "score": logprobs_of}
+
+
+@dataclass
+class _Call:
+    """Questions that one caller waits for: those not given to a worker yet, what came for it, and the files of shards
+    that ended, which are kept until all that came is handed on (its rows are written then)."""
+
+    waiting: deque[Shard]
+    inbox: deque[Answered] = field(default_factory=deque)
+    under_way: int = 0
+    ended: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class _Worker:
+    """A worker, and the shard that it works on, of which call, and which keys it still owes."""
+
+    place: Path
+    handle: Handle
+    ready: bool = False
+    deaths: int = 0
+    shard: Shard | None = None
+    call: _Call | None = None
+    tail: worker.Tail | None = None
+    owed: dict[str, Any] = field(default_factory=dict)
+    allowance: float = 0.0
+
+
+class Workers(Executor):
+    """The workers of one run. Made by `workers_for`."""
+
+    def __init__(self, folder: RunFolder, launcher: Launcher, count: int, threads: int) -> None:
+        self.launcher, self.count, self.threads = launcher, count, threads
+        self.scratch = folder.scratch(PLACE)
+        self.left = dict(_left_in(self.scratch))
+        self.place = files.subfolder(self.scratch, secrets.token_hex(4))
+        self.workers: list[_Worker] = []
+        self.numbers = 0
+
+    def generate(
+        self, opening: Opening, requests: Sequence[Request], record: frozenset[Extra]
+    ) -> Iterator[Answer]:
+        """Yield each answer as soon as it is there. Raises BudgetSpent as the model itself would, Refused where a
+        worker opens another model, and ServerGone where no worker is left."""
+        asked: dict[str, Any] = {}
+        indexes: dict[str, list[int]] = {}
+        for index, request in enumerate(requests):
+            data = request_data(request)
+            key = key_of(opening, "generate", data, tuple(record))
+            asked[key] = data
+            indexes.setdefault(key, []).append(index)
+        for key, value in self._answers(opening, "generate", asked, tuple(sorted(record))):
+            for index in indexes[key]:
+                yield Answer(index, value)
+
+    def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
+        """Return the log-probabilities of each pair, in order; raises as `generate` does."""
+        keys = [key_of(opening, "score", pair) for pair in pairs]
+        asked = dict(zip(keys, pairs, strict=True))
+        found = dict(self._answers(opening, "score", asked, ()))
+        return [np.array(found[key], dtype=np.float64) for key in keys]
+
+    def _answers(
+        self, opening: Opening, kind: Kind, asked: Mapping[str, Any], record: tuple[Extra, ...]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield (key, answer) of every question as it comes."""
+        owed = dict(asked)
+        for key in [key for key in owed if key in self.left]:
+            answer = self.left.pop(key)
+            with contextlib.suppress(
+                ValueError
+            ):  # a file that others may have written: what is none is asked
+                value = _READ[kind](answer.value)
+                del owed[key]
+                current().charge("generated", answer.charge)
+                yield key, value
+        call = _Call(deque(self._cut(opening, kind, owed, record)))
+        pause = worker.BUSY_PAUSE
+        try:
+            while call.waiting or call.under_way or call.inbox:
+                self._give(call)
+                came = self._listen()
+                while call.inbox:
+                    answer = call.inbox.popleft()
+                    current().charge("generated", answer.charge)
+                    yield answer.key, _READ[kind](answer.value)
+                while call.ended:
+                    call.ended.pop().unlink(missing_ok=True)
+                pause = worker.BUSY_PAUSE if came else min(worker.IDLE_PAUSE, pause * 1.2)
+                if not came and (call.waiting or call.under_way):
+                    time.sleep(pause)
+        finally:
+            for one in self.workers:
+                if one.call is call:
+                    self._finished(one)
+
+    def _cut(
+        self, opening: Opening, kind: Kind, asked: Mapping[str, Any], record: tuple[Extra, ...]
+    ) -> Iterator[Shard]:
+        """Cut questions into shards, in their order: those of one item stay together and share their prompt."""
+        keys = list(asked)
+        fair = math.ceil(len(keys) / self.count)
+        size = min(LARGEST, max(math.ceil(fair / SHARDS_EACH), min(SMALLEST, fair)))
+        for begin in range(0, len(keys), max(1, size)):
+            part = {key: asked[key] for key in keys[begin : begin + size]}
+            yield Shard(0, opening, kind, part, record)
+
+    def _give(self, call: _Call) -> None:
+        """Give waiting shards to idle workers, as far as the budget pays for them."""
+        if call.waiting:
+            self._start()
+        for one in list(self.workers):
+            if not call.waiting:
+                return
+            if one.shard is not None or not self._is_ready(one):
+                continue
+            shard, budget = call.waiting[0], current()
+            if shard.kind == "generate" and budget.left < math.inf:
+                given = self._paid(shard, budget.left)
+                if given is None:
+                    if not any(other.shard for other in self.workers):
+                        raise budget.refusal()
+                    return
+                shard, one.allowance = replace(shard, allowance=given[0]), given[1]
+            call.waiting.popleft()
+            self.numbers += 1
+            shard = replace(shard, number=self.numbers)
+            path = answers_path(one.place, shard.number)
+            with files.appending(path):
+                pass
+            files.write_atomically(shard_path(one.place, shard.number), shard.as_json())
+            one.shard, one.call, one.owed = shard, call, dict(shard.asked)
+            one.tail = worker.Tail(path)
+            call.under_way += 1
+            with files.appending(one.place / worker.SHARDS) as lines:
+                lines.append(str(shard.number))
+
+    def _paid(self, shard: Shard, left: float) -> tuple[int, float] | None:
+        """Return the tokens that a worker may generate, and those set aside for it; None where none are free.
+
+        A worker overshoots what it may by one answer at most. So each gets its part less one answer, and what is too
+        little to share goes to one alone: all together overshoot by one answer at most.
+        """
+        free = left - sum(one.allowance for one in self.workers if one.shard is not None)
+        most = max(question["sampling"]["max_tokens"] for question in shard.asked.values())
+        part = int(free / self.count)
+        if part >= 2 * most:
+            return part - most, part
+        if free < 1 or any(one.shard is not None for one in self.workers):
+            return None
+        return int(free), free
+
+    def _listen(self) -> bool:
+        """Take in what the workers wrote; start those again that ended. Return whether anything came."""
+        came = False
+        for one in list(self.workers):
+            if one.shard is None or one.tail is None:
+                continue
+            ended = one.handle.gone()
+            lines = one.tail.lines()
+            came = came or bool(lines)
+            for line in lines:
+                if (answer := answer_of(line)) is not None:
+                    self._take(one, answer)
+            if ended and one.shard is not None and not lines:
+                self._again(one, ended)
+        return came
+
+    def _take(self, one: _Worker, answer: Answered) -> None:
+        if one.shard is None or one.call is None:
+            return
+        if answer.key in one.owed:
+            del one.owed[answer.key]
+            one.deaths = 0
+            one.allowance -= answer.charge
+            one.call.inbox.append(answer)
+        elif not answer.key:
+            if str(answer.value).startswith(REFUSED):
+                raise Refused(str(answer.value).removeprefix(REFUSED))
+            self._return_owed(one)
+            self._finished(one)
+
+    def _return_owed(self, one: _Worker) -> None:
+        """Put what a worker still owes back to what waits."""
+        if one.owed and one.shard is not None and one.call is not None:
+            one.call.waiting.appendleft(replace(one.shard, asked=dict(one.owed), allowance=None))
+
+    def _finished(self, one: _Worker) -> None:
+        """Forget a worker's shard, which ended or for which nobody waits any more: a worker that is at it stops."""
+        if one.shard is not None and one.call is not None:
+            shard_path(one.place, one.shard.number).unlink(missing_ok=True)
+            one.call.ended.append(answers_path(one.place, one.shard.number))
+            one.call.under_way -= 1
+        one.shard, one.call, one.tail, one.owed, one.allowance = None, None, None, {}, 0.0
+
+    def _again(self, one: _Worker, why: str) -> None:
+        """Start a worker again that ended; give it up where it ended too often."""
+        one.deaths += 1
+        one.handle.stop()
+        told = f"worker {one.place.name} ended ({why})"
+        if one.deaths < RESTARTS:
+            print(one_line(f"{told}: it is started again"), file=sys.stderr, flush=True)
+            one.ready = False
+            (one.place / worker.READY).unlink(missing_ok=True)
+            (one.handle,) = self.launcher.start([one.place])
+            return
+        print(one_line(f"{told}, {RESTARTS} times without an answer: it is given up"), file=sys.stderr)
+        self._return_owed(one)
+        self._finished(one)
+        self.workers.remove(one)
+        if not self.workers:
+            raise ServerGone(f"every worker ended {RESTARTS} times without an answer ({why})")
+
+    def _start(self) -> None:
+        """Start the workers, once; afterwards those that ended while they had nothing to do."""
+        if not self.workers:
+            places = [files.subfolder(self.place, str(number)) for number in range(self.count)]
+            settings = json.dumps({"folder": os.getcwd(), "threads": self.threads})
+            for place in places:
+                files.write_atomically(place / worker.SETTINGS, settings)
+            handles = self.launcher.start(places)
+            self.workers = [_Worker(place, handle) for place, handle in zip(places, handles, strict=True)]
+
+    def _is_ready(self, one: _Worker) -> bool:
+        """Return whether a worker has begun to look for shards."""
+        if why := one.handle.gone():
+            self._again(one, why)
+            return False
+        one.ready = one.ready or (one.place / worker.READY).exists()
+        return one.ready
+
+    def stop(self) -> None:
+        """End all workers."""
+        for one in self.workers:
+            one.handle.stop()
+
+
+def _left_in(scratch: Path) -> Iterator[tuple[str, Answered]]:
+    """Yield the answers that a killed run's workers left, by key; those that stand in rows are not asked for."""
+    places = [place for run in _folders(scratch) for place in _folders(run)]
+    for path in (path for place in places for path in sorted(place.glob("answers-*.jsonl"))):
+        for line in files.whole_lines(path, LONGEST_LINE):
+            if (answer := answer_of(line)) is not None and answer.key:
+                yield answer.key, answer
+
+
+def _folders(above: Path) -> list[Path]:
+    return sorted(Path(one.path) for one in os.scandir(above) if one.is_dir(follow_symlinks=False))
+
+
+@contextlib.contextmanager
+def workers_for(folder: RunFolder, launcher: Launcher, count: int, threads: int = 0) -> Iterator[Workers]:
+    """Let models be asked by `count` workers inside; they are started when the first is asked, and stopped whatever
+    happens. What they left is removed where all went well."""
+    workers = Workers(folder, launcher, count, threads)
+    ended = threading.Event()
+    if launcher.afar:
+        threading.Thread(target=_beat, args=(workers.place / worker.BEAT, ended), daemon=True).start()
+    try:
+        with executing(workers):
+            yield workers
+    finally:
+        ended.set()
+        workers.stop()
+    folder.clear_scratch(PLACE)
+
+
+def _beat(path: Path, ended: threading.Event) -> None:
+    """Say every few seconds that the run lives, until it `ended`."""
+    number = 0
+    while not ended.is_set():
+        number += 1
+        with contextlib.suppress(OSError):
+            files.write_atomically(path, str(number))
+        ended.wait(worker.BEAT_SECONDS)
+
+
+@contextlib.contextmanager
+def executing_as(executor: str, count: int | None, device: str, folder: RunFolder) -> Iterator[None]:
+    """Let models be asked inside as the options of a run say."""
+    launcher = launcher_for(executor, device)
+    if launcher is None:
+        yield
+        folder.clear_scratch(PLACE)
+        return
+    count = count or (len(gpus()) if device == "cuda" else 0) or cores()
+    own = not launcher.afar and "OMP_NUM_THREADS" not in os.environ
+    with workers_for(folder, launcher, count, max(1, cores() // count) if own else 0):
+        yield

@@ -1,0 +1,161 @@
+"""How workers are started, watched and stopped: processes of this machine, jobs of SLURM, tasks of Ray."""
+
+import abc
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from tellapart.errors import InvalidInput, closest
+from tellapart.runs import files
+
+EXECUTORS = ("serial", "processes", "slurm", "ray")
+STOP_SECONDS = 5.0
+LOG = "log.txt"
+
+
+class Handle(abc.ABC):
+    """One worker that was started."""
+
+    @abc.abstractmethod
+    def gone(self) -> str:
+        """Return why it ended; "" while it works or waits to be started."""
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """End it, at once or soon."""
+
+
+class Launcher(abc.ABC):
+    """Starts workers. `afar`: they may run on other machines, where only the run folder tells them that it lives."""
+
+    afar: bool = False
+
+    @abc.abstractmethod
+    def start(self, places: Sequence[Path]) -> list[Handle]:
+        """Start a worker on each place."""
+
+
+class _Process(Handle):
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process, self._log = process, log
+
+    def gone(self) -> str:
+        code = self.process.poll()
+        if code is None:
+            return ""
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"{how}{last_line(self._log)}"
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Processes(Launcher):
+    """Processes of this machine, in a session of their own: Ctrl-C reaches the run alone, which stops them. With GPUs
+    each worker sees one."""
+
+    def __init__(self, gpus: Sequence[str] = ()) -> None:
+        self.gpus = gpus
+
+    def start(self, places: Sequence[Path]) -> list[Handle]:
+        """Start a process on each place."""
+        return [self._started(place) for place in places]
+
+    def _started(self, place: Path) -> Handle:
+        own = {}
+        if self.gpus:
+            own = {"CUDA_VISIBLE_DEVICES": self.gpus[int(place.name) % len(self.gpus)]}
+        log = place / LOG
+        with _opened(log) as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tellapart.runs.worker", str(place)],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **own},
+                start_new_session=True,
+            )
+        return _Process(process, log)
+
+
+def _opened(log: Path) -> IO[Any]:
+    return os.fdopen(files.opened(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a worker's log, to follow what is told of its end; "" where there is none."""
+    with contextlib.suppress(OSError):
+        lines = (files.read_whole(log) or b"").decode("utf-8", "replace").split("\n")
+        return next((f" ({line.strip()})" for line in reversed(lines) if line.strip()), "")
+    return ""
+
+
+def check_executor(text: str, workers: int | None, device: str) -> None:
+    """Raise InvalidInput where there is no such executor, or it cannot have these settings."""
+    name, _, settings = text.partition(":")
+    if name not in EXECUTORS:
+        raise InvalidInput(f"--executor {name!r}{closest(name, EXECUTORS)}: give {', '.join(EXECUTORS)}")
+    if name == "serial" and workers is not None:
+        raise InvalidInput(f"--workers {workers}: give --executor processes (slurm, ray) with it")
+    if settings and name in ("serial", "processes"):
+        raise InvalidInput(f"--executor {text}: {name} has no settings; leave out what follows the colon")
+    if name == "processes" and device.startswith("cuda:"):
+        raise InvalidInput(f"--device {device}: give --device cuda, each of --workers has a GPU of its own")
+    if name == "processes" and device == "cuda" and (workers or 1) > max(1, len(gpus())):
+        raise InvalidInput(
+            f"--workers {workers}: there are {len(gpus())} GPUs; give one worker a GPU at most"
+        )
+    settings_of(settings)
+
+
+def settings_of(text: str) -> dict[str, int | float | str]:
+    """Return settings written as NAME=VALUE,NAME=VALUE; numbers as numbers. Raises InvalidInput for anything else."""
+    found: dict[str, int | float | str] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if not equals or not name.isidentifier() or not value:
+            raise InvalidInput(f"--executor ...:{part}: give NAME=VALUE, with commas between")
+        found[name] = _number(value)
+    return found
+
+
+def _number(value: str) -> int | float | str:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(value)
+    return value
+
+
+def gpus() -> list[str]:
+    """Return the GPUs that this process sees, by the names that CUDA_VISIBLE_DEVICES gives them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [one for one in given.split(",") if one.strip()]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def launcher_for(text: str, device: str) -> Launcher | None:
+    """Return what starts the workers that an executor names; None for `serial`."""
+    name, _, _settings = text.partition(":")
+    if name == "serial":
+        return None
+    return Processes(gpus() if device == "cuda" else ())
