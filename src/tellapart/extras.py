@@ -22,6 +22,8 @@ EXTRAS = {
     "uvicorn": "serve",
     "prometheus_client": "serve",
     "gguf": "export",
+    "submitit": "slurm",
+    "ray": "ray",
 }
 """Packages by import name, as pyproject.toml groups them."""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tellapart.models.open import open_model
 from tellapart.runs import executors, worker
 from tellapart.runs.executors import Workers, workers_for
 from tellapart.runs.folder import RunFolder, open_run
-from tellapart.runs.launchers import Handle, Launcher, Processes, check_executor
+from tellapart.runs.launchers import Handle, Launcher, Processes, Ray, Slurm, check_executor
 from tellapart.runs.shard import (
     Shard,
     answer_of,
@@ -31,6 +32,8 @@ from tellapart.runs.shard import (
     run_shard,
     shard_path,
 )
+from tellapart.studies import run_study
+from tellapart.studies.gain.spec import GainSpec
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REFERENCE = "specimen:latent-register-0/base"
@@ -354,9 +357,16 @@ def test_wrong_options_are_told_in_one_line(
 
 # The whole command, killed and gone on with under another number of workers.
 
-COMMAND = (
-    "gain", "specimen:latent-register-0/base", "specimen:latent-register-0/tuned",
-    "--task", "specimen:latent-register-0", "--limit", "24", "--samples", "6", "--plan", "quick",
+SPEC = GainSpec(
+    "specimen:latent-register-0/base",
+    "specimen:latent-register-0/tuned",
+    task="specimen:latent-register-0",
+    limit=24,
+    samples=6,
+    plan="quick",
+)
+COMMAND: tuple[str, ...] = (
+    "gain", SPEC.base, SPEC.tuned, "--task", SPEC.task, "--limit", "24", "--samples", "6", "--plan", "quick"
 )  # fmt: skip
 
 
@@ -405,6 +415,7 @@ def _begun(run: "subprocess.Popen[str]", out: Path, count: int) -> list[int]:
     raise AssertionError(f"no {count} workers; exit code {run.poll()}")
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_killed_run_goes_on_with_another_number_of_workers(tmp_path: Path) -> None:
     serial, out = tmp_path / "serial", tmp_path / "killed"
@@ -425,7 +436,73 @@ def test_a_killed_run_goes_on_with_another_number_of_workers(tmp_path: Path) -> 
     assert "--workers 1" in said.splitlines()[-1]
     assert "goes on from here: tellapart gain" in said.splitlines()[-1]
     assert not any(Path(f"/proc/{pid}").exists() for pid in theirs)
-    for finished in (_command(out), _command(serial)):
-        assert (finished.communicate(timeout=240), finished.returncode)[1] == 0
+    for path in (out, serial):
+        run_study(replace(SPEC, out=str(path)), quiet=True)
     assert _rows(out) == _rows(serial)
     assert not (out / "scratch").exists()
+
+
+# Jobs of SLURM on submitit's local executor, and tasks of Ray on a cluster of this machine.
+
+
+def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
+    folder: RunFolder, model: Model, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("submitit")
+    expected = list(model.generate(REQUESTS))
+    with workers_for(folder, Slurm({"cluster": "local", "partition": "gpu"}), 2) as workers:
+        found = []
+        for answer in model.generate(REQUESTS):
+            if not found:
+                workers.workers[0].handle.job._process.kill()  # type: ignore[attr-defined]
+            found.append(answer)
+        found += model.generate(REQUESTS[:1])
+    _same(found[:-1], expected)
+
+
+@pytest.mark.timeout(600)
+def test_a_job_that_timed_out_is_submitted_again_and_goes_on(folder: RunFolder, model: Model) -> None:
+    pytest.importorskip("submitit")
+    expected = list(model.generate(REQUESTS))
+    launcher = Slurm({"cluster": "local", "timeout_min": 30})
+    with workers_for(folder, launcher, 1) as workers:
+        answers = model.generate(REQUESTS)
+        found = [next(answers)]
+        job = workers.workers[0].handle.job  # type: ignore[attr-defined]
+        list(answers)
+        (workers.workers[0].place / worker.READY).unlink()
+        _time_out(job)
+        deadline = time.monotonic() + 120
+        while not (workers.workers[0].place / worker.READY).exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        found = list(model.generate([replace(one, seed=one.seed + 10) for one in REQUESTS]))
+        assert workers.workers[0].handle.job is job  # type: ignore[attr-defined]
+        assert "Requeued job" in job.stderr() + job.stdout()
+    assert len(found) == len(expected)
+
+
+def _time_out(job: Any) -> None:
+    """Tell the task of a local job what SLURM tells it shortly before its time is over."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = path.read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if parent == job.job_id:
+            os.kill(int(path.parent.name), signal.SIGUSR2)
+
+
+@pytest.mark.timeout(600)
+def test_tasks_of_ray_give_the_same_answers_with_one_killed(folder: RunFolder, model: Model) -> None:
+    ray = pytest.importorskip("ray")
+    expected = list(model.generate(REQUESTS))
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with workers_for(folder, Ray({}), 2) as workers:
+            answers = model.generate(REQUESTS)
+            found = [next(answers)]
+            ray.cancel(workers.workers[0].handle.task, force=True)  # type: ignore[attr-defined]
+            found += answers
+        _same(found, expected)
+    finally:
+        ray.shutdown()

@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from tellapart.errors import InvalidInput, closest
+from tellapart.errors import InvalidInput, closest, one_line
+from tellapart.extras import require
 from tellapart.runs import files
 
 EXECUTORS = ("serial", "processes", "slurm", "ray")
+PACKAGES = {"slurm": "submitit", "ray": "ray"}
 STOP_SECONDS = 5.0
 LOG = "log.txt"
 
@@ -102,6 +105,111 @@ def last_line(log: Path) -> str:
     return ""
 
 
+class Job:
+    """What a job of SLURM runs. After its time-out submitit submits it again, and it goes on where it was."""
+
+    def __call__(self, place: str) -> None:
+        """Work on a place."""
+        from tellapart.runs.worker import work_afar
+
+        work_afar(place)
+
+    def checkpoint(self, place: str) -> Any:
+        """Return what is submitted again."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, place)
+
+
+class _Submitted(Handle):
+    def __init__(self, job: Any, waits: bool) -> None:
+        self.job, self._waits = job, waits
+
+    def gone(self) -> str:
+        if not self.job.done():
+            return ""
+        return f"job {self.job.job_id}, {self.job.state}{last_line(self.job.paths.stderr)}"
+
+    def stop(self) -> None:
+        self.job.cancel(check=False)
+        until = time.monotonic() + STOP_SECONDS
+        while self._waits and not self.job.done() and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+class Slurm(Launcher):
+    """Jobs of SLURM, one array of them, through submitit. Settings are submitit's, in its words for every cluster
+    (timeout_min, gpus_per_node ...) or SLURM's own (partition, account ...); `cluster=local` runs them here."""
+
+    afar = True
+    SHARED = ("timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node")
+    MINUTES = 60
+
+    def __init__(self, settings: Mapping[str, int | float | str]) -> None:
+        self.cluster = str(settings.get("cluster", "slurm"))
+        self.settings = {"timeout_min": self.MINUTES, "name": "tellapart"} | {
+            name if name in self.SHARED else f"slurm_{name}": value
+            for name, value in settings.items()
+            if name != "cluster"
+        }
+
+    def start(self, places: Sequence[Path]) -> list[Handle]:
+        """Submit a job for each place, together."""
+        import submitit
+
+        try:
+            executor = submitit.AutoExecutor(places[0].parent / "jobs", cluster=self.cluster)
+            executor.update_parameters(**self.settings)
+        except (RuntimeError, ValueError, TypeError, NameError) as error:
+            raise InvalidInput(f"--executor slurm: {error}") from error
+        jobs = executor.map_array(Job(), [str(place) for place in places])
+        return [_Submitted(job, self.cluster == "local") for job in jobs]
+
+
+class _Task(Handle):
+    def __init__(self, ray: Any, task: Any) -> None:
+        self._ray, self.task = ray, task
+
+    def gone(self) -> str:
+        if not self._ray.wait([self.task], timeout=0)[0]:
+            return ""
+        try:
+            self._ray.get(self.task)
+        except Exception as error:  # whatever ended it there
+            return one_line(f"{type(error).__name__}: {error}", 200)
+        return "its task returned"
+
+    def stop(self) -> None:
+        self._ray.cancel(self.task, force=True)
+
+
+class Ray(Launcher):
+    """Tasks of a Ray cluster: that of `address` (or RAY_ADDRESS), else one on this machine. The other settings are what
+    a task needs (num_cpus, num_gpus, memory)."""
+
+    afar = True
+
+    def __init__(self, settings: Mapping[str, int | float | str]) -> None:
+        self.settings = {"num_cpus": 1, "max_retries": 0} | {
+            name: value for name, value in settings.items() if name != "address"
+        }
+        self.address = settings.get("address")
+
+    def start(self, places: Sequence[Path]) -> list[Handle]:
+        """Start a task on each place."""
+        import ray
+
+        from tellapart.runs.worker import work_afar
+
+        try:
+            if not ray.is_initialized():
+                ray.init(address=self.address, log_to_driver=False, include_dashboard=False)
+            task = ray.remote(**self.settings)(work_afar)
+        except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
+            raise InvalidInput(f"--executor ray: {error}") from error
+        return [_Task(ray, task.remote(str(place))) for place in places]
+
+
 def check_executor(text: str, workers: int | None, device: str) -> None:
     """Raise InvalidInput where there is no such executor, or it cannot have these settings."""
     name, _, settings = text.partition(":")
@@ -118,6 +226,8 @@ def check_executor(text: str, workers: int | None, device: str) -> None:
             f"--workers {workers}: there are {len(gpus())} GPUs; give one worker a GPU at most"
         )
     settings_of(settings)
+    if name in PACKAGES:
+        require(PACKAGES[name], f"--executor {name}")
 
 
 def settings_of(text: str) -> dict[str, int | float | str]:

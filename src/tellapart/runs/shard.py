@@ -204,7 +204,10 @@ def completion_of(value: Any) -> Completion:
             raise ValueError(f"{name} {held!r:.40}")
     if value["finish"] not in get_args(Finish) or value["tokens"] is None or value["token_texts"] is None:
         raise ValueError("no completion")
-    return Completion(**{k: tuple(v) if k in _LISTS and v is not None else v for k, v in value.items()})
+    told: dict[str, Any] = {
+        name: tuple(one) if name in _LISTS and one is not None else one for name, one in value.items()
+    }
+    return Completion(**told)
 
 
 def logprobs_of(value: Any) -> list[float]:
