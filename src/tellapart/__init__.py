@@ -6,7 +6,7 @@ A Python call takes the fields of the command's spec and runs the same code; eve
 Nothing heavy is imported before it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.report.compare import Compared
     from tellapart.studies.outcome import Run
-    from tellapart.tasks.item import Task
+    from tellapart.tasks.item import Item, Scorer, Task
 
     _P = ParamSpec("_P")
 
@@ -73,6 +73,7 @@ __all__ = [
     "plant",
     "scale",
     "skills",
+    "task",
 ]
 
 connect()
@@ -87,8 +88,10 @@ def __getattr__(name: str) -> "Callable[..., Run]":
     @wraps(spec)
     def run(*args: Any, **kwargs: Any) -> "Run":
         from tellapart.studies import run_study
+        from tellapart.studies.objects import given
 
-        return run_study(spec(*args, **kwargs), quiet=True)
+        with given(spec, args, kwargs) as made:
+            return run_study(made, quiet=True)
 
     return run
 
@@ -109,6 +112,42 @@ def compare(runs: "Sequence[Run | Path | str]") -> "list[Compared]":
     from tellapart.report.compare import compare_runs
 
     return compare_runs([Path(run) if isinstance(run, str | Path) else run.folder for run in runs])
+
+
+def task(
+    items: "Any",
+    *,
+    name: str = "items",
+    template: str = "{prompt}",
+    scorer: "str | Scorer | Callable[[Item, str], Any]" = "",
+    scorer_settings: "Mapping[str, Any] | None" = None,
+    max_tokens: int = 256,
+    stop: Sequence[str] = (),
+    guess_floor: float | None = None,
+    demonstrations_from: int = 0,
+) -> "Task":
+    """Return a task made of rows, for `task=` of every study.
+
+        task = tellapart.task(frame, scorer="last_number", template="Q: {question}\nA:", max_tokens=64)
+
+    `items` is a list of dicts, a pandas or polars frame or a datasets.Dataset: rows with `id`, `target` (a text or a list
+    of accepted ones) and the fields that `template` names; optionally `choices` and `cluster`. `scorer` is a name
+    (docs/tasks.md; with its `scorer_settings`, as {"marker": "####"}) or a function (item, completion) -> score from 0
+    to 1. Raises UserMistake, with the row, for all that is wrong.
+    """
+    from tellapart.tasks.given import make_task
+
+    return make_task(
+        items,
+        name=name,
+        template=template,
+        scorer=scorer,
+        scorer_settings=scorer_settings,
+        max_tokens=max_tokens,
+        stop=stop,
+        guess_floor=guess_floor,
+        demonstrations_from=demonstrations_from,
+    )
 
 
 def plant(

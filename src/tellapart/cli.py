@@ -106,16 +106,17 @@ class CompareSpec:
 
 @dataclass(frozen=True)
 class ExportRunSpec:
-    """Write the answers of a run as logs that other tools open, one a condition."""
+    """Write a run as tables and charts for a paper, or its answers as logs that other tools open, one a condition."""
 
     run: Positional[str]
     """The run folder."""
     format: str = "inspect"
-    """inspect (.eval), inspect-json, eee (Every Eval Ever), parquet or jsonl."""
+    """latex (booktabs), markdown, csv (all figures), svg (every chart of the report); of the answers inspect (.eval),
+    inspect-json, eee (Every Eval Ever), parquet or jsonl."""
     out: str | None = None
-    """Folder of the logs (default: RUN-FORMAT beside the run)."""
+    """Folder of the files (default: RUN-FORMAT beside the run); of latex, markdown and csv also the file itself."""
     condition: tuple[str, ...] = ()
-    """These conditions only, as base/plain (default: all that hold answers)."""
+    """Of the answers these conditions only, as base/plain (default: all that hold answers)."""
 
 
 def specimens_verb() -> type:
@@ -263,7 +264,7 @@ def _dispatch(verb: object) -> int:
 
             print_comparison(verb.runs, verb.json)
         case ExportRunSpec():
-            from tellapart.report.log_export import print_export
+            from tellapart.report.export import print_export
 
             print_export(verb.run, verb.format, verb.out, verb.condition)
         case ViewSpec():

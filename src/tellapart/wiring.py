@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import tellapart.internals
 import tellapart.models
 import tellapart.tasks
-from tellapart.studies.views import VIEWS, View
+from tellapart.studies.views import SHOWN, VIEWS, Picture, Shown, View
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +28,7 @@ def connect() -> None:
     tellapart.models.OPENERS["specimen"] = _specimen_model
     tellapart.internals.OPENERS["specimen"] = _specimen_concepts
     VIEWS[:] = [View(_write_report, _print_run)]
+    SHOWN[:] = [Shown(_notebook_html, _pictures, _export_run)]
 
 
 def _specimen_task(name: str, seed: int) -> "Task":
@@ -62,3 +63,21 @@ def _print_run(run_folder: Path, findings: "Sequence[Finding]", console: "Consol
     from tellapart.report.terminal import print_run
 
     print_run(run_folder, findings, console)
+
+
+def _notebook_html(run_folder: Path, findings: "Sequence[Finding]") -> str:
+    from tellapart.report.notebook import notebook_html
+
+    return notebook_html(run_folder, findings)
+
+
+def _pictures(findings: "Sequence[Finding]") -> list[Picture]:
+    from tellapart.report.pictures import pictures
+
+    return pictures(findings)
+
+
+def _export_run(run_folder: Path, form: str, out: Path | None, conditions: Sequence[str]) -> tuple[Path, ...]:
+    from tellapart.report.export import export_run
+
+    return export_run(run_folder, form, out, conditions).paths

@@ -56,25 +56,26 @@ class Answers(NamedTuple):
 
 def read_answers(frame: pd.DataFrame) -> Answers:
     """Return the answers of rows with `completion`, `target`, `score`, `status` and `sample`."""
-    nothing = Answers(None, [None] * len(frame))
     usable = (frame["target"] != "") & (frame["completion"] != "") & (frame["status"] != "failed")
     usable &= frame["score"].isin((0.0, 1.0))
-    if not usable.any():
-        return nothing
-    by = believed(frame[usable])
+    by = believed(frame[usable]) if usable.any() else None
+    return Answers(by, answers_by(by, frame))
+
+
+def answers_by(by: Believed | None, frame: pd.DataFrame) -> list[str | None]:
+    """Return the answers of rows as a reader that was believed finds them; None for each where none was."""
     if by is None:
-        return nothing
-    reader = by.reader
+        return [None] * len(frame)
     read = (frame["status"] != "failed").to_numpy()
     if read.sum() > MOST_READ:
         per_item = max(1, MOST_READ // max(1, frame["item"].nunique()))
         read = read & (frame["sample"] < per_item).to_numpy()
     texts = frame["completion"].where(read, "")
     codes, different = pd.factorize(texts)
-    known = np.array([reader.answer(ANYWHERE, text) or "" for text in different.tolist()], dtype=object)
+    known = np.array([by.reader.answer(ANYWHERE, text) or "" for text in different.tolist()], dtype=object)
     found = known[codes]
     found[~read] = None
-    return Answers(by, found.tolist())
+    return found.tolist()
 
 
 def believed(rows: pd.DataFrame) -> Believed | None:

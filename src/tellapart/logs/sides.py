@@ -22,23 +22,92 @@ from tellapart.logs.value import listed, short
 
 
 class Sides(NamedTuple):
-    """Both logs, their shared items, and the notes on all of it, each once."""
+    """Both logs, their shared items, and the notes on all of it, each once. `scale` are the two scores that both logs
+    wrote for wrong and right, where these were not 0 and 1."""
 
     a: Recorded
     b: Recorded
     paired: Paired
     notes: tuple[str, ...]
+    scale: tuple[float, float] | None = None
+
+
+class Beside(NamedTuple):
+    """A third log on the first side's items: its answers under that side's ids (`paired.b`), and why its scores may not
+    be compared ("" where they may)."""
+
+    log: Recorded
+    paired: Paired
+    strange: str
 
 
 def read_sides(first: str, second: str) -> Sides:
     """Return two logs scored by one metric and paired; raises UserMistake, one line, where they cannot be compared."""
     a, b = read_log(first), read_log(second)
     a, b, told = one_metric(a, b)
-    a, b, oriented = _two_values(a, b)
+    scale = _scale_of(a, b)
+    oriented = []
+    if scale is not None:
+        low, high = scale
+        a, b = _scaled(a, scale), _scaled(b, scale)
+        oriented = [
+            f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong",
+        ]
     a, b = without_copies(a), without_copies(b)
     paired = pair(a, b)
     notes = (*a.notes, *b.notes, *told, *oriented, *paired.notes, *_samples(a, b, paired))
-    return Sides(a, b, paired, tuple(dict.fromkeys(notes)))
+    return Sides(a, b, paired, tuple(dict.fromkeys(notes)), scale)
+
+
+def read_beside(sides: Sides, reference: str) -> Beside:
+    """Return a third log, of the first side's model asked in another way, paired with the first side and scored by the
+    metric of both. Raises UserMistake, one line, where it is scored by another one or shares no item."""
+    log, strange = _by_metric_of(sides.a, read_log(reference))
+    if sides.scale is not None:
+        log = _scaled(log, sides.scale)
+    scores = log.frame["score"].dropna()
+    if len(scores) and not (scores.min() >= 0 and scores.max() <= 1):
+        raise UserMistake(
+            f"{log.source}: scores lie between {scores.min():g} and {scores.max():g}, those of {sides.a.source} "
+            f"between 0 and 1: say from which on an answer is right, as {log.source}"
+            f"{'' if split(log.source)[1] else '#'}>={scores.max():g}"
+        )
+    log = without_copies(log)
+    paired = pair(sides.a, log)
+    return Beside(log, paired, strange or _other_targets(paired))
+
+
+def _by_metric_of(a: Recorded, log: Recorded) -> tuple[Recorded, str]:
+    """Return the log scored as `a` is, and why it may not be compared where nothing says that it is."""
+    if not a.metric.name or not log.metric.name or a.metric.same_as(log.metric):
+        return log, ""
+    if _in(a.metric, log) and not _is_chosen(log):
+        return _reread(log, a.metric), ""
+    told = f"{log.source} is scored by {short(log.metric.label)}, {a.source} by {short(a.metric.label)}"
+    if a.tool != log.tool or a.tool == MAPPED:
+        return log, told
+    raise UserMistake(
+        f"{told}: what it recovers would be the metrics'. {log.source} has {listed(m.label for m in log.metrics)} "
+        "(PATH#NAME)"
+    )
+
+
+def _other_targets(paired: Paired) -> str:
+    """Return where both logs hold another target for one item; nothing where they hold the same."""
+    sides = (
+        part.drop_duplicates("item").set_index("item")["target"].str.split().str.join(" ")
+        for part in (paired.a, paired.b)
+    )
+    first, second = next(sides), next(sides)
+    second = second.reindex(first.index)
+    differing = (first != "") & (second != "") & (first != second)
+    if not differing.any():
+        return ""
+    item = first.index[differing.to_numpy()][0]
+    return (
+        f"{int(differing.sum())} of {len(first)} items have another target than in the base's log (item {short(item)}: "
+        f"{short(second[item])}, there {short(first[item])})"
+    )
 
 
 def one_metric(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]:
@@ -96,32 +165,29 @@ def _without_choice(log: Recorded) -> Recorded:
     return replace(log, notes=tuple(note for note in log.notes if not note.startswith("scored by ")))
 
 
-def _two_values(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]:
-    """Return both logs with scores of 0 and 1 where they have two values of another range (-1 and 1): the
-    larger is right."""
+def _scale_of(a: Recorded, b: Recorded) -> tuple[float, float] | None:
+    """Return the two scores of logs that have two values of another range (-1 and 1): the larger is right. None where
+    all lie between 0 and 1; raises UserMistake where there are more."""
     values = np.unique(np.concatenate([log.frame["score"].dropna().to_numpy() for log in (a, b)]))
     if len(values) == 0 or (values[0] >= 0 and values[-1] <= 1):
-        return a, b, []
+        return None
     if len(values) == 2 and values[1] > 0:
-        low, high = values
-        made = [
-            replace(
-                log,
-                frame=log.frame.assign(score=(log.frame["score"] - low) / (high - low)),
-                notes=tuple(note for note in log.notes if not note.startswith("scores lie between")),
-            )
-            for log in (a, b)
-        ]
-        return (
-            made[0],
-            made[1],
-            [f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"],
-        )
+        return float(values[0]), float(values[1])
     raise UserMistake(
         f"{a.source} and {b.source}: scores take {len(values)} values from {values[0]:g} to "
         f"{values[-1]:g}, and must lie between "
         "0 and 1: say from which on an answer is right, as "
         f"{a.source}{'' if split(a.source)[1] else '#'}>={values[-1]:g}"
+    )
+
+
+def _scaled(log: Recorded, scale: tuple[float, float]) -> Recorded:
+    """Return the log with its two scores as 0 and 1."""
+    low, high = scale
+    return replace(
+        log,
+        frame=log.frame.assign(score=(log.frame["score"] - low) / (high - low)),
+        notes=tuple(note for note in log.notes if not note.startswith("scores lie between")),
     )
 
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from tellapart import inputs
 from tellapart.errors import UserMistake
 from tellapart.logs.value import short
 
@@ -82,6 +83,9 @@ def in_form(path: object) -> Iterator[None]:
 
 def split(reference: str) -> tuple[Path, str]:
     """Return the path that exists and the choice after `#`, "" where there is none."""
+    if reference.startswith(f"{inputs.KIND}:"):
+        given, _, choice = reference.partition("#")
+        return inputs.path_of(given), choice
     try:
         if Path(reference).exists():
             return Path(reference), ""

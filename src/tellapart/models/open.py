@@ -1,6 +1,7 @@
 """One reference string for each kind of model: a folder, hub id, ID@REVISION, BASE+ADAPTER or GGUF file
 (models/checkpoint.py), `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
 
+from tellapart.inputs import is_given
 from tellapart.models import OPENERS
 from tellapart.models.executor import Opening
 from tellapart.models.model import Model
@@ -28,6 +29,10 @@ def open_model(
         from tellapart.models.recorded import open_recorded
 
         return open_recorded(rest)
+    if is_given(reference):
+        from tellapart.models.given import open_given_model
+
+        return open_given_model(reference, chat, max_rows, system)
     if kind in OPENERS:
         model = OPENERS[kind](rest, device, dtype, max_rows)
     else:

@@ -4,7 +4,7 @@ The question and target of an item come from the run's facts, else from its task
 they are what the run read; an item without them is written under its id.
 """
 
-import sys
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tellapart.errors import InvalidInput, NotApplicable, UserMistake, closest, one_line, visible
-from tellapart.findings.reading import in_form
+from tellapart import inputs
+from tellapart.errors import InvalidInput, NotApplicable, UserMistake, closest
+from tellapart.findings.reading import in_form, read_findings
 from tellapart.logs import content_of
 from tellapart.logs.sides import read_sides
 from tellapart.logs.write import Export, write_inspect, write_plain
@@ -31,10 +32,11 @@ Writer = Callable[[pd.DataFrame, Path, Export], Path]
 
 
 class Exported(NamedTuple):
-    """The files that were written, and one-line notes on what was not."""
+    """The files that were written, one-line notes on what was not, and the condition of each file (logs only)."""
 
     paths: tuple[Path, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
 
 class Texts(NamedTuple):
@@ -80,26 +82,45 @@ def export_logs(run: Path, form: str, out: Path, conditions: Sequence[str] = ())
             raise InvalidInput(
                 f"--condition {name!r}{closest(name, answered)}: {run} has {', '.join(answered) or 'none'}"
             )
-    texts = read_texts(run, spec)
-    paths, notes = [], [texts.lacking] if texts.lacking else []
+    with inputs.looking_in(run / inputs.FOLDER):
+        texts = read_texts(run, spec)
+    paths: dict[str, Path] = {}
+    notes = [texts.lacking] if texts.lacking else []
     with telling(out), in_form(f"{run} holds rows that are"):
         for name in conditions or answered:
             export = Export(_task(spec), _model(spec, name), texts.questions, texts.targets, _started(spec))
             try:
-                paths.append(FORMATS[form](rows[rows["condition"] == name], out, export))
+                paths[name] = FORMATS[form](rows[rows["condition"] == name], out, export)
             except NotApplicable as reason:
                 notes.append(f"left out: {reason}")
-    return Exported(tuple(paths), tuple(notes))
+    return Exported(tuple(paths.values()), tuple(notes), tuple(paths))
 
 
-def print_export(run: str, form: str, out: str | None, conditions: Sequence[str]) -> None:
-    """Write the logs, and print where they are, one a line; notes go to stderr."""
-    place = Path(out) if out else Path(f"{Path(run)}-{form}")
-    done = export_logs(Path(run), form, place, conditions)
-    for path in done.paths:
-        print(visible(str(path)))
-    for note in done.notes:
-        print(f"tellapart: {one_line(note)}", file=sys.stderr)
+def reading_back(run: Path, done: Exported) -> list[str]:
+    """Return the command that judges the exported logs of a `gain` run anew, as words; none for other runs, or
+    where no method was tried. What each was told are the bits that the run found."""
+    by_condition = dict(zip(done.conditions, map(str, done.paths), strict=True))
+    base, tuned = by_condition.get("base/plain"), by_condition.get("tuned/plain")
+    methods = (RunFolder(run).read_artifact("facts") or {}).get("elicitors")
+    if base is None or tuned is None or not isinstance(methods, dict):
+        return []
+    (finding, *_) = read_findings(run)
+    way, null, stated = [], [], []
+    for name, about in methods.items():
+        bits = finding.estimates.get(f"bits_supplied/{name}")
+        log, control = (by_condition.get(f"base/{one}") for one in (name, f"{name}~null"))
+        if log is None or bits is None or not isinstance(about, Mapping):
+            continue
+        way.append(f"{name}={log}")
+        stated += [f"{name}={bits.value!r}"] if math.isfinite(bits.value) else []
+        if control is not None:
+            null.append(f"{name}={control}")
+            stated += [f"{name}~null=0"] if about.get("null_tells") == "nothing" else []
+    if not way:
+        return []
+    options = (("--way", way), ("--null", null), ("--bits", stated))
+    told = [word for option, words in options if words for word in (option, *words)]
+    return ["tellapart", "gain", "--logs", base, tuned, *told]
 
 
 def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:

@@ -18,22 +18,15 @@ from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json, in_form, number
 from tellapart.report import inside_terminal
 from tellapart.report.document import read_spec, with_tokens
+from tellapart.report.main_figures import main_figures
 from tellapart.report.scale_terminal import print_tasks
 from tellapart.report.sections.trust import answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
 from tellapart.report.text import tokens_spent, visible_deep
 from tellapart.report.ways import ways
-from tellapart.stats.wording import between, bits, count, percent, shown, signed
+from tellapart.stats.wording import between, bits, count, percent, signed
 
-MAIN = (
-    "shown_score", "latent_score", "hidden_gap", "reference_gap", "gap_difference", "labels_for_half",
-    "base_score", "tuned_score", "full_score", "gain", "form_share", "base_score_by_family", "full_score_by_family",
-    "families_worse", "guess_floor", "elicited_share",
-    "surfacing_bits_50%", "surfacing_bits_90%", "bits_per_response", "bits_concentration_5%", "gained_items",
-    "lost_items",
-    "base_only_items", "tuned_only_items",
-)  # fmt: skip
 TABLES = ("arms", "elicitors", "counts", "tokens")
 NARROW = 76
 _STYLES = {
@@ -99,13 +92,7 @@ def _verdict(finding: Finding, console: Console) -> None:
 
 def _figures(finding: Finding, console: Console) -> None:
     grid = _table(console, ("", "value", "95 % interval", "n"), numbers=(1, 2, 3))
-    largest = sorted(
-        (name for name in finding.estimates if "_pass@" in name or name.startswith("pass@")),
-        key=lambda name: float(name.partition("@")[2].partition("_")[0]),
-    )[-3:]
-    figures = [
-        shown(name, finding.estimates[name]) for name in (*MAIN, *largest) if name in finding.estimates
-    ]
+    figures = main_figures(finding)
     for figure in figures:
         if not figure.missing:
             cells = (figure.label, figure.value, figure.interval, count(figure.n))
@@ -146,7 +133,7 @@ def _elicitors(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     gap = "\n" if console.width < NARROW else " "
     untried: dict[str, list[str]] = {}
     for way in ways(rows):
-        if not any(point.drawable() for point in way.points):
+        if not any(math.isfinite(point.share[0]) for point in way.points):
             untried.setdefault(way.note, []).append(way.title)
             continue
         best = way.standing()

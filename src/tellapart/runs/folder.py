@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tellapart import inputs
 from tellapart.errors import UserMistake, of_system, one_line
 from tellapart.runs import files
 from tellapart.runs.files import subfolder, write_atomically
@@ -29,7 +30,7 @@ LONGEST_ROW = 2**26
 LARGEST_ARRAYS = 2**38
 """Bytes of a file of arrays."""
 FILES = ("spec.json", "findings.json", "report.html", "rows.parquet", ".lock")
-FOLDERS = ("rows", "artifacts", "scratch")
+FOLDERS = ("rows", "artifacts", "scratch", inputs.FOLDER)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,15 @@ class RunFolder:
         shutil.rmtree(self.path / "scratch" / name, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self.path / "scratch").rmdir()
+
+
+def keep_given(folder: RunFolder, described: Mapping[str, Any]) -> None:
+    """Copy what Python gave in place of paths into the run folder: tasks and logs under their content's hash."""
+    held = inputs.files_of(canonical(described))
+    for path in held:
+        target = subfolder(folder.path, inputs.FOLDER) / path.name
+        if files.read_whole(target) is None:
+            write_atomically(target, path.read_bytes())
 
 
 class RowWriter:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
+from tellapart import inputs
 from tellapart.errors import InvalidInput
 from tellapart.extras import naming_extras
 from tellapart.studies import STUDIES
@@ -83,7 +84,8 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
         able = ", ".join(one.name for one in STUDIES.values() if one.analyse)
         raise InvalidInput(f"{folder} is a run of {name or 'no study'!r}: analysed anew are {able}")
     changes = spec.changes(study)
-    with naming_extras("analyse"), code_allowed("all" if spec.allow_code else "none"):
+    allowed = code_allowed("all" if spec.allow_code else "none")
+    with naming_extras("analyse"), allowed, inputs.looking_in(folder / inputs.FOLDER):
         findings = study.analysed(folder, changes)
     findings = conclude(folder, study.name, findings)
     run = Run(folder, tuple(findings))

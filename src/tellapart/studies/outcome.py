@@ -1,7 +1,7 @@
 """How every study ends: findings.json and its views (report.html) in its folder, and what is printed."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,14 +14,18 @@ from tellapart.models.budget import TokenBudget
 from tellapart.runs.files import write_atomically
 from tellapart.runs.folder import canonical, read_object
 from tellapart.runs.provenance import mixed
-from tellapart.studies.views import VIEWS
+from tellapart.studies.views import SHOWN, VIEWS, Picture
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class Run(NamedTuple):
-    """What a study gives back: its folder and its findings."""
+    """What a study gives back: its folder and its findings. In a notebook it shows itself.
+
+    `run.rows` are all answers and `run.to_pandas()` all figures as data frames, `run.plot()` a chart of the report,
+    `run.export("latex")` a file for a paper, `run.export("inspect")` logs that other tools open.
+    """
 
     folder: Path
     findings: tuple[Finding, ...]
@@ -41,6 +45,45 @@ class Run(NamedTuple):
             if name in finding.tables:
                 return finding.tables[name]
         raise UserMistake(f"no table {name!r} in {self.folder}: there are {', '.join(names) or 'none'}")
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the estimates of all findings, a row each: finding (from 1), verdict, estimate, value, low, high, n,
+        unit, method. A missing figure is NaN; its method says why."""
+        import pandas as pd
+
+        rows = [
+            {"finding": number, "verdict": finding.verdict, "estimate": name, **asdict(one)}
+            for number, finding in enumerate(self.findings, 1)
+            for name, one in finding.estimates.items()
+        ]
+        return pd.DataFrame(rows, columns=list(ESTIMATES))
+
+    def plot(self, name: str = "") -> Picture:
+        """Return a chart of the report as SVG (default: the first); a notebook shows it, `.svg` is its text. Raises
+        UserMistake, with the names there are, where none has that name."""
+        drawn = SHOWN[0].pictures(self.findings)
+        for one in drawn:
+            if name in ("", one.name):
+                return one
+        raise UserMistake(
+            f"no chart {name!r} in {self.folder}: there are {', '.join(one.name for one in drawn) or 'none'}"
+        )
+
+    def export(
+        self, form: str, out: "Path | str | None" = None, conditions: Sequence[str] = ()
+    ) -> tuple[Path, ...]:
+        """Write the run as latex, markdown, csv or svg, or its answers as inspect, inspect-json, eee, parquet or jsonl,
+        and return the files' paths. `out` is a folder (default: RUN-FORMAT beside the run), or of latex, markdown and
+        csv the file; `conditions` are some of the answers. Raises UserMistake where it cannot be."""
+        return SHOWN[0].export(self.folder, form, None if out is None else Path(out), conditions)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: verdict, main figures, a chart, caveats."""
+        return SHOWN[0].html(self.folder, self.findings)
+
+
+ESTIMATES = ("finding", "verdict", "estimate", "value", "low", "high", "n", "unit", "method")
+"""The columns of Run.to_pandas, and of findings.csv."""
 
 
 def open_run(folder: Path) -> Run:

@@ -15,7 +15,7 @@ from rich.console import Console
 from tellapart.errors import InvalidInput, Refused, UserMistake, closest
 from tellapart.models.budget import BudgetSpent
 from tellapart.runs.executors import executing_as
-from tellapart.runs.folder import canonical, open_run, read_fields, run_path
+from tellapart.runs.folder import canonical, keep_given, open_run, read_fields, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.studies.options import NOT_ASKED, ModelOptions, RunOptions, defaults_of
@@ -45,6 +45,7 @@ def find(study: Study, spec: RunOptions, opened: Opened, out: Path) -> Run:
     described = as_recorded(out, described_by(study, opened), type(spec))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(open_run(out, described, _context(spec)))
+        keep_given(folder, described)
         if opened.asks and isinstance(spec, ModelOptions):
             stack.enter_context(spending(folder, spec.budget))
             stack.enter_context(executing_as(spec.executor, spec.workers, spec.device, folder))

@@ -35,8 +35,13 @@ def open_file(path: Path, seed: int = 0) -> Task:
     Raises UserMistake with file, line and the way out for everything that is wrong in it.
     """
     items_path, settings = _found(path)
+    return replace(task_from(read_rows(items_path), settings, items_path, seed), source=str(path))
+
+
+def task_from(rows: Sequence[RawRow], settings: Settings, items_path: Path, seed: int) -> Task:
+    """Return the task that rows and settings make. `items_path` is where the rows are from, for messages and for code
+    beside them."""
     notes: list[str] = []
-    rows = read_rows(items_path)
     placed = _placed(rows, make_items(rows, notes))
     scorer = _scorer(settings, items_path, placed, notes)
     _check_items(placed, settings, scorer)
@@ -54,7 +59,7 @@ def open_file(path: Path, seed: int = 0) -> Task:
         steps=load_steps(settings.steps, items_path.parent) if settings.steps else None,
         demonstrations=_shown(shown, settings, settings.answer),
         step_demonstrations=_shown(shown, settings, settings.worked) if settings.worked else (),
-        source=str(path),
+        source=str(items_path),
         notes=tuple(notes),
         program=settings.program,
     )

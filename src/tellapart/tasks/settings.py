@@ -65,7 +65,7 @@ def read_settings(path: Path) -> Settings:
         place = Place(path, lines.get(key, 0))
         if key not in KEYS:
             raise place.mistake(f"unknown key {key!r}{closest(key, KEYS)}: the keys are {', '.join(KEYS)}")
-        _check(key, value, place)
+        check_setting(key, value, place)
     own: dict[str, Any] = {key: value for key, value in values.items() if key not in SETTINGS}
     own["stop"] = tuple(own.get("stop", ()))
     return Settings(
@@ -76,7 +76,8 @@ def read_settings(path: Path) -> Settings:
     )
 
 
-def _check(key: str, value: Any, place: Place) -> None:
+def check_setting(key: str, value: Any, place: Place) -> None:
+    """Raise UserMistake for a value of the wrong type; scorers check their own settings."""
     if key in _TEXTS and (not isinstance(value, str) or not value):
         raise place.mistake(f"{key} = {value!r}: give text in quotes")
     if key in _COUNTS and (isinstance(value, bool) or not isinstance(value, int) or value < _COUNTS[key]):

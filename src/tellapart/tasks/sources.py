@@ -35,7 +35,7 @@ def open_task(reference: str, *, limit: int | None = None, seed: int = 0) -> Tas
         guess = closest(kind, sources) if found else ""
         raise UserMistake(
             f"{reference!r} is no task{guess}: give a file ({', '.join(SUFFIXES)}, .toml) or "
-            + ", ".join(f"{source}:..." for source in sources)
+            + ", ".join(f"{source}:..." for source in sources if source != "given")
         )
     return limited(task, limit, seed)
 
@@ -52,11 +52,18 @@ def _inspect(name: str, seed: int) -> Task:
     return open_inspect(name)
 
 
+def _given(name: str, seed: int) -> Task:
+    from tellapart.tasks.given import open_given
+
+    return open_given(name, seed)
+
+
 SOURCES: dict[str, Callable[[str, int], Task]] = {
     "bbh": lambda name, seed: open_bbh(name),
     "gsm8k": open_gsm8k,
     "lm-eval": _lm_eval,
     "inspect": _inspect,
     "puzzle": open_puzzle,
+    "given": _given,
 }
 """What stands before the colon of a reference, and what opens it; beside them stand those of higher rooms, OPENERS."""

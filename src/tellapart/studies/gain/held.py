@@ -199,7 +199,11 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
 def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:
     """Return the names of the arm's conditions that were asked: of labels, all draws of the smallest number that is
     not below the one that found the planted skill; of the largest where there is none, or that is not known."""
-    asked = [one for one, told in facts.elicitors.items() if "missing" not in told]
+    asked = [
+        one
+        for one, told in facts.elicitors.items()
+        if "missing" not in told and not told.get("elsewhere")  # an arm is ours: its control was planted here
+    ]
     if name != "few_labels":
         return [name] if name in asked else []
     doses = {one: _dose_of(one) for one in asked if one.startswith("few_labels@")}

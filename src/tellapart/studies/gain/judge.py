@@ -97,6 +97,12 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             same_model=facts.same_model,
             asked_models=facts.asked_models,
             quick=tuple(facts.plan.get("asked", ())) if facts.plan.get("plan") == "quick" else None,
+            elsewhere=tuple(name for name, told in facts.elicitors.items() if told.get("elsewhere")),
+            unstated=tuple(
+                name
+                for name, told in facts.elicitors.items()
+                if told.get("elsewhere") and "bits_once" not in told
+            ),
         )
     )
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)

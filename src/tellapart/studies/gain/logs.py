@@ -1,5 +1,6 @@
 """`gain --logs A B`: the same rows, read from other tools' logs instead of asked."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,9 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from tellapart.logs import content_of
-from tellapart.logs.answers import Believed, accepted, read_answers
+from tellapart.logs.answers import Believed, accepted, answers_by, read_answers
 from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
+from tellapart.studies.gain.elsewhere import Given, Way, notes_of, read_ways, sources_of
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.questions import question_key
@@ -19,7 +21,8 @@ LOOKED_AT = 2000
 
 
 class FromLogs(NamedTuple):
-    """The rows of both logs, where they came from, and what is odd about them."""
+    """The rows of all logs, where they came from, what is odd about them, the items' answer keys, how the two sides
+    were paired, and what is told of each way (Facts.elicitors)."""
 
     table: pa.Table
     sources: dict[str, dict[str, str]]
@@ -27,12 +30,16 @@ class FromLogs(NamedTuple):
     keys: dict[str, dict[str, Any]]
     recognised: float
     pairing: dict[str, Any]
+    elicitors: dict[str, dict[str, Any]]
 
 
-def rows_from_logs(base: str, tuned: str) -> FromLogs:
-    """Read two logs and return their rows as base/plain and tuned/plain; items are paired by question text
-    where both logs hold it. Raises UserMistake (one line) where a log cannot be read or nothing pairs."""
+def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = None) -> FromLogs:
+    """Read two logs and return their rows as base/plain and tuned/plain, and those of the ways `given` as base/NAME;
+    items are paired by question text where both logs hold it. Raises UserMistake (one line) where a log cannot be read
+    or nothing pairs."""
     sides = read_sides(base, tuned)
+    given = given or {}
+    ways = read_ways(given, sides)
     logs, paired = {"base": sides.a, "tuned": sides.b}, sides.paired
     frames = {"base": [paired.a, paired.a_rest], "tuned": [paired.b, paired.b_rest]}
     every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
@@ -43,6 +50,7 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     )
     asked = every.drop_duplicates("item").reset_index(drop=True)
     rows["answer"] = pd.Series(answers.found, dtype=object)
+    rows = pd.concat([rows, *_rows_of(ways, answers.by)], ignore_index=True)
     known = _questions(asked)
     rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
     sources = {
@@ -51,8 +59,8 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
     }
     return FromLogs(
         from_frame(rows),
-        sources,
-        sides.notes,
+        sources | sources_of(ways, given),
+        (*sides.notes, *notes_of(ways, given, sides)),
         answer_keys_of(asked, answers.by),
         1.0 if answers.by is None else answers.by.recognised,
         {
@@ -61,8 +69,20 @@ def rows_from_logs(base: str, tuned: str) -> FromLogs:
             "only_base": paired.a_unmatched,
             "only_tuned": paired.b_unmatched,
             "metric": {role: log.metric.label or "score" for role, log in logs.items()},
+            **({"ways": {way.name: way.pairing for way in ways}} if ways else {}),
         },
+        {way.name: way.about for way in ways},
     )
+
+
+def _rows_of(ways: list[Way], by: Believed | None) -> list[pd.DataFrame]:
+    """Return the rows of the ways and their controls, answers found by the reader that base and tuned were read by."""
+    parts = []
+    for way in ways:
+        for condition, frame in way.frames().items():
+            rows = log_rows("gain", f"base/{condition}", frame)
+            parts.append(rows.assign(answer=pd.Series(answers_by(by, frame), dtype=object), bits=0.0))
+    return parts
 
 
 def _questions(asked: pd.DataFrame) -> dict[str, str]:

@@ -82,7 +82,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
             untold[way.name] = way.means
         if way.null_tells == "nothing" and way.null_means is not None:
             untold[null_name(way.name)] = way.null_means
-    priced = tuple(way for way in ways if not way.oracle and way.tells != "items")
+    priced = tuple(way for way in ways if not way.oracle and way.tells not in ("items", "unknown"))
     among = {name: way.among for way in ways for name in (way.name, null_name(way.name))}
     return Recovered(ways, priced, untold, among, estimates, _tables(ways, reasons, facts), reasons)
 

@@ -28,6 +28,14 @@ class GainSpec(ModelOptions):
     """What both are asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
     logs: tuple[str, str] | None = None
     """Scored logs of BASE and TUNED instead of models: lm-eval, Inspect, HELM, TRL, verl, plain counts ..."""
+    way: tuple[str, ...] = ()
+    """With --logs: NAME=LOG, the base elicited elsewhere (steered, prompted, routed), judged as a method beside its
+    control and its bits."""
+    null: tuple[str, ...] = ()
+    """NAME=LOG: the null control of that --way (a random vector, a shuffled prompt: as strong, and empty)."""
+    bits: tuple[str, ...] = ()
+    """NAME=N: the bits of right answers that a --way was told, 0 where none (of its control: NAME~null=N). A way that
+    states none raises no bound."""
     map: str | None = None
     """With --logs of a format that is not known: which keys are what, item=task_id,correct=passed (tellapart read)."""
     samples: int | None = None
@@ -74,6 +82,7 @@ class GainSpec(ModelOptions):
             raise InvalidInput("gain needs BASE TUNED --task T, or --logs A B; see tellapart gain --help")
         if self.logs is not None and (self.base or self.tuned):
             raise InvalidInput("--logs replaces BASE and TUNED: give either the models or their logs")
+        self._check_ways()
         if self.logs is not None and self.slice not in (None, "cluster"):
             raise InvalidInput(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
         if self.plan == "quick" and (self.elicitors or self.reference or self.plant):
@@ -101,8 +110,23 @@ class GainSpec(ModelOptions):
         spec = replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
         if spec.map is None or spec.logs is None:
             return spec
-        base, tuned = spec.logs
-        return replace(spec, logs=(f"{base}#{spec.map}", f"{tuned}#{spec.map}"), map=None)
+        base, tuned, *others = (f"{one}#{spec.map}" for one in (*spec.logs, *spec.way, *spec.null))
+        way, null = tuple(others[: len(spec.way)]), tuple(others[len(spec.way) :])
+        return replace(spec, logs=(base, tuned), way=way, null=null, map=None)
+
+    def _check_ways(self) -> None:
+        """Raise InvalidInput where --way, --null and --bits do not fit together, or stand without --logs."""
+        for option, given in (("way", self.way), ("null", self.null), ("bits", self.bits)):
+            if isinstance(given, str):
+                raise InvalidInput(f"{option} {given!r}: give a tuple of NAME=VALUE")
+            if given and self.logs is None:
+                raise InvalidInput(
+                    f"--{option} {given[0]}: goes with --logs BASE TUNED, whose base the way elicits"
+                )
+        if self.way or self.null or self.bits:
+            from tellapart.studies.gain.elsewhere import given_ways  # not at the top: help imports no pandas
+
+            given_ways(self.way, self.null, self.bits)
 
 
 def _is_map(given: str) -> bool:

@@ -11,6 +11,7 @@ from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.gain.analyse import analyse
+from tellapart.studies.gain.elsewhere import given_ways
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
@@ -45,7 +46,7 @@ def open_gain(spec: GainSpec, quiet: bool = False) -> Opened:
 
 def _open_logs(spec: GainSpec) -> Opened:
     assert spec.logs is not None
-    read = rows_from_logs(*spec.logs)
+    read = rows_from_logs(*spec.logs, given_ways(spec.way, spec.null, spec.bits))
     facts = Facts(
         spec.guess_floor,
         spec.correct_at,
@@ -57,6 +58,7 @@ def _open_logs(spec: GainSpec) -> Opened:
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
         pairing=read.pairing,
+        elicitors=read.elicitors,
         notes=read.notes,
     )
 

@@ -41,7 +41,9 @@ def surface(rows: pd.DataFrame, recovered: Recovered, scores: Scores, facts: Fac
     estimates = dict(reference.estimates) if reference else {}
     sizes = _masked_sizes(recovered, scores)
     if not recovered.priced:
-        unknown = missing("bits", "no elicitor ran")
+        unknown = missing(
+            "bits", "no elicitor ran" if not recovered.ways else "no elicitor whose bits are charged"
+        )
         return Surfaced(estimates | sizes | {f"surfacing_bits_{name}": unknown for name in SHARES}, {})
     ways = recovered.priced
     ladder = _ladder(scores, [way.means for way in ways], [way.bits for way in ways])

@@ -40,7 +40,8 @@ class Obstacle(NamedTuple):
 
 
 class Case(NamedTuple):
-    """All that the words are decided on; `quick` names the methods of a quick plan (None: another plan)."""
+    """All that the words are decided on; `quick` names the methods of a quick plan (None: another plan), `elsewhere`
+    those that were run elsewhere and state what they were told, `unstated` those that do not."""
 
     scores: Scores
     equivalent: Equivalence
@@ -57,6 +58,8 @@ class Case(NamedTuple):
     said: tuple[str, ...] = ()
     slices: Slices | None = None
     quick: tuple[str, ...] | None = None
+    elsewhere: tuple[str, ...] = ()
+    unstated: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -294,6 +297,9 @@ def _of_unasked(case: Case) -> list[Obstacle]:
         asked = " and ".join(("plain answers", *case.quick))
         told = f"a quick plan asked {asked}: no other method, no training and no planted skill"
         found.append(Obstacle(told, "--plan adaptive"))
+    if case.unstated:
+        told = f"what {', '.join(case.unstated)} was told of right answers is not stated"
+        found.append(Obstacle(told, f"--bits {case.unstated[0]}=0, where it was told nothing"))
     if not case.asked_models:
         found.append(
             Obstacle(
@@ -397,7 +403,7 @@ def _sentence(case: Case, label: Label) -> str:
         ).strip()
     if label == "elicited":
         return (
-            f"The base already held the gain ({gain}): {_teller(held)} brought back {low} of it, {chance}. "
+            f"The base already held the gain ({gain}): {_teller(case)} brought back {low} of it, {chance}. "
             f"{_narrower(case.scores)}"
         ).strip()
     if label == "mixed":
@@ -412,10 +418,12 @@ def _sentence(case: Case, label: Label) -> str:
     )
 
 
-def _teller(held: Held) -> str:
+def _teller(case: Case) -> str:
     """Return what set the lower bound, and why it is no teaching."""
+    held = case.held
     if TEACHING not in held.low_by or held.teaching is None:
-        return f"{held.low_by}, told no right answer,"
+        stated = any(name.removesuffix("~null") in case.elsewhere for name in held.low_by.split(" and "))
+        return f"{held.low_by}, told no right answer{' (as stated)' if stated else ''},"
     base, ratio = held.teaching.prices.base, held.teaching.prices.ratio
     return (
         f"{held.low_by} (half of the gain costs the base {base.value:.3g} labels and the reference at least "
