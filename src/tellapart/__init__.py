@@ -7,7 +7,6 @@ Nothing heavy is imported before it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,17 +82,9 @@ def __getattr__(name: str) -> "Callable[..., Run]":
     """Return the call of the study of that name."""
     if name not in STUDIES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    spec = STUDIES[name].spec
+    from tellapart.studies.calls import call_of
 
-    @wraps(spec)
-    def run(*args: Any, **kwargs: Any) -> "Run":
-        from tellapart.studies import run_study
-        from tellapart.studies.objects import given
-
-        with given(spec, args, kwargs) as made:
-            return run_study(made, quiet=True)
-
-    return run
+    return call_of(STUDIES[name])
 
 
 def __dir__() -> list[str]:
@@ -130,8 +121,8 @@ def task(
 
         task = tellapart.task(frame, scorer="last_number", template="Q: {question}\nA:", max_tokens=64)
 
-    `items` is a list of dicts, a pandas or polars frame or a datasets.Dataset: rows with `id`, `target` (a text or a list
-    of accepted ones) and the fields that `template` names; optionally `choices` and `cluster`. `scorer` is a name
+    `items` is a list of dicts, a pandas or polars frame or a datasets.Dataset: rows with `id`, `target` (a text or a
+    list of accepted ones) and the fields that `template` names; optionally `choices` and `cluster`. `scorer` is a name
     (docs/tasks.md; with its `scorer_settings`, as {"marker": "####"}) or a function (item, completion) -> score from 0
     to 1. Raises UserMistake, with the row, for all that is wrong.
     """
