@@ -12,6 +12,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tellapart.studies.options import RunOptions
@@ -74,7 +75,7 @@ def described(study: Study) -> str:
         "Returns",
         *textwrap.wrap(
             f"A Run: `run.findings` (verdicts: {verdicts or 'none'}), `run.to_pandas()`, `run.rows`, `run.plot()`, "
-            '`run.export("latex")`; a notebook shows it. It is a folder, and the same call with the same `out` resumes it.',
+            '`run.export("latex")`; a notebook shows it. It is a folder: the same call with the same `out` resumes it.',
             WIDTH,
             initial_indent="    ",
             subsequent_indent="    ",
@@ -135,7 +136,7 @@ def _fields_of(kind: type) -> dict[str, str]:
     body = tree.body if isinstance(tree, ast.ClassDef) else []
     return {
         one.target.id: inspect.cleandoc(str(below.value.value))
-        for one, below in zip(body, body[1:], strict=False)
+        for one, below in pairwise(body)
         if isinstance(one, ast.AnnAssign)
         and isinstance(one.target, ast.Name)
         and isinstance(below, ast.Expr)

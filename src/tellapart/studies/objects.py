@@ -61,20 +61,14 @@ def _field(name: str, value: Any) -> Any:
     if name in LOGS and inputs.is_table(value):
         held = _item(name, value, name)
         return held if name == "data" else (held,)
-    if isinstance(value, list | tuple) and not _whole(name, value):
+    if isinstance(value, list | tuple) and name not in MODELS and not _whole(name, value):
         return tuple(_item(name, one, _role(name, at)) for at, one in enumerate(value))
     return _item(name, value, name)
 
 
 def _whole(name: str, value: Any) -> bool:
-    """Return whether a list or tuple is one thing: a loaded model, or a table's rows."""
-    if name in TASKS or name in LOGS:
-        return inputs.is_table(value)
-    if name in MODELS:
-        from tellapart.models.given import is_model
-
-        return is_model(value)
-    return False
+    """Return whether a list or tuple is one thing: a table's rows."""
+    return (name in TASKS or name in LOGS) and inputs.is_table(value)
 
 
 def _role(name: str, at: int) -> str:
