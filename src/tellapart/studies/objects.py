@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tellapart import inputs
 from tellapart.errors import InvalidInput
-from tellapart.studies.options import RunOptions
+from tellapart.studies.options import ModelOptions, RunOptions
 
 MODELS = ("base", "tuned", "reference", "model", "benign", "judge", "paraphraser", "entailment")
 TASKS = ("task",)
@@ -33,7 +33,22 @@ def given(spec: type[_SpecT], args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     with ExitStack() as stack:
         stack.enter_context(inputs.holding())
         stack.enter_context(_left_as_found())
-        yield spec(**{name: _field(name, value) for name, value in bound.arguments.items()})
+        made = spec(**{name: _field(name, value) for name, value in bound.arguments.items()})
+        _check_executor(made)
+        yield made
+
+
+def _check_executor(spec: RunOptions) -> None:
+    """Refuse worker processes for a model that only this process has."""
+    if not isinstance(spec, ModelOptions) or spec.executor == "serial":
+        return
+    for name in MODELS:
+        reference = vars(spec).get(name)
+        if isinstance(reference, str) and inputs.is_given(reference):
+            raise InvalidInput(
+                f"executor {spec.executor!r}: {name} was given as an object, which no other process can open: give its "
+                "path, or leave out executor"
+            )
 
 
 @contextmanager
