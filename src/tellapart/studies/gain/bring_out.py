@@ -176,10 +176,11 @@ def fitted(
         kept = {"values": [[save(one) for one in some] for some in values]}
         folder.write_artifact(name, kept)
         folder.clear_scratch(name)
-    return [tuple(_kept(folder, one) for one in some) for some in kept["values"]]
+    return [tuple(kept_value(folder, one) for one in some) for some in kept["values"]]
 
 
-def _kept(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
+def kept_value(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
+    """Return a value that a run keeps, with its weights."""
     digest = str(saved.get("weights", ""))
     weights = weights_from(folder.read_bytes(f"{digest}.safetensors"), digest) if digest else None
     return load(saved, weights)
