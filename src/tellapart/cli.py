@@ -96,10 +96,11 @@ class RunsSpec:
 
 @dataclass(frozen=True)
 class CompareSpec:
-    """Put runs side by side: verdicts, and every estimate that more than one of them has."""
+    """Put runs side by side: verdicts, and every estimate that more than one of them has. Of two scored logs (lm-eval,
+    Inspect, HELM ...): the difference, paired item by item, with its interval."""
 
     runs: Positional[tuple[str, ...]]
-    """Two run folders or more."""
+    """Two run folders or more; or two logs, the earlier first."""
     json: bool = False
     """Print JSON on stdout and nothing else."""
 
@@ -239,6 +240,22 @@ def _run_gated(spec: RunOptions) -> int:
     return GATE if verdict else OK
 
 
+def _compare(verb: CompareSpec) -> None:
+    """Compare run folders, or two logs where one of them is none (`run#base/plain` is the log of a condition)."""
+    from pathlib import Path
+
+    if all(
+        (Path(run) / "spec.json").is_file() or not Path(run.partition("#")[0]).exists() for run in verb.runs
+    ):
+        from tellapart.report.compare import print_comparison
+
+        print_comparison(verb.runs, verb.json)
+    else:
+        from tellapart.logs.difference import print_difference
+
+        print_difference(verb.runs, verb.json)
+
+
 def _dispatch(verb: object) -> int:
     if isinstance(verb, RunOptions):
         return _run_gated(verb)
@@ -260,9 +277,7 @@ def _dispatch(verb: object) -> int:
 
             print_runs(verb.folder, verb.json)
         case CompareSpec():
-            from tellapart.report.compare import print_comparison
-
-            print_comparison(verb.runs, verb.json)
+            _compare(verb)
         case ExportRunSpec():
             from tellapart.report.export import print_export
 

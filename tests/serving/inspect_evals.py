@@ -4,6 +4,7 @@ python inspect_evals.py LOG_DIR TASK MODEL [NAME=VALUE ...] [-- MODEL ...]
 """
 
 import json
+import os
 import sys
 
 import inspect_ai
@@ -16,7 +17,7 @@ from tellapart.specimens.skills import load_task as load_skill
 
 def main(log_dir: str, task_name: str, *models: str) -> None:
     task = load_skill(task_name) if task_name.startswith("skills") else load_task(task_name)
-    samples = [Sample(id=i.id, input=task.prompt(i), target=i.target[0]) for i in task.items[:12]]
+    samples = [Sample(id=i.id, input=task.prompt(i), target=i.target[0]) for i in task.items[:8]]
     asked = inspect_ai.Task(name="specimen", dataset=samples, scorer=includes())
     for words in " ".join(models).split(" -- "):
         model, *more = words.split()
@@ -29,6 +30,9 @@ def main(log_dir: str, task_name: str, *models: str) -> None:
             found["right"] = log.results.scores[0].metrics["accuracy"].value
             found["answers"] = [sample.output.completion for sample in log.samples]
         print(json.dumps(found))
+        os.environ.setdefault(
+            "TELLAPART_BASELINE", log.location
+        )  # the first is what the others are compared with
 
 
 if __name__ == "__main__":

@@ -53,8 +53,9 @@ def experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluated(tmp_path: Path, task: str, *models: str) -> list[dict[str, Any]]:
-    """Return what Inspect found of each model, found by the entry point that pyproject.toml names."""
+def evaluated(tmp_path: Path, task: str, *models: str) -> tuple[list[dict[str, Any]], str]:
+    """Return what Inspect found of each model, and what went to stderr; provider and hook are found by the entry point
+    that pyproject.toml names."""
     pytest.importorskip("inspect_ai", exc_type=ImportError)
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["inspect_ai"]
     metadata = tmp_path / "path" / "tellapart-0.1.0.dist-info"
@@ -70,28 +71,43 @@ def evaluated(tmp_path: Path, task: str, *models: str) -> list[dict[str, Any]]:
         capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")], done.stderr
 
 
 def test_plain_elicited_and_routed_models(tmp_path: Path, gain_run: Path) -> None:
     """What a run found of each condition is what Inspect finds of it: a latent skill, brought out by each method."""
-    told = evaluated(
-        tmp_path, NAME, BASE, TUNED, f"{gain_run} condition=base/prefill",
-        f"{gain_run} condition=base/routing_first@4", f"{BASE} elicitor=self_consistency:draws=3 task={TASK}",
-    )  # fmt: skip
-    assert [one["status"] for one in told] == ["success"] * 5, told
-    base, tuned, prefilled, routed, voted = (one["right"] for one in told)
+    told, said = evaluated(
+        tmp_path,
+        NAME,
+        BASE,
+        f"{gain_run} condition=base/prefill",
+        f"{gain_run} condition=base/routing_first@4",
+    )
+    assert [one["status"] for one in told] == ["success"] * 3, told
+    base, prefilled, routed = (one["right"] for one in told)
     assert base < 0.4
-    assert min(tuned, prefilled, routed) > 0.8
-    assert voted < 0.6
+    assert min(prefilled, routed) > 0.8
     assert told[0]["model"] == f"tellapart/{BASE}"
     answers = told[0]["answers"]
-    assert len(answers) == 24
-    assert answers[:12] != answers[12:]  # two epochs are two draws
+    assert answers[:8] != answers[8:]  # two epochs are two draws
+    assert (
+        said.count("tellapart: 8 items, paired by question") == 2
+    )  # the hook, for each but the baseline itself
+    assert said.count("the second is better") == 2
+
+
+def test_a_method_fitted_here() -> None:
+    found = answering(BASE, Options(elicitor="self_consistency:draws=3", task=TASK))
+    requests = [Request("0163mrm=", seed, found.usual) for seed in range(3)]
+    answers = dict(found.answer(requests))
+    assert sorted(answers) == [0, 1, 2]
+    assert {one.finish for one in answers.values()} == {"stop"}
+    again = answering(BASE, Options(elicitor="self_consistency:draws=3", task=TASK))
+    assert [one.text for _, one in sorted(again.answer(requests))] == [answers[i].text for i in range(3)]
 
 
 def test_mixed_experts(tmp_path: Path, experts: Path) -> None:
-    told = evaluated(
+    told, _ = evaluated(
         tmp_path,
         "skills-0/digits",
         "specimen:skills-0",
