@@ -107,7 +107,8 @@ class CompareSpec:
 
 @dataclass(frozen=True)
 class ExportRunSpec:
-    """Write a run as tables and charts for a paper, or its answers as logs that other tools open, one a condition."""
+    """Write a run as tables and charts for a paper, or its answers as logs that other tools open, one a condition; or
+    give its estimates and curves to an experiment tracker (--to)."""
 
     run: Positional[str]
     """The run folder."""
@@ -115,9 +116,14 @@ class ExportRunSpec:
     """latex (booktabs), markdown, csv (all figures), svg (every chart of the report); of the answers inspect (.eval),
     inspect-json, eee (Every Eval Ever), parquet or jsonl."""
     out: str | None = None
-    """Folder of the files (default: RUN-FORMAT beside the run); of latex, markdown and csv also the file itself."""
+    """Folder of the files (default: RUN-FORMAT beside the run); of latex, markdown and csv also the file itself; of a
+    tracker its local store (default: its own)."""
     condition: tuple[str, ...] = ()
     """Of the answers these conditions only, as base/plain (default: all that hold answers)."""
+    to: str | None = None
+    """trackio, mlflow or wandb, instead of files; offline, unless the tracker is set otherwise."""
+    project: str = "tellapart"
+    """The tracker's project (MLflow: experiment)."""
 
 
 def specimens_verb() -> type:
@@ -256,6 +262,20 @@ def _compare(verb: CompareSpec) -> None:
         print_difference(verb.runs, verb.json)
 
 
+def _export(verb: ExportRunSpec) -> None:
+    from pathlib import Path
+
+    if verb.to is not None:
+        from tellapart.report.trackers import Place, send
+
+        told = send(Path(verb.run), verb.to, Place(verb.project, verb.out or ""))
+        print(f"{told.name}: {len(told.metrics)} figures and {len(told.curves)} curves are in {verb.to}")
+    else:
+        from tellapart.report.export import print_export
+
+        print_export(verb.run, verb.format, verb.out, verb.condition)
+
+
 def _dispatch(verb: object) -> int:
     if isinstance(verb, RunOptions):
         return _run_gated(verb)
@@ -279,9 +299,7 @@ def _dispatch(verb: object) -> int:
         case CompareSpec():
             _compare(verb)
         case ExportRunSpec():
-            from tellapart.report.export import print_export
-
-            print_export(verb.run, verb.format, verb.out, verb.condition)
+            _export(verb)
         case ViewSpec():
             from pathlib import Path
 

@@ -24,6 +24,9 @@ EXTRAS = {
     "gguf": "export",
     "submitit": "slurm",
     "ray": "ray",
+    "trackio": "trackio",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 """Packages by import name, as pyproject.toml groups them."""
 
