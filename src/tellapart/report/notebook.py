@@ -29,12 +29,12 @@ _TEMPLATE = template("""
 {% if one.figures %}
 <table><thead><tr><th></th><th>value</th><th>95 % interval</th><th>n</th></tr></thead><tbody>
 {% for figure in one.figures %}<tr><th style="text-align: left">{{ figure.label }}</th>
-{% if figure.missing %}<td colspan="3">not known: {{ figure.missing }}</td>
-{% else %}<td>{{ figure.value }}</td><td>{{ figure.interval }}</td><td>{{ figure.n | count }}</td>{% endif %}</tr>
+<td>{{ figure.value }}</td><td>{{ figure.interval }}</td><td>{{ figure.n | count }}</td></tr>
 {% endfor %}</tbody></table>
 {% endif %}
 {{ one.picture }}
-{% if one.caveats %}<details><summary>{{ one.finding.caveats | length }} caveats</summary><ul>
+{% if one.caveats %}<details><summary>{{ one.finding.caveats | length }}
+{{ "caveat" if one.finding.caveats | length == 1 else "caveats" }}</summary><ul>
 {% for caveat in one.caveats %}<li>{{ caveat }}</li>{% endfor %}
 {% if one.finding.caveats | length > one.caveats | length %}<li>… all are in the report</li>{% endif %}
 </ul></details>{% endif %}
@@ -52,7 +52,7 @@ def notebook_html(run_folder: Path, findings: Sequence[Finding]) -> str:
         {
             "finding": finding,
             "sure": f"{sure} probable" if (sure := probability(finding.probability)) else "no probability",
-            "figures": main_figures(finding),
+            "figures": [figure for figure in main_figures(finding) if not figure.missing],
             "picture": Markup("").join(Markup(one._repr_html_()) for one in pictures([finding])[:1]),
             "caveats": finding.caveats[:CAVEATS],
         }

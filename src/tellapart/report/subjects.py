@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tellapart.inputs import REFERENCE
+
 
 def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (base | tuned | model | benign | task | results, name) pairs of spec.json; two logs stand for base and
@@ -27,4 +29,7 @@ def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _name(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("reference") or value.get("name")
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    given = REFERENCE.fullmatch(value)
+    return f"{given['stem'].rpartition('-')[0]} (given in Python)" if given else value

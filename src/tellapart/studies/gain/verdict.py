@@ -268,7 +268,7 @@ def _of_shares(case: Case) -> list[Obstacle]:
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
         by = held.low_by or "what was tried"
         if math.isnan(low.value):
-            how = "logs of several samples an item, or of elicited answers"
+            how = "logs of several samples an item, or of elicited answers (--way)"
             found.append(
                 Obstacle(
                     "nothing was asked that could bring a hidden skill out",
@@ -281,7 +281,9 @@ def _of_shares(case: Case) -> list[Obstacle]:
             )
         elif not case.asked_models:
             found.append(
-                Obstacle(f"{by} brought back {share}", "the models themselves, or logs of elicited answers")
+                Obstacle(
+                    f"{by} brought back {share}", "the models themselves, or logs of elicited answers (--way)"
+                )
             )
         else:
             found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
