@@ -25,16 +25,12 @@ from tellapart.version import __version__
 from tellapart.wiring import connect
 
 if TYPE_CHECKING:
-    from typing import ParamSpec
-
     from tellapart.models.model import Model
     from tellapart.report.compare import Compared
     from tellapart.studies.outcome import Run
     from tellapart.tasks.item import Item, Scorer, Task
 
-    _P = ParamSpec("_P")
-
-    def _typed(spec: Callable[_P, object]) -> Callable[_P, Run]: ...
+    def _typed(spec: type[object]) -> Callable[..., Run]: ...  # fields of the spec, and objects for its paths
 
     # what __getattr__ gives, for editors and type checkers (tests/test_api.py holds it to studies.OURS)
     expressible = _typed(ExpressibleSpec)

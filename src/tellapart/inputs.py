@@ -31,9 +31,13 @@ _PLACES: ContextVar[tuple[Path, ...]] = ContextVar("where files that were given 
 
 @contextlib.contextmanager
 def holding() -> Iterator[None]:
-    """Keep what is held inside until the end, in a folder of its own."""
+    """Keep what is held inside until the end, in a folder of its own; a mistake names a file as it was given."""
     with tempfile.TemporaryDirectory(prefix="tellapart-") as place, looking_in(Path(place)):
-        yield
+        try:
+            yield
+        except UserMistake as mistake:
+            told = str(mistake).replace(f"{place}/", f"{KIND}:")
+            raise (mistake if told == str(mistake) else type(mistake)(told)) from mistake.__cause__
 
 
 @contextlib.contextmanager

@@ -147,6 +147,18 @@ def test_a_notebook_shows_the_run_and_runs_nothing_of_it(made: Path) -> None:
     assert shown.findings[0].verdict in page
 
 
+def test_no_path_of_this_machine_stands_in_a_table(tmp_path: Path) -> None:
+    spec = {
+        "version": 1,
+        "spec": {"study": "gain", "base": "/home/someone/models/base", "tuned": "org/tuned"},
+    }
+    folder = write_run(tmp_path / "run", elicited(), spec=spec)
+    for form in ("latex", "markdown"):
+        text = export_run(folder, form).paths[0].read_text()
+        assert "models/base" in text
+        assert "someone" not in text
+
+
 def test_charts_by_name(tmp_path: Path) -> None:
     shown = tellapart.open_run(write_run(tmp_path / "run", elicited()))
     assert shown.plot().name == "recovered"

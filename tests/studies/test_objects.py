@@ -168,6 +168,7 @@ ASKED = [{**one, "prompt": f"{one['a']} + 3 ="} for one in ITEMS]
         (lambda out: tellapart.gain("a", "b", task=pd.DataFrame(), out=out), "no rows"),
         (lambda out: tellapart.gain("a", "b", task=3j, out=out), "task: complex given"),
         (lambda out: tellapart.gain(logs=([{"item": {1}}], "x"), out=out), "holds set"),
+        (lambda out: tellapart.guard([{"x": 1}], out=out), "given:data-"),
         (lambda out: tellapart.task(ITEMS, scorer="exactt", template="{a}"), "did you mean 'exact'"),
         (lambda out: tellapart.task(ITEMS, template="{c}"), "row 1"),
         (lambda out: tellapart.task(ITEMS, template="{a}", max_tokens=0), "max_tokens"),

@@ -23,7 +23,7 @@ from tellapart.report.log_export import Exported, export_logs, reading_back
 from tellapart.report.main_figures import main_figures
 from tellapart.report.pictures import pictures
 from tellapart.report.sections.verdict import probability
-from tellapart.report.subjects import subjects
+from tellapart.report.subjects import portable, subjects
 from tellapart.report.text import visible_deep
 from tellapart.report.ways import ways
 from tellapart.runs.files import telling, write_atomically
@@ -219,7 +219,8 @@ def _findings(run_folder: Path) -> list[Finding]:
 
 def _told(run_folder: Path) -> list[tuple[Finding, str]]:
     """Return the findings, each with what its run was about."""
-    names = " → ".join(name for key, name in subjects(visible_deep(read_spec(run_folder))) if key != "task")
+    about = subjects(visible_deep(read_spec(run_folder)))
+    names = " → ".join(portable(name) for key, name in about if key != "task")
     return [(finding, f"{names}: " if names else "") for finding in _findings(run_folder)]
 
 

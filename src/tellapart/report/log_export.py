@@ -21,7 +21,7 @@ from tellapart.logs.sides import read_sides
 from tellapart.logs.write import Export, write_inspect, write_plain
 from tellapart.logs.write_eee import write_eee
 from tellapart.report.document import read_spec
-from tellapart.report.subjects import subjects
+from tellapart.report.subjects import portable, subjects
 from tellapart.runs.files import telling
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.table import read_table
@@ -183,9 +183,7 @@ def _model(spec: Mapping[str, Any], condition: str) -> str:
     names = dict(subjects(spec))
     role, _, step = condition.partition("/")[0].partition("@")
     name = names.get(role) or names.get("model") or names.get("base") or "unknown"
-    path = Path(name)
-    # a folder of this machine is told by its last two parts: the rest is nobody else's business
-    shown = "/".join(path.parts[-2:]) if path.is_absolute() else name
+    shown = portable(name)
     return f"{shown}@{step}" if step else shown
 
 

@@ -1,6 +1,7 @@
 """What a run was about, out of its spec: the models and the task, as the user named them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tellapart.inputs import REFERENCE
@@ -24,6 +25,12 @@ def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
         inner = {**inner, "results": ", ".join(str(name) for name in inner["results"])}
     names = ((key, _name(inner.get(key))) for key in ("base", "tuned", "model", "benign", "task", "results"))
     return [(key, name) for key, name in names if name]
+
+
+def portable(name: str) -> str:
+    """Return a name for others to read: of a folder of this machine the last two parts."""
+    path = Path(name)
+    return "/".join(path.parts[-2:]) if path.is_absolute() else name
 
 
 def _name(value: Any) -> str:

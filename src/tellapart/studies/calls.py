@@ -32,7 +32,9 @@ KINDS = {
     "data": "path, list of dicts or data frame",
 }
 """What an argument takes beyond what its option does, where it is more than text."""
-LIKE = dict.fromkeys(("tuned", "reference", "model", "benign", "judge", "paraphraser", "entailment"), "base")
+LIKE: dict[str, str] = dict.fromkeys(
+    ("tuned", "reference", "model", "benign", "judge", "paraphraser", "entailment"), "base"
+)
 _OPTION = re.compile(r"--([a-z][a-z-]*[a-z])")
 
 

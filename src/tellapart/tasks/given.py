@@ -7,6 +7,7 @@ Its reference is `given:NAME-FINGERPRINT`; in the run folder it stands as a task
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -95,16 +96,16 @@ def _hash_of_code(function: Any) -> str:
     """Return a hash of what a function says: its code with all constants, what it closes over and its defaults; of
     another callable its class's source and its own values."""
     if isinstance(function, FunctionType):
-        closed = [repr(cell.cell_contents) for cell in function.__closure__ or ()]
+        closed = [_of_value(cell.cell_contents) for cell in function.__closure__ or ()]
         said = [
             _of_code(function.__code__),
             closed,
-            repr(function.__defaults__),
-            repr(function.__kwdefaults__),
+            _of_value(function.__defaults__),
+            _of_value(function.__kwdefaults__),
         ]
     else:
         try:
-            said = [inspect.getsource(type(function)), repr(sorted(vars(function).items()))]
+            said = [inspect.getsource(type(function)), _of_value(sorted(vars(function).items()))]
         except (OSError, TypeError) as error:
             raise InvalidInput(
                 f"scorer {function!r:.60}: its source cannot be read ({error}); give a function"
@@ -113,8 +114,15 @@ def _hash_of_code(function: Any) -> str:
 
 
 def _of_code(code: CodeType) -> list[Any]:
-    constants = [_of_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    constants = [_of_value(one) for one in code.co_consts]
     return [code.co_code.hex(), constants, code.co_names, code.co_varnames, code.co_freevars]
+
+
+def _of_value(value: Any) -> Any:
+    """Return what a value says, without where it lies in memory."""
+    if isinstance(value, FunctionType | CodeType):
+        return _of_code(value if isinstance(value, CodeType) else value.__code__)
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def give_task(task: Task) -> str:
