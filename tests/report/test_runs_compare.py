@@ -13,6 +13,7 @@ from tellapart.findings.finding import Finding
 from tellapart.report.compare import compare_runs
 from tellapart.report.runs import list_runs
 from tellapart.runs.folder import canonical, open_run
+from tellapart.runs.progress import ticking
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.outcome import conclude
 
@@ -42,6 +43,16 @@ def runs(tmp_path: Path) -> Path:
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "spec.json").write_text("{")
     return tmp_path
+
+
+def test_a_run_that_is_under_way_says_at_what(tmp_path: Path) -> None:
+    spec = {"study": "gain", "base": "a", "tuned": "b", "task": "t"}
+    with open_run(tmp_path / "run", spec, {}) as folder:
+        assert [one.state for one in list_runs(tmp_path)] == ["under way"]
+        with ticking("base/plain", 9, quiet=True, tell=folder.tell) as ticker:
+            ticker.tick(2)
+        assert [one.state for one in list_runs(tmp_path)] == ["under way: base/plain 2/9"]
+    assert [one.state for one in list_runs(tmp_path)] == ["unfinished"]
 
 
 def test_runs_are_listed_newest_first_whatever_their_state(

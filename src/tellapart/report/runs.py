@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tellapart.errors import InvalidInput, UserMistake
+from tellapart.errors import InvalidInput, UserMistake, one_line
 from tellapart.findings.reading import read_findings
 from tellapart.report.document import read_spec
 from tellapart.report.subjects import subjects
 from tellapart.report.text import visible
+from tellapart.runs.folder import doing
 
 SPEC = "spec.json"
 
@@ -26,7 +27,8 @@ PIPED = 2000
 
 @dataclass(frozen=True)
 class Listed:
-    """A run folder in a list. `state` is finished, unfinished, or what is wrong with it; `verdicts` one a finding."""
+    """A run folder in a list. `state` is finished, unfinished, under way (and at what), or what is wrong with it;
+    `verdicts` one a finding."""
 
     folder: str
     study: str
@@ -83,6 +85,12 @@ def _listed(folder: Path) -> Listed:
     study = str(fields.get("study", "")) if isinstance(fields, dict) else ""
     about = ", ".join(f"{key} {name}" for key, name in subjects(spec))
     started = str(spec.get("started") or _changed(folder))
+    try:
+        if (now := doing(folder)) is not None:
+            state = f"under way: {one_line(now, 100)}" if now else "under way"
+            return Listed(str(folder), study, started, (), about, state)
+    except (UserMistake, OSError) as mistake:
+        return Listed(str(folder), study, started, (), about, str(mistake))
     if not (folder / "findings.json").exists():
         return Listed(str(folder), study, started, (), about, "unfinished")
     try:

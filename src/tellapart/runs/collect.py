@@ -56,7 +56,7 @@ def collect(
     missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
     with (
         folder.appending(condition.name) as writer,
-        ticking(condition.name, missing, quiet) as ticker,
+        ticking(condition.name, missing, quiet, folder.tell) as ticker,
         contextlib.suppress(BudgetSpent),
     ):
         for elicitation in answer(ask._replace(items=owed, held=frozenset(have))):

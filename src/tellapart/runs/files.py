@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,13 +156,36 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock file `path` while inside. Raises UserMistake where another process does."""
     descriptor = opened(path, os.O_RDWR | os.O_CREAT)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not any(_has_locked(descriptor, fcntl.LOCK_EX) for _ in range(LOOKS)):
             raise UserMistake(
                 f"{path.parent} is being written by another process; wait for it or choose another --out"
-            ) from None
+            )
         yield
+    finally:
+        os.close(descriptor)
+
+
+LOOKS, LOOK_SECONDS = 3, 0.05
+"""A lock is tried so often: `is_locked` holds it for a moment."""
+
+
+def _has_locked(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(LOOK_SECONDS)
+        return False
+    return True
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a process holds the lock file `path`; nothing is made where it is missing."""
+    try:
+        descriptor = opened(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _has_locked(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 

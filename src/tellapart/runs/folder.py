@@ -96,6 +96,10 @@ class RunFolder:
         path = self.artifact(f"{name}.json")
         return None if (data := files.read_whole(path)) is None else _object(data, path)
 
+    def tell(self, doing: str) -> None:
+        """Say in a few words what is being done, for who looks at the run from outside (`tellapart runs`)."""
+        self.write_artifact("doing", {"doing": doing})
+
     def write_bytes(self, name: str, data: bytes) -> Path:
         """Write a binary artifact (named by its content hash and ending) and return its path."""
         path = self.artifact(name)
@@ -259,6 +263,13 @@ def _pairs(before: Mapping[str, Any], now: Mapping[str, Any], above: str) -> Ite
 def _ours(name: str) -> bool:
     """Return whether a file may stand in a run folder that was killed before its spec was written."""
     return name == ".lock" or (name.startswith(".") and name.endswith(".tmp"))
+
+
+def doing(folder: Path) -> str | None:
+    """Return what a run that is under way does now ("" where it has not said); None where no process writes it."""
+    if not files.is_locked(folder / ".lock"):
+        return None
+    return str(read_object(folder / "artifacts" / "doing.json").get("doing", ""))
 
 
 def read_fields(folder: Path) -> dict[str, Any]:

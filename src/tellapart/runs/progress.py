@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,12 +20,16 @@ from tellapart.errors import one_line
 SILENT_SECONDS = 2.0
 LINE_SECONDS = 10.0
 LONGEST_TITLE = 100
+TOLD_SECONDS = 5.0
 
 
 class Ticker:
     """Counts what is done of `total`; shows rate and time left on stderr."""
 
-    def __init__(self, title: str, total: int, bar: Progress | None) -> None:
+    def __init__(
+        self, title: str, total: int, bar: Progress | None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        self._tell, self._heard = tell, 0.0
         self.title, self.total, self.done = one_line(title, LONGEST_TITLE), total, 0
         self._bar = bar
         self._task = bar.add_task(self.title, total=total, visible=False) if bar else None
@@ -36,11 +40,17 @@ class Ticker:
         """Note that `count` more are done."""
         self.done += count
         now = time.monotonic()
+        self._tell_folder(now)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done, visible=now - self._started > SILENT_SECONDS)
         elif now - self._told > LINE_SECONDS:
             self._told = now
             print(self._line(now), file=sys.stderr, flush=True)
+
+    def _tell_folder(self, now: float) -> None:
+        if self._tell is not None and now - self._heard > TOLD_SECONDS:
+            self._heard = now
+            self._tell(f"{self.title} {self.done}/{self.total}")
 
     def _line(self, now: float) -> str:
         """Return done, rate and time left, reckoned from the first report on: the first rows come late, together."""
@@ -54,11 +64,14 @@ class Ticker:
 
 
 @contextmanager
-def ticking(title: str, total: int, quiet: bool = False) -> Iterator[Ticker]:
-    """Yield a Ticker for `total` steps; `quiet` shows nothing."""
+def ticking(
+    title: str, total: int, quiet: bool = False, tell: Callable[[str], None] | None = None
+) -> Iterator[Ticker]:
+    """Yield a Ticker for `total` steps; `quiet` shows nothing. `tell` is given a few words every few seconds, quiet or
+    not (RunFolder.tell, for `tellapart runs`)."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield _Quiet(title, total, None) if quiet else Ticker(title, total, None)
+        yield (_Quiet if quiet else Ticker)(title, total, None, tell)
         return
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -68,9 +81,10 @@ def ticking(title: str, total: int, quiet: bool = False) -> Iterator[Ticker]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        yield Ticker(title, total, bar)
+        yield Ticker(title, total, bar, tell)
 
 
 class _Quiet(Ticker):
     def tick(self, count: int = 1) -> None:
         self.done += count
+        self._tell_folder(time.monotonic())

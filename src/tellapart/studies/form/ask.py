@@ -75,7 +75,7 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
         owed += [one for one in _requests(at, arms[at], asks[at]) if _place(asks[at], one) not in have]
     with ExitStack() as stack:
         writers = [stack.enter_context(asking.folder.appending(arm.condition)) for arm in arms]
-        ticker = stack.enter_context(ticking("form", len(owed), asking.spec.json))
+        ticker = stack.enter_context(ticking("form", len(owed), asking.spec.json, asking.folder.tell))
         for one, completion in _answers(asking, owed):
             for at in (other for other, key in enumerate(keys) if key == keys[one.arm]):
                 _write(known[at], writers[at], _row(arms[at], asks[at], keys[at], one, completion))
