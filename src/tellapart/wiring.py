@@ -4,6 +4,7 @@ Rooms import only rooms below them (docs/architecture.md). What a lower one call
 own, which `connect` fills when `tellapart` is imported; nothing heavy is imported before it is called.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +15,19 @@ import tellapart.tasks
 from tellapart.studies.views import SHOWN, VIEWS, Picture, Shown, View
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from tellapart.findings.finding import Finding
     from tellapart.internals.concepts import ConceptPair
+    from tellapart.models.local import LocalModel
     from tellapart.models.model import Model
     from tellapart.tasks.item import Task
+
+
+CHANGES = ("full", "lora", "svf", "masked", "tiny_lora", "vectors")
+"""Kinds of trained changes (training/kinds.py) that a worker puts in place (models/executor.py)."""
 
 
 def connect() -> None:
@@ -27,6 +35,7 @@ def connect() -> None:
     tellapart.tasks.OPENERS["specimen"] = _specimen_task
     tellapart.models.OPENERS["specimen"] = _specimen_model
     tellapart.internals.OPENERS["specimen"] = _specimen_concepts
+    tellapart.models.CHANGERS.update(dict.fromkeys(CHANGES, _changed_model))
     VIEWS[:] = [View(_write_report, _print_run)]
     SHOWN[:] = [Shown(_notebook_html, _pictures, _export_run)]
 
@@ -45,6 +54,16 @@ def _specimen_model(name: str, device: str, dtype: str, max_rows: int | None) ->
     specimen = load_model(name, device, dtype)
     specimen.max_rows = max_rows
     return specimen
+
+
+def _changed_model(
+    model: "LocalModel", change: str, data: bytes, digest: str, strength: float
+) -> "AbstractContextManager[object]":
+    from tellapart.interventions.weights import weights_from
+    from tellapart.training.change import changed
+    from tellapart.training.kinds import remade
+
+    return changed(model, remade(json.loads(change)), weights_from(data, digest), strength)
 
 
 def _specimen_concepts(family: str) -> "tuple[ConceptPair, ...]":

@@ -7,14 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tellapart.errors import InvalidInput, Refused, ServerGone
+from tellapart.models import CHANGERS
 from tellapart.models.budget import BudgetSpent, TokenBudget, metered
+from tellapart.models.hooks import perturbing_weights
+from tellapart.models.local import LocalModel
 from tellapart.models.model import Answer, Completion, Model, Request, Sampling, Turns
 from tellapart.models.open import open_model
 from tellapart.runs import executors, worker
@@ -34,6 +39,12 @@ from tellapart.runs.shard import (
 )
 from tellapart.studies import run_study
 from tellapart.studies.gain.spec import GainSpec
+from tellapart.training.change import Change, attached, changed
+from tellapart.training.full import FullWeights
+from tellapart.training.kinds import EVERY, remade
+from tellapart.training.lora import Lora
+from tellapart.training.vectors import LayerVectors
+from tellapart.wiring import CHANGES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REFERENCE = "specimen:latent-register-0/base"
@@ -126,6 +137,43 @@ def test_a_changed_model_answers_itself(folder: RunFolder, model: Model) -> None
         assert workers.workers == []
 
 
+@pytest.mark.parametrize("change", [Lora(rank=2), FullWeights()])
+def test_a_trained_change_is_put_in_place_by_the_workers(folder: RunFolder, change: Change) -> None:
+    model = open_model(REFERENCE)
+    assert isinstance(model, LocalModel)
+    with attached(model, change) as place, torch.no_grad():
+        for value in place.parameters.values():
+            value += 0.02 * torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
+        weights = place.weights()
+    plain = list(model.generate(REQUESTS))
+    with changed(model, change, weights):
+        expected = list(model.generate(REQUESTS))
+    assert [one.completion.text for one in expected] != [one.completion.text for one in plain]
+    with workers_for(folder, _InProcess(), 2) as workers:
+        with changed(model, change, weights):
+            _same(list(model.generate(REQUESTS)), expected)
+            scored = model.score([("1 + 1 =", "2")])
+            assert workers.numbers > 2
+            with perturbing_weights(model, 0.1, 0):  # no worker can do that
+                before = workers.numbers
+                list(model.generate(REQUESTS[:1]))
+                assert workers.numbers == before
+        _same(list(model.generate(REQUESTS)), plain)
+        assert scored != model.score([("1 + 1 =", "2")])
+
+
+def test_every_kind_of_change_is_known_to_the_workers() -> None:
+    assert (
+        set(CHANGES)
+        == set(EVERY)
+        == set(CHANGERS)
+        == {kind.name for kind in Change.__subclasses__() if kind.__module__.startswith("tellapart.")}
+    )
+    for kind in EVERY.values():
+        change = LayerVectors((1.0, 2.5), (0, 3)) if kind is LayerVectors else kind()
+        assert remade(json.loads(json.dumps(change.as_json()))) == change
+
+
 # A worker in this process, which answers when it is looked at: all but the process itself.
 
 
@@ -165,13 +213,19 @@ class _InProcess(Launcher):
 
 def _run(place: Path, number: int, model: Model | None) -> None:
     from tellapart.models import executor
-    from tellapart.runs.shard import opened_as_told, read_shard
+    from tellapart.runs.shard import changed_as_told, opened_as_told, read_shard
 
     shard = read_shard(place, number)
     assert shard is not None
     token = executor._CURRENT.set(None)
     try:
-        run_shard(shard, place, opened_as_told if model is None else lambda opening: model)
+        run_shard(
+            shard,
+            place,
+            lambda opening: changed_as_told(
+                opened_as_told(opening) if model is None else model, opening, place
+            ),
+        )
     finally:
         executor._CURRENT.reset(token)
 
@@ -263,21 +317,21 @@ def test_a_shard_goes_on_after_a_torn_line(tmp_path: Path, model: Model) -> None
     path = answers_path(tmp_path, 1)
     path.touch()
     shard_path(tmp_path, 1).touch()
-    run_shard(shard, tmp_path, lambda opening: model)
+    run_shard(shard, tmp_path, lambda opening: nullcontext(model))
     whole = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(whole[0] + whole[1] + whole[2][:30])
-    run_shard(shard, tmp_path, lambda opening: model)
+    run_shard(shard, tmp_path, lambda opening: nullcontext(model))
     keys = [one.key for line in path.read_bytes().splitlines() if (one := answer_of(line))]
     assert sorted(keys) == ["", "0", "1", "2", "3"]
     before = path.read_bytes()
-    run_shard(shard, tmp_path, lambda opening: model)
+    run_shard(shard, tmp_path, lambda opening: nullcontext(model))
     assert path.read_bytes() == before
     path.unlink()
-    run_shard(shard, tmp_path, lambda opening: model)
+    run_shard(shard, tmp_path, lambda opening: nullcontext(model))
     assert not path.exists()
     path.touch()
     shard_path(tmp_path, 1).unlink()
-    run_shard(shard, tmp_path, lambda opening: model)
+    run_shard(shard, tmp_path, lambda opening: nullcontext(model))
     assert len(path.read_bytes().splitlines()) == 1  # nobody waits: it stops at once
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tellapart.tasks.item import Normalise
 
 if TYPE_CHECKING:
-    from tellapart.models.executor import Opening
+    from tellapart.models.executor import Altered, Opening
 
 Finish = Literal["stop", "length", "failed"]
 
@@ -144,6 +144,8 @@ class Model(abc.ABC):
     added_tokens: frozenset[tuple[int, str]] = frozenset()
     opening: "Opening | None" = None
     """How it was opened, where another process can open the same (models/executor.py)."""
+    altered: "Altered | None" = None
+    """The trained change in place on it."""
 
     def known_by(self) -> dict[str, str]:
         """Return what stands for the model in the key of a row: who answered, and what ran it."""

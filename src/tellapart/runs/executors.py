@@ -45,6 +45,7 @@ from tellapart.runs.shard import (
     logprobs_of,
     request_data,
     shard_path,
+    weights_path,
 )
 
 RESTARTS = 3
@@ -107,6 +108,12 @@ class Workers(Executor):
         for key, value in self._answers(opening, "generate", asked, tuple(sorted(record))):
             for index in indexes[key]:
                 yield Answer(index, value)
+
+    def hold(self, weights: str, data: Callable[[], bytes]) -> None:
+        """Write the weights of a change where all workers read them."""
+        path = weights_path(self.place / "any", weights)
+        if not path.exists():
+            files.write_atomically(path, data())
 
     def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
         """Return the log-probabilities of each pair, in order; raises as `generate` does."""

@@ -9,16 +9,18 @@ found again by it. Files are those of runs/files.py; a line that is no answer co
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from tellapart.errors import Refused, UserMistake
+from tellapart.models import CHANGERS
 from tellapart.models.budget import BudgetSpent, TokenBudget, metered
 from tellapart.models.executor import Extra, Ids, Opening
 from tellapart.models.model import Completion, Finish, Model, Prompt, Request, Sampling, Turns
 from tellapart.runs import files
-from tellapart.runs.folder import digest
+from tellapart.runs.folder import LARGEST_ARRAYS, digest
 
 Kind = Literal["generate", "score"]
 LONGEST_LINE = 2**30
@@ -90,7 +92,7 @@ def answer_of(line: bytes) -> Answered | None:
     return Answered(key, value, charge) if known else None
 
 
-def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], Model]) -> None:
+def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], AbstractContextManager[Model]]) -> None:
     """Answer what the shard's file of answers does not hold yet, each line the moment it is there. Does nothing where
     that has ended; goes on where a killed worker stopped, and stops where the shard is gone: nobody waits for it."""
     path = answers_path(place, shard.number)
@@ -107,12 +109,9 @@ def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], Model]) -> 
             lines.append(json.dumps(answer))
 
         try:
-            model = opened(shard.opening)
-            write(
-                Answered(
-                    "", _answered(model, shard, (owed, allowance), write, shard_path(place, shard.number))
-                )
-            )
+            with opened(shard.opening) as model:
+                ending = _answered(model, shard, (owed, allowance), write, shard_path(place, shard.number))
+            write(Answered("", ending))
         except UserMistake as mistake:
             write(Answered("", f"{REFUSED}{mistake}"))
 
@@ -158,7 +157,7 @@ def _generated(model: Model, requests: Sequence[Request], record: tuple[Extra, .
 
 def key_of(opening: Opening, kind: Kind, question: Any, record: Sequence[Extra] = ()) -> str:
     """Return the hash of everything that determines an answer: who answers, what runs it, and what is asked."""
-    return digest([opening.fingerprint, opening.engine, kind, sorted(record), question])
+    return digest([opening.changed or opening.fingerprint, opening.engine, kind, sorted(record), question])
 
 
 def request_data(request: Request) -> dict[str, Any]:
@@ -232,3 +231,26 @@ def opened_as_told(opening: Opening) -> Model:
                 "worker): give both the same files and packages"
             )
     return model
+
+
+@contextlib.contextmanager
+def changed_as_told(model: Model, opening: Opening, place: Path) -> Iterator[Model]:
+    """Put the change in place that the questions are about. Raises Refused where it makes another model here."""
+    if not opening.change:
+        yield model
+        return
+    data = files.read_whole(weights_path(place, opening.weights), LARGEST_ARRAYS)
+    if data is None:
+        raise Refused(
+            f"the weights {opening.weights} that a worker was to put on {opening.reference} are gone"
+        )
+    kind = json.loads(opening.change)["kind"]
+    with CHANGERS[kind](model, opening.change, data, opening.weights, opening.strength):
+        if model.fingerprint != opening.changed:
+            raise Refused(f"a worker put another change on {opening.reference} than the run did ({kind})")
+        yield model
+
+
+def weights_path(place: Path, weights: str) -> Path:
+    """Return the file of a change's weights, which all workers of a run read."""
+    return place.parent / f"{weights}.safetensors"

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tellapart.errors import Refused
 from tellapart.models.executor import Opening
 from tellapart.models.model import Model
 from tellapart.runs import files
-from tellapart.runs.shard import LONGEST_LINE, opened_as_told, read_shard, run_shard
+from tellapart.runs.shard import LONGEST_LINE, changed_as_told, opened_as_told, read_shard, run_shard
 
 SHARDS, READY, SETTINGS = "shards.jsonl", "ready.jsonl", "worker.json"
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
@@ -62,12 +63,13 @@ def work(place: Path, alive: Callable[[], bool] = lambda: True) -> None:
         import torch
 
         torch.set_num_threads(settings["threads"])
-    models: dict[Opening, Model] = {}
+    models: dict[tuple[object, ...], Model] = {}
 
-    def opened(opening: Opening) -> Model:
-        if opening not in models:
-            models[opening] = opened_as_told(opening)
-        return models[opening]
+    def opened(opening: Opening) -> AbstractContextManager[Model]:
+        plain = opening[:8]
+        if plain not in models:
+            models[plain] = opened_as_told(opening)
+        return changed_as_told(models[plain], opening, place)
 
     with files.appending(place / READY) as ready:
         ready.append("{}")

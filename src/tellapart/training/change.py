@@ -11,6 +11,7 @@ hooks, return a `Hooked` (training/vectors.py is a short one).
 
 import abc
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +24,7 @@ from transformers import PreTrainedModel
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.models.executor import Altered
 from tellapart.models.hooks import Proof, _watched
 from tellapart.models.local import LocalModel
 
@@ -200,7 +202,7 @@ def changed(model: LocalModel, change: Change, weights: Weights, strength: float
         yield proof
         return
     told = f"{change.as_json()!r} {weights.digest} {strength!r}"
-    plain = probe_logits(model)
+    before, outer, plain = model.fingerprint, model.altered, probe_logits(model)
     place = change.attach(model.module)
     try:
         place.load(weights)
@@ -209,9 +211,12 @@ def changed(model: LocalModel, change: Change, weights: Weights, strength: float
             raise RuntimeError(f"{change.name} (strength {strength:g}) left {model.reference} as it was")
         probes = place.calls
         with _watched(model, told, proof):
+            kept = json.dumps(change.as_json()), weights.digest, strength, weights.as_bytes
+            model.altered = Altered(before, model.fingerprint, change.name, *kept)
             try:
                 yield proof
             finally:
+                model.altered = outer
                 proof.calls = place.calls - probes if isinstance(place, Hooked) else place.calls
     finally:
         place.detach()

@@ -8,8 +8,16 @@ from tellapart.models.local import LocalModel
 from tellapart.training.change import Change
 from tellapart.training.full import FullWeights
 from tellapart.training.lora import Lora
+from tellapart.training.masked import Masked
+from tellapart.training.svf import Svf
+from tellapart.training.tiny_lora import TinyLora
+from tellapart.training.vectors import LayerVectors
 
 KINDS: dict[str, type[Change]] = {kind.name: kind for kind in (FullWeights, Lora)}
+EVERY: dict[str, type[Change]] = {
+    kind.name: kind for kind in (FullWeights, Lora, Svf, Masked, TinyLora, LayerVectors)
+}
+"""All that `remade` knows."""
 FULL_BELOW = 20_000_000
 """Models with fewer parameters are trained whole: an adapter saves nothing there."""
 
@@ -30,3 +38,10 @@ def change_from(told: Mapping[str, Any]) -> Change:
     except TypeError:
         pass
     raise UserMistake(f"change {dict(told)!r} is unknown: known kinds are {', '.join(KINDS)}")
+
+
+def remade(told: Mapping[str, Any]) -> Change:
+    """Return the change of any kind that JSON holds of `Change.as_json`. Raises KeyError or TypeError where it is
+    none."""
+    fields = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
+    return EVERY[fields.pop("kind")](**fields)
