@@ -1,5 +1,6 @@
 """A server that fails, stalls, cuts off and lies: every request is answered once, failed ones with a reason."""
 
+import html
 import json
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from servers import Exchange, Json, Loopback, good, serving
 
 from tellapart.errors import UserMistake
 from tellapart.models.endpoint import EndpointModel, open_endpoint
+from tellapart.models.endpoint_failure import redacted
 from tellapart.models.endpoint_line import EndpointOptions
 from tellapart.models.model import Request, Sampling, Turns
 
@@ -163,6 +165,14 @@ def test_the_key_is_nowhere(server: Loopback, caplog: pytest.LogCaptureFixture) 
         caplog.text,
     ]
     assert not any(KEY in text for text in held)
+
+
+def test_a_key_in_another_dress_is_taken_out_too() -> None:
+    key = "sk-Abc<123>-secret"
+    dressed = [key, key.upper(), " ".join(key), html.escape(key), "".join(f"&#{ord(one)};" for one in key)]
+    for text in dressed:
+        assert redacted({"error": [f"bad key {text}!"]}, key) == {"error": ["bad key [API key]!"]}
+    assert redacted("Anything", "anything") == "Anything"  # a short one may be a word
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 16])

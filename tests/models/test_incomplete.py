@@ -58,6 +58,23 @@ def test_a_layer_that_is_not_in_the_file(folder):
     assert len(told) < 400
 
 
+def test_more_layers_than_any_model_has(folder):
+    configure(folder, num_hidden_layers=10**7, layer_types=None)
+    assert "10000000 layers, at most 1,000" in refusal(folder)
+
+
+@pytest.mark.parametrize("added", [False, True])
+def test_a_token_id_that_would_abort_the_process(folder, added):
+    path = folder / "tokenizer.json"
+    table = json.loads(path.read_text())
+    if added:
+        table["added_tokens"].append({"id": 2**31 - 1, "content": "zzz", "special": False})
+    else:
+        table["model"]["vocab"]["zzz"] = 2**31 - 1
+    path.write_text(json.dumps(table))
+    assert "token id 2147483647, at most 16,777,216" in refusal(folder)
+
+
 def test_one_weight_that_is_not_in_the_file(folder):
     rewrite(folder, lambda tensors: tensors.pop("model.norm.weight"))
     assert "1 weight is not in the file: model.norm.weight:" in refusal(folder)

@@ -194,7 +194,9 @@ def _read_plain(named: Named, reference: str, where: tuple[str, str], shared: bo
     options: dict[str, Any] = {"trust_remote_code": False, "revision": named.revision or "main"}
     if named.gguf:
         options["gguf_file"] = named.gguf
-    if not folder.is_dir():
+    if folder.is_dir():
+        _check_declared(folder)
+    else:
         _check_hub(named)
     with _one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
         tokenizer = AutoTokenizer.from_pretrained(named.model, **options)
@@ -219,6 +221,39 @@ def _read_plain(named: Named, reference: str, where: tuple[str, str], shared: bo
     module.to(device)  # pyright: ignore[reportArgumentType]
     _PLAIN[key] = module
     return Checkpoint(module, tokenizer, _notes(named))
+
+
+MOST_LAYERS, LARGEST_ID = 1_000, 2**24
+"""What a config and a tokenizer may declare: beyond it the libraries build for hours, or abort the process."""
+
+
+def _check_declared(folder: Path) -> None:
+    """Raise UserMistake where the files declare more layers or a larger token id than any model has."""
+    config, table = _json_in(folder / "config.json"), _json_in(folder / "tokenizer.json")
+    nested = (one for one in config.values() if isinstance(one, dict))
+    for part in (config, *nested):
+        layers = part.get("num_hidden_layers")
+        if type(layers) is int and layers > MOST_LAYERS:
+            raise UserMistake(
+                f"{folder / 'config.json'}: {layers} layers, at most {MOST_LAYERS:,}: correct it"
+            )
+    model, added = table.get("model"), table.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
+    ids += [one.get("id") for one in added if isinstance(one, dict)] if isinstance(added, list) else []
+    if largest := max((one for one in ids if type(one) is int and one > LARGEST_ID), default=0):
+        raise UserMistake(
+            f"{folder / 'tokenizer.json'}: token id {largest}, at most {LARGEST_ID:,}: save the tokenizer again"
+        )
+
+
+def _json_in(path: Path) -> dict[str, Any]:
+    """Return the object in a file; nothing where it is missing or none: whoever loads it says so."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _notes(named: Named) -> tuple[str, ...]:

@@ -1,15 +1,18 @@
 """What can go wrong with a served answer, said in one line, with the API key taken out of it."""
 
+import html
 import json
 import random
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 LONGEST_WAIT_SECONDS = 120.0
 LONGEST_REFUSAL_BYTES = 65536
-SHORTEST_SECRET = 8
+SHORTEST_SECRET, LONG_SECRET = 8, 16
 RETRIED = frozenset({408, 409, 425, 429})
 
 
@@ -97,16 +100,29 @@ def message_of(body: bytes) -> str:
 
 
 def redacted(value: Any, key: str) -> Any:
-    """Return a JSON value with the key taken out of every string; under 8 characters it is no secret."""
+    """Return a JSON value with the key taken out of every string; under 8 characters it is no secret. One of 16
+    or more (a shorter one may be a word) is found too in another case, with spaces between its characters, and with
+    these written as HTML entities."""
     if len(key) < SHORTEST_SECRET:
         return value
     if isinstance(value, str):
-        return value.replace(key, "[API key]")
+        return _written(key).sub("[API key]", value)
     if isinstance(value, list):
         return [redacted(one, key) for one in value]
     if isinstance(value, dict):
         return {redacted(name, key): redacted(one, key) for name, one in value.items()}
     return value
+
+
+@cache
+def _written(key: str) -> re.Pattern[str]:
+    if len(key) < LONG_SECRET:
+        return re.compile(re.escape(key))
+    ways = (
+        f"(?:{re.escape(one)}|{re.escape(html.escape(one))}|&#0*{ord(one)};|&#x0*{ord(one):x};)"
+        for one in key
+    )
+    return re.compile(r"\s*".join(ways), re.IGNORECASE)
 
 
 def one_line(text: str, key: str, longest: int = 300) -> str:
