@@ -1,5 +1,6 @@
 """A run as files and in a notebook: the figures of findings.json, escaped for LaTeX, Markdown, CSV, SVG and HTML."""
 
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
@@ -145,6 +146,35 @@ def test_a_notebook_shows_the_run_and_runs_nothing_of_it(made: Path) -> None:
             "data:image/svg+xml;base64,"
         )
     assert shown.findings[0].verdict in page
+
+
+def lm_eval_folder(folder: Path, right: int) -> str:
+    """Write what `lm_eval --log_samples` leaves: results beside the samples of one task."""
+    folder.mkdir()
+    samples = [
+        {
+            "doc_id": at, "doc": {"question": f"What is {at} + 1?"}, "target": str(at + 1),
+            "arguments": [[f"What is {at} + 1?", {}]], "resps": [[str(at + 1 if at % 10 < right else 0)]],
+            "filtered_resps": [str(at + 1 if at % 10 < right else 0)], "exact_match": float(at % 10 < right),
+        }
+        for at in range(60)
+    ]  # fmt: skip
+    time = "2026-03-01T10-00-00.000000"
+    lines = "".join(json.dumps(one) + "\n" for one in samples)
+    (folder / f"samples_sums_{time}.jsonl").write_text(lines)
+    results = {"results": {"sums": {"exact_match,none": right / 10}}, "config": {}, "model_name": folder.name}
+    (folder / f"results_{time}.json").write_text(json.dumps(results))
+    return str(folder)
+
+
+def test_two_commands_from_lm_eval_folders_to_html_and_latex(tmp_path: Path) -> None:
+    logs = [lm_eval_folder(tmp_path / name, right) for name, right in (("base", 2), ("tuned", 8))]
+    assert run(["gain", "--logs", *logs, "--out", str(tmp_path / "run")]) == 0
+    assert run(["export", str(tmp_path / "run"), "--format", "latex"]) == 0
+    assert "+60.0 points" in (tmp_path / "run" / "report.html").read_text()
+    table = (tmp_path / "run-latex" / "findings.tex").read_text()
+    assert re.search(r"^Base & 20\.0 \\% & ", table, re.MULTILINE)
+    assert re.search(r"^Gain & \+60\.0 points & ", table, re.MULTILINE)
 
 
 def test_no_path_of_this_machine_stands_in_a_table(tmp_path: Path) -> None:

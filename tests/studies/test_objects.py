@@ -168,6 +168,10 @@ ASKED = [{**one, "prompt": f"{one['a']} + 3 ="} for one in ITEMS]
         (lambda out: tellapart.gain("a", "b", task=pd.DataFrame(), out=out), "no rows"),
         (lambda out: tellapart.gain("a", "b", task=3j, out=out), "task: complex given"),
         (lambda out: tellapart.gain(logs=([{"item": {1}}], "x"), out=out), "holds set"),
+        (
+            lambda out: tellapart.form(pairs=pd.DataFrame(ITEMS), out=out),
+            "pairs: DataFrame given; give text or a path",
+        ),
         (lambda out: tellapart.guard([{"x": 1}], out=out), "given:data-"),
         (lambda out: tellapart.task(ITEMS, scorer="exactt", template="{a}"), "did you mean 'exact'"),
         (lambda out: tellapart.task(ITEMS, template="{c}"), "row 1"),

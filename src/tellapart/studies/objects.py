@@ -111,6 +111,8 @@ def _item(name: str, value: Any, called: str) -> Any:
             else "a path, a list of dicts, a data frame"
         )
         raise InvalidInput(f"{name}: {type(value).__name__} given; give {kinds}")
+    if inputs.is_table(value):
+        raise InvalidInput(f"{name}: {type(value).__name__} given; give text or a path")
     return value
 
 
