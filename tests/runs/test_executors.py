@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -512,6 +513,13 @@ def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
             found.append(answer)
         found += model.generate(REQUESTS[:1])
     _same(found[:-1], expected)
+
+
+@pytest.mark.skipif(shutil.which("srun") is not None, reason="there is a SLURM here")
+def test_no_slurm_is_told_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    with pytest.raises(InvalidInput, match=r"--executor slurm: .*srun"):
+        Slurm({"partition": "gpu"}).start([tmp_path / "0"])
 
 
 @pytest.mark.timeout(600)

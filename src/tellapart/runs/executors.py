@@ -281,6 +281,9 @@ class Workers(Executor):
             for place in places:
                 files.write_atomically(place / worker.SETTINGS, settings)
             handles = self.launcher.start(places)
+            if self.launcher.afar:
+                told = f"{self.count} workers were submitted; answers come once the first of them is started"
+                print(told, file=sys.stderr, flush=True)
             self.workers = [_Worker(place, handle) for place, handle in zip(places, handles, strict=True)]
 
     def _is_ready(self, one: _Worker) -> bool:

@@ -197,7 +197,7 @@ class Ray(Launcher):
 
     def start(self, places: Sequence[Path]) -> list[Handle]:
         """Start a task on each place."""
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         from tellapart.runs.worker import work_afar
 

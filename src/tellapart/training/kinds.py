@@ -44,4 +44,4 @@ def remade(told: Mapping[str, Any]) -> Change:
     """Return the change of any kind that JSON holds of `Change.as_json`. Raises KeyError or TypeError where it is
     none."""
     fields = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
-    return EVERY[fields.pop("kind")](**fields)
+    return EVERY[str(fields.pop("kind"))](**fields)
