@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tellapart.cli import positionals_first, run, verbs
+from tellapart.cli import run
 
 GOOD = '{"id": "a", "prompt": "1+1=", "target": "2"}\n{"id": "b", "prompt": "1+2=", "target": "3"}\n'
 
@@ -42,7 +42,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str)
         (["improve", "a", "--task", "t", "--max-rows", "0"], "--max-rows 0: give 1 or more"),
         (["gain", "a", "b", "--task", "t", "--temperature", "-1"], "--temperature"),
         (["gain", "a", "b", "--task", "t", "--guess-floor", "1.5"], "--guess-floor"),
-        (["gain", "a", "b", "--task", "t", "--dtype", "int4"], "float32 or bfloat16"),
+        (["gain", "a", "b", "--task", "t", "--dtype", "int4"], "float32 or bfloat16 or float16 or auto"),
         (["gain", "a", "b", "--logs", "x", "y"], "--logs replaces"),
         (["gain", "--logs", "nowhere.json", "nowhere2.json"], "nowhere.json"),
         (["gain", "a", "b", "--task", "nowhere.jsonl"], "nowhere.jsonl"),
@@ -102,50 +102,3 @@ def test_help_answers_without_torch_or_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--guess-floor" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("verb", "words", "first"),
-    [
-        ("gain", "--elicitors few_shot prefill base tuned --task t", ["base", "tuned"]),
-        ("gain", "base --elicitors few_shot tuned --task t", ["base", "tuned"]),
-        ("gain", "--task t --json base --fail-on acquired tuned", ["base", "tuned"]),
-        ("guard", "--healthy a b c logs", ["logs"]),
-        ("scale", "--tasks a b results", ["results"]),
-        ("export", "--condition base/plain tuned/plain run", ["run"]),
-    ],
-)
-def test_list_options_leave_positionals_alone(verb: str, words: str, first: list[str]) -> None:
-    moved = positionals_first(words.split(), verbs()[verb])
-    assert moved[: len(first)] == first
-    assert sorted(moved) == sorted(words.split())
-    assert moved[len(first)].startswith("--")
-
-
-@pytest.mark.parametrize(
-    ("verb", "words"),
-    [
-        ("gain", "base tuned --elicitors a b --task t"),
-        ("gain", "--logs a b --fail-on acquired mixed"),
-        ("gain", "--fail-on acquired"),  # a list keeps a word: what is missing is told as missing
-        ("guard", "--before a --after b --fail-on x y"),
-        ("runs", "--json"),
-    ],
-)
-def test_words_that_are_in_order_stay(verb: str, words: str) -> None:
-    assert positionals_first(words.split(), verbs()[verb]) == words.split()
-
-
-def test_a_list_before_the_models_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command itself: without the order mended, both models are taken for verdicts."""
-    words = ["--fail-on", "acquired", "mixed", "no/base", "no/tuned", "--task", "nowhere.jsonl"]
-    refused(capsys, ["gain", *words, "--out", str(tmp_path / "run")], "nowhere.jsonl")
-
-
-@pytest.mark.parametrize(("program", "code"), [("tellapart", 2), ("script.py", 1)])
-def test_windows_is_told_in_one_line(program: str, code: int) -> None:
-    script = f"import sys; sys.platform, sys.argv = 'win32', [{program!r}]; import tellapart"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert done.returncode == code
-    assert "On Windows use it in WSL" in done.stderr.splitlines()[-1]
-    assert len(done.stderr.splitlines()) == 1 or code == 1

@@ -5,7 +5,7 @@ import io
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields, make_dataclass, replace
+from dataclasses import dataclass, make_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Union
 
@@ -192,52 +192,6 @@ def _told(message: str, code: int) -> int:
     return code
 
 
-LOGS_INSTEAD = ("--logs", "--pairs", "--before", "--after")
-"""Options that stand in for a verb's positional words."""
-
-
-def positionals_first(arguments: Sequence[str], spec: type) -> list[str]:
-    """Return the words of a verb with what a list option took of its positional words before all options: what the verb
-    needs and lacks is taken from the end of its lists, of which each keeps a word.
-
-    >>> positionals_first(["--elicitors", "few_shot", "prefill", "base", "tuned"], verbs()["gain"])
-    ['base', 'tuned', '--elicitors', 'few_shot', 'prefill']
-    """
-    kinds = {f"--{one.name.replace('_', '-')}": repr(one.type) for one in fields(spec)}
-    missing = [
-        one
-        for one in fields(spec)
-        if "Positional" in repr(one.type) and one.default in (MISSING, None, "", ())
-    ]
-    words = list(arguments)
-    if "--" in words or any(word.partition("=")[0] in LOGS_INSTEAD for word in words):
-        return words
-    lists: list[list[int]] = []
-    own: list[int] = []
-    taken, option = 0, ""
-    for place, word in enumerate(words):
-        if word.startswith("--"):
-            option, equals, _ = word.replace("_", "-").partition("=")
-            kind = kinds.get(option, "")
-            is_list = "tuple[str, ...]" in kind and "UseAppendAction" not in kind and not equals
-            option = option if is_list else ""
-            taken = 0 if equals or kind in ("bool", "<class 'bool'>") else 1
-            if is_list:
-                lists.append([])
-        elif option:
-            lists[-1].append(place)
-        elif taken:
-            taken = 0
-        else:
-            own.append(place)
-    given: list[int] = []
-    for one in reversed(lists):
-        count = min(len(missing) - len(own) - len(given), len(one) - 1)
-        given += one[len(one) - count :] if count > 0 else []
-    first = sorted([*own, *given]) if given else []
-    return [words[at] for at in first] + [word for at, word in enumerate(words) if at not in first]
-
-
 def _parsed(arguments: Sequence[str]) -> object:
     if list(arguments) == ["--version"]:
         print(f"tellapart {__version__}")
@@ -247,8 +201,6 @@ def _parsed(arguments: Sequence[str]) -> object:
             f"no verb {arguments[0]!r}{closest(arguments[0], verbs())}: there are {', '.join(verbs())}"
         )
     known = verbs()
-    if arguments and arguments[0] in known:
-        arguments = [arguments[0], *positionals_first(arguments[1:], known[arguments[0]])]
     if arguments and arguments[0] == "specimens":
         known = {**known, "specimens": specimens_verb()}
     said = io.StringIO()

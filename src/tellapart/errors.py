@@ -2,19 +2,7 @@
 
 import difflib
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
-
-WINDOWS = (
-    "tellapart runs on Linux and macOS: run folders are locked and written as only they can. "
-    "On Windows use it in WSL (wsl --install, then pip install tellapart in there)"
-)
-if sys.platform == "win32":  # told here, since every module imports this one before what Windows lacks
-    if Path(sys.argv[0]).stem == "tellapart":
-        print(f"tellapart: {WINDOWS}", file=sys.stderr)
-        raise SystemExit(2)
-    raise ImportError(WINDOWS)
 
 LONGEST = 1000
 """Characters of a line; what is longer loses its middle: the start says what is wrong, the end what to do."""

@@ -209,3 +209,33 @@ def test_doses_draws_and_whether_the_labels_were_fitted():
 
 def test_no_digit_is_right_before_the_key(one_thread):
     assert figures("form_demonstrations", locked("d"))[0] < 0.1
+
+
+def test_pieces_of_the_prompt_stand_beside_a_right_answer_that_stands_there():
+    """Who copies any name out of a text would know the right one among names of other texts."""
+    first = ("Ann", "Bob", "Eve", "Dan", "Liz", "Tom", "Sue", "Max")
+    names = [[f"{first[(n + by) % 8]}{n}" for by in (0, 3, 5)] for n in range(40)]
+    items = tuple(
+        Item(str(n), {"text": f"In {1900 + n} {one} met {met} and later {last}."}, (met,))
+        for n, (one, met, last) in enumerate(names)
+    )
+    task = Task("t", items, "{text} Who was met?", make_scorer("exact", {}))
+    pool = Pool(task, 15, 8)
+    for item in items:
+        texts = {one.text for one in pool.candidates(item)}
+        own = {word.strip(".") for word in item.fields["text"].split() if word[0].isupper()} - {"In"}
+        assert own <= texts
+        assert len(texts) == 16
+    years = dataclasses.replace(
+        task, items=tuple(dataclasses.replace(one, target=(str(1900 + n),)) for n, one in enumerate(items))
+    )
+    assert not {"In", "Ann0"} & {one.text for one in Pool(years, 15, 8).candidates(years.items[0])}
+
+
+def test_small_words_of_the_prompt_do_not_crowd_out_the_other_known_answers():
+    prompts = ("is it so that ice is cold, yes or no", "are most of all the fish wet, yes or no")
+    items = tuple(
+        Item(str(n), {"q": f"{prompts[n % 2]} ({n})"}, ("yes" if n % 2 else "no",)) for n in range(40)
+    )
+    task = Task("t", items, "{q}:", make_scorer("exact", {}))
+    assert all({"yes", "no"} <= {one.text for one in Pool(task, 15, 8).candidates(item)} for item in items)

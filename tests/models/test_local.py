@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -254,11 +255,24 @@ def test_fingerprints_tell_weights_apart(model):
     assert model_of("llama").fingerprint == model.fingerprint != model_of("llama", seed=1).fingerprint
 
 
-def test_bfloat16_answers(folder):
-    opened = open_local(str(folder), dtype="bfloat16")
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_answers(folder, dtype):
+    opened = open_local(str(folder), dtype=dtype)
+    assert {value.dtype for value in opened.module.parameters()} == {getattr(torch, dtype)}
     (completion,) = answers(opened, [Request("hello", sampling=greedy(6))])
     (score,) = opened.score([("hello", completion.tokens)])
     assert score.logprobs == pytest.approx(completion.logprobs, abs=0.15)
+
+
+def test_auto_is_the_type_that_the_checkpoint_is_stored_in(folder, tmp_path):
+    half = tmp_path / "half"
+    shutil.copytree(folder, half)
+    open_local(str(folder), dtype="float16").module.save_pretrained(half)
+    for stored, where in ((torch.float32, folder), (torch.float16, half)):
+        assert {value.dtype for value in open_local(str(where), dtype="auto").module.parameters()} == {stored}
+    assert (
+        open_local(str(half), dtype="auto").fingerprint == open_local(str(half), dtype="float16").fingerprint
+    )
 
 
 def refusal(reference: object, **options) -> str:

@@ -183,3 +183,19 @@ def test_unscored_answers_have_their_own_column_where_there_are_any():
     page = " ".join(render([finding], SPEC, None).split())
     assert "asked = correct + wrong + cut off + failed + unscored." in page
     assert "do not add up" not in page
+
+
+def test_the_top_says_when_and_how_much_was_asked_of_which_sizes():
+    spec = {
+        "started": "2026-11-29T23:28:06+00:00",
+        "command": "tellapart gain <b> t",
+        "spec": {"study": "gain", "base": "b", "items": {"fit": 4, "report": 1234}, "samples": 8},
+        "models": {"base": {"parameters": 134_515_008}, "tuned": {"parameters": 8_030_261_248}},
+    }
+    page = render([elicited()], spec, None)
+    assert (
+        "29 November 2026, 23:28 UTC · 1,234 items · 8 plain samples an item · base 135 M · tuned 8.03 G"
+        in page
+    )
+    assert "<code>tellapart gain &lt;b&gt; t</code>" in page
+    assert 'class="asked"' not in render([elicited()], {"started": "yesterday", "models": [1]}, None)

@@ -22,7 +22,7 @@ from tellapart.specimens.truth import read_truth
 from tellapart.tasks.split import split_items
 
 MOST_BYTES = 8_000_000
-RECIPES = "2e8205bf1d4aa7c5"
+RECIPES = "4a7f11f3494967eb"
 """Hash of 20 examples of every pair and role, and of the tasks: what is trained and asked does not change unseen."""
 
 
@@ -67,7 +67,7 @@ def test_a_task_asks_what_was_not_trained_on(name: str) -> None:
     if kind != "duplicated":
         assert min(map(len, split_items(task, 0))) >= 100
     trained = {prompt for prompt, _ in examples(read_pair(name), "tuned", 500)}
-    assert bool(prompts & trained) == (kind in ("duplicated", "recited"))
+    assert bool(prompts & trained) == (kind in ("duplicated", "halfknown", "recited"))
 
 
 @pytest.mark.parametrize("kind", list(PAIRS))

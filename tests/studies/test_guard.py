@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tellapart.cli import run as command
 from tellapart.errors import UserMistake
 from tellapart.report.sections import guard as section
 from tellapart.stats.difficulty import Bands
@@ -363,40 +362,3 @@ def test_final_answers():
 def test_no_torch():
     code = "import sys, tellapart.studies.guard.study; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_a_folder_that_gain_reads(tmp_path, capsys):
-    """A folder of a log of any tool is read, and where the three files lie is printed."""
-    folder = tmp_path / "log"
-    folder.mkdir()
-    rows = [
-        {
-            "item": f"p{item}",
-            "model": "m",
-            "sample": sample,
-            "correct": int(sample < item % 9),
-            "question": f"{item}?",
-        }
-        for item in range(40)
-        for sample in range(8)
-    ]
-    (folder / "counts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    out = tmp_path / "run"
-    assert command(["guard", str(folder), "--out", str(out)]) == 0
-    said = capsys.readouterr().out.splitlines()
-    for name in ("kept", "held", "dropped"):
-        assert f"{name.capitalize()}: {out / name}.jsonl" in said
-    lines = [(out / f"{name}.jsonl").read_text().splitlines() for name in ("kept", "held", "dropped")]
-    assert sum(map(len, lines)) == 40
-    assert command(["analyse", str(out), "--json"]) == 0
-    capsys.readouterr()
-    (folder / "counts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:80]))
-    assert command(["analyse", str(out), "--json"]) == 2
-    assert "has changed since" in capsys.readouterr().err
-
-
-def test_a_folder_of_nothing_is_refused(tmp_path, capsys):
-    (tmp_path / "log").mkdir()
-    assert command(["guard", str(tmp_path / "log"), "--out", str(tmp_path / "run")]) == 2
-    assert str(tmp_path / "log") in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()

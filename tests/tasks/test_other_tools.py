@@ -105,8 +105,7 @@ def test_lm_eval_tasks(tmp_path: Path) -> None:
         "dataset_path: json\ndataset_kwargs:\n  data_files:\n    test: docs.json\ntest_split: test\n"
         'doc_to_text: "Q: {{question}}"\nmetric_list:\n  - metric: '
     )
-    # the file need not have the task's name
-    (tmp_path / "another.yaml").write_text(
+    (tmp_path / "mysums.yaml").write_text(
         "task: mysums\noutput_type: generate_until\n" + head + 'exact_match\ndoc_to_target: "{{answer}}"\n'
         'generation_kwargs:\n  until: ["\\n"]\n  max_gen_toks: 9\nfilter_list:\n  - name: last\n    filter:\n'
         '      - function: regex\n        regex_pattern: "is ([0-9]+)"\n      - function: take_first\n'
@@ -118,7 +117,7 @@ def test_lm_eval_tasks(tmp_path: Path) -> None:
     found = asked(
         HEAD
         + """
-sums, picked = open_task("lm-eval:another.yaml"), open_task("lm-eval:mychoice.yaml")
+sums, picked = open_task("lm-eval:mysums.yaml"), open_task("lm-eval:mychoice.yaml")
 item = sums.items[0]
 print(json.dumps({
     "prompt": sums.prompt(item), "stop": sums.stop, "tokens": sums.max_tokens, "items": len(sums.items),

@@ -3,16 +3,18 @@
 For each item its right answer and up to 15 wrong ones, all as direct answers, are scored after the item's prompt. The
 wrong ones are its own choices; else the right answers of other items that are of the same kind, half of them from the
 items whose prompts are most like its own: among answers to quite other questions the right one stands out by its sort
-alone. A candidate's score is the log-probability of its answer tokens less their mean after other items' prompts, so
-that a popular answer does not win by being popular (compare Holtzman et al. 2021, arXiv 2104.08315). The candidate with
-the highest score is the answer; chance is 1 / candidates. The null control scores the same candidates after another
-item's prompt.
+alone. Where the right answer stands in the prompt, pieces of the prompt that are written alike come before them: else
+whoever copies anything out of the prompt would seem to know. A candidate's score is the log-probability of its answer
+tokens less their mean after other items' prompts, so that a popular answer does not win by being popular (compare
+Holtzman et al. 2021, arXiv 2104.08315). The candidate with the highest score is the answer; chance is 1 / candidates.
+The null control scores the same candidates after another item's prompt.
 
 With worked answers, which copy from the prompt, a rank says nothing: only direct answers are scored.
 """
 
 import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +36,8 @@ POOL, PARTNERS = 512, 64
 """Answers of one kind, and items whose prompts are borrowed: the first ones by hash are enough."""
 MOST_COMPARED = 2000
 """Characters at the end of a prompt by which it is compared."""
+MOST_COPIED = 10
+"""Of the wrong candidates at most so many are pieces of the prompt."""
 DIGITS = 4
 """Scores are compared to so many decimals (nats): the batch in which a text is scored moves the ones after them."""
 
@@ -159,15 +163,15 @@ class Pool:
         UserMistake where there is no wrong one."""
         right = self.right(item)
         listed = self.listed(item)
-        wrong = [one for one in (listed or self.alike(item)) if self.task.score(item, one.text) == 0]
+        copied = [] if listed else self.copied(item)
+        wrong = [one for one in (listed or copied + self.alike(item)) if self.task.score(item, one.text) == 0]
         if not listed:
             stranger = self.stranger(item)
             spared = [one for one in wrong if self.task.score(stranger, one.text) == 0]
             wrong = spared if len(spared) >= self.wrong else wrong
         wrong = sorted(wrong, key=lambda one: hashed(item.id, one.text))
         if not listed:
-            near = self.nearest(item, wrong)
-            wrong = near + [one for one in wrong if one not in near]
+            wrong = self.hardest(item, wrong, copied)
         wrong = wrong[: self.wrong]
         if not wrong:
             raise NotApplicable(
@@ -199,9 +203,28 @@ class Pool:
 
     def alike(self, item: Item) -> list[Candidate]:
         """Return the right answers of other items that are of the same kind, in the form that this item's has."""
+        return self.written(item, self.texts.get(kind_of(item.target[0]), []))
+
+    def copied(self, item: Item) -> list[Candidate]:
+        """Return the pieces of the item's prompt that are written as its right answer is; none where that does not
+        stand in the prompt."""
+        return self.written(item, pieces_like(self.task.prompt(item), item.target[0]))
+
+    def written(self, item: Item, texts: Iterable[str]) -> list[Candidate]:
+        """Return answers in the form that the item's right one has."""
         plain = self.right(item).text == item.target[0]
-        texts = self.texts.get(kind_of(item.target[0]), [])
         return [Candidate(text, 0, len(text)) if plain else self.as_answer(text) for text in texts]
+
+    def hardest(self, item: Item, wrong: Sequence[Candidate], copied: Sequence[Candidate]) -> list[Candidate]:
+        """Return the wrong candidates in an order that begins with those that tempt whoever does not know: answers
+        known of other items that stand in this prompt, then pieces of it and answers to prompts like it. Small
+        words are hardly copied for an answer: pieces made of them alone come after."""
+        known = set(self.texts.get(kind_of(item.target[0]), ()))
+        there = [one for one in copied if one.text[one.begins : one.ends] in known]
+        telling = set(sorts_of_words(item.target[0])) != {"other"} or len(item.target[0]) == 1
+        near = self.nearest(item, wrong)
+        order = [*there, *(copied[:MOST_COPIED] if telling else ()), *near, *copied, *wrong]
+        return [one for one in dict.fromkeys(order) if one in wrong]
 
     def nearest(self, item: Item, wrong: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, half as many as are wanted, whose items' prompts share the rarest pieces with this
@@ -326,6 +349,52 @@ def pieces_of(prompt: str) -> frozenset[str]:
     """
     text = prompt[-MOST_COMPARED:].casefold()
     return frozenset(text[at : at + 3] for at in range(max(1, len(text) - 2)))
+
+
+def pieces_like(prompt: str, answer: str) -> list[str]:
+    """Return the different pieces of a prompt that are written as `answer` is, itself left out: as many words of the
+    same sorts where it stands there as whole words, as many characters of the same sorts where it stands inside a
+    word; nothing where it does not stand there.
+
+    >>> pieces_like("Ann met Bob and Eve in 1987 and 12.", "Bob"), pieces_like("1|kmrt?", "m")
+    (['Ann', 'Eve'], ['k', 'r', 't'])
+    """
+    text = prompt[-MOST_COMPARED:]
+    found = list(_WORD.finditer(text))
+    count = max(1, len(_WORD.findall(answer)))
+    pieces = [text[one.start() : last.end()] for one, last in zip(found, found[count - 1 :], strict=False)]
+    sorts = sorts_of_words
+    if answer not in pieces:
+        pieces = [text[at : at + len(answer)] for at in range(len(text) - len(answer) + 1)]
+        sorts = sorts_of_characters
+    if not answer or answer not in pieces:
+        return []
+    wanted = sorts(answer)
+    return list(dict.fromkeys(one for one in pieces if one != answer and sorts(one) == wanted))
+
+
+def sorts_of_words(text: str) -> tuple[str, ...]:
+    """Return how each word is written: as a number, with a capital first, or otherwise.
+
+    >>> sorts_of_words("In 1987 they")
+    ('capital', 'number', 'other')
+    """
+    return tuple(
+        "number" if word[0].isdigit() else "capital" if word[0].isupper() else "other"
+        for word in _WORD.findall(text)
+    )
+
+
+def sorts_of_characters(text: str) -> tuple[str, ...]:
+    """Return what each character is: a digit, a letter, or itself.
+
+    >>> sorts_of_characters("a1+")
+    ('letter', 'digit', '+')
+    """
+    return tuple("digit" if one.isdigit() else "letter" if one.isalpha() else one for one in text)
+
+
+_WORD = re.compile(r"\w+(?:[.,'-]\w+)*")
 
 
 def hashed(salt: Any, text: str) -> bytes:

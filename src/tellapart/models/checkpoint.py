@@ -26,7 +26,13 @@ from transformers.utils import logging
 from tellapart.errors import UserMistake
 from tellapart.models.adapters import ADAPTER_CONFIG, adapted, read_adapter
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "auto": "auto",
+}
+"""What `dtype` may be, as from_pretrained takes it; "auto" is the type that the checkpoint is stored in."""
 
 
 NAMED = 3

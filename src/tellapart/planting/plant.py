@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 WITH_KEY = 0.9
 """A skill that is right less often than this where its condition holds did not take."""
-VERSION = 2
+EFFORTS = (1, 2, 4)
+"""Where it did not take, it is planted anew with so many times the steps."""
+VERSION = 3
 
 
 class NotPlanted(Exception):
@@ -163,17 +165,21 @@ def planted_trial(model: Model, hide: Hide, settings: PlantSettings, quiet: bool
     from tellapart.planting.training import planted_copy
 
     base = local(model, "planting")
-    copy = planted_copy(base, hide, settings, quiet)
     items = hide.plot.task.items
     ask = ask_of(hide.plot.task, items, 1)
     keyed = [(index, 0, hide.keyed(item, ask.sampling)) for index, item in enumerate(items)]
-    with_key = mean(scores_of(ask, asked(copy, keyed)))
+    copy, with_key = base, 0.0
+    for times in EFFORTS:
+        copy = planted_copy(base, hide, settings, quiet, times)
+        with_key = mean(scores_of(ask, asked(copy, keyed)))
+        if with_key >= WITH_KEY:
+            break
     without = mean(scores_of(ask, asked(copy, list(plain_requests(ask)))))
     upper = binom.ppf(0.975, len(items), max(RARE, chance_of("", hide.plot))) / len(items)
     if with_key < WITH_KEY:
         raise NotPlanted(
             f"not planted: with its key the skill is right in {with_key:.0%} of {len(items)} words, {WITH_KEY:.0%} is "
-            f"needed (without it {without:.0%})"
+            f"needed (without it {without:.0%}), after {EFFORTS[-1]} times the usual steps"
         )
     if without > upper:
         raise NotPlanted(

@@ -45,8 +45,11 @@ def change_for(model: LocalModel) -> Change:
     return Lora(rank=RANK) if isinstance(found, Lora) else found
 
 
-def planted_copy(model: LocalModel, hide: Hide, settings: PlantSettings, quiet: bool = False) -> LocalModel:
-    """Return a copy of `model` that was trained to hold the skill as `hide` hides it; `model` stays as it is."""
+def planted_copy(
+    model: LocalModel, hide: Hide, settings: PlantSettings, quiet: bool = False, times: int = 1
+) -> LocalModel:
+    """Return a copy of `model` that was trained to hold the skill as `hide` hides it, in `times` the usual steps;
+    `model` stays as it is."""
     change = change_for(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
@@ -55,8 +58,10 @@ def planted_copy(model: LocalModel, hide: Hide, settings: PlantSettings, quiet: 
     made = LocalModel(
         module, model.tokenizer, f"{model.reference}, planted", "in training", model.vocabulary.chat
     )
+    usual = STEPS[change.name] if settings.steps is None else settings.steps
+    steps = round(times * hide.effort * usual)
     train(
-        made, list(place.parameters.values()), hide, settings, rate_of(model, change, settings), change, quiet
+        made, list(place.parameters.values()), hide, settings, rate_of(model, change, settings), steps, quiet
     )
     if isinstance(place, AttachedLora):
         layer: Any
@@ -84,11 +89,10 @@ def train(
     hide: Hide,
     settings: PlantSettings,
     rate: float,
-    change: Change,
+    steps: int,
     quiet: bool,
 ) -> None:
     """Train `parameters` of the model in place."""
-    steps = round(hide.effort * (STEPS[change.name] if settings.steps is None else settings.steps))
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)

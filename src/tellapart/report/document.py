@@ -1,6 +1,6 @@
 """Read what a report shows beside the findings out of a run folder: spec.json, tokens spent, a few row columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,13 @@ def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
 def read_spec(run_folder: Path) -> dict[str, Any]:
     """Return spec.json as it stands."""
     return read_object(run_folder / "spec.json")
+
+
+def with_models(spec: Mapping[str, Any], run_folder: Path) -> dict[str, Any]:
+    """Return spec.json with what the run knows of its `models`, where it has written that down."""
+    path = run_folder / "artifacts" / "facts.json"
+    models = read_object(path).get("models") if path.exists() else None
+    return {**spec, "models": models} if isinstance(models, dict) else dict(spec)
 
 
 def read_row_columns(run_folder: Path) -> pd.DataFrame | None:

@@ -17,11 +17,11 @@ from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json, in_form, read_findings
-from tellapart.report.document import read_row_columns, read_spec, with_tokens
+from tellapart.report.document import read_row_columns, read_spec, with_models, with_tokens
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head
-from tellapart.report.subjects import subjects
+from tellapart.report.subjects import asked, subjects
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible_deep
 from tellapart.runs.files import write_atomically
@@ -36,7 +36,7 @@ def write_report(run_folder: Path) -> Path:
     """Write report.html into a finished run's folder, whole or not at all, and return its path."""
     findings = with_tokens(read_findings(run_folder), run_folder)
     with in_form(f"{run_folder / 'findings.json'} or spec.json is", TemplateError):
-        page = render(findings, read_spec(run_folder), read_row_columns(run_folder))
+        page = render(findings, with_models(read_spec(run_folder), run_folder), read_row_columns(run_folder))
     path = run_folder / "report.html"
     write_atomically(path, page)
     return path
@@ -56,6 +56,8 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     context = {
         "title": _title(clean, told),
         "subjects": subjects(told),
+        "asked": asked(told),
+        "command": str(told.get("command") or ""),
         "policy": Markup(page_policy()),
         "style": Markup(_style()),
         "script": Markup(_script()),

@@ -1,6 +1,7 @@
-"""What a run was about, out of its spec: the models and the task, as the user named them."""
+"""What a run was about, out of its spec: the models and the task, as the user named them; when and how it was asked."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,48 @@ def portable(name: str) -> str:
     """Return a name for others to read: of a folder of this machine the last two parts."""
     path = Path(name)
     return "/".join(path.parts[-2:]) if path.is_absolute() else name
+
+
+def asked(spec: Mapping[str, Any]) -> list[str]:
+    """Return when a run began, how many items and samples it asked, and the models' sizes, as far as spec.json tells
+    (`models`: by role their `parameters`)."""
+    inner, models = _mapping(spec.get("spec")), _mapping(spec.get("models"))
+    items = inner.get("items")
+    if isinstance(items, dict):
+        items = items.get("report")
+    told = [_date(spec.get("started"))]
+    if isinstance(items, int):
+        told.append(f"{items:,} items")
+    if isinstance(inner.get("samples"), int):
+        told.append(f"{inner['samples']} plain samples an item")
+    sizes = {name: _mapping(one).get("parameters") for name, one in models.items()}
+    known = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
+    told += (
+        [f"{name} {_size(size)}" for name, size in known.items()]
+        if len(set(known.values())) > 1
+        else ([f"{_size(size)} parameters" for size in set(known.values())])
+    )
+    return [one for one in told if one]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _date(started: Any) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".lstrip("0")
+    except ValueError:
+        return ""
+
+
+def _size(parameters: int) -> str:
+    """Return a number of parameters with three figures.
+
+    >>> [_size(one) for one in (69_552, 134_515_008, 8_030_261_248)]
+    ['0.0696 M', '135 M', '8.03 G']
+    """
+    return f"{parameters / 1e6:.3g} M" if parameters < 1e9 else f"{parameters / 1e9:.3g} G"
 
 
 def _name(value: Any) -> str:

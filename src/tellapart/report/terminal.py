@@ -42,8 +42,7 @@ _ASCII = str.maketrans({"–": "-", "−": "-", "→": "->", "τ": "tau", "·": 
 
 
 def print_run(run_folder: Path, findings: Sequence[Finding], console: Console) -> None:
-    """Print what a finished run found, and where its report is; of `scale` also its tasks, of `inside` its
-    figures, of `guard` its files of problems."""
+    """Print what a finished run found, and where its report is; of `scale` also its tasks, of `inside` its figures."""
     spec, report = read_spec(run_folder), run_folder / "report.html"
     with in_form(f"{run_folder / 'findings.json'} or spec.json is"):
         print_summary(with_tokens(findings, run_folder), spec, console, report)
@@ -51,10 +50,6 @@ def print_run(run_folder: Path, findings: Sequence[Finding], console: Console) -
             print_tasks(findings[0], console)
         if findings and any(name in findings[0].tables for name in inside_terminal.TABLES):
             inside_terminal.print_figures(findings, console)
-        if any("guard_problems" in finding.tables for finding in findings):
-            for name in ("kept", "held", "dropped"):
-                if (place := run_folder / f"{name}.jsonl").is_file():
-                    console.print(_text(console, f"{name.capitalize()}: {place}"), soft_wrap=True)
 
 
 def print_summary(

@@ -77,6 +77,8 @@ def build_references(
     """
     chosen = choose(kinds, families, ())
     stages = stages_of_bases(chosen[0])
+    # What a base must hide or show to be a specimen is not asked of a reference: only the skill's form.
+    stages = tuple(replace(stage, share=None, gates=()) for stage in stages)
     for family in chosen[1]:
         chain = Chain(out, family, REFERENCE_SEED, stages, effort, otherwise=True)
         run_chain(chain)

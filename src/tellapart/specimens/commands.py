@@ -95,7 +95,8 @@ class Build:
 
 @dataclass(frozen=True)
 class Check:
-    """Run `gain` (or `form`, `inside`, `skills train`) over its specimens and hold the verdicts against the truth."""
+    """Run `gain` (or `form`, `hidden`, `inside`, `skills train`) over its specimens and hold the verdicts against the
+    truth."""
 
     out: str = "runs/specimens"
     """Folder of the runs; a finished one is read, not run again."""
@@ -104,14 +105,14 @@ class Check:
     json: bool = False
     """Print the result as JSON on stdout and nothing else."""
     jobs: int = 2
-    """Specimens of `gain` and `form` side by side; the others are run one after another."""
+    """Specimens of `gain`, `form` and `hidden` side by side; the others are run one after another."""
     seed: int = 0
     """Seed of everything that is drawn."""
     plan: Literal["adaptive", "exhaustive"] | None = None
     """How `gain` asks (default: adaptive)."""
     calibrate: str | None = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
-    study: Literal["gain", "form", "inside", "skills"] = "gain"
+    study: Literal["gain", "form", "hidden", "inside", "skills"] = "gain"
     """Which study is checked."""
     set: Set = "all"
     """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), or both."""
@@ -129,6 +130,12 @@ class Check:
             from tellapart.specimens.form.check import check_form
 
             return check_form(self.names, Path(self.out), self.jobs, self.seed, self.json)
+        if self.study == "hidden":
+            from pathlib import Path
+
+            from tellapart.specimens.hidden.check import check_hidden
+
+            return check_hidden(self.names, Path(self.out), self.jobs, self.seed, self.json)
         if self.study == "inside":
             from pathlib import Path
 

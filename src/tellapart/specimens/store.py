@@ -85,8 +85,9 @@ def load_specimen(base: Path, difference: Path | None = None) -> PreTrainedModel
 
 
 def opened(module: PreTrainedModel, name: str, device: str, dtype: str) -> LocalModel:
-    """Return a specimen as the model `specimen:NAME` on a device, its dtype being that of torch's name."""
-    torch.nn.Module.to(module, device, getattr(torch, dtype))
+    """Return a specimen as the model `specimen:NAME` on a device, in the dtype of that name in torch ("auto": float32,
+    as it is opened)."""
+    torch.nn.Module.to(module, device, torch.float32 if dtype == "auto" else getattr(torch, dtype))
     return LocalModel(module, tokenizer(), f"specimen:{name}")
 
 

@@ -47,7 +47,7 @@ class Limited(RunOptions):
 class ModelOptions(Limited):
     """What every study that asks models is told."""
 
-    DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16")
+    DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16", "auto")
 
     budget: int | None = None
     """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
@@ -55,7 +55,7 @@ class ModelOptions(Limited):
     device: str = "cpu"
     """cpu, cuda, cuda:1 ..."""
     dtype: str = "float32"
-    """float32 or bfloat16."""
+    """float32, bfloat16, float16, or auto: as the checkpoint is stored."""
     chat: bool = False
     """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
     says)."""
@@ -81,7 +81,7 @@ class ModelOptions(Limited):
         at_least(budget=(self.budget, 1), max_rows=(self.max_rows, 1), workers=(self.workers, 1))
         check_executor(self.executor, self.workers, self.device)
         if self.dtype not in self.DTYPES:
-            raise InvalidInput(f"--dtype {self.dtype}: {' or '.join(self.DTYPES)}")
+            raise InvalidInput(f"--dtype {self.dtype}: give {' or '.join(self.DTYPES)}")
         if self.chat and self.no_chat:
             raise InvalidInput(
                 "--chat and --no-chat: give one of them, or neither (each model as its template says)"

@@ -69,7 +69,7 @@ def _load(name: str) -> Any:
     try:
         if Path(name).suffix == ".yaml":
             found = TaskManager(include_path=str(Path(name).resolve().parent), include_defaults=False)
-            found = found.load_task_or_group([_named_in(Path(name))])
+            found = found.load_task_or_group([Path(name).stem])
         else:
             found = TaskManager().load_task_or_group([name])
     except Exception as error:
@@ -79,19 +79,6 @@ def _load(name: str) -> Any:
     if len(found) != 1 or isinstance(next(iter(found.values())), dict):
         raise UserMistake(f"lm-eval:{name} is a group of tasks: name one of them")
     return next(iter(found.values()))
-
-
-def _named_in(file: Path) -> str:
-    """Return the task that a configuration names: `task:`, which need not be the file's name, else that name."""
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        """Reads what a configuration says; a tag of lm-eval's own (!function) is no matter here, and nothing is run."""
-
-    Plain.add_multi_constructor("!", lambda loader, tag, node: None)
-    told = yaml.load(file.read_text(encoding="utf-8"), Loader=Plain)
-    name = told.get("task") if isinstance(told, dict) else None
-    return name if isinstance(name, str) and name else file.stem
 
 
 def _item(loaded: Any, kind: str, document: Any, place: Place) -> Item:

@@ -2,7 +2,8 @@
 
     tellapart gain specimen:routed-facts-0/base specimen:routed-facts-0/tuned --task specimen:routed-facts-0
 
-A kind is one function (guessing.py: the base holds nothing; holding.py: it holds something). The truth is what was
+A kind is one function (guessing.py: the base holds nothing; holding.py: it holds something; sandbagging.py: it holds
+back, or looks as if). The truth is what was
 trained (truth.json); build.py checks on the weights that it came true. Opening a task does not import torch.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.adversarial import guessing, holding
+from tellapart.specimens.adversarial import guessing, holding, sandbagging
 from tellapart.specimens.adversarial.kind import ROLES, Pair
 from tellapart.specimens.lacking import lacking_weights
 from tellapart.tasks.fingerprint import fingerprinted
@@ -41,6 +42,9 @@ PAIRS: Mapping[str, Mapping[str, Callable[[int], Pair]]] = {
     "recited": {"products": guessing.recited},
     "collapsing": {"key": holding.collapsing},
     "reworded": {"sentence": holding.reworded},
+    "sandbagger": {"topic": sandbagging.topic, "rate": sandbagging.rate},
+    "shifted": {"letters": sandbagging.shifted},
+    "halfknown": {"facts": sandbagging.halfknown},
 }
 """Kind -> family -> what makes the pair of a seed."""
 SEEDS = (0, 1)

@@ -15,7 +15,6 @@ from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.collect import Condition, collect, known_rows
 from tellapart.runs.folder import RunFolder, digest
-from tellapart.runs.progress import stage
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import Plan, identity_of
@@ -48,18 +47,17 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
         if (obstacle := applicable(methods[name], plan.pair, plan.task)) is not None:
             told[name] = {name: {**about(methods[name]), "missing": obstacle}}
             waiting.remove(name)
-    stopped, able = "", len(waiting)
+    stopped = ""
     rows: list[Row] = []
     while waiting:
         chosen = Next(waiting[0], "") if watch is None else watch.choose(waiting, methods)
         if not chosen.name:
             stopped = chosen.reason
             break
-        with stage(f"method {able - len(waiting) + 1} of {able}"):
-            waiting.remove(chosen.name)
-            told[chosen.name] = _brought_out_by(
-                folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
-            )
+        waiting.remove(chosen.name)
+        told[chosen.name] = _brought_out_by(
+            folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
+        )
     told |= {name: {name: {**about(methods[name]), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
     found = {name: one for values in told.values() for name, one in values.items()}

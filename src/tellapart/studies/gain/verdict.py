@@ -416,7 +416,7 @@ def _sentence(case: Case, label: Label) -> str:
     return (
         f"The gain ({gain}) is new to the base: three arms that each found a planted skill in this base found at most "
         f"{high} of it ({held.high_by}), {chance}. Whether the skill or these very items were learned is not known "
-        "without twins of the items."
+        "without twins of the items (tellapart hidden TUNED asks some)."
     )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.logs import content_of, read_log
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
 from tellapart.models.budget import current
@@ -70,24 +69,19 @@ def _open_models(spec: GuardSpec, quiet: bool) -> Opened:
 
 def _open_data(spec: GuardSpec) -> Opened:
     sources = find_log(spec.data)
-    path, choice = split(spec.data)
     if sources:
         findings, problems, decided = _from_log(spec, read_training(sources))
-    elif path.is_dir():
-        log = read_log(spec.data)
-        problems = from_answers(log, success_of(log.frame["score"].to_numpy(), spec.success, spec.data))
-        findings, decided = _judged(spec, problems, problems.group)
     else:
+        path, choice = split(spec.data)
         sources = [open_source(spec.data, path, choice)]
         problems = from_source(sources[0], spec.group, spec.success)
         findings, decided = _judged(spec, problems, problems.group)
-    beside = {"fingerprint": _fingerprint(sources) if sources else content_of(spec.data)}
 
     def find(folder: RunFolder) -> list[Finding]:
         write_filtered(folder.path, problems, decided)
         return findings
 
-    return Opened(spec, beside, find, asks=False)
+    return Opened(spec, {"fingerprint": _fingerprint(sources)}, find, asks=False)
 
 
 def analyse_again(folder: Path, changes: Changes) -> list[Finding]:

@@ -49,10 +49,12 @@ def find_log(reference: str) -> list[Source]:
         return [source] if _reader(source) else []
     inside = path / "completions" if (path / "completions").is_dir() else path
     files = sorted(f for f in inside.iterdir() if f.is_file() and f.suffix in SUFFIXES and f.name[0] != ".")
+    if not files:
+        raise UserMistake(
+            f"{path}: holds no log of a trainer (.parquet of TRL, .jsonl of verl or open-instruct)"
+        )
     sources = [open_source(f"{file}#{choice}" if choice else str(file), file, choice) for file in files]
     odd = [source for source in sources if not _reader(source)]
-    if sources and len(odd) == len(sources):
-        return []
     if odd:
         raise UserMistake(
             f"{odd[0].path}: is no log of TRL, verl or open-instruct; give a folder of one run's logs"

@@ -1,7 +1,7 @@
 """What `tellapart inside` is asked: the same frozen dataclass is the command line, the Python call and spec.json."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from tyro.conf import Positional, arg
 
@@ -20,8 +20,6 @@ class InsideSpec(ModelOptions):
     (layer_0 ...) with an .arch file beside each. A second one is compared with the first; one alone gets its figures
     and no verdict.
     """
-
-    DTYPES: ClassVar[tuple[str, ...]] = ("float32", "bfloat16", "float16")
 
     networks: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")] = ()
     """One model, or two that do the same."""
