@@ -373,3 +373,17 @@ def test_plain_requests_of_the_planted_task_never_hold_the_key():
     plot = plot_of(TASK, by_character, 16, 8, 0)
     ask = planting.ask_of(plot.task, plot.report, 1)
     assert not any(str(request.prompt).startswith(plot.key) for _, _, request in plain_requests(ask))
+
+
+def test_a_skill_that_does_not_take_is_planted_anew_with_more_steps(one_thread, monkeypatch):
+    model, tried = load_model("taught-register-0/base"), []
+    scores = iter(([0.5], [1.0], [0.0]))  # with the key, again after more steps; then without it
+
+    def plant(base, hide, settings, quiet, times):
+        tried.append(times)
+        return base
+
+    monkeypatch.setattr("tellapart.planting.training.planted_copy", plant)
+    monkeypatch.setattr(planting, "scores_of", lambda *_: next(scores))
+    trial = planting.planted_trial(model, hide_for("few_labels", model, TASK, BRIEF), BRIEF, quiet=True)
+    assert (tried, trial.with_key, trial.without) == ([1, 2], 1.0, 0.0)

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 WITH_KEY = 0.9
 """A skill that is right less often than this where its condition holds did not take."""
-EFFORTS = (1, 2, 4)
-"""Where it did not take, it is planted anew with so many times the steps."""
+EFFORTS = {"full": (1, 2, 4), "lora": (1, 2)}
+"""Where it did not take, it is planted anew with so many times the steps: small models, trained whole, are cheap."""
 VERSION = 3
 
 
@@ -162,14 +162,15 @@ def hide_for(arm: str, model: Model, task: Task, settings: PlantSettings) -> Hid
 def planted_trial(model: Model, hide: Hide, settings: PlantSettings, quiet: bool) -> Trial:
     """Return the base and its trained copy. Raises NotPlanted where the skill did not take, or shows without a key."""
     from tellapart.elicit.trained import local
-    from tellapart.planting.training import planted_copy
+    from tellapart.planting.training import change_for, planted_copy
 
     base = local(model, "planting")
     items = hide.plot.task.items
     ask = ask_of(hide.plot.task, items, 1)
     keyed = [(index, 0, hide.keyed(item, ask.sampling)) for index, item in enumerate(items)]
     copy, with_key = base, 0.0
-    for times in EFFORTS:
+    efforts = EFFORTS[change_for(base).name]
+    for times in efforts:
         copy = planted_copy(base, hide, settings, quiet, times)
         with_key = mean(scores_of(ask, asked(copy, keyed)))
         if with_key >= WITH_KEY:
@@ -179,7 +180,7 @@ def planted_trial(model: Model, hide: Hide, settings: PlantSettings, quiet: bool
     if with_key < WITH_KEY:
         raise NotPlanted(
             f"not planted: with its key the skill is right in {with_key:.0%} of {len(items)} words, {WITH_KEY:.0%} is "
-            f"needed (without it {without:.0%}), after {EFFORTS[-1]} times the usual steps"
+            f"needed (without it {without:.0%}), after {efforts[-1]} times the usual steps"
         )
     if without > upper:
         raise NotPlanted(
