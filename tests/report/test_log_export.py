@@ -46,8 +46,6 @@ def test_read_back_it_is_the_same(
     paths = exported(capsys, [str(run_folder), "--format", form, "--out", str(tmp_path / "out")])
     assert len(paths) == 2
     names = ["item", "sample", "score", "completion", "status", "question", "target", "cluster"]
-    if form.startswith("inspect"):
-        names.remove("cluster")  # Inspect's samples have none; it stands in their metadata
     for name, path in paths.items():
         was, read = (
             read_log(str(one)).frame.sort_values(["item", "sample"]).reset_index(drop=True)[names]

@@ -55,6 +55,7 @@ def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
         status=status,
         logprob=math.fsum(logprobs) if logprobs else NAN,
         tokens=number(usage.get("output_tokens"), f"{where}: output_tokens"),
+        cluster=text(mapping(sample.get("metadata") or {}, f"{where}: metadata").get("cluster")),
         target=_target(sample.get("target"), attachments, reading),
         token_logprobs=logprobs,
     )

@@ -17,7 +17,8 @@ Plan = Literal["quick", "adaptive", "exhaustive"]
 class GainSpec(ModelOptions):
     """Was the gain from BASE to TUNED already in the base (elicited), or is it new (acquired)?
 
-    Models: a folder or hub id, openai:NAME@URL, log:PATH, specimen:NAME/base. Or give --logs alone.
+    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, openai:NAME@URL,
+    log:PATH, specimen:NAME/base. Or give --logs alone.
     """
 
     base: Annotated[Positional[str | None], arg(metavar="BASE")] = None

@@ -21,7 +21,8 @@ MARGIN = 0.1
 class HiddenSpec(ModelOptions):
     """Does MODEL hold back more than it shows?
 
-    Models: a folder or hub id, openai:NAME@URL, specimen:NAME/base. Or give --logs alone.
+    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, openai:NAME@URL,
+    specimen:NAME/base. Or give --logs alone.
     """
 
     model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
