@@ -1,5 +1,6 @@
 """Workers give the answers that the model itself gives, killed or not, whatever their number."""
 
+import gc
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -499,7 +501,21 @@ def test_a_killed_run_goes_on_with_another_number_of_workers(tmp_path: Path) -> 
 
 # Jobs of SLURM on submitit's local executor, and tasks of Ray on a cluster of this machine.
 
+LEFT = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+"""submitit drops the processes of local jobs without waiting for them."""
 
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """What submitit dropped is collected before the next test begins."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@LEFT
+@pytest.mark.usefixtures("collected")
 def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
     folder: RunFolder, model: Model, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -522,6 +538,8 @@ def test_no_slurm_is_told_in_one_line(tmp_path: Path) -> None:
         Slurm({"partition": "gpu"}).start([tmp_path / "0"])
 
 
+@LEFT
+@pytest.mark.usefixtures("collected")
 @pytest.mark.timeout(600)
 def test_a_job_that_timed_out_is_submitted_again_and_goes_on(folder: RunFolder, model: Model) -> None:
     pytest.importorskip("submitit")

@@ -128,6 +128,7 @@ class _Submitted(Handle):
     def gone(self) -> str:
         if not self.job.done():
             return ""
+        self._reap()
         return f"job {self.job.job_id}, {self.job.state}{last_line(self.job.paths.stderr)}"
 
     def stop(self) -> None:
@@ -135,6 +136,14 @@ class _Submitted(Handle):
         until = time.monotonic() + STOP_SECONDS
         while self._waits and not self.job.done() and time.monotonic() < until:
             time.sleep(0.05)
+        self._reap()
+
+    def _reap(self) -> None:
+        """Wait for the process of a local job, which submitit leaves to the interpreter's end."""
+        process = getattr(self.job, "_process", None)
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
 
 
 class Slurm(Launcher):
