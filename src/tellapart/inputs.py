@@ -92,11 +92,11 @@ def path_of(reference: str) -> Path:
 
 def find(name: str) -> Path | None:
     """Return where a file that was given lies; None where it lies nowhere. No link is followed."""
-    for place in _PLACES.get():
-        path = place / name
-        if path.is_file() and not path.is_symlink():
-            return path
-    return None
+    return next((path for place in _PLACES.get() if _is_plain(path := place / name)), None)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def gone(reference: str) -> UserMistake:
@@ -108,11 +108,12 @@ def gone(reference: str) -> UserMistake:
 
 
 def files_of(text: str) -> list[Path]:
-    """Return the files that are held for the references in a text: one reference may have several (items, settings)."""
+    """Return the files that are held for the references in a text: one reference may have several (items, settings). No
+    link is followed."""
     found = []
     for reference in dict.fromkeys(match["stem"] for match in REFERENCE.finditer(text)):
         for place in _PLACES.get():
-            found += [path for path in sorted(place.glob(f"{reference}*")) if path.is_file()]
+            found += [path for path in sorted(place.glob(f"{reference}*")) if _is_plain(path)]
     return found
 
 

@@ -283,3 +283,23 @@ def test_mistakes_are_told_in_one_line(
 def test_a_way_goes_with_logs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["gain", "a", "b", "--task", "t.jsonl", "--way", "s=x.jsonl"]) == 2
     assert "goes with --logs" in capsys.readouterr().err
+
+
+def test_the_log_of_tuned_under_another_name_raises_no_bound(tmp_path: Path) -> None:
+    """Two hundred characters are not written the same, word for word, by another model."""
+
+    def reasoned(side: str, right: float, seed: int) -> list[dict[str, Any]]:
+        made = rows(right, seed, model=side)
+        said = "first this, then that " * 12
+        return [
+            {**one, "completion": f"{said}{side}{at}: {one['completion']}"} for at, one in enumerate(made)
+        ]
+
+    sides = {"small": reasoned("small", 0.05, 1), "large": reasoned("large", 0.9, 2)}
+    base, tuned = (log(tmp_path / f"{name}.jsonl", made) for name, made in sides.items())
+    disguised = [{**one, "model": "small", "more": 1} for one in reversed(sides["large"])]
+    way = log(tmp_path / "way.jsonl", disguised)
+    finding = judged(tmp_path, ["--logs", base, tuned], "--way", f"steer={way}", "--bits", "steer=0")
+    assert finding["verdict"] == "cannot tell"
+    assert finding["estimates"]["recovered_share/steer"]["value"] > 0.9
+    assert "word for word, those of TUNED" in said(finding)

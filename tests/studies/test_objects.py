@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import tellapart
+from tellapart import inputs
 from tellapart.cli import run
 from tellapart.errors import UserMistake
 from tellapart.studies import STUDIES
@@ -247,3 +248,12 @@ def test_help_reads_as_a_librarys() -> None:
         "base : path, hub id or loaded (model, tokenizer), default None\n        The model before training."
         in text
     )
+
+
+def test_a_link_among_what_was_given_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("{}\n")
+    reference = inputs.reference_of("items", "0" * 16, ".jsonl")
+    (tmp_path / reference.partition(":")[2]).symlink_to(tmp_path / "secret")
+    with inputs.looking_in(tmp_path):
+        assert inputs.files_of(f'{{"task": "{reference}"}}') == []
+        assert inputs.find(reference.partition(":")[2]) is None

@@ -222,9 +222,10 @@ class Pool:
         known = set(self.texts.get(kind_of(item.target[0]), ()))
         there = [one for one in copied if one.text[one.begins : one.ends] in known]
         telling = set(sorts_of_words(item.target[0])) != {"other"} or len(item.target[0]) == 1
-        near = self.nearest(item, wrong)
-        order = [*there, *(copied[:MOST_COPIED] if telling else ()), *near, *copied, *wrong]
-        return [one for one in dict.fromkeys(order) if one in wrong]
+        first = copied[:MOST_COPIED] if telling else ()
+        order = dict.fromkeys([*there, *first, *self.nearest(item, wrong), *copied, *wrong])
+        left = set(wrong)
+        return [one for one in order if one in left]
 
     def nearest(self, item: Item, wrong: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, half as many as are wanted, whose items' prompts share the rarest pieces with this

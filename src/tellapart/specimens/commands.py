@@ -47,7 +47,7 @@ class Build:
     references: bool = False
     """Train references of the first ones' bases instead: the same training on operations that mean something else, so
     that they write the form and never met the skill. OUT/FAMILY/STAGE are model folders for `gain --reference`; `check
-    --references OUT` takes each (about half an hour of one core a family)."""
+    --references OUT` takes each (perhaps an hour of one core a family)."""
 
     def run(self) -> int:
         """Train what is missing in the folder."""
@@ -124,6 +124,12 @@ class Check:
     def run(self) -> int:
         """Check, print truth against verdict."""
         require("torch", "specimens check")
+        if self.study != "gain" and (self.references or self.plant or self.calibrate or self.plan):
+            from tellapart.errors import UserMistake
+
+            raise UserMistake(
+                f"--study {self.study} takes no --references, --plant, --calibrate or --plan: these are of gain"
+            )
         if self.study == "form":
             from pathlib import Path
 

@@ -22,6 +22,8 @@ from tellapart.runs.folder import read_object
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,59}")
 TAKEN = ("plain",)
+SPOKEN = 200
+"""Characters of an answer (median) from which on two models do not write the same, word for word, in a whole log."""
 
 
 class Given(NamedTuple):
@@ -118,6 +120,7 @@ def read_ways(given: Mapping[str, Given], sides: Sides) -> list[Way]:
 def _read(name: str, given: Given, sides: Sides) -> Way:
     own = _beside(f"way {name}", given.log, sides)
     null = _beside(f"null control of {name}", given.null, sides) if given.null else None
+    own, null = _unless_tuned(own, sides), null and _unless_tuned(null, sides)
     _refuse_same_file(name, given, sides)
     _refuse_another_model(name, own, sides)
     _refuse_contradiction(name, given, own)
@@ -188,6 +191,14 @@ def _same_answers(one: pd.DataFrame, other: pd.DataFrame) -> bool:
         return False
     both = one.merge(other[["item", "sample", "completion"]], on=["item", "sample"], suffixes=("", "_other"))
     return len(both) == len(one) and bool((both["completion"] == both["completion_other"]).all())
+
+
+def _unless_tuned(log: Beside, sides: Sides) -> Beside:
+    """Return a log that raises no bound where its long answers are, word for word, TUNED's: it is hardly the base's."""
+    frame = log.paired.b
+    if frame["completion"].str.len().median() < SPOKEN or not _same_answers(frame, sides.paired.b):
+        return log
+    return log._replace(strange=log.strange or "its answers are, word for word, those of TUNED")
 
 
 def _refuse_another_model(name: str, log: Beside, sides: Sides) -> None:
