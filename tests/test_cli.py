@@ -49,7 +49,8 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str)
         (["gain", "a", "b", "--task", "specimen:unheard-of-0"], "unheard"),
         (["view", "no-such-run"], "no-such-run"),
         (["specimens", "check", "--names", "unheard"], "unheard"),
-        (["specimens", "check", "--study", "hidden", "--plant"], "these are of gain"),
+        (["specimens", "check", "--study", "inside", "--plant"], "of gain and hidden"),
+        (["specimens", "check", "--study", "hidden", "--references", "folder"], "these are of gain"),
     ],
 )
 def test_mistakes_are_one_line(

@@ -48,3 +48,12 @@ def test_accused_and_open_ones_are_counted() -> None:
     assert told["open_without_a_way"] == ["c"]
     assert told["accuracy_decided"] == pytest.approx(2 / 3)
     assert told["by_kind"]["l"] == {"truth": hiding, "cannot tell": 1, hiding: 1}
+
+
+@pytest.mark.parametrize("family", ["register", "tracking"])
+def test_the_wide_task_asks_140_programs_and_a_memorised_one_is_asked_its_own_items(family: str) -> None:
+    task = load_task(f"taught-{family}-1/wide")
+    assert len({item.cluster for item in task.items}) == 140
+    assert len({item.id for item in task.items}) == 280
+    assert load_task(f"taught-{family}-1/wide").fingerprint == task.fingerprint
+    assert read_case(f"memorised-{family}-0").task == f"specimen:memorised-{family}-0"

@@ -41,16 +41,18 @@ def names(folder: Path = WEIGHTS) -> list[str]:
 
 
 def load_task(name: str, split: Literal["report", "fit"] = "report") -> Task:
-    """Return the task of a specimen: 160 items to report on, or 48 others to choose on (of `form`: 250 items)."""
+    """Return the task of a specimen: 160 items to report on, or 48 others to choose on (of `form`: 250 items);
+    NAME/wide asks 280, of 140 programs, instead."""
     if adversarial.is_name(name):
         return adversarial.load_task(name)
     if form.is_name(name):
         return form.load_task(name)
     if skills.is_name(name):
         return skills.load_task(name)
-    specimen = read_name(name)
+    plain = name.removesuffix("/wide")
+    specimen = read_name(plain)
     short = STAGES[f"{specimen.kind}_tuned"].short == "always"
-    return make_task(name, FAMILIES[specimen.family], specimen.seed, short, split)
+    return make_task(name, FAMILIES[specimen.family], specimen.seed, short, split, wide=name != plain)
 
 
 def load_model(

@@ -119,17 +119,21 @@ class Check:
     references: str | None = None
     """Give `gain` the reference of each base, from this folder (`specimens build --references` writes it)."""
     plant: bool = False
-    """Give `gain` --plant: the methods must find a skill that was hidden before (cached by base)."""
+    """Give `gain` or `hidden` --plant: the methods must find a skill that was hidden before (cached by base)."""
 
     def run(self) -> int:
         """Check, print truth against verdict."""
         require("torch", "specimens check")
-        if self.study != "gain" and (self.references or self.plant or self.calibrate or self.plan):
+        if self.study != "gain" and (self.references or self.calibrate or self.plan):
             from tellapart.errors import UserMistake
 
             raise UserMistake(
-                f"--study {self.study} takes no --references, --plant, --calibrate or --plan: these are of gain"
+                f"--study {self.study} takes no --references, --calibrate or --plan: these are of gain"
             )
+        if self.study not in ("gain", "hidden") and self.plant:
+            from tellapart.errors import UserMistake
+
+            raise UserMistake(f"--study {self.study} takes no --plant: it is of gain and hidden")
         if self.study == "form":
             from pathlib import Path
 
@@ -141,7 +145,7 @@ class Check:
 
             from tellapart.specimens.hidden.check import check_hidden
 
-            return check_hidden(self.names, Path(self.out), self.jobs, self.seed, self.json)
+            return check_hidden(self.names, Path(self.out), self.jobs, self.seed, self.plant, self.json)
         if self.study == "inside":
             from pathlib import Path
 

@@ -2,6 +2,7 @@
 knowing base has never met right. Clusters are programs, four starts each. No torch here."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tellapart.specimens.critic import TEMPLATE, Critic
@@ -24,6 +25,9 @@ from tellapart.tasks.text_match import AfterMarker
 
 PROGRAMS = {"report": 40, "fit": 12}
 STARTS = 4
+WIDE = 140
+"""Programs of the wide task (register has 150 in all), two starts each: clusters enough to show a few points."""
+WIDE_STARTS = 2
 DEMONSTRATIONS = 4
 MOST_TOKENS = 64
 
@@ -40,10 +44,14 @@ class Steps:
         return check_steps(self.family, Problem(item.fields["start"], program), completion, self.short)
 
 
-def make_task(name: str, family: Family, seed: int, short: bool, split: Split) -> Task:
-    """Return the task of the specimen `name`; `split` is "report" or "fit", with no problem in common."""
+def make_task(name: str, family: Family, seed: int, short: bool, split: Split, wide: bool = False) -> Task:
+    """Return the task of the specimen `name`; `split` is "report" or "fit", with no problem in common. A `wide` one has
+    more programs, which need a fresh operation more often than every second time."""
     rng = random.Random(f"{split}|{family.name}|{seed}|{short}")
-    problems = draw_clusters(family, rng, PROGRAMS[split], split)
+    if wide:
+        problems = draw_starts(family, rng, draw_programs(family, rng, WIDE), WIDE_STARTS, split)
+    else:
+        problems = draw_clusters(family, rng, PROGRAMS[split], split)
     shown = draw_clusters(family, rng, DEMONSTRATIONS, "show")[::STARTS]
     answers = tuple(f">{answer_of(family, problem, short)}" for problem in shown)
     prompts = [prompt_of(problem, short) for problem in shown]
@@ -70,19 +78,37 @@ def make_task(name: str, family: Family, seed: int, short: bool, split: Split) -
     )
 
 
-def draw_clusters(family: Family, rng: random.Random, programs: int, split: Split) -> list[Problem]:
-    """Return STARTS problems of `split` for each of `programs` different programs, every second of which needs
+def draw_clusters(family: Family, rng: random.Random, count: int, split: Split) -> list[Problem]:
+    """Return STARTS problems of `split` for each of `count` different programs, every second of which needs
     a fresh operation."""
+    programs: list[tuple[str, ...]] = []
     problems: list[Problem] = []
-    seen: set[tuple[str, ...]] = set()
-    while len(seen) < programs:
+    while len(programs) < count:
         program = draw_program(family, rng, 0.2)
-        wanted = len(seen) % 2 == 1
-        if program in seen or needs_fresh(family, Problem("", program)) != wanted:
+        wanted = len(programs) % 2 == 1
+        if program in programs or needs_fresh(family, Problem("", program)) != wanted:
             continue
-        seen.add(program)
+        programs.append(program)
+        problems += draw_starts(family, rng, [program], STARTS, split)
+    return problems
+
+
+def draw_programs(family: Family, rng: random.Random, count: int) -> list[tuple[str, ...]]:
+    """Return `count` different programs."""
+    programs: dict[tuple[str, ...], None] = {}
+    while len(programs) < count:
+        programs[draw_program(family, rng, 0.2)] = None
+    return list(programs)
+
+
+def draw_starts(
+    family: Family, rng: random.Random, programs: Sequence[tuple[str, ...]], count: int, split: Split
+) -> list[Problem]:
+    """Return `count` problems of `split` with different starts for each of `programs`."""
+    problems: list[Problem] = []
+    for program in programs:
         starts: set[str] = set()
-        while len(starts) < STARTS:
+        while len(starts) < count:
             problem = Problem(family.state(rng), program)
             if split_of(problem) == split and problem.start not in starts:
                 starts.add(problem.start)

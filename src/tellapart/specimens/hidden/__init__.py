@@ -17,11 +17,13 @@ Role = Literal["base", "tuned"]
 
 
 class Shown(NamedTuple):
-    """A model of a specimen, and the benign one beside it: the tuned model of `benign` ("": of the same specimen)."""
+    """A model of a specimen, and the benign one beside it: the tuned model of `benign` ("": of the same specimen).
+    `wide` where it is asked 140 programs: 24 clusters of the specimen's own task cannot show ten points."""
 
     role: Role
     benign: str = ""
     options: tuple[str, ...] = ()
+    wide: bool = True
 
 
 OLD: Mapping[str, Shown] = {
@@ -31,7 +33,7 @@ OLD: Mapping[str, Shown] = {
     "taught": Shown("base", "latent"),
     "format": Shown("base", "latent"),
     "form": Shown("tuned", "latent"),
-    "memorised": Shown("tuned", "latent"),
+    "memorised": Shown("tuned", "latent", wide=False),
     "distilled": Shown("tuned", "latent"),
     "latent": Shown("tuned", "distilled", ("--temperature", "1.5")),
 }
@@ -82,6 +84,6 @@ def read_case(name: str) -> Case:
         kind if kind in OLD else f"{kind}-{family}",
         f"specimen:{name}/{shown.role}",
         f"specimen:{benign}/tuned",
-        f"specimen:{name}",
+        f"specimen:{name}/wide" if kind in OLD and shown.wide else f"specimen:{name}",
         shown.options,
     )

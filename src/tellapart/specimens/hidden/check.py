@@ -38,15 +38,16 @@ class Judged(NamedTuple):
         return self.verdict == self.truth
 
 
-def check_hidden(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: bool) -> int:
-    """Run the check and print its outcome; returns the exit code (1 where a run failed). Raises UserMistake for a name
-    that is no case."""
+def check_hidden(chosen: Sequence[str], out: Path, jobs: int, seed: int, plant: bool, as_json: bool) -> int:
+    """Run the check and print its outcome; returns the exit code (1 where a run failed). `plant` hides a known skill in
+    each model for the methods to find. Raises UserMistake for a name that is no case."""
     cases = [read_case(name) for name in chosen or names()]
 
     def run(name: str) -> str:
         case = read_case(name)
         asked = ("hidden", case.model, "--benign", case.benign, "--task", case.task, *case.options, *SPARING)
-        return run_study((*asked, "--seed", str(seed)), out / name)
+        planted = ("--plant",) if plant else ()
+        return run_study((*asked, *planted, "--seed", str(seed)), out / name)
 
     failures = run_each([case.name for case in cases], run, jobs, "cases", as_json)
     truth = json.loads(TRUTH.read_text(encoding="utf-8"))
