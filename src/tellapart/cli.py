@@ -113,7 +113,7 @@ class ExportRunSpec:
     run: Positional[str]
     """The run folder."""
     format: str = "inspect"
-    """latex (booktabs), markdown, csv (all figures), svg (every chart of the report); of the answers inspect (.eval),
+    """latex (booktabs), markdown, csv (all figures), svg or pdf (every chart); of the answers inspect (.eval),
     inspect-json, eee (Every Eval Ever), parquet or jsonl."""
     out: str | None = None
     """Folder of the files (default: RUN-FORMAT beside the run); of latex, markdown and csv also the file itself; of a

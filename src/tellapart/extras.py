@@ -27,6 +27,7 @@ EXTRAS = {
     "trackio": "trackio",
     "mlflow": "mlflow",
     "wandb": "wandb",
+    "cairosvg": "pdf",
 }
 """Packages by import name, as pyproject.toml groups them."""
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
@@ -40,7 +42,7 @@ def test_latex_is_a_booktabs_table_whose_text_is_no_command(made: Path) -> None:
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}")
     known = {
-        "begin", "end", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "rightarrow", "textless",
+        "begin", "end", "centering", "small", "setlength", "tabcolsep", "caption", "label", "toprule", "midrule", "bottomrule", "rightarrow", "textless",
         "textgreater", "textbar", "textquotedbl", "textbackslash", "textasciitilde", "textasciicircum", "tau", "ldots",
         "textperiodcentered", "langle", "rangle", "usepackage", "geq", "leq", "times",
     }  # fmt: skip
@@ -105,6 +107,28 @@ def test_charts_stand_alone(made: Path) -> None:
         kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
         assert kinds <= {"svg", "g", "rect", "line", "path", "circle", "text", "title", "style"}
         assert not any(name.startswith("on") for element in root.iter() for name in element.attrib)
+
+
+def test_charts_are_pages_of_pdf_too(made: Path) -> None:
+    pytest.importorskip("cairosvg", exc_type=OSError)
+    drawn, written = export_run(made, "svg").paths, export_run(made, "pdf").paths
+    assert [path.stem for path in written] == [path.stem for path in drawn]
+    assert all(path.read_bytes().startswith(b"%PDF-") for path in written)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_latex_compiles_within_the_margins(made: Path, tmp_path: Path) -> None:
+    (path,) = export_run(made, "latex").paths
+    page = (
+        rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}\input{{{path}}}\end{{document}}"
+    )
+    (tmp_path / "page.tex").write_text(page)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said[-2000:]
+    overfull = [float(points) for points in re.findall(r"Overfull \\hbox \(([\d.]+)pt", said)]
+    assert max(overfull, default=0) < (100 if "script" in path.read_text() else 1)  # names of any length
 
 
 def test_a_chart_is_the_reports_own(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tellapart.errors import InvalidInput, NotApplicable, closest, one_line, visible
+from tellapart.extras import require
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json, in_form, read_findings
 from tellapart.report import log_export
@@ -35,6 +36,9 @@ PLAIN = ("jsonl", "parquet")
 """Answers in a form that keeps all that a verdict reads."""
 FORMULA = ("=", "+", "-", "@", "\t")
 """What a cell of a table begins with that a spreadsheet would reckon."""
+
+HALO = re.compile(r"paint-order: stroke;[^}]*")
+"""Of a name in a chart: cairo paints it over the letters."""
 
 
 class Table(NamedTuple):
@@ -135,10 +139,10 @@ def _tabular(table: Table, label: str) -> str:
     return "\n".join(
         (
             r"\begin{table}",
-            r"\centering",
+            r"\centering\small\setlength{\tabcolsep}{3.5pt}",  # five columns fit a page of article
             rf"\caption{{{latex(table.caption)}}}",
             rf"\label{{{label}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(table.heads) - 1)}}}",
+            rf"\begin{{tabular}}{{@{{}}l{'r' * (len(table.heads) - 1)}@{{}}}}",
             r"\toprule",
             lines[0],
             r"\midrule",
@@ -153,7 +157,7 @@ def _tabular(table: Table, label: str) -> str:
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "−": "$-$", "–": "--", "→": r"$\rightarrow$", "τ": r"$\tau$",
+    "|": r"\textbar{}", '"': "''", "−": "$-$", "–": "--", "→": r"$\rightarrow$", "τ": r"$\tau$",
     "…": r"\ldots{}", "·": r"\textperiodcentered{}", "⟨": r"$\langle$", "⟩": r"$\rangle$", "≥": r"$\geq$",
     "≤": r"$\leq$", "×": r"$\times$",
 }  # fmt: skip
@@ -212,6 +216,22 @@ def _svg(run_folder: Path, out: Path) -> list[Path]:
     return [_write(out, f"{one.name}.svg", one.svg) for one in drawn]
 
 
+def _pdf(run_folder: Path, out: Path) -> list[Path]:
+    require("cairosvg", "export --format pdf")
+    try:
+        from cairosvg import svg2pdf
+    except OSError:
+        raise NotApplicable(
+            "PDF charts need the cairo library of the system; or write --format svg"
+        ) from None
+    drawn = pictures(_findings(run_folder))
+    if not drawn:
+        raise NotApplicable(f"{run_folder}: its report has no chart")
+    return [
+        _write(out, f"{one.name}.pdf", svg2pdf(HALO.sub("", one.svg).encode(), unsafe=False)) for one in drawn
+    ]
+
+
 def _findings(run_folder: Path) -> list[Finding]:
     """Return the findings with every text visible."""
     return [finding_from_json(visible_deep(one.as_json())) for one in read_findings(run_folder)]
@@ -224,7 +244,7 @@ def _told(run_folder: Path) -> list[tuple[Finding, str]]:
     return [(finding, f"{names}: " if names else "") for finding in _findings(run_folder)]
 
 
-def _write(out: Path, name: str, text: str) -> Path:
+def _write(out: Path, name: str, text: str | bytes) -> Path:
     """Write a file and return its path; `out` is its folder, or the file itself where it has its suffix."""
     path = out if out.suffix == Path(name).suffix and not out.is_dir() else out / name
     with telling(path.parent):
@@ -238,5 +258,6 @@ FORMATS: dict[str, Callable[[Path, Path], list[Path]]] = {
     "markdown": _markdown,
     "csv": _csv,
     "svg": _svg,
+    "pdf": _pdf,
 }
 """What a run's findings are written as; its answers: log_export.FORMATS."""
