@@ -42,7 +42,8 @@ def test_latex_is_a_booktabs_table_whose_text_is_no_command(made: Path) -> None:
     bare = re.sub(r"\\[{}]", "", text)
     assert bare.count("{") == bare.count("}")
     known = {
-        "begin", "end", "centering", "small", "setlength", "tabcolsep", "caption", "label", "toprule", "midrule", "bottomrule", "rightarrow", "textless",
+        "begin", "end", "centering", "small", "setlength", "tabcolsep", "caption", "label", "toprule", "midrule",
+        "bottomrule", "rightarrow", "textless",
         "textgreater", "textbar", "textquotedbl", "textbackslash", "textasciitilde", "textasciicircum", "tau", "ldots",
         "textperiodcentered", "langle", "rangle", "usepackage", "geq", "leq", "times",
     }  # fmt: skip
