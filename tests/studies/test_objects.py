@@ -233,6 +233,54 @@ def test_loaded_models_are_asked_as_their_folders_are(tmp_path: Path, one_thread
     assert len(open_task(str(kept)).items) == len(load_task(name).items)
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated")
+def test_a_peft_model_is_asked_with_its_adapter_and_its_plain_model_is_not_taken_for_the_base(
+    tmp_path: Path, one_thread: None
+) -> None:
+    peft = pytest.importorskip("peft")
+    import torch
+
+    from tellapart.specimens import load_model
+
+    name = "latent-register-0"
+    base, tuned = (load_model(f"{name}/base") for _ in range(2))
+    small: dict[str, Any] = {"limit": 12, "samples": 2, "elicited_samples": 1, "elicitors": ("prefill",)}
+    torch.manual_seed(0)
+    adapted = peft.get_peft_model(
+        tuned.module, peft.LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    )
+    adapted.train()
+    run = tellapart.gain(
+        base=(base.module, base.tokenizer),
+        tuned=(adapted, tuned.tokenizer),
+        task=f"specimen:{name}",
+        out=tmp_path / "made",
+        **small,
+    )
+    assert adapted.training
+    merged = load_model(f"{name}/base")
+    state = adapted.merge_and_unload().state_dict()
+    merged.module.load_state_dict(state)
+    other = tellapart.gain(
+        base=(base.module, base.tokenizer),
+        tuned=(merged.module, merged.tokenizer),
+        task=f"specimen:{name}",
+        out=tmp_path / "merged",
+        **small,
+    )
+    texts = [
+        one.rows.loc[one.rows["condition"] == "tuned/plain", "completion"].tolist() for one in (run, other)
+    ]
+    assert texts[0] == texts[1]
+    assert texts[0] != run.rows.loc[run.rows["condition"] == "base/plain", "completion"].tolist()
+    again = load_model(f"{name}/base")
+    wrapped = peft.get_peft_model(again.module, peft.LoraConfig(r=2, target_modules=["q_proj"]))
+    with pytest.raises(UserMistake, match="put an adapter into this model"):
+        tellapart.gain(
+            base=(again.module, base.tokenizer), tuned=(wrapped, base.tokenizer), task=f"specimen:{name}"
+        )
+
+
 def test_help_reads_as_a_librarys() -> None:
     for name in STUDIES:
         call = getattr(tellapart, name)

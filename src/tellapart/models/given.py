@@ -14,6 +14,8 @@ from tellapart.models.model import Model
 
 HELD: dict[str, Any] = {}
 """What was handed over, by reference, for as long as the call lasts."""
+TUNERS = "peft.tuners.tuners_utils"
+"""Where PEFT defines the layers that hold an adapter."""
 MODES: list[tuple[Any, bool]] = []
 """The parts of modules that were handed over, and whether each was in training."""
 
@@ -34,7 +36,11 @@ def give_model(value: Any, what: str) -> str:
         reference = inputs.reference_of(Path(value.reference).name, _hash(value.fingerprint))
     else:
         module, tokenizer = value
-        _check(module, tokenizer, what)
+        if type(module).__module__.startswith("peft"):
+            module = _with_adapter(module, what)
+            value = module, tokenizer
+        else:
+            _check(module, tokenizer, what)
         from tellapart.models.identity import fingerprint_of, identity_of
 
         name = Path(str(module.config.name_or_path or what)).name
@@ -73,16 +79,26 @@ def forget() -> None:
 def _check(module: Any, tokenizer: Any, what: str) -> None:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    if type(module).__module__.startswith("peft"):
-        raise InvalidInput(
-            f"{what}: is a PEFT model, whose base is changed where it lies: give BASE+ADAPTER as a path, or "
-            "model.merge_and_unload()"
-        )
     if not isinstance(module, PreTrainedModel) or not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise InvalidInput(
             f"{what}: is ({type(module).__name__}, {type(tokenizer).__name__}); give a loaded causal model and its "
             "tokenizer, both of transformers"
         )
+    if any(kind.__module__ == TUNERS for part in module.modules() for kind in type(part).__mro__):
+        raise InvalidInput(
+            f"{what}: PEFT has put an adapter into this model where it lies; give the PEFT model as the adapted one, "
+            "and a path as the plain one"
+        )
+
+
+def _with_adapter(module: Any, what: str) -> Any:
+    """Return the model in a PEFT model, its adapter on: a copy of the modules that shares every tensor, so that what
+    PEFT does to its own leaves this one alone."""
+    from tellapart.models.adapters import sharing
+
+    if any(config.is_prompt_learning for config in module.peft_config.values()):
+        raise InvalidInput(f"{what}: only adapters that change weights are asked, not learned prompts")
+    return sharing(module.get_base_model())
 
 
 def _hash(text: str) -> str:
