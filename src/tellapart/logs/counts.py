@@ -55,6 +55,8 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
         raise UserMistake(f"{source.path}: has no column `model`, so #{choice} cannot be chosen")
     data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
     data.pop("model", None)
+    if "status" in data:
+        data["status"] = data["status"].where(data["status"] != "", "ok")  # as where no row has one
     answer = data.pop("answer", None)
     if answer is not None:
         data.setdefault("completion", answer)

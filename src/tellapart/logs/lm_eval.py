@@ -51,7 +51,25 @@ def read(source: Source) -> Recorded:
             "config.use_cache is set: answers may be another model's (the cache ignores interventions)"
         )
     where = origin(source, TOOL, _model(results, config), task_of(source), metric, metrics)
-    return recorded(rows, where, notes)
+    return recorded(rows, where._replace(settings=_settings(kept, results, task_of(source))), notes)
+
+
+def _settings(
+    samples: Sequence[Placed], results: Mapping[str, Any], task: str
+) -> tuple[tuple[str, str], ...]:
+    """Return how the questions were asked, as far as results and samples tell."""
+    shots = results.get("n-shot")
+    found = {"few-shot examples": shots.get(task) if isinstance(shots, dict) else None}
+    if "chat_template" in results:
+        found["chat template"] = "yes" if results["chat_template"] else "no"
+    asked = samples[0][1].get("arguments") if samples else None
+    first = asked.get("gen_args_0") if isinstance(asked, dict) else None
+    how = first.get("arg_1") if isinstance(first, dict) else None
+    if isinstance(how, dict):
+        found["longest answer in tokens"] = how.get("max_gen_toks")
+        stops = how.get("until")
+        found["stop strings"] = " ".join(map(repr, stops)) if isinstance(stops, list) else stops
+    return tuple((name, text(value)) for name, value in found.items() if value not in (None, ""))
 
 
 def task_of(source: Source) -> str:

@@ -78,13 +78,14 @@ def pair(a: Recorded, b: Recorded) -> Paired:
 
 class _Items(NamedTuple):
     """The items of a log in order: ids, questions (white space normalised), documents, contents (the document, else the
-    target), clusters, and each row's item number."""
+    target), targets, clusters, and each row's item number."""
 
     source: str
     ids: list[str]
     questions: list[str]
     documents: list[str]
     contents: list[str]
+    targets: list[str]
     clusters: list[str]
     codes: np.ndarray
 
@@ -115,7 +116,7 @@ def _items(log: Recorded) -> _Items:
                 "names several questions (ids that start again in each part?); give each its own"
             )
     contents = [document or target for document, target in zip(documents, targets, strict=True)]
-    return _Items(log.source, ids, questions, documents, contents, clusters, codes)
+    return _Items(log.source, ids, questions, documents, contents, targets, clusters, codes)
 
 
 def _matched(first: _Items, second: _Items) -> _Matched:
@@ -140,7 +141,35 @@ def _by_id(first: _Items, second: _Items) -> _Matched:
                 f"item {short(first.ids[i])} is {short(first.questions[i])} in the first and "
                 f"{short(second.questions[j])} in the second"
             )
-    return _Matched("item", pairs, [], {})
+    return _Matched("item", pairs, _moved(first, second, pairs), {})
+
+
+MOST_MOVED = 0.1
+"""Share of shared ids with another answer in each log, from which on ids cannot name the same items."""
+
+
+def _moved(first: _Items, second: _Items, pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Return a note where some ids have, in the second log, the target of another id in the first; raises
+    UserMistake where many have: the ids then count places, in another order."""
+    known = {target for target in first.targets if target}
+    apart = [
+        (i, j)
+        for i, j in pairs
+        if first.targets[i] and second.targets[j] in known and first.targets[i] != second.targets[j]
+    ]
+    if not apart:
+        return []
+    i, j = apart[0]
+    told = (
+        f"{len(apart)} of {len(pairs)} ids have another target in each log (item {short(first.ids[i])}: "
+        f"{short(first.targets[i])} and {short(second.targets[j])})"
+    )
+    if len(apart) > MOST_MOVED * len(pairs):
+        raise UserMistake(
+            f"{first.source} and {second.source} can be paired by id only, and {told}: the ids name other items "
+            "in each; give the questions, or the same ids"
+        )
+    return [told]
 
 
 def _under_a_template(first: _Items, second: _Items) -> _Matched:

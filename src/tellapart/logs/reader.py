@@ -61,7 +61,10 @@ def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:
         for frame, part in zip(tasks, parts, strict=True)
     ]
     shared = [one for one in parts[0].metrics if all(one in part.metrics for part in parts)]
-    found = where._replace(model=parts[0].model, metric=parts[0].metric, metrics=tuple(shared))
+    settings = [one for one in parts[0].settings if all(one in part.settings for part in parts)]
+    found = where._replace(
+        model=parts[0].model, metric=parts[0].metric, metrics=tuple(shared), settings=tuple(settings)
+    )
     return joined(renamed, found)
 
 

@@ -44,7 +44,7 @@ class Recorded:
     as the log holds it, options and all; "" where it does not). One id is one item: where a log uses an id for
     several questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task`
     is what the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be
-    chosen.
+    chosen. `settings` are how the questions were asked, as far as the log tells (shots, longest answer, template).
     """
 
     frame: pd.DataFrame
@@ -55,6 +55,7 @@ class Recorded:
     task: str = ""
     metric: Metric = UNNAMED
     metrics: tuple[Metric, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Logged(NamedTuple):
@@ -85,6 +86,7 @@ class Origin(NamedTuple):
     task: str = ""
     metric: Metric = Metric()
     metrics: tuple[Metric, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def recorded(rows: Iterable[Logged], origin: Origin, notes: Sequence[str] = ()) -> Recorded:
@@ -125,7 +127,7 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
         _refuse_doubled(frame, codes, origin)
     return Recorded(
         frame, origin.tool, origin.source, origin.model, (*notes, *_remarks(frame)),
-        origin.task, origin.metric, origin.metrics,
+        origin.task, origin.metric, origin.metrics, origin.settings,
     )  # fmt: skip
 
 

@@ -55,8 +55,19 @@ def read_sides(first: str, second: str) -> Sides:
         ]
     a, b = without_copies(a), without_copies(b)
     paired = pair(a, b)
-    notes = (*a.notes, *b.notes, *told, *oriented, *paired.notes, *_samples(a, b, paired))
+    notes = (*a.notes, *b.notes, *told, *oriented, *_settings(a, b), *paired.notes, *_samples(a, b, paired))
     return Sides(a, b, paired, tuple(dict.fromkeys(notes)), scale)
+
+
+def _settings(a: Recorded, b: Recorded) -> list[str]:
+    """Return a note where the two logs say that their questions were asked in different ways."""
+    other = dict(b.settings)
+    apart = [
+        f"{name} {short(own)} in {a.source}, {short(other[name])} in {b.source}"
+        for name, own in a.settings
+        if name in other and own != other[name]
+    ]
+    return [f"asked in different ways, so a difference may be theirs: {'; '.join(apart)}"] if apart else []
 
 
 def read_beside(sides: Sides, reference: str) -> Beside:

@@ -25,7 +25,9 @@ def number(value: Any, where: str) -> float:
         raise UserMistake(f"{where}: {short(value)} is not a number")
     try:
         result = float(value)
-    except (ValueError, OverflowError):
+    except ValueError:
+        raise UserMistake(f"{where}: {short(value)} is not a number (nor true, false or empty)") from None
+    except OverflowError:
         raise UserMistake(f"{where}: {short(value)} is not a number within range") from None
     if math.isinf(result):
         raise UserMistake(

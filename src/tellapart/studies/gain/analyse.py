@@ -27,6 +27,7 @@ from tellapart.studies.gain.tables import (
     counts_table,
     decision_table,
     empty_answers,
+    empty_in_logs,
     ladder,
     reasoning_told,
     samples,
@@ -202,7 +203,9 @@ def _controls(recovered: Recovered) -> dict[str, str]:
 
 def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
     """Return caveats on empty answers and on reasoning; a log may have scores and no texts."""
-    return (*empty_answers(rows, facts.chat), *reasoning_told(rows)) if facts.asked_models else ()
+    if not facts.asked_models:
+        return empty_in_logs(rows)
+    return (*empty_answers(rows, facts.chat), *reasoning_told(rows))
 
 
 def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from tellapart.studies.gain.items import PerItem, per_item, shared_items
 from tellapart.studies.gain.recovered import Recovered, recover
 from tellapart.studies.gain.scores import Scores, compare
 from tellapart.studies.gain.slices import Slices, slices_of
+from tellapart.studies.gain.unread import unread_of
 from tellapart.studies.gain.verdict import FEWEST_QUESTIONS, Case, Verdict, decide
 
 READ = (
@@ -103,6 +104,7 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
                 for name, told in facts.elicitors.items()
                 if told.get("elsewhere") and "bits_once" not in told
             ),
+            unread=unread_of(evidence),
         )
     )
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)

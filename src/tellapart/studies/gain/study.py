@@ -15,7 +15,7 @@ from tellapart.studies.gain.elsewhere import given_ways
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
-from tellapart.studies.gain.slices import slice_values
+from tellapart.studies.gain.slices import MOST_SLICES, slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import opened, tell_chat
 from tellapart.studies.options import ModelOptions
@@ -47,6 +47,11 @@ def open_gain(spec: GainSpec, quiet: bool = False) -> Opened:
 def _open_logs(spec: GainSpec) -> Opened:
     assert spec.logs is not None
     read = rows_from_logs(*spec.logs, given_ways(spec.way, spec.null, spec.bits))
+    if spec.slice:
+        told = set(read.table.column("cluster").to_pylist())
+        if "" in told or not 2 <= len(told) <= MOST_SLICES:
+            there = "not every item of the logs has one" if "" in told else f"the logs have {len(told)}"
+            raise UserMistake(f"--slice {spec.slice}: {there}; 2 to {MOST_SLICES} are needed")
     facts = Facts(
         spec.guess_floor,
         spec.correct_at,

@@ -64,6 +64,20 @@ def samples(rows: pd.DataFrame, items: list[str], facts: Facts) -> dict[str, Any
     return shown
 
 
+def empty_in_logs(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return a caveat for each log that holds texts and empty answers which are scored: often failed requests."""
+    said = []
+    for role in ("base", "tuned"):
+        answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
+        empty = answers[(answers["completion"].str.strip() == "") & answers["score"].notna()]
+        if MOST_EMPTY * len(answers) < len(empty) < len(answers):
+            said.append(
+                f"{role}/plain: {len(empty)} of {len(answers)} answers are empty and count with their score: where "
+                "these are failed requests they are no wrong answers (status failed, or no score)."
+            )
+    return tuple(said)
+
+
 MOST_EMPTY = 0.02
 """From this share of empty answers on (or one in so few answers) they are told."""
 

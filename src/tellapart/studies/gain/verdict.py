@@ -19,6 +19,7 @@ from tellapart.studies.gain.held import LENIENT, AboveLuck, Held
 from tellapart.studies.gain.price import LABELS, TEACHING
 from tellapart.studies.gain.scores import Scores
 from tellapart.studies.gain.slices import Slices
+from tellapart.studies.gain.unread import NOTHING_UNREAD, Unread
 
 Label = Literal["elicited", "mixed", "acquired", "no gain", "cannot tell"]
 Reason = Literal["", "change of form", "small gain"]
@@ -60,6 +61,7 @@ class Case(NamedTuple):
     quick: tuple[str, ...] | None = None
     elsewhere: tuple[str, ...] = ()
     unstated: tuple[str, ...] = ()
+    unread: Unread = NOTHING_UNREAD
 
 
 class Verdict(NamedTuple):
@@ -80,9 +82,8 @@ def decide(case: Case) -> Verdict:
     """Return the verdict on the case."""
     gain = case.scores.gain
     if case.same_model:
-        return _said(
-            case, "no gain", "", 1.0, "Base and tuned are the same model: there is no gain to explain."
-        )
+        what = "the same model" if case.asked_models else "one and the same log"
+        return _said(case, "no gain", "", 1.0, f"Base and tuned are {what}: there is no gain to explain.")
     if gain.high < 0:
         told = f"The tuned model scores lower ({_points(gain)}): there is no gain to explain."
         return _said(case, "no gain", "", 1.0, told)
@@ -122,7 +123,7 @@ def _change_of_form(case: Case) -> Verdict | None:
     """Return the verdict where the gain is a change of form: content's upper end lies below the margin."""
     margin, chance = case.equivalent.margin, case.chance
     parts, found = case.parts, None
-    if parts is not None and parts.content.high < margin and parts.form.low > 0:
+    if parts is not None and _is_form(case) and not _unseen(case):
         found = (parts.content, parts.right_base, "right in readable answers")
     elif case.lenient.high < margin and case.lenient_base.low > 0:
         found = (case.lenient, case.lenient_base, "right when read leniently, net of chance")
@@ -149,6 +150,22 @@ def _change_of_form(case: Case) -> Verdict | None:
         )
         return _said(case, "no gain", "change of form", math.nan, told)
     return None
+
+
+def _is_form(case: Case) -> bool:
+    """Return whether the gain is one of form, were the base's unread answers like those that can be read."""
+    parts = case.parts
+    return parts is not None and parts.content.high < case.equivalent.margin and parts.form.low > 0
+
+
+def _unseen(case: Case) -> bool:
+    """Return whether a quarter of the gain or more lies on questions that the base never answered readably, and nothing
+    shows that it held them."""
+    parts, unread = case.parts, case.unread
+    if parts is None or not unread.beyond:
+        return False
+    taken = parts.readable_tuned.value * parts.right_base.value * unread.beyond
+    return taken - unread.held > LOW * case.scores.gain.value
 
 
 def _by_luck(case: Case) -> Verdict | None:
@@ -252,6 +269,15 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
         found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
     else:
         found += _of_shares(case)
+    if _is_form(case) and _unseen(case):
+        unread = case.unread
+        found.append(
+            Obstacle(
+                f"to {unread.questions} of {unread.of} questions the base gave no answer that can be read (truncated, "
+                "refused, failed?), and nothing in these answers shows what it holds",
+                "readable answers of the base to these questions, or several samples an item",
+            )
+        )
     unasked = _of_unasked(case)
     return (*found, *unasked)
 
@@ -397,7 +423,8 @@ def _sentence(case: Case, label: Label) -> str:
         )
     low = f"{whole(held.low.value)} % [{whole(held.low.low)}, {whole(held.low.high)}]"
     high = f"{whole(held.high.value)} % [{whole(held.high.low)}, {whole(held.high.high)}]"
-    chance = f"above a chance level of {100 * case.chance.upper:.1f} %"
+    stated = " as stated" if case.chance.level.method == "stated" and not case.asked_models else ""
+    chance = f"above a chance level of {100 * case.chance.upper:.1f} %{stated}"
     if label == "elicited" and held.low_by == LENIENT:
         return (
             f"The gain ({gain}) is a change of form: read leniently, the base's own plain answers hold {low} of it, "
