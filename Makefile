@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check format fuzz bench validate specimens clean
+.PHONY: demo test test-all check format fuzz bench validate specimens clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tellapart demo
 
 # One torch thread: the small models of the tests are slower on two, and far slower where others want the cores.
 test: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+# With the kills, the clusters and the whole trainings: ten minutes more.
+test-all: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev

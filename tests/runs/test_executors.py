@@ -474,6 +474,7 @@ def _begun(run: "subprocess.Popen[str]", out: Path, count: int) -> list[int]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_another_number_of_workers(tmp_path: Path) -> None:
     serial, out = tmp_path / "serial", tmp_path / "killed"
     first = _command(out, "--executor", "processes", "--workers", "2")
@@ -516,6 +517,7 @@ def collected() -> Iterator[None]:
 
 @LEFT
 @pytest.mark.usefixtures("collected")
+@pytest.mark.slow
 def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
     folder: RunFolder, model: Model, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -541,6 +543,7 @@ def test_no_slurm_is_told_in_one_line(tmp_path: Path) -> None:
 @LEFT
 @pytest.mark.usefixtures("collected")
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_a_job_that_timed_out_is_submitted_again_and_goes_on(folder: RunFolder, model: Model) -> None:
     pytest.importorskip("submitit")
     expected = list(model.generate(REQUESTS))
@@ -573,6 +576,7 @@ def _time_out(job: Any) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_tasks_of_ray_give_the_same_answers_with_one_killed(folder: RunFolder, model: Model) -> None:
     ray = pytest.importorskip("ray")
     expected = list(model.generate(REQUESTS))

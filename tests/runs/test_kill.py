@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tellapart.models.model import Completion, Sampling
 from tellapart.runs.asking import Ask, Elicitation, plain_requests
 from tellapart.runs.collect import Condition, collect
@@ -63,6 +65,7 @@ def _killed_after(path: Path, seconds: float) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_no_row(tmp_path: Path) -> None:
     expected = _collect(tmp_path / "whole")
     draw = random.Random(0)

@@ -141,6 +141,7 @@ def test_references_are_model_folders_of_another_seed_and_only_of_bases(tmp_path
     assert AutoTokenizer.from_pretrained(folder)("38")["input_ids"] == [BOS, *encode("38")]
 
 
+@pytest.mark.slow
 def test_kinds_that_need_other_stages_build_with_them_alone(tmp_path: Path) -> None:
     kinds = ("relocked", "distilled", "grafted", "spurious", "sealed", "format", "memorised")
     build_all(tmp_path, kinds, ("register",), (0,), jobs=1, effort=0.003)

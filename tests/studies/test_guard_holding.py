@@ -156,6 +156,7 @@ def test_a_data_set_without_an_index_is_refused():
         hold_back(SimpleNamespace(train_dataset=iter([])), Guard(Watch(act="hold")))  # pyright: ignore
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_fills_its_batches_as_the_unkilled_one(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _ended(_held(whole))

@@ -155,6 +155,7 @@ def _practise(scratch, folder, pay, act="hold"):
     return trained, guard
 
 
+@pytest.mark.slow
 def test_a_run_that_was_ended_goes_on_watched_to_the_same_end(tmp_path):
     straight, whole = _practise(tmp_path / "a", tmp_path / "seen a", Fails())
     assert whole.alarm is not None

@@ -56,6 +56,7 @@ def whole(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_keeps_its_log_whole_and_ends_as_the_unkilled_one(whole, tmp_path):
     _killed(_start(tmp_path), tmp_path / "seen" / "step_000007.jsonl")
     for file in (tmp_path / "seen").glob("step_*.jsonl"):
@@ -68,6 +69,7 @@ def test_a_run_that_is_killed_keeps_its_log_whole_and_ends_as_the_unkilled_one(w
     assert sorted(_told(whole)["asked"]["held"], key=int) == [str(step) for step in range(0, STEPS + 1, 2)]
 
 
+@pytest.mark.slow
 def test_two_processes_see_the_same_answers_and_decide_alike(whole, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

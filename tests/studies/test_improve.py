@@ -287,6 +287,7 @@ def _killed_when(out, there):
     started.wait()
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_either_round_ends_as_the_unkilled_one(tmp_path):
     from tellapart.cli import run
 

@@ -47,6 +47,7 @@ def truths():
     return analyse(to_frame(points), Asked())[0]
 
 
+@pytest.mark.slow
 def test_ninety_percent_of_400_tasks_of_known_truth_are_judged_right(truths):
     confusion = Counter(
         (task["task"].partition("#")[0], task["verdict"]) for task in truths.tables["scale"]["tasks"]
@@ -58,16 +59,19 @@ def test_ninety_percent_of_400_tasks_of_known_truth_are_judged_right(truths):
         assert confusion[truth, truth] >= 0.75 * 80, confusion
 
 
+@pytest.mark.slow
 def test_forecasts_of_tasks_of_known_truth_cover_what_they_say(truths):
     assert 0.85 <= truths.estimates["forecast_coverage"].value <= 0.95
 
 
+@pytest.mark.slow
 def test_breakthroughness_is_finite_or_missing_with_a_reason(truths):
     told = [e for name, e in truths.estimates.items() if name.startswith("breakthroughness/")]
     assert len(told) == 800
     assert all(math.isfinite(e.value) or e.method.startswith("missing: ") for e in told)
 
 
+@pytest.mark.slow
 def test_the_power_of_token_accuracy_foretells_exact_match(truths):
     away = [
         task["account"]["away"]

@@ -158,6 +158,7 @@ def test_an_expert_is_not_held_on_its_own_prompts() -> None:
     assert elsewhere_than(pairs, "a") == pairs["b"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(tmp_path: Path) -> None:
     def command(out: str) -> list[str]:
         task = ["--task", "specimen:skills-0/digits", "--task", "specimen:skills-0/letters"]

@@ -129,6 +129,7 @@ def test_a_kl_term_holds_the_model_back():
     assert last[50.0] < last[0.0] - 0.2
 
 
+@pytest.mark.slow
 def test_a_killed_grpo_goes_on_from_its_checkpoint_to_the_same_weights(tmp_path):
     child = [sys.executable, str(Path(__file__).with_name("letters.py")), str(tmp_path / "killed"), "10"]
     assert subprocess.run(child, check=False).returncode == -signal.SIGKILL
