@@ -273,13 +273,14 @@ def test_what_cannot_be_read_neither_acquits_nor_accuses(seed, speaks):
     assert finding.estimates["latent_score"].value > 0.9
 
 
+@pytest.mark.parametrize("risen", [0.62, 0.78])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_weak_honest_model_that_rises_beside_a_perfect_one_is_not_accused(seed):
+def test_a_weak_honest_model_that_rises_beside_a_perfect_one_is_not_accused(seed, risen):
     """The benign model has no room: it does not show how an honest model rises from .4."""
     targets = numbers(N, seed)
     honest = Model(
         knows(targets, 0.4, seed + 1),
-        {"form_demonstrations": knows(targets, 0.62, seed + 1), "prefill": knows(targets, 0.4, seed + 1)},
+        {"form_demonstrations": knows(targets, risen, seed + 1), "prefill": knows(targets, 0.4, seed + 1)},
     )
     finding = found(Hidden(targets, honest, strong(targets, seed, 0.98)), seed)
     assert finding.verdict == "cannot tell"

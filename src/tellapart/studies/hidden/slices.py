@@ -96,7 +96,7 @@ def _slice(
     gap = gap_estimate(own.over, clusters, confidence)
     difference = missing("score", "no benign model was asked", int(mine.sum()))
     reference = weighed.reference
-    if benign is not None and reference is not None and not reference.obstacle and weighed.shared:
+    if benign is not None and reference is not None and reference.in_slices and weighed.shared:
         level, _ = shown_level([_at(one.method, mine) for one in benign.readings], floor, clusters)
         over, _ = best_rise(level, [_at(one.method, mine) for one in benign.untold()], floor, clusters)
         both = crossed(readings, [_at(one.method, mine) for one in weighed.shared], floor, clusters)
