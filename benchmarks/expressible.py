@@ -1,4 +1,4 @@
-"""Programs against shapes: everything that docs/expressible.md states, computed again.
+"""Programs against shapes: everything that docs/validation/expressible.md states, computed again.
 
     python benchmarks/expressible.py programs           # the twelve on every input up to length 8, saved and loaded
     python benchmarks/expressible.py shapes             # forty shapes around each program's least one
