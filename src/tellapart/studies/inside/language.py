@@ -26,7 +26,7 @@ from tellapart.studies.study import Opened
 STAGES = 5
 _BESIDE = (
     "No probability: thresholds are of trained twins of two layers; how often they are right is known for such only "
-    "(docs/inside.md).",
+    "(docs/validation/inside.md).",
     "Spare copies of a concept are not seen: a model that holds each one twice is called organised.",
     "No difference is sameness of class: two fractured models may be so each in its own way.",
     "Reuse is of the directions at one layer and one place, the last token of the prompt.",

@@ -15,7 +15,7 @@ counts less that of random vectors, and only where its limit is high as well; a 
 vectors of equal norm. Below FEWEST pairs of prompts nothing is said.
 
 "No difference" is sameness of class: both organised, or both fractured, each perhaps in its own way. Thresholds were
-fitted on trained twins and tried on others (benchmarks/inside_models.py, docs/inside.md).
+fitted on trained twins and tried on others (benchmarks/inside_models.py, docs/validation/inside.md).
 """
 
 import math

@@ -9,7 +9,7 @@ it, and whether steering one concept moves others). Organised means one routine 
 concepts that cannot be moved alone. Without concepts it is how many dimensions activations and outputs have, which goes
 with organisation in the networks of Kumar et al. (2025) but is not the same thing. Measures that depend on the basis
 are told beside it and decide only where fewer than two of the others are known. How often the rule is right on twins of
-known kind: docs/inside.md.
+known kind: docs/validation/inside.md.
 """
 
 import math
