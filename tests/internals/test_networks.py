@@ -21,7 +21,7 @@ from tellapart.internals.png import encode_png, read_png
 from tellapart.internals.sweeps import STEPS, effect_maps, effect_participation_ratio, sweeps
 from tellapart.internals.symmetry import picture_mirror, symmetric_share, symmetric_variance
 
-# name: distinct features, PCA dimensions, symmetric share as published; effect-map ratio as docs/validation/inside.md tells
+# name: distinct features, PCA dimensions, symmetric share as published; effect-map ratio of docs/validation/inside.md
 FER = {
     "picbreeder_skull": (17, 12, 0.824, 6.4),
     "sgd_skull": (264, 47, 0.004, 56.3),

@@ -1,7 +1,8 @@
 """Features of a network over its inputs: how many are distinct, how many dimensions they span.
 
 A feature is one unit's activations over all points. Counts of Kumar et al. (2025, arXiv 2505.11581) as recomputed in
-docs/validation/inside.md: a feature that equals an input, or an earlier feature, up to scale, offset and sign is not counted.
+docs/validation/inside.md: a feature that equals an input, or an earlier feature, up to scale, offset and sign is not
+counted.
 """
 
 from typing import NamedTuple
