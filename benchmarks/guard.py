@@ -1,6 +1,6 @@
 """Does the guard see harm before it is done, and does it prevent it? GRPO on specimens, watched and not.
 
-    python benchmarks/guard.py table [--seeds 3]       abilities kept, by an equivalence test (docs/guard.md)
+    python benchmarks/guard.py table [--seeds 3]       abilities kept, by an equivalence test (docs/validation/guard.md)
     python benchmarks/guard.py repeats                 what makes answers repeat and steps go: settings tried
     python benchmarks/guard.py flags [--runs FILE]     harmful runs flagged in time, healthy runs flagged at all
     python benchmarks/guard.py overhead                what watching costs of a step

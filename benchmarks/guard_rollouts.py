@@ -44,7 +44,7 @@ def beta(a: float, b: float) -> Population:
 
 
 def populations(shared: Path | None) -> Mapping[str, Population]:
-    """Return the populations of docs/guard.md."""
+    """Return the populations of docs/validation/guard.md."""
     half = beta(1, 2)
     told = {
         "uniform": beta(1, 1),
