@@ -1,6 +1,6 @@
 """Controls: the form kept and the substance taken away, or the reverse. One file each, one dict.
 
-To add one: its file with a Control, and its place in OURS (docs/form.md, "Adding a control"); from another package, an
+To add one: its file with a Control, and its place in OURS (docs/adding-a-study.md); from another package, an
 entry point of the group `tellapart.controls` for each arm.
 """
 
