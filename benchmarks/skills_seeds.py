@@ -1,4 +1,4 @@
-"""Experts, mixes, dispatch and forgetting on every base of `skills`, pooled over seeds: the tables of docs/validation/skills.md.
+"""Experts, mixes, dispatch and forgetting on every base of `skills`, pooled over seeds: docs/validation/skills.md.
 
     python benchmarks/skills_seeds.py [--out runs/specimens] [--names skills-0 skills-1]
 
