@@ -103,3 +103,27 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
     second = written(tmp_path / "b.jsonl", {"x": [1.0]})
     with pytest.raises(UserMistake, match="no shared item has a score on both sides"):
         difference_of(first, second)
+
+
+def test_equal_questions_are_one_cluster(tmp_path: Path) -> None:
+    """Eight questions under 240 ids: what differs between the questions is no evidence of 240 items."""
+    gains = (0.25, -0.1, 0.3, -0.2, 0.25, 0.2, -0.15, 0.3)
+    logs = []
+    for name, sign in (("a", 0), ("b", 1)):
+        rng = np.random.default_rng(3 + sign)
+        rows = [
+            {
+                "item": f"i{at}",
+                "question": f"Question {at % 8}{'?' if at % 3 else ' ?'}",
+                "target": str(at % 8),
+                "score": float(rng.random() < 0.4 + sign * gains[at % 8]),
+            }
+            for at in range(240)
+        ]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        logs.append(str(path))
+    told = difference_of(*logs)
+    assert told.clusters == 8
+    assert told.difference.low < 0 < told.difference.high
+    assert any("240 items ask 8 distinct questions" in note for note in told.notes)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tellapart.cli import run
@@ -133,3 +134,54 @@ def test_a_log_without_any_score_is_refused_and_leaves_nothing(
     assert run(["form", "--logs", f"full={log}", "--out", str(tmp_path / "run")]) == 2
     assert "score" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def five_arms(
+    tmp_path: Path, form: list[tuple[str, float]], scale: tuple[float, float] = (0, 1)
+) -> list[str]:
+    """Return --logs words of five arms over 1500 items: base and destroyed at a tenth, full and second form at 80 %."""
+    rng, low, high = np.random.default_rng(0), *scale
+    given = []
+    for arm, share in (
+        ("base", 0.1),
+        ("full", 0.8),
+        ("form_only", None),
+        ("second_form", 0.8),
+        ("destroyed", 0.1),
+    ):
+        rows = []
+        for at in range(1500):
+            right = share is not None and rng.random() < share
+            text, score = (str(at), 1.0) if right else ("9999", 0.0)
+            if share is None:
+                text, score = form[at % len(form)]
+                text = str(at) if score else text
+            row = {"item": f"i{at}", "question": f"How much is {at}?", "target": str(at), "completion": text}
+            rows.append(row | {"score": high if score else low})
+        path = tmp_path / f"{arm}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        given.append(f"{arm}={path}")
+    return given
+
+
+def verdict_on(given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert run(["form", "--logs", *given, "--out", str(tmp_path / "run"), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)["findings"][0]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("form", "verdict"),
+    [([("", 0.0)] * 9 + [("", 1.0)], "cannot tell"), ([("9999", 0.0)] * 9 + [("", 1.0)], "substance")],
+)
+def test_an_arm_of_empty_answers_is_no_substance(
+    form: list[tuple[str, float]], verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verdict_on(five_arms(tmp_path, form), tmp_path, capsys) == verdict
+
+
+def test_signed_scores_are_read_as_gain_reads_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = five_arms(tmp_path, [("", 1.0)] * 4 + [("9999", 0.0)], (-1, 1))
+    assert verdict_on(arms, tmp_path, capsys) == "form"

@@ -208,3 +208,50 @@ def test_a_row_without_a_status_is_like_a_log_without_one(
     base, tuned = lines(tmp_path / "b.jsonl", rows), lines(tmp_path / "t.jsonl", rows[:])
     said = finding_of(capsys, tmp_path, base, tuned)
     assert any("1 of 30 answers are cut off" in one for one in said["caveats"])
+
+
+def guessing(share: float, seed: int) -> Answer:
+    """A model that is right in a share of its answers, and else writes another number."""
+    rng = np.random.default_rng(seed)
+    return lambda at, target: target if rng.random() < share else str(rng.integers(2000, 9000))
+
+
+def sides(tmp_path: Path, seed: int) -> tuple[list[tuple[str, str]], list[str], list[dict[str, Any]]]:
+    items = sums(150, seed)
+    tuned = logged(items, guessing(0.8, seed + 1))
+    base = lines(tmp_path / "b.jsonl", logged(items, guessing(0.05, seed + 2)))
+    return items, [base, lines(tmp_path / "t.jsonl", tuned)], tuned
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_way_that_makes_the_mistakes_of_tuned_raises_no_bound(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, logs, tuned = sides(tmp_path, seed)
+    way = lines(tmp_path / "w.jsonl", tuned[::-1])
+    said = finding_of(capsys, tmp_path, *logs, "--way", f"steer={way}", "--bits", "steer=0")
+    assert said["verdict"] == "cannot tell"
+    assert "none of the ways given raises a bound" in said["sentence"]
+    assert any("word for word, those of TUNED" in one for one in said["caveats"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_way_by_another_scorer_raises_no_bound(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items, logs, _ = sides(tmp_path, seed)
+    lax = [dict(row, score=1.0) for row in logged(items, lambda at, target: "I think so")]
+    way = lines(tmp_path / "w.jsonl", lax)
+    said = finding_of(capsys, tmp_path, *logs, "--way", f"steer={way}", "--bits", "steer=0")
+    assert said["verdict"] == "cannot tell"
+    assert any("another scorer" in one for one in said["caveats"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_way_with_mistakes_of_its_own_counts(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items, logs, _ = sides(tmp_path, seed)
+    way = lines(tmp_path / "w.jsonl", logged(items, guessing(0.8, seed + 7)))
+    said = finding_of(capsys, tmp_path, *logs, "--way", f"steer={way}", "--bits", "steer=0")
+    assert said["verdict"] == "elicited"

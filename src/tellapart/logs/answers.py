@@ -86,10 +86,10 @@ def believed(rows: pd.DataFrame) -> Believed | None:
     good, bad = (_sampled(part) for part in (rows[right], rows[~right]))
     best: Believed | None = None
     for reader in READERS:
-        seen = _accepting(reader, good)
+        seen = accepting(reader, good)
         if seen < RECOGNISED or (best is not None and seen <= best.recognised):
             continue
-        if len(bad) == 0 or 1 - _accepting(reader, bad) >= AGREEING:
+        if len(bad) == 0 or 1 - accepting(reader, bad) >= AGREEING:
             best = Believed(reader, seen)
     return best
 
@@ -98,7 +98,7 @@ def _sampled(part: pd.DataFrame) -> pd.DataFrame:
     return part.iloc[np.linspace(0, len(part) - 1, min(len(part), TRIED)).astype(int)] if len(part) else part
 
 
-def _accepting(reader: Matched, part: pd.DataFrame) -> float:
+def accepting(reader: Matched, part: pd.DataFrame) -> float:
     """Return the share of the answers that the reader would call right."""
     right = [
         reader.answer(ANYWHERE, text) in accepted(reader, target)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tellapart.errors import InvalidInput, UserMistake
 from tellapart.logs.sides import Sides, read_sides
@@ -19,6 +20,7 @@ from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import Flips, flips, paired_difference, unpaired_difference
 from tellapart.stats.wording import shown
+from tellapart.tasks.questions import joined, question_key
 
 
 class Difference(NamedTuple):
@@ -67,6 +69,15 @@ def difference_of(first: str, second: str) -> Difference:
     before, after = (mean.reindex(items).to_numpy(dtype=float) for mean in means)
     named = paired.a.groupby("item")["cluster"].first().reindex(items)
     told = bool((named != "").all()) and 1 < named.nunique() < len(items)
+    asked = paired.a.drop_duplicates("item").set_index("item").reindex(items)
+    questions = [
+        question_key(question, [target]) if question.strip() else f"item {item}"
+        for item, question, target in zip(items, asked["question"], asked["target"], strict=True)
+    ]
+    if (distinct := len(set(questions))) < len(items):
+        notes.append(f"{len(items)} items ask {distinct} distinct questions; equal ones count as one cluster")
+        own = [f"cluster {one}" for one in named] if told else [f"item {item}" for item in items]
+        named, told = pd.Series(joined(own, questions), index=items), True
     clusters = named.factorize()[0] if told else None
     single = max(int(frame.groupby("item").size().max()) for frame in (paired.a, paired.b)) == 1
     binary = single and bool(np.isin(np.concatenate([before, after]), (0.0, 1.0)).all())

@@ -6,6 +6,7 @@ Two sides that are scored by different metrics would show the metrics' differenc
 taken, else they are refused. Byte-equal copies of one answer count as one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -45,14 +46,11 @@ def read_sides(first: str, second: str) -> Sides:
     """Return two logs scored by one metric and paired; raises UserMistake, one line, where they cannot be compared."""
     a, b = read_log(first), read_log(second)
     a, b, told = one_metric(a, b)
-    scale = _scale_of(a, b)
+    scale = scale_of((a, b))
     oriented = []
     if scale is not None:
-        low, high = scale
-        a, b = _scaled(a, scale), _scaled(b, scale)
-        oriented = [
-            f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong",
-        ]
+        a, b = scaled(a, scale), scaled(b, scale)
+        oriented = [told_scale(scale)]
     a, b = without_copies(a), without_copies(b)
     paired = pair(a, b)
     notes = (*a.notes, *b.notes, *told, *oriented, *_settings(a, b), *paired.notes, *_samples(a, b, paired))
@@ -75,7 +73,7 @@ def read_beside(sides: Sides, reference: str) -> Beside:
     metric of both. Raises UserMistake, one line, where it is scored by another one or shares no item."""
     log, strange = _by_metric_of(sides.a, read_log(reference))
     if sides.scale is not None:
-        log = _scaled(log, sides.scale)
+        log = scaled(log, sides.scale)
     scores = log.frame["score"].dropna()
     if len(scores) and not (scores.min() >= 0 and scores.max() <= 1):
         raise UserMistake(
@@ -176,23 +174,32 @@ def _without_choice(log: Recorded) -> Recorded:
     return replace(log, notes=tuple(note for note in log.notes if not note.startswith("scored by ")))
 
 
-def _scale_of(a: Recorded, b: Recorded) -> tuple[float, float] | None:
+def scale_of(logs: Sequence[Recorded]) -> tuple[float, float] | None:
     """Return the two scores of logs that have two values of another range (-1 and 1): the larger is right. None where
     all lie between 0 and 1; raises UserMistake where there are more."""
-    values = np.unique(np.concatenate([log.frame["score"].dropna().to_numpy() for log in (a, b)]))
+    values = np.unique(np.concatenate([log.frame["score"].dropna().to_numpy() for log in logs]))
     if len(values) == 0 or (values[0] >= 0 and values[-1] <= 1):
         return None
     if len(values) == 2 and values[1] > 0:
         return float(values[0]), float(values[1])
+    first = logs[0].source
+    names = [log.source for log in logs[:2]]
+    more = f" and {len(logs) - 2} others" if len(logs) > 2 else ""
     raise UserMistake(
-        f"{a.source} and {b.source}: scores take {len(values)} values from {values[0]:g} to "
+        f"{' and '.join(names)}{more}: scores take {len(values)} values from {values[0]:g} to "
         f"{values[-1]:g}, and must lie between "
         "0 and 1: say from which on an answer is right, as "
-        f"{a.source}{'' if split(a.source)[1] else '#'}>={values[-1]:g}"
+        f"{first}{'' if split(first)[1] else '#'}>={values[-1]:g}"
     )
 
 
-def _scaled(log: Recorded, scale: tuple[float, float]) -> Recorded:
+def told_scale(scale: tuple[float, float]) -> str:
+    """Return a note on scores that were taken for wrong and right."""
+    low, high = scale
+    return f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"
+
+
+def scaled(log: Recorded, scale: tuple[float, float]) -> Recorded:
     """Return the log with its two scores as 0 and 1."""
     low, high = scale
     return replace(

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
-from tellapart.logs import content_of, pair, read_log
-from tellapart.logs.sides import one_metric
+from tellapart.logs import Recorded, content_of, pair, read_log
+from tellapart.logs.answers import read_answers
+from tellapart.logs.sides import one_metric, scale_of, scaled, told_scale
 from tellapart.runs.table import from_frame
 from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
+from tellapart.studies.form.reading import FOUND
 from tellapart.studies.gain.logs import log_rows
 
 ROLES: Mapping[str, Role] = {
@@ -77,10 +80,11 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
         raise UserMistake(
             f"full={references['full']}: no answer in this log has a score; give a log that was scored"
         )
-    frames, notes = {"full": [full.frame]}, [*full.notes]
+    notes: list[str] = []
+    read: dict[str, Recorded] = {}
     for arm, log in logs.items():
         if arm != "full":
-            own, log, told = one_metric(full, log)
+            own, read[arm], told = one_metric(full, log)
             if not own.metric.same_as(full.metric):
                 raise UserMistake(
                     f"the arms full and {arm} list different metrics first ({full.metric.label}, "
@@ -88,19 +92,29 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
                     "one for all arms (ARM=PATH#NAME)"
                 )
             notes += told
-            paired = pair(full, log)
-            frames[arm] = [paired.b, paired.b_rest]
-            notes += [*log.notes, *paired.notes]
+    scale = scale_of((full, *read.values()))
+    if scale is not None:
+        full, read = scaled(full, scale), {arm: scaled(log, scale) for arm, log in read.items()}
+        notes.append(told_scale(scale))
+    frames = {"full": [full.frame]}
+    notes += full.notes
+    for arm, log in read.items():
+        paired = pair(full, log)
+        frames[arm] = [paired.b, paired.b_rest]
+        notes += [*log.notes, *paired.notes]
     rows = [
         log_rows("form", condition(GIVEN, arm), part)
         for arm, parts in frames.items()
         for part in parts
         if len(part)
     ]
+    table = pd.concat(rows, ignore_index=True)
+    every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
+    table["measures"] = pd.Series(_found(every), dtype=object)
     first = full.frame.drop_duplicates("item")
     items = first["item"].tolist()
     return FromLogs(
-        table=from_frame(pd.concat(rows)),
+        table=from_frame(table),
         arms={arm: _arm(arm, list(references)) for arm in sorted(references, key=_order)},
         sources={
             arm: {
@@ -115,6 +129,18 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
         targets=dict(zip(items, first["target"].tolist(), strict=True)),
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _found(every: pd.DataFrame) -> list[list[tuple[str, float]] | None]:
+    """Return for each answer whether one can be found in it: by the reader whose verdicts are the logs' own, else
+    whether there is any text; nothing where the logs hold no texts."""
+    if not (every["completion"] != "").any():
+        return [None] * len(every)
+    answers = read_answers(every)
+    texts = every["completion"] if answers.by is None else pd.Series(answers.found, dtype=object)
+    known = texts.notna().to_numpy()
+    there = np.where(known, texts.fillna("").str.strip() != "", False)
+    return [[(FOUND, float(one))] if told else None for one, told in zip(there, known, strict=True)]
 
 
 def _arm(arm: str, every: Sequence[str]) -> ArmFacts:

@@ -14,6 +14,7 @@ import pandas as pd
 from tellapart.elicit.elicitor import null_name
 from tellapart.errors import InvalidInput, UserMistake, closest, one_line
 from tellapart.logs import content_of
+from tellapart.logs.answers import FEWEST_RIGHT, Believed, accepting
 from tellapart.logs.recorded import LONG_ANSWER
 from tellapart.logs.run import TOOL as OWN
 from tellapart.logs.sides import Beside, Sides, read_beside
@@ -24,6 +25,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,59}")
 TAKEN = ("plain",)
 SPOKEN = 200
 """Characters of an answer (median) from which on two models do not write the same, word for word, in a whole log."""
+
+MISTAKES = 20
+"""Different wrong answers that two models do not share."""
+RESCORED = 0.5
+"""Below this share of what is recognised of BASE's and TUNED's right answers a log was scored in another way."""
 
 
 class Given(NamedTuple):
@@ -111,16 +117,18 @@ def _bits(name: str, value: str) -> float:
     return bits
 
 
-def read_ways(given: Mapping[str, Given], sides: Sides) -> list[Way]:
-    """Return the ways read and paired with the base's log. Raises UserMistake, one line, where a log cannot be read or
-    paired, is scored by another metric, or holds what can be no elicited base."""
-    return [_read(name, one, sides) for name, one in given.items()]
+def read_ways(given: Mapping[str, Given], sides: Sides, by: Believed | None = None) -> list[Way]:
+    """Return the ways read and paired with the base's log; `by` reads answers as the logs of both models score them.
+    Raises UserMistake, one line, where a log cannot be read or paired, is scored by another metric, or holds what can
+    be no elicited base."""
+    return [_read(name, one, sides, by) for name, one in given.items()]
 
 
-def _read(name: str, given: Given, sides: Sides) -> Way:
+def _read(name: str, given: Given, sides: Sides, by: Believed | None) -> Way:
     own = _beside(f"way {name}", given.log, sides)
     null = _beside(f"null control of {name}", given.null, sides) if given.null else None
     own, null = _unless_tuned(own, sides), null and _unless_tuned(null, sides)
+    own, null = _unless_rescored(own, by), null and _unless_rescored(null, by)
     _refuse_same_file(name, given, sides)
     _refuse_another_model(name, own, sides)
     _refuse_contradiction(name, given, own)
@@ -196,9 +204,38 @@ def _same_answers(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 def _unless_tuned(log: Beside, sides: Sides) -> Beside:
     """Return a log that raises no bound where its long answers are, word for word, TUNED's: it is hardly the base's."""
     frame = log.paired.b
-    if frame["completion"].str.len().median() < SPOKEN or not _same_answers(frame, sides.paired.b):
+    short = frame["completion"].str.len().median() < SPOKEN
+    if (_same_mistakes if short else _same_answers)(frame, sides.paired.b):
+        return log._replace(strange=log.strange or "its answers are, word for word, those of TUNED")
+    return log
+
+
+def _same_mistakes(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Return whether every answer is the other log's, MISTAKES different wrong ones among them: the right answers of
+    two able models are alike, and their mistakes are not."""
+    columns = ["item", "sample", "completion", "score"]
+    both = one[columns].merge(other[columns], on=["item", "sample"], suffixes=("", "_other"))
+    if len(both) < len(one) or not (both["completion"] == both["completion_other"]).all():
+        return False
+    return both.loc[both["score"] <= 0, "completion"].nunique() >= MISTAKES
+
+
+def _unless_rescored(log: Beside, by: Believed | None) -> Beside:
+    """Return a log that raises no bound where few of its right answers are what BASE's and TUNED's scorer calls so."""
+    if by is None:
         return log
-    return log._replace(strange=log.strange or "its answers are, word for word, those of TUNED")
+    frame = log.paired.b
+    right = frame[(frame["score"] == 1.0) & (frame["completion"] != "") & (frame["target"] != "")]
+    if len(right) < FEWEST_RIGHT:
+        return log
+    recognised = accepting(by.reader, right)
+    if recognised >= RESCORED * by.recognised:
+        return log
+    told = (
+        f"{100 * recognised:.0f} % of its right answers are the target as BASE's and TUNED's right answers are "
+        f"({100 * by.recognised:.0f} %): another scorer"
+    )
+    return log._replace(strange=log.strange or told)
 
 
 def _refuse_another_model(name: str, log: Beside, sides: Sides) -> None:

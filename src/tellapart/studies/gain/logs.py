@@ -39,11 +39,11 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
     or nothing pairs."""
     sides = read_sides(base, tuned)
     given = given or {}
-    ways = read_ways(given, sides)
     logs, paired = {"base": sides.a, "tuned": sides.b}, sides.paired
     frames = {"base": [paired.a, paired.a_rest], "tuned": [paired.b, paired.b_rest]}
     every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
     answers = read_answers(every)
+    ways = read_ways(given, sides, answers.by)
     rows = pd.concat(
         [log_rows("gain", f"{role}/plain", p) for role, parts in frames.items() for p in parts if len(p)],
         ignore_index=True,

@@ -294,10 +294,14 @@ def _of_shares(case: Case) -> list[Obstacle]:
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
         by = held.low_by or "what was tried"
         if math.isnan(low.value):
+            what = "nothing was asked that could bring a hidden skill out"
             how = "logs of several samples an item, or of elicited answers (--way)"
+            if case.elsewhere:
+                what = f"none of the ways given raises a bound (the caveats say why): {', '.join(case.elsewhere)}"
+                how = "a way that was told nothing of the answers, on the same items, scored alike"
             found.append(
                 Obstacle(
-                    "nothing was asked that could bring a hidden skill out",
+                    what,
                     "more methods, or a larger --budget" if case.asked_models else how,
                 )
             )
