@@ -74,6 +74,28 @@ def test_items_are_counted_and_what_is_lost_is_told_apart():
     assert "the right answer is there, and is not read" in made.body
 
 
+def test_equal_questions_under_many_ids_are_few():
+    """Eight questions, three of which got worse: no evidence of 240 items that anything was lost."""
+    rng = np.random.default_rng(0)
+    before = _frame(rng.random(240) < 0.6).assign(question=[f"question {k % 8}" for k in range(240)])
+    worse = np.array([0.9 if k % 8 < 3 else 0.0 for k in range(240)])
+    now = before.assign(score=np.where(rng.random(240) < worse, 0.0, before["score"]))
+    told = after([Ability("a", before, now)], 0.05).tables["guard_abilities"]["abilities"][0]
+    assert told["verdict"] == "cannot tell"
+    assert (
+        after(
+            [Ability("a", before.assign(question=[f"question {k}" for k in range(240)]), now)], 0.05
+        ).tables["guard_abilities"]["abilities"][0]["verdict"]
+        == "lost"
+    )
+
+
+def test_empty_answers_do_not_show_that_the_substance_is_lost():
+    before, now = _frame([1.0] * 60, ["4"] * 60), _frame([0.0] * 30 + [1.0] * 30, [""] * 30 + ["4"] * 30)
+    told = after([Ability("a", before, now)], 0.05).tables["guard_abilities"]["abilities"][0]
+    assert (told["verdict"], told["lost_is"]) == ("lost", "cannot tell")
+
+
 def test_hostile_text_is_escaped():
     evil = "<script>alert(1)</script>"
     before, now = _frame([1, 1]), _frame([0, 0], [evil, evil])

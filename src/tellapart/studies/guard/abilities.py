@@ -20,6 +20,7 @@ from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import flips, paired_difference
+from tellapart.tasks.questions import joined, question_key
 
 AFTER = "Is what the model could do before still there?"
 Kept = Literal["kept", "lost", "gained", "cannot tell"]
@@ -72,8 +73,7 @@ def _told(ability: Ability, margin: float) -> dict[str, Any]:
     first, second = _means(ability.before), _means(ability.after)
     items = first.index.intersection(second.index)
     x, y = first[items].to_numpy(), second[items].to_numpy()
-    clusters = ability.before.groupby("item")["cluster"].first()[items]
-    grouped = clusters.to_numpy() if 1 < clusters.nunique() < len(items) and (clusters != "").all() else None
+    grouped = _clusters(ability.before, items)
     difference, same = paired_difference(x, y, grouped), equivalence(x, y, margin, grouped)
     lost = lost_items(ability.before, ability.after)
     had = flips((x >= HAD).astype(float), (y >= HAD).astype(float))
@@ -100,6 +100,19 @@ def _told(ability: Ability, margin: float) -> dict[str, Any]:
             "brought_back_null": _mean_of(ability.twin, lost),
         },
     }
+
+
+def _clusters(frame: pd.DataFrame, items: "pd.Index[Any]") -> np.ndarray | None:
+    """Return the items' clusters, of which equal questions share one; None where each item stands for itself."""
+    asked = frame.drop_duplicates("item").set_index("item").loc[items]
+    named = bool((asked["cluster"] != "").all()) and asked["cluster"].nunique() > 1
+    own = [f"cluster {one}" for one in asked["cluster"]] if named else [f"item {one}" for one in items]
+    questions = [
+        question_key(question, [target]) if question.strip() else f"item {item}"
+        for item, question, target in zip(items, asked["question"], asked["target"], strict=True)
+    ]
+    labels = joined(own, questions)
+    return np.array(labels, dtype=object) if 1 < len(set(labels)) < len(items) else None
 
 
 def _verdict(difference: Estimate, same: bool) -> Kept:
@@ -150,6 +163,8 @@ def what_is_lost(before: str, row: "pd.Series[Any]") -> What:
     there = any(one in completion and one not in question for one in targets)
     if there or row["steps"] == "valid":
         return "form"
+    if not completion.strip():
+        return "skipped"  # a failed request is often logged so: nothing was worked through
     return "skipped" if count_steps(completion) < HALF * count_steps(before) else "substance"
 
 
