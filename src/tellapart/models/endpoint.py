@@ -1,6 +1,6 @@
 """A model behind any server that speaks the OpenAI protocol: vLLM, llama.cpp, transformers serve, others.
 
-    model = open_endpoint("openai:NAME@http://127.0.0.1:8000/v1")
+    model = open_endpoint("openai:NAME@http://127.0.0.1:8000/v1")        # URL,URL: several servers of one model
     for answer in model.generate([Request("Once upon a time", seed=1)]): ...
 
 `openai:` sends raw prompts to /completions; `openai-chat:` sends one user message to /chat/completions,
@@ -23,12 +23,24 @@ from tellapart.errors import UserMistake
 from tellapart.models.budget import current
 from tellapart.models.endpoint_answer import Traits, body_of, completion_of
 from tellapart.models.endpoint_failure import Failure, Reply
-from tellapart.models.endpoint_line import Address, EndpointOptions, Line, Sleep, import_openai, stream
-from tellapart.models.endpoint_probe import probe, prove_sampling
+from tellapart.models.endpoint_line import (
+    Address,
+    Body,
+    EndpointOptions,
+    Line,
+    Result,
+    Sleep,
+    import_openai,
+    stream,
+)
+from tellapart.models.endpoint_pool import stream_over
+from tellapart.models.endpoint_probe import probe, prove_same, prove_sampling
 from tellapart.models.endpoint_score import echo_body, scored_of
 from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 
 FORM = re.compile(r"(openai|openai-chat):(.+)@(https?://[^@\s]+)")
+MORE = re.compile(r",(?=https?://)")
+"""Between the addresses of several servers."""
 KEY_VARIABLES = ("TELLAPART_API_KEY", "OPENAI_API_KEY")
 NO_KEY = "no-key"
 UNVERIFIED = "the weights of a served model cannot be verified: the fingerprint is what the server says it is"
@@ -36,16 +48,24 @@ log = logging.getLogger(__name__)
 
 
 class EndpointModel(Model):
-    """A served model. `traits` say what its server can do, `notes` what a reader must know of it."""
+    """A served model. `traits` say what its servers can do, `notes` what a reader must know of it; `others` are lines
+    to more servers of the same model."""
 
-    def __init__(self, reference: str, line: Line, traits: Traits) -> None:
+    def __init__(
+        self,
+        reference: str,
+        line: Line,
+        traits: Traits,
+        others: tuple[Line, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.reference = reference
         self.traits = traits
-        self.fingerprint = fingerprint_of(line.address, traits)
+        self.fingerprint = fingerprint_of(line.address, traits, [one.address.host for one in others])
         self.can_score = traits.echo_tokens is not None
         self.chat = line.address.api == "chat"
-        self.notes = notes_of(traits)
-        self._line = line
+        self.notes = (*notes_of(traits), *notes)
+        self._line, self._others = line, others
         self._samples = False
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Answer]:
@@ -54,7 +74,8 @@ class EndpointModel(Model):
         address, traits = self._line.address, self.traits
         bodies = [body_of(request, address, traits, self._line.options) for request in requests]
         if not self._samples and any(request.sampling.temperature > 0 for request in requests):
-            prove_sampling(self._line, traits)
+            for line in (self._line, *self._others):
+                prove_sampling(line, traits)
             self._samples = True
 
         def finish(index: int, outcome: Reply | Failure) -> Answer:
@@ -64,8 +85,15 @@ class EndpointModel(Model):
 
         yield from _paid_for(
             requests,
-            lambda part: stream(self._line, [bodies[at] for at in part], lambda i, o: finish(part[i], o)),
+            lambda part: self._stream([bodies[at] for at in part], lambda i, o: finish(part[i], o)),
         )
+
+    def _stream(
+        self, bodies: Sequence[Body | None], finish: Callable[[int, Reply | Failure], Result]
+    ) -> Iterator[Result]:
+        if self._others:
+            return stream_over((self._line, *self._others), bodies, finish)
+        return stream(self._line, bodies, finish)
 
     def score(self, pairs: Iterable[tuple[Prompt, str | tuple[int, ...]]]) -> list[Scored]:
         """Return the log-probabilities (nats) of each (prompt, completion), in order; token ids are unknown.
@@ -84,7 +112,7 @@ class EndpointModel(Model):
         lost: list[str] = []
         budget = current()
         budget.require()
-        for place, outcome in stream(self._line, bodies, lambda place, outcome: (place, outcome)):
+        for place, outcome in self._stream(bodies, lambda place, outcome: (place, outcome)):
             index = asked[place]
             scored[index] = scored_of(*texts[index], outcome, self.traits.model)
             budget.charge("scored", len(scored[index].logprobs))
@@ -123,38 +151,46 @@ def open_endpoint(
 
     The key is read from TELLAPART_API_KEY, else OPENAI_API_KEY. `sleep` is how it waits between attempts.
     Raises UserMistake for a malformed reference, a missing key or package, a server that does not answer,
-    refuses the key or does not know the model.
+    refuses the key or does not know the model, and for servers that are seen not to serve the same.
     """
-    address = parse_reference(reference)
-    if address.api == "chat":
-        address = replace(address, system=system)
+    addresses = parse_reference(reference)
     import_openai()
-    line = Line(address, key_for(address), options or EndpointOptions(), sleep)
-    traits = probe(line)
-    if traits.dialect == "generation_config":  # transformers serve: one random state for all under way
-        line = replace(line, options=replace(line.options, concurrency=1))
-    return EndpointModel(reference, line, traits)
+    options = options or EndpointOptions()
+    lines = []
+    for address in addresses:
+        address = replace(address, system=system) if address.api == "chat" else address
+        lines.append(Line(address, key_for(address), options, sleep))
+    traits = [probe(line) for line in lines]
+    notes = prove_same(lines, traits) if len(lines) > 1 else ()
+    if traits[0].dialect == "generation_config":  # transformers serve: one random state for all under way
+        lines = [replace(line, options=replace(line.options, concurrency=1)) for line in lines]
+    return EndpointModel(reference, lines[0], traits[0], tuple(lines[1:]), notes)
 
 
-def parse_reference(reference: str) -> Address:
-    """Return the address in `openai:NAME@URL` or `openai-chat:NAME@URL`.
+def parse_reference(reference: str) -> tuple[Address, ...]:
+    """Return the address in `openai:NAME@URL` or `openai-chat:NAME@URL`, or the addresses in `...@URL,URL`.
 
     >>> parse_reference("openai:org/model@http://127.0.0.1:8000/v1")
-    Address(api='completions', name='org/model', url='http://127.0.0.1:8000/v1')
+    (Address(api='completions', name='org/model', url='http://127.0.0.1:8000/v1'),)
     """
-    form = "openai:NAME@http://HOST:PORT/v1 (or openai-chat:NAME@...)"
+    form = "openai:NAME@http://HOST:PORT/v1 (or openai-chat:NAME@...; several servers: URL,URL)"
     found = FORM.fullmatch(reference)
     if not found:
         raise UserMistake(f"cannot read the served model {hidden(reference)!r}: write {form}")
-    kind, name, url = found.groups()
-    parts = urlsplit(url)
-    try:
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment:
-        raise UserMistake(f"cannot use the server address in {hidden(reference)!r}: write {form}")
-    return Address("chat" if kind == "openai-chat" else "completions", name, url.rstrip("/"))
+    kind, name, urls = found.groups()
+    addresses = []
+    for url in MORE.split(urls):
+        try:
+            parts = urlsplit(url)
+            usable = bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+        except ValueError:
+            usable = False
+        if not usable or "," in url:
+            raise UserMistake(f"cannot use the server address in {hidden(reference)!r}: write {form}")
+        addresses.append(Address("chat" if kind == "openai-chat" else "completions", name, url.rstrip("/")))
+    if len({address.url for address in addresses}) < len(addresses):
+        raise UserMistake(f"a server stands twice in {hidden(reference)!r}: name each once")
+    return tuple(addresses)
 
 
 def hidden(reference: str) -> str:
@@ -174,9 +210,17 @@ def key_for(address: Address) -> str:
     )
 
 
-def fingerprint_of(address: Address, traits: Traits) -> str:
-    """Return a hash of host, model name, API, and what the server says of itself. No key is in it."""
-    parts = ["endpoint", address.host, address.name, address.api, traits.dialect, traits.served]
+def fingerprint_of(address: Address, traits: Traits, others: Sequence[str] = ()) -> str:
+    """Return a hash of host (and those of other servers), model name, API, and what the server says of itself. No key
+    is in it."""
+    parts = [
+        "endpoint",
+        ",".join(sorted((address.host, *others))),
+        address.name,
+        address.api,
+        traits.dialect,
+        traits.served,
+    ]
     parts += [address.system] if address.system else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 

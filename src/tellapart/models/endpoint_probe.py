@@ -5,6 +5,8 @@ sampling defaults unless told otherwise, transformers serve is greedy at any tem
 log-probabilities are taken before or after the temperature depends on the version.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +23,15 @@ ONE_TOKEN = Request(PROMPT, 0, Sampling(temperature=0.0, max_tokens=1))
 SAME_LOGPROB_NATS = 0.01
 LENGTH_FIELD = "max_completion_tokens"
 """What newer chat servers call the longest answer; they name it where they refuse max_tokens."""
+GOES_ON = " time there was a small town, and 3 + 4 was 7."
+SAME_MODEL_NATS = 0.3
+"""What rounding in batches may make of a token's log-probability, with room; other weights make more of some token."""
+SAME = {
+    "dialect": "their sampling fields are", "logprobs": "their log-probabilities are", "model": "the model's name is",
+    "reasons": "reasoning apart is", "echo_tokens": "scoring a text takes", "ignores": "what they ignore is",
+    "length_field": "the field of the longest answer is",
+}  # fmt: skip
+"""What several servers of one model must have in common."""
 DIALECTS: tuple[Dialect, ...] = ("truncation", "generation_config", "plain")
 
 
@@ -170,3 +181,45 @@ def prove_sampling(line: Line, traits: Traits) -> None:
             f"the server at {line.address.url} gives the same answer at temperature 2 for four seeds: it does"
             " not sample. Turn sampling on there (do_sample in generation_config.json), or ask at temperature 0"
         )
+
+
+def prove_same(lines: Sequence[Line], traits: Sequence[Traits]) -> tuple[str, ...]:
+    """Return what a reader must know of several servers taken for one model. Raises UserMistake where they can do
+    different things, call themselves otherwise, or give a text other log-probabilities."""
+    first = lines[0].address.url
+    for line, own in zip(lines[1:], traits[1:], strict=True):
+        for name, what in SAME.items():
+            one, other = getattr(traits[0], name), getattr(own, name)
+            if one != other:
+                raise UserMistake(
+                    f"the servers at {first} and {line.address.url} are not alike: {what} {one!r} and {other!r}; "
+                    "start them alike, or ask one"
+                )
+    if traits[0].echo_tokens is not None:
+        scores = [
+            scored_of(
+                PROMPT, GOES_ON, put(line, echo_body(line.address, PROMPT + GOES_ON, own.echo_tokens or 0))
+            )
+            for line, own in zip(lines, traits, strict=True)
+        ]
+        for line, own in zip(lines[1:], scores[1:], strict=True):
+            gaps = [abs(a - b) for a, b in zip(scores[0].logprobs, own.logprobs, strict=False)]
+            if len(own.logprobs) != len(scores[0].logprobs) or max(gaps, default=0.0) > SAME_MODEL_NATS:
+                raise UserMistake(
+                    f"the servers at {first} and {line.address.url} do not serve the same model: of one sentence their "
+                    f"log-probabilities differ by up to {max(gaps, default=math.nan):.2g} nats a token; ask one"
+                )
+        if not any(math.isnan(value) for one in scores for value in one.logprobs):
+            return ()
+    greedy = Request(PROMPT, 0, Sampling(temperature=0.0, max_tokens=24))
+    texts = []
+    for line in lines:
+        outcome = put(line, body_of(greedy, line.address, traits[0], line.options))
+        texts.append(completion_of(greedy, outcome, line.address, "none").text)
+    if len(set(texts)) > 1:
+        return (
+            f"its {len(lines)} servers do not answer alike at temperature 0: rounding, or not the same model",
+        )
+    return (
+        f"that its {len(lines)} servers serve the same model is known from one answer at temperature 0 alone",
+    )
