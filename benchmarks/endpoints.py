@@ -1,9 +1,9 @@
-"""Four thousand requests to two servers, one slow, one that answers 429 at times; the run is killed halfway and resumed.
+"""Four thousand requests to two servers, one slow, one that answers 429 at times; the run is killed and resumed.
 
     python benchmarks/endpoints.py [--items 250] [--samples 8] [--kills 1]
 
 `tellapart gain` asks both for a base and a tuned model (2 x items x samples plain answers). Checked: every row is there
-once, none failed, each holds the answer to its own prompt and seed. Exits with 1 where one is lost, doubled or another's.
+once, none failed, each holds the answer to its own seed. Exits with 1 where one is lost, doubled or another's.
 """
 
 import argparse
@@ -93,13 +93,12 @@ def serving(delay: float, every: int) -> Iterator[Server]:
         server.server_close()
 
 
-def rows_of(folder: Path) -> list[dict[str, Any]]:
-    lines = [
-        line
-        for file in sorted((folder / "rows").glob("*-plain*.jsonl"))
-        for line in file.read_text().splitlines()
+def lines_of(folder: Path) -> list[str]:
+    """Return the whole lines of plain answers in a run folder, which may be under way."""
+    files = sorted((folder / "rows").glob("*-plain*.jsonl"))
+    return [
+        line for file in files for line in file.read_text().splitlines(keepends=True) if line.endswith("\n")
     ]
-    return [json.loads(line) for line in lines if line.strip()]
 
 
 def main() -> int:
@@ -120,24 +119,22 @@ def main() -> int:
         task.with_suffix(".toml").write_text('name = "numbers"\nscorer = "contains"\nmax_tokens = 12\n')
         urls = f"{slow.url},{busy.url}"
         command = [
-            sys.executable, "-m", "tellapart", "gain", f"openai:base@{urls}", f"openai:tuned@{urls}", "--task", str(task),
-            "--samples", str(asked.samples), "--plan", "quick", "--out", str(out), "--json",
+            sys.executable, "-m", "tellapart", "gain", f"openai:base@{urls}", f"openai:tuned@{urls}",
+            "--task", str(task), "--samples", str(asked.samples), "--plan", "quick", "--out", str(out), "--json",
         ]  # fmt: skip
         start = time.perf_counter()
         for _ in range(asked.kills):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-            before = len(rows_of(out)) if out.exists() else 0
-            while process.poll() is None and (
-                not out.exists() or len(rows_of(out)) < before + rng.randint(300, 900)
-            ):
+            enough = len(lines_of(out)) + rng.randint(300, 900)
+            while process.poll() is None and len(lines_of(out)) < enough:
                 time.sleep(0.2)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            print(f"killed with {len(rows_of(out))} rows written")
+            print(f"killed with {len(lines_of(out))} rows written")
         done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
         seconds = time.perf_counter() - start
-        rows = rows_of(out)
+        rows: list[dict[str, Any]] = [json.loads(line) for line in lines_of(out)]
         places = Counter((row["condition"], row["item"], row["sample"]) for row in rows)
         wrong = [
             row

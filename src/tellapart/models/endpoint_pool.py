@@ -133,6 +133,8 @@ def stream_over(
                 told = outcome._replace(reason=f"{outcome.reason} ({one.failed + one.refused} attempts)")
                 results.put(finish(one.index, told))
                 await pool.settle()
+            if outcome.status == HTTPStatus.TOO_MANY_REQUESTS and not outcome.retry_after and share.limit > 1:
+                continue  # that it takes fewer at a time is what it asked for
             doublings = min(share.failures - 1, MOST_DOUBLINGS)
             await line.sleep(wait_seconds(doublings, outcome.retry_after, line.options.backoff_seconds))
 
