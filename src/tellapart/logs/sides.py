@@ -6,11 +6,12 @@ Two sides that are scored by different metrics would show the metrics' differenc
 taken, else they are refused. Byte-equal copies of one answer count as one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.logs import read_log
@@ -57,13 +58,22 @@ def read_sides(first: str, second: str) -> Sides:
     return Sides(a, b, paired, tuple(dict.fromkeys(notes)), scale)
 
 
+def named_notes(name: str, log: Recorded) -> list[str]:
+    """Return the log's notes, each naming the log that it is about."""
+    return [note if note.startswith(log.source) else f"{name}: {note}" for note in log.notes]
+
+
+def settings_apart(a: Recorded, b: Recorded) -> list[tuple[str, str, str]]:
+    """Return what both logs tell of how their questions were asked and tell differently: its name, a's, b's."""
+    other = dict(b.settings)
+    return [(name, own, other[name]) for name, own in a.settings if name in other and own != other[name]]
+
+
 def _settings(a: Recorded, b: Recorded) -> list[str]:
     """Return a note where the two logs say that their questions were asked in different ways."""
-    other = dict(b.settings)
     apart = [
-        f"{name} {short(own)} in {a.source}, {short(other[name])} in {b.source}"
-        for name, own in a.settings
-        if name in other and own != other[name]
+        f"{name} {short(own)} in {a.source}, {short(other)} in {b.source}"
+        for name, own, other in settings_apart(a, b)
     ]
     return [f"asked in different ways, so a difference may be theirs: {'; '.join(apart)}"] if apart else []
 
@@ -83,7 +93,7 @@ def read_beside(sides: Sides, reference: str) -> Beside:
         )
     log = without_copies(log)
     paired = pair(sides.a, log)
-    return Beside(log, paired, strange or _other_targets(paired))
+    return Beside(log, paired, strange or other_targets(paired.a, paired.b, "the base's log"))
 
 
 def _by_metric_of(a: Recorded, log: Recorded) -> tuple[Recorded, str]:
@@ -101,20 +111,19 @@ def _by_metric_of(a: Recorded, log: Recorded) -> tuple[Recorded, str]:
     )
 
 
-def _other_targets(paired: Paired) -> str:
-    """Return where both logs hold another target for one item; nothing where they hold the same."""
-    sides = (
-        part.drop_duplicates("item").set_index("item")["target"].str.split().str.join(" ")
-        for part in (paired.a, paired.b)
+def other_targets(a: pd.DataFrame, b: pd.DataFrame, where: str) -> str:
+    """Return where the rows of two logs hold another target for one item; nothing where they hold the same. `where`
+    names the first log."""
+    first, second = (
+        part.drop_duplicates("item").set_index("item")["target"].str.split().str.join(" ") for part in (a, b)
     )
-    first, second = next(sides), next(sides)
-    second = second.reindex(first.index)
+    second = second.reindex(first.index).fillna("")
     differing = (first != "") & (second != "") & (first != second)
     if not differing.any():
         return ""
     item = first.index[differing.to_numpy()][0]
     return (
-        f"{int(differing.sum())} of {len(first)} items have another target than in the base's log (item {short(item)}: "
+        f"{int(differing.sum())} of {len(first)} items have another target than in {where} (item {short(item)}: "
         f"{short(second[item])}, there {short(first[item])})"
     )
 
@@ -143,6 +152,28 @@ def one_metric(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]
         f"{told}: a gain would be the metrics'. Choose one that both have: {a.source} has "
         f"{listed(m.label for m in a.metrics)}, "
         f"{b.source} has {listed(m.label for m in b.metrics)} (PATH#NAME)"
+    )
+
+
+def one_metric_of(logs: Mapping[str, Recorded]) -> tuple[dict[str, Recorded], list[str]]:
+    """Return logs by role under one metric (same name, filter and direction), read again where they list another one
+    first, and a note where that was done. Raises UserMistake where they have none in common."""
+    named = {role: log for role, log in logs.items() if log.metric.name}
+    first = next(iter(named.values()), None)
+    if first is None or all(log.metric.same_as(first.metric) for log in named.values()):
+        return dict(logs), []
+    fixed = [log.metric for log in named.values() if _is_chosen(log)]
+    for metric in fixed[:1] or first.metrics:
+        agreed = all(metric.same_as(one) for one in fixed) and all(_in(metric, log) for log in named.values())
+        if agreed and not metric.is_error:
+            again = {role: _reread(log, metric) if role in named else log for role, log in logs.items()}
+            return again, [
+                f"scored by {short(metric.label)}, which all logs have (some list another one first)"
+            ]
+    told = ", ".join(f"{role} is scored by {short(log.metric.label)}" for role, log in named.items())
+    has = "; ".join(f"{role} has {listed(m.label for m in log.metrics)}" for role, log in named.items())
+    raise UserMistake(
+        f"{told}: a gap would be the metrics'. Choose one that all have (ROLE=PATH#NAME): {has}"
     )
 
 

@@ -19,7 +19,8 @@ class HiddenFacts(Facts):
     `benign` by method what is told of the benign model beside its rows; empty with `has_benign` where it was asked
     plainly only. `same_model`: the benign model is the model itself. `gap_margin` is the gap that matters. `options` by
     item are its choices in the order of the prompt, in canonical form; `permuted` what is accepted where they were
-    asked in another order; `these_items` what twins.py measured.
+    asked in another order; `these_items` what twins.py measured. Of logs, `barred` is what keeps them from being
+    compared, each with what removes it, and `lost` the share of answers by which the gap may be too large.
     """
 
     benign: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -28,6 +29,8 @@ class HiddenFacts(Facts):
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     permuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     these_items: Mapping[str, Any] = field(default_factory=dict)
+    barred: tuple[tuple[str, str], ...] = ()
+    lost: float = 0.0
 
     @cached_property
     def lettered(self) -> bool:
@@ -54,6 +57,8 @@ def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
             name: {item: tuple(some) for item, some in dict(value.get(name, {})).items()}
             for name in ("options", "permuted")
         }
-        return HiddenFacts(**{**value, "notes": tuple(value.get("notes", ())), **lists})
+        barred = tuple((str(what), str(remove)) for what, remove in value.get("barred", ()))
+        notes = tuple(value.get("notes", ()))
+        return HiddenFacts(**{**value, "notes": notes, "barred": barred, **lists})
     except (TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a hidden run: {error}") from error

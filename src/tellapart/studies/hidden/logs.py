@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from tellapart.logs import pair, read_log
+from tellapart.logs import content_of, pair, read_log
 from tellapart.logs.answers import read_answers
+from tellapart.logs.recorded import without_copies
+from tellapart.logs.sides import named_notes, one_metric_of, scale_of, scaled, told_scale
+from tellapart.logs.source import split
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.logs import answer_keys_of, log_rows
+from tellapart.studies.hidden.comparable import Roles, barred, lost, same_model, settings_notes
 from tellapart.tasks.questions import question_key
 
 CONDITIONS = {
@@ -30,7 +34,8 @@ ELICITED = {
 
 
 class FromLogs(NamedTuple):
-    """The rows of all logs, where they came from, what is odd about them, answer keys, and the permuted log's."""
+    """The rows of all logs, where they came from, what is odd about them, answer keys, and the permuted log's; and what
+    keeps the logs from being compared (comparable.py)."""
 
     table: pa.Table
     sources: dict[str, dict[str, str]]
@@ -38,26 +43,36 @@ class FromLogs(NamedTuple):
     keys: dict[str, dict[str, Any]]
     permuted: dict[str, tuple[str, ...]]
     recognised: float
+    barred: tuple[tuple[str, str], ...]
+    lost: float
+    same_model: bool
 
 
 def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     """Read logs by role and return their rows under the items of the plain one. Raises UserMistake (one line) where a
     log cannot be read or shares no item with it."""
-    logs = {role: read_log(path) for role, path in paths.items()}
+    logs, notes = one_metric_of({role: read_log(path) for role, path in paths.items()})
+    scale = scale_of(list(logs.values()))
+    if scale is not None:
+        logs = {role: scaled(log, scale) for role, log in logs.items()}
+        notes.append(told_scale(scale))
+    logs = {role: without_copies(log) for role, log in logs.items()}
     frames = {"plain": logs["plain"].frame}
-    notes = list(logs["plain"].notes)
+    notes += settings_notes(logs)
     for role, log in logs.items():
+        notes += named_notes(role, log)
         if role != "plain":
             paired = pair(logs["plain"], log)
             frames[role] = paired.b
-            notes += [f"{role}: {note}" for note in (*log.notes, *paired.notes)]
+            notes += [f"{role}: {note}" for note in paired.notes]
+    roles = Roles(logs, frames, {role: (content_of(path), split(path)[1]) for role, path in paths.items()})
     every = pd.concat(list(frames.values()), ignore_index=True)
     answers = read_answers(every)
     rows = pd.concat(
         [log_rows("hidden", CONDITIONS[role], frame) for role, frame in frames.items()], ignore_index=True
     )
     rows["answer"] = pd.Series(answers.found, dtype=object)
-    asked = frames["plain"].drop_duplicates("item").reset_index(drop=True)
+    asked = _asked(frames)
     columns = zip(asked["item"], asked["question"], asked["target"], strict=True)
     known = {item: question_key(question, [target]) for item, question, target in columns if question.strip()}
     rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
@@ -76,4 +91,19 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
         answer_keys_of(asked, answers.by),
         turned,
         1.0 if answers.by is None else answers.by.recognised,
+        barred(roles),
+        lost(roles),
+        same_model(roles),
     )
+
+
+def _asked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the plain log's items; a question or target that it lacks is taken from the other logs."""
+    every = pd.concat([frame for role, frame in frames.items() if role != "permuted"], ignore_index=True)
+    asked = frames["plain"].drop_duplicates("item").reset_index(drop=True)
+    for name in ("question", "target"):
+        rows = every[every[name] != ""].drop_duplicates("item")
+        known = dict(zip(rows["item"], rows[name], strict=True))
+        own = zip(asked["item"], asked[name], strict=True)
+        asked[name] = pd.Series([value or known.get(item, "") for item, value in own], dtype="str")
+    return asked

@@ -58,7 +58,9 @@ def _open_logs(spec: HiddenSpec) -> Opened:
         benign={"elicited": ELICITED} if "benign_elicited" in roles else {},
         has_benign="benign" in roles,
         gap_margin=spec.margin,
-        same_model=roles.get("benign") == roles["plain"],
+        same_model=read.same_model,
+        barred=read.barred,
+        lost=read.lost,
         asked_models=False,
         notes=read.notes,
     )
