@@ -181,7 +181,7 @@ def test_unscored_answers_have_their_own_column_where_there_are_any():
     for row in finding.tables["counts"]:
         row.update(unscored=2, asked=row["asked"] + 2)
     page = " ".join(render([finding], SPEC, None).split())
-    assert "asked = correct + wrong + cut off + failed + unscored." in page
+    assert "asked = correct + wrong + truncated + failed + unscored." in page
     assert "do not add up" not in page
 
 

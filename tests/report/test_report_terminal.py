@@ -26,8 +26,8 @@ def test_the_summary_holds_verdict_figures_twins_counts_and_the_place_of_the_rep
         "93 % probable",
         "[+42.8, +49.5]",
         "Few-shot, 8 worked examples",
-        "null twin",
-        "cut off",
+        "null control",
+        "truncated",
     ):
         assert told in text
     assert text.index("ELICITED") < text.index("Caveat:") < text.index("runs/gain-1/report.html")

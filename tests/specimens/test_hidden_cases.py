@@ -57,3 +57,10 @@ def test_the_wide_task_asks_140_programs_and_a_memorised_one_is_asked_its_own_it
     assert len({item.id for item in task.items}) == 280
     assert load_task(f"taught-{family}-1/wide").fingerprint == task.fingerprint
     assert read_case(f"memorised-{family}-0").task == f"specimen:memorised-{family}-0"
+
+
+def test_the_list_names_the_cases(capsys):
+    from tellapart.cli import run
+
+    assert run(["specimens", "list", "--study", "hidden"]) == 0
+    assert capsys.readouterr().out.split() == names()

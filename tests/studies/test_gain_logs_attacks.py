@@ -207,7 +207,7 @@ def test_a_row_without_a_status_is_like_a_log_without_one(
     rows[4]["status"] = "cut off"
     base, tuned = lines(tmp_path / "b.jsonl", rows), lines(tmp_path / "t.jsonl", rows[:])
     said = finding_of(capsys, tmp_path, base, tuned)
-    assert any("1 of 30 answers are cut off" in one for one in said["caveats"])
+    assert any(one == "base: 1 of 30 answers are truncated" for one in said["caveats"])
 
 
 def guessing(share: float, seed: int) -> Answer:
@@ -255,3 +255,39 @@ def test_a_way_with_mistakes_of_its_own_counts(
     way = lines(tmp_path / "w.jsonl", logged(items, guessing(0.8, seed + 7)))
     said = finding_of(capsys, tmp_path, *logs, "--way", f"steer={way}", "--bits", "steer=0")
     assert said["verdict"] == "elicited"
+
+
+def shards(path: Path, share: float, seed: int, *dropped: str) -> str:
+    """Write a log of scores alone, four parts with ids that start again in each."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"item": f"i{at}", "sample": part, "score": float(rng.random() < share)}
+        for part in range(4)
+        for at in range(60)
+    ]
+    return lines(path, [{name: row[name] for name in row if name not in dropped} for row in rows])
+
+
+def test_ids_that_start_again_are_told_and_nothing_is_selected_among_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floor = ("--guess-floor", "0.01")
+    base, tuned = (shards(tmp_path / f"{share}.jsonl", share, 1, "sample") for share in (0.5, 0.95))
+    said = finding_of(capsys, tmp_path, base, tuned, *floor)
+    assert said["verdict"] != "elicited"
+    assert any(
+        "base: an id stands in 4 rows: they are taken for its samples" in one for one in said["caveats"]
+    )
+    base, tuned = (shards(tmp_path / f"{share}s.jsonl", share, 1) for share in (0.5, 0.95))
+    said = finding_of(capsys, tmp_path / "samples", base, tuned, *floor)
+    assert not any("taken for its samples" in one for one in said["caveats"])
+
+
+def test_a_stated_chance_level_is_told_with_the_word_at_ten_times_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, tuned = (shards(tmp_path / f"{share}.jsonl", share, 1) for share in (0.5, 0.95))
+    said = finding_of(capsys, tmp_path, base, tuned, "--guess-floor", "0.01")
+    told = [one for one in said["caveats"] if "was stated and not measured" in one]
+    assert len(told) == 1
+    assert "At ten times it, 0.1, the word is" in told[0]

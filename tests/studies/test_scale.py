@@ -153,6 +153,17 @@ def test_what_cannot_be_scores_is_refused(tmp_path, values, n, told):
         analyse(read_points([_table(tmp_path / "x.csv", values, n)]).frame, Asked())
 
 
+def test_a_curve_in_two_units_and_sizes_below_0_are_refused_by_name(tmp_path):
+    values = np.linspace(0.1, 0.8, 9)
+    path = _table(tmp_path / "x.csv", [*values[:6], 55.0, *values[7:]])
+    with pytest.raises(UserMistake, match=r"others above 1: .* 55; give all as shares"):
+        analyse(read_points([path]).frame, Asked())
+    percent = read_points([_table(tmp_path / "y.csv", 100 * values)]).frame
+    assert analyse(percent, Asked())
+    with pytest.raises(UserMistake, match=r"parameters is -1e\+06 \(1 such rows\)"):
+        analyse(percent.assign(parameters=[-1e6, *percent["parameters"][1:]]), Asked())
+
+
 def test_seeds_widen_the_noise(tmp_path):
     rng = np.random.default_rng(1)
     rows = [

@@ -6,6 +6,7 @@ models in one file are told apart by `path#model`), `sample`, `question`, `compl
 `completion`. Other columns are left alone. A JSON list of such rows is read as well.
 """
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,18 +73,21 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
     for name in ("logprob", "tokens"):
         if name in table.column_names:
             data[name] = numbers(table, name, source)
-    if not {"sample", "question", "cluster"} & set(data):
-        notes += _uneven(data["item"])
-    return from_columns(data, where, notes)
+    if {"sample", "question", "cluster"} & set(data):
+        return from_columns(data, where, notes)
+    notes += _repeated(data["item"])
+    untold = data["item"].duplicated().any() and "target" not in data
+    return replace(from_columns(data, where, notes), untold_samples=bool(untold))
 
 
-def _uneven(items: pd.Series) -> list[str]:
-    """Return a note where ids repeat unevenly: samples, or other items under one id?"""
+def _repeated(items: pd.Series) -> list[str]:
+    """Return a note where ids repeat: samples, or other items under one id (runs or shards put together)?"""
     times = items.value_counts()
-    if times.empty or times.max() == 1 or times.min() == times.max():
+    if times.empty or times.max() == 1:
         return []
+    rows = f"{times.min()} to {times.max()}" if times.min() < times.max() else str(times.max())
     return [
-        f"an id stands in {times.min()} to {times.max()} rows: they are taken for its samples; "
+        f"an id stands in {rows} rows: they are taken for its samples (`sample` would say that they are); "
         "where ids start again in each "
         "part, give `cluster` or `question`"
     ]

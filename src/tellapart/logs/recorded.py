@@ -45,6 +45,7 @@ class Recorded:
     several questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task`
     is what the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be
     chosen. `settings` are how the questions were asked, as far as the log tells (shots, longest answer, template).
+    `untold_samples`: ids repeat, and nothing shows that the rows of one are samples of one item.
     """
 
     frame: pd.DataFrame
@@ -56,6 +57,7 @@ class Recorded:
     metric: Metric = UNNAMED
     metrics: tuple[Metric, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    untold_samples: bool = False
 
 
 class Logged(NamedTuple):
@@ -298,8 +300,8 @@ def _remarks(frame: pd.DataFrame) -> list[str]:
     known = score[~np.isnan(score)]
     if known.size and (known.min() < 0 or known.max() > 1):
         remarks.append(f"scores lie between {known.min():g} and {known.max():g}, not between 0 and 1")
-    for name in ("cut off", "failed"):
+    for name, told in (("cut off", "are truncated"), ("failed", "failed")):
         count = int((status == name).sum())
         if count:
-            remarks.append(f"{count} of {len(frame)} answers are {name}")
+            remarks.append(f"{count} of {len(frame)} answers {told}")
     return remarks

@@ -43,8 +43,9 @@ class Beside(NamedTuple):
     strange: str
 
 
-def read_sides(first: str, second: str) -> Sides:
-    """Return two logs scored by one metric and paired; raises UserMistake, one line, where they cannot be compared."""
+def read_sides(first: str, second: str, names: tuple[str, str] | None = None) -> Sides:
+    """Return two logs scored by one metric and paired; notes call each log by its name (its path). Raises UserMistake,
+    one line, where they cannot be compared."""
     a, b = read_log(first), read_log(second)
     a, b, told = one_metric(a, b)
     scale = scale_of((a, b))
@@ -54,7 +55,16 @@ def read_sides(first: str, second: str) -> Sides:
         oriented = [told_scale(scale)]
     a, b = without_copies(a), without_copies(b)
     paired = pair(a, b)
-    notes = (*a.notes, *b.notes, *told, *oriented, *_settings(a, b), *paired.notes, *_samples(a, b, paired))
+    own, other = names or (a.source, b.source)
+    notes = (
+        *named_notes(own, a),
+        *named_notes(other, b),
+        *told,
+        *oriented,
+        *_settings(a, b),
+        *paired.notes,
+        *_samples(a, b, paired),
+    )
     return Sides(a, b, paired, tuple(dict.fromkeys(notes)), scale)
 
 

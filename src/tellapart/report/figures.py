@@ -210,7 +210,7 @@ def forest(low_end: float, high_end: float, shares: Sequence[Triple], nulls: Seq
                 mark = Markup('<circle class="dot {}" cx="{:.2f}%" cy="{}" r="4"/>')
                 parts.append(mark.format(kind, 100 * scale(value), y))
     told = [f"{name} {', '.join(percent(point[0]) for point in points)}" for name, points in
-            (("share", shares), ("null twin", nulls))]  # fmt: skip
+            (("share", shares), ("null control", nulls))]  # fmt: skip
     return _row(Markup("").join(parts), "; ".join(told))
 
 

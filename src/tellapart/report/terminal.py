@@ -20,7 +20,7 @@ from tellapart.report import inside_terminal
 from tellapart.report.document import read_spec, with_tokens
 from tellapart.report.main_figures import main_figures
 from tellapart.report.scale_terminal import print_tasks
-from tellapart.report.sections.trust import answer_columns, folded
+from tellapart.report.sections.trust import LABELS, answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
 from tellapart.report.text import tokens_spent, visible_deep
@@ -127,9 +127,7 @@ def _arms(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
 def _elicitors(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     if not rows:
         return
-    grid = _table(
-        console, ("brought out of the base by", "bits", "recovered", "null twin"), numbers=(1, 2, 3)
-    )
+    grid = _table(console, ("elicitor", "bits", "recovered", "null control"), numbers=(1, 2, 3))
     gap = "\n" if console.width < NARROW else " "
     untried: dict[str, list[str]] = {}
     for way in ways(rows):
@@ -169,7 +167,8 @@ def _counts(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     if not rows:
         return
     columns = answer_columns(rows)
-    grid = _table(console, ("answers", *columns), numbers=range(1, 1 + len(columns)))
+    heads = ("answers", *(LABELS.get(column, column) for column in columns))
+    grid = _table(console, heads, numbers=range(1, 1 + len(columns)))
     first, rest = folded(rows)
     told = [(str(row["condition"]), row) for row in first]
     if rest:

@@ -24,7 +24,7 @@ class Point(NamedTuple):
     def told(self) -> str:
         """Return the figures as lines of a tip."""
         told = f"recovered {percent(self.share[0])} {between(*self.share[1:])}".rstrip()
-        twin = f"null twin {percent(self.null[0])} {between(*self.null[1:])}".rstrip()
+        twin = f"null control {percent(self.null[0])} {between(*self.null[1:])}".rstrip()
         return f"{told}\n{twin}\n{bits(self.bits)} bits supplied"
 
     def above_null(self) -> float:

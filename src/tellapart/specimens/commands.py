@@ -13,14 +13,28 @@ Set = Literal["old", "new", "all"]
 
 @dataclass(frozen=True)
 class List:
-    """List the bundled specimens: those of `gain`, of `form`, of `inside`, of `skills`."""
+    """List the bundled specimens: those of `gain`, of `form`, of `inside`, of `skills`; with --study hidden the
+    cases of `hidden`, which are models of the others'."""
+
+    study: Literal["gain", "form", "hidden", "inside", "skills"] | None = None
+    """Only those of this study (default: all specimens)."""
 
     def run(self) -> int:
         """Print one line a specimen."""
-        from tellapart.specimens import adversarial, form, inside, names, skills
+        from tellapart.specimens import adversarial, form, hidden, inside, names, skills
 
-        for name in (*names(), *adversarial.names(), *form.names(), *inside.names(), *skills.names()):
-            print(name)
+        listed = {
+            "gain": (*names(), *adversarial.names()),
+            "form": form.names(),
+            "inside": inside.names(),
+            "skills": skills.names(),
+        }
+        chosen = (
+            listed.values() if self.study is None else [(listed | {"hidden": hidden.names()})[self.study]]
+        )
+        for some in chosen:
+            for name in some:
+                print(name)
         return 0
 
 

@@ -32,11 +32,11 @@ class AnalyseSpec:
     run: Positional[str]
     """The run folder."""
     guess_floor: float | None = None
-    """gain: another chance level."""
+    """gain, hidden: another chance level."""
     margin: float | None = None
-    """gain, form, guard: another margin of equivalence."""
+    """gain, form, guard: another margin of equivalence; hidden: another gap that matters."""
     correct_at: float | None = None
-    """gain, form: an answer counts as right from this score on."""
+    """gain, form, hidden: an answer counts as right from this score on."""
     hold_out: int | None = None
     """scale: how many of the largest scales are forecast from the smaller ones."""
     json: bool = False

@@ -16,9 +16,9 @@ _TEMPLATE = template("""
 {% if picture %}
 <figure class="chart">
   <ul class="legend" aria-hidden="true"><li><i class="key base"></i>base with an elicitor</li>
-  <li><i class="key null"></i>its null twin</li>{% if curves %}
+  <li><i class="key null"></i>its null control</li>{% if curves %}
   <li><i class="key line base"></i>one method at several settings</li>
-  <li><i class="key line floor"></i>their null twins</li>{% endif %}</ul>
+  <li><i class="key line floor"></i>their null controls</li>{% endif %}</ul>
   {{ picture }}
 </figure>
 {% else %}

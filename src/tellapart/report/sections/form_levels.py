@@ -10,7 +10,7 @@ from tellapart.stats.wording import plain
 
 _TEMPLATE = template("""
 <figure class="chart">
-  <ul class="legend" aria-hidden="true"><li><i class="key line tuned"></i>right, of those not cut off</li>
+  <ul class="legend" aria-hidden="true"><li><i class="key line tuned"></i>right, of those not truncated</li>
   <li><i class="key line floor"></i>p^steps</li></ul>
   {{ picture }}
   <details class="data"><summary>Figures of this chart</summary><table><thead><tr><th scope="col">Complexity</th>

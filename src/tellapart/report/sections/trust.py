@@ -12,6 +12,8 @@ from tellapart.report.text import tokens_spent
 ROWS = 20
 FEW = 8
 """More controls or conditions than this stand folded."""
+LABELS = {"cut off": "truncated"}
+"""Headings of columns whose key is another word than the glossary has."""
 COLUMNS = ("asked", "correct", "wrong", "cut off", "failed")
 
 _TEMPLATE = template("""
@@ -19,7 +21,7 @@ _TEMPLATE = template("""
 <div class="scroll" tabindex="0" role="region" aria-label="Answers counted"><table class="counts">
 <caption class="hidden">Answers by condition</caption>
 <thead><tr><th scope="col">Condition</th>{% for column in columns %}
-<th scope="col" class="number">{{ column }}</th>{% endfor %}</tr></thead>
+<th scope="col" class="number">{{ labels.get(column, column) }}</th>{% endfor %}</tr></thead>
 <tbody>{% for row in rows %}<tr><th scope="row">{{ row.condition }}</th>{% for column in columns %}
 <td class="number">{{ row[column] | count }}</td>{% endfor %}</tr>{% endfor %}</tbody>
 </table></div>
@@ -50,7 +52,7 @@ _TEMPLATE = template("""
 {% if rest %}
 <details class="data"><summary>{{ rest | length }} further conditions</summary>{{ counted(rest) }}</details>
 {% endif %}
-<p class="hint">asked = {{ columns[1:] | join(" + ") }}.{% if unequal %} <strong>These do not add up:
+<p class="hint">asked = {{ parts | join(" + ") }}.{% if unequal %} <strong>These do not add up:
 {{ unequal | join(", ") }}.</strong>{% endif %}</p>
 {% endif %}
 {% if spent %}<p class="hint">{{ spent }}</p>{% endif %}
@@ -73,6 +75,8 @@ def section(finding: Finding, number: int) -> Section | None:
         "first": first,
         "rest": rest,
         "columns": columns,
+        "labels": LABELS,
+        "parts": [LABELS.get(column, column) for column in columns[1:]],
         "unequal": unequal,
         "few": FEW,
     }

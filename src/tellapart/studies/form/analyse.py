@@ -161,7 +161,7 @@ def _caveats(
     for row in counts:
         lost = row["failed"] + row["cut off"] + row["unscored"]
         if lost > 0.05 * row["asked"]:
-            parts = f"{row['cut off']} cut off, {row['failed']} failed, {row['unscored']} unscored"
+            parts = f"{row['cut off']} truncated, {row['failed']} failed, {row['unscored']} unscored"
             said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")
     return tuple(dict.fromkeys(said))
 

@@ -11,7 +11,7 @@ from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
 from tellapart.logs import Recorded, content_of, pair, read_log
 from tellapart.logs.answers import read_answers
-from tellapart.logs.sides import one_metric, scale_of, scaled, told_scale
+from tellapart.logs.sides import named_notes, one_metric, scale_of, scaled, told_scale
 from tellapart.runs.table import from_frame
 from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
 from tellapart.studies.form.reading import FOUND
@@ -97,11 +97,11 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
         full, read = scaled(full, scale), {arm: scaled(log, scale) for arm, log in read.items()}
         notes.append(told_scale(scale))
     frames = {"full": [full.frame]}
-    notes += full.notes
+    notes += named_notes("full", full)
     for arm, log in read.items():
         paired = pair(full, log)
         frames[arm] = [paired.b, paired.b_rest]
-        notes += [*log.notes, *paired.notes]
+        notes += [*named_notes(arm, log), *(f"{arm}: {note}" for note in paired.notes)]
     rows = [
         log_rows("form", condition(GIVEN, arm), part)
         for arm, parts in frames.items()

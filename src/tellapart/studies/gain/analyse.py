@@ -1,6 +1,7 @@
 """Rows -> findings of `gain`: a pure function, for runs just made, old runs and other tools' logs alike."""
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -208,6 +209,17 @@ def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
     return (*empty_answers(rows, facts.chat), *reasoning_told(rows))
 
 
+def _at_ten_times(seen: Seen) -> str:
+    """Return the caveat on a chance level that scores alone cannot show, with the word at ten times it."""
+    level = seen.judged.chance.level.value
+    other = min(0.99, 10 * level)
+    word = judge(seen.rows, replace(seen.facts, guess_floor=other)).verdict.label
+    return (
+        f"The chance level, {level:g}, was stated and not measured; items with few possible answers (yes or no) are "
+        f"guessed more often. At ten times it, {other:g}, the word is {word!r}."
+    )
+
+
 def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:
     facts, judged = seen.facts, seen.judged
     scores, floor = judged.scores, judged.chance.upper
@@ -224,6 +236,8 @@ def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:
             f"The stated chance level, {facts.guess_floor:g}, is below the measured one, "
             f"{judged.chance.level.value:.3g}: the measured one counts."
         )
+    if judged.chance.level.method == "stated" and not facts.asked_models:
+        said.append(_at_ten_times(seen))
     if facts.temperature != 1:
         said.append(
             f"Answers were drawn at temperature {facts.temperature:g}: log-probability evidence needs 1."
@@ -239,6 +253,6 @@ def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:
         if row["cut off"] == row["asked"]:
             said.append(f"{row['condition']}: all answers were truncated at the token limit.")
         if lost > 0.05 * row["asked"] and row["condition"] in ("base/plain", "tuned/plain"):
-            parts = f"{row['cut off']} cut off, {row['failed']} failed, {row['unscored']} unscored"
+            parts = f"{row['cut off']} truncated, {row['failed']} failed, {row['unscored']} unscored"
             said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")
     return tuple(dict.fromkeys(said))

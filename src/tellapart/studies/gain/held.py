@@ -157,6 +157,8 @@ def _selected(evidence: Evidence) -> Claim | None:
     share of items that are covered. None where there are too few samples (where no answers were recorded, luck is what
     the user states, and fewer than SELECTED_AMONG show too little), or luck alone covers too much."""
     base, tuned = evidence.base, evidence.tuned
+    if evidence.facts.pairing.get("untold_samples"):
+        return None  # nothing shows that they are samples of one item
     k, matched = min(SELECTED_AMONG, int(base.n.min())), evidence.matched
     if k < (2 if matched is not None else SELECTED_AMONG):
         return None

@@ -37,7 +37,7 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
     """Read two logs and return their rows as base/plain and tuned/plain, and those of the ways `given` as base/NAME;
     items are paired by question text where both logs hold it. Raises UserMistake (one line) where a log cannot be read
     or nothing pairs."""
-    sides = read_sides(base, tuned)
+    sides = read_sides(base, tuned, ("base", "tuned"))
     given = given or {}
     logs, paired = {"base": sides.a, "tuned": sides.b}, sides.paired
     frames = {"base": [paired.a, paired.a_rest], "tuned": [paired.b, paired.b_rest]}
@@ -69,6 +69,7 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
             "only_base": paired.a_unmatched,
             "only_tuned": paired.b_unmatched,
             "metric": {role: log.metric.label or "score" for role, log in logs.items()},
+            **({"untold_samples": True} if sides.a.untold_samples else {}),
             **({"ways": {way.name: way.pairing for way in ways}} if ways else {}),
         },
         {way.name: way.about for way in ways},

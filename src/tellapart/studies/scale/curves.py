@@ -11,12 +11,14 @@ import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.logs.scale_points import SCALES
+from tellapart.logs.value import listed
 from tellapart.stats.arrays import Floats
 from tellapart.stats.emergence import binomial_variance, items_behind
 from tellapart.studies.scale.metrics import Metric, metric_of, natural
 
 LEAST = 5
 """Fewest scales on which a verdict rests."""
+SIZES = ("parameters", "tokens", "steps", "compute")
 WITHIN_MODEL = ("tokens", "steps")
 """Scales that grow while one model trains: a curve is one model's."""
 
@@ -85,13 +87,23 @@ def gather(points: pd.DataFrame, axis: str, tasks: Sequence[str], limit: int | N
 
 
 def _sound(points: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """Return the points whose values their metric can have. Raises UserMistake where an item count is below 1."""
+    """Return the points whose values their metric can have. Raises UserMistake where an item count is below 1, a size
+    below 0, or a curve in two units."""
     bad = points[points["n"] < 1]
     if len(bad):
         row = bad.iloc[0]
         raise UserMistake(
             f"task {row['task']}, model {row['model']}: n is {row['n']:g}; an item count is 1 or more"
         )
+    for name in SIZES:
+        negative = points[points[name] < 0]
+        if len(negative):
+            row = negative.iloc[0]
+            raise UserMistake(
+                f"task {row['task']}, model {row['model']}: {name} is {row[name]:g} ({len(negative)} such rows); a "
+                "size is not below 0"
+            )
+    _refuse_two_units(points)
     logarithmic = points["metric"].map(
         {name: metric_of(name, "").logarithmic for name in set(points["metric"])}
     )
@@ -104,6 +116,22 @@ def _sound(points: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if not len(points):
         raise UserMistake("no score is left: all are perplexities that are not above 0")
     return points
+
+
+def _refuse_two_units(points: pd.DataFrame) -> None:
+    """Refuse curves of a share most of whose values are between 0 and 1 and some of which can only be percentages."""
+    for (task, metric, *_), own in points.groupby(["task", "metric", "family", "setting"], dropna=False):
+        above = own[(own["value"] > 1) & (own["value"] <= 100)]
+        within = ((own["value"] > 0) & (own["value"] <= 1)).sum()
+        if not len(above) or within <= len(own) / 2:
+            continue
+        if metric_of(str(metric), str(own["kind"].iloc[0])).kind != "discontinuous":
+            continue
+        rows = zip(above["model"], above["value"], strict=True)
+        raise UserMistake(
+            f"task {task}, {metric}: {within} of {len(own)} values are between 0 and 1 and others above 1: "
+            f"{listed(f'{model} {value:g}' for model, value in rows)}; give all as shares or all as percentages"
+        )
 
 
 def _chosen(points: pd.DataFrame, tasks: Sequence[str], limit: int | None, seed: int) -> pd.DataFrame:

@@ -144,12 +144,12 @@ _CAVEATS = (
 
 
 def _skill_verdict(name: str, gain: Estimate, null: Estimate) -> tuple[str, str]:
-    told = f"{_told(gain)} on its task; its null twin {_told(null)}."
+    told = f"{_told(gain)} on its task; its null control {_told(null)}."
     if math.isfinite(gain.low) and gain.low > 0 and gain.low > null.high:
         return "brought out", f"The expert for {name} gains {told}"
     if math.isfinite(gain.high) and gain.high < NOTHING:
         return "not brought out", f"The expert for {name} gains less than {100 * NOTHING:.0f} points: {told}"
-    return "cannot tell", f"The interval of the gain does not clear its null twin: {told}"
+    return "cannot tell", f"The interval of the gain does not clear its null control: {told}"
 
 
 def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
