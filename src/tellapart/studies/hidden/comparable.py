@@ -20,7 +20,7 @@ from tellapart.tasks.words import find, phrase, words
 SHOTS, LONGEST = "few-shot examples", "longest answer in tokens"
 NOISE = 0.05
 """Share of answers up to which scorers, prompts and forms of two logs may differ."""
-RESCORED = 0.5
+RESCORED = 0.9
 """Below this share of what is recognised of another log's right answers a log was scored in another way."""
 FEWEST_WRONG, MISTAKES = 20, 20
 LOOKED_AT = 2000
