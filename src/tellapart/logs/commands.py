@@ -29,7 +29,7 @@ def print_logs(files: Sequence[str], mapping: str | None = None, as_json: bool =
     names = [f"{name}#{mapping}" if mapping else name for name in files]
     told: dict[str, Any] = {"logs": [described(read_log(name)) for name in names]}
     if len(names) == 2:
-        told["pairing"] = pairing(read_sides(*names))
+        told["pairing"] = pairing(read_sides(names[0], names[1]))
     if as_json:
         print(json.dumps(told, indent=1, ensure_ascii=False))
     else:

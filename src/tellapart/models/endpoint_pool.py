@@ -33,7 +33,7 @@ MOST_DOUBLINGS = 10
 class Waiting(NamedTuple):
     """A request that waits: its place, its body, how often it failed, and how often a server had no room for it."""
 
-    index: int
+    place: int
     body: Body | None
     failed: int = 0
     refused: int = 0
@@ -117,7 +117,7 @@ def stream_over(
                 line.heard = line.clock()
             if isinstance(outcome, Reply) or not outcome.again:
                 share.went_well()
-                results.put(finish(one.index, outcome))
+                results.put(finish(one.place, outcome))
                 await pool.settle()
                 continue
             pool.check_heard(outcome)
@@ -131,7 +131,7 @@ def stream_over(
                 await pool.give_back(one)
             else:
                 told = outcome._replace(reason=f"{outcome.reason} ({one.failed + one.refused} attempts)")
-                results.put(finish(one.index, told))
+                results.put(finish(one.place, told))
                 await pool.settle()
             if outcome.status == HTTPStatus.TOO_MANY_REQUESTS and not outcome.retry_after and share.limit > 1:
                 continue  # that it takes fewer at a time is what it asked for

@@ -227,9 +227,8 @@ def _pdf(run_folder: Path, out: Path) -> list[Path]:
     drawn = pictures(_findings(run_folder))
     if not drawn:
         raise NotApplicable(f"{run_folder}: its report has no chart")
-    return [
-        _write(out, f"{one.name}.pdf", svg2pdf(HALO.sub("", one.svg).encode(), unsafe=False)) for one in drawn
-    ]
+    pages = [(one.name, svg2pdf(HALO.sub("", one.svg).encode(), unsafe=False) or b"") for one in drawn]
+    return [_write(out, f"{name}.pdf", bytes(page)) for name, page in pages]
 
 
 def _findings(run_folder: Path) -> list[Finding]:

@@ -254,9 +254,10 @@ def _copied(frame: pd.DataFrame) -> bool:
     right, wrong = frame[frame["score"] == 1], frame[frame["score"] == 0]
     if len(right) < FEWEST_RIGHT or _bare(right) < 1 - 2 * NOISE:
         return False
-    short_ones = wrong["completion"].str.split().str.len() <= wrong["target"].str.split().str.len().clip(
-        lower=1
+    words, wanted = (
+        wrong[name].map(lambda text: len(str(text).split())) for name in ("completion", "target")
     )
+    short_ones = words <= wanted.clip(lower=1)
     return len(wrong) < NOISE * len(frame) or float(short_ones.mean()) < 0.5
 
 
