@@ -188,6 +188,7 @@ def test_labels_of_the_control_are_drawn_whatever_the_question():
     assert drawn == independent(examples, 1) != independent(examples, 2)
 
 
+@pytest.mark.slow
 def test_doses_draws_and_whether_the_labels_were_fitted():
     from llamas import llama
 

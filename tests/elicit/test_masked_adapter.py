@@ -13,6 +13,7 @@ from tellapart.stats.logistic_curve import Ends
 MASKED = ELICITORS["masked_adapter"]
 
 
+@pytest.mark.slow
 def test_more_scalars_bring_back_more():
     specimen = Specimen.of("latent-register-0")
     own = own_answers(specimen.pair, specimen.fit)

@@ -17,6 +17,7 @@ def curve(tmp_path_factory):
         yield specimen, ELICITORS["tiny_lora"].curve(specimen.pair, specimen.fit)
 
 
+@pytest.mark.slow
 def test_more_numbers_bring_more_back_and_a_twin_brings_nothing(curve):
     specimen, values = curve
     shares = [recovered(specimen, value) for value in values]

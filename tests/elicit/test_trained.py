@@ -54,6 +54,7 @@ def recovered(elicitor: Elicitor, value: Elicited, pair: Pair, ask: Ask) -> tupl
     return share, null
 
 
+@pytest.mark.slow
 def test_rl_brings_out_a_latent_skill_also_by_majority_and_not_by_a_coin():
     pair, task = world("latent-register-0")
     fit, report = halves(task)

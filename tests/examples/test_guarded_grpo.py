@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tellapart.cli import run
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_script_runs_and_its_log_is_read(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "guarded_grpo.py"), "--out", str(tmp_path), "--steps", "3"],

@@ -52,7 +52,9 @@ def test_png_there_and_back(tmp_path: Path) -> None:
         read_png(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("name", FER)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "sgd_butterfly" else ()) for name in FER]
+)
 def test_real_networks(shared: Path, name: str) -> None:
     folder = shared / "data" / "fer"
     network = read_network(folder / f"{name}.npz")

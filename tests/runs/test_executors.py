@@ -109,7 +109,7 @@ class _KilledOnce(Processes):
         return handles
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_answers_are_those_of_the_model_with_a_worker_killed(
     folder: RunFolder, model: Model, count: int, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_method_fitted_here() -> None:
     assert [one.text for _, one in sorted(again.answer(requests))] == [answers[i].text for i in range(3)]
 
 
+@pytest.mark.slow
 def test_mixed_experts(tmp_path: Path, experts: Path) -> None:
     told, _ = evaluated(
         tmp_path,

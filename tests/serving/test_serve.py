@@ -285,6 +285,7 @@ def _half_open(url: str, count: int) -> list[socket.socket]:
     return opened
 
 
+@pytest.mark.slow
 def test_half_open_connections_do_not_use_up_all_files(folder: Path) -> None:
     """With 160 files and 200 half-open connections the server still answers, and takes no processor time for them."""
     process, url = started(folder, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (160, 160)))

@@ -87,7 +87,11 @@ def rows_of(out: Path) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "elicitors",
-    [("prefill", "self_consistency", "routing_first"), ("few_labels_tuned", "lora"), ("rlvr",)],
+    [
+        ("prefill", "self_consistency", "routing_first"),
+        ("few_labels_tuned", "lora"),
+        pytest.param(("rlvr",), marks=pytest.mark.slow),
+    ],
     ids=["asked", "fine-tuned", "reinforced"],
 )
 def test_the_budget_counts_what_is_really_spent(

@@ -111,6 +111,7 @@ def test_another_spec_on_the_same_folder_is_refused(
     assert (tmp_path / "run" / "findings.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_reference_is_asked_only_where_labels_bring_something_back(tmp_path: Path) -> None:
     taught = command("taught-register-0", tmp_path / "run", "--limit", "32", "--samples", "2")
     taught += ["--elicited-samples", "1", "--reference", "specimen:locked-register-0/base"]

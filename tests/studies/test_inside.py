@@ -21,7 +21,7 @@ def random_network(seed: int, name: str = "net", scale: float = 1.0) -> Network:
     return Network(name, weights, (("cache", 2), ("gaussian", 2), ("sin", 1)))
 
 
-@pytest.mark.parametrize("subject", ["skull", "butterfly"])
+@pytest.mark.parametrize("subject", ["skull", pytest.param("butterfly", marks=pytest.mark.slow)])
 def test_the_twins_of_the_paper(shared: Path, tmp_path: Path, subject: str) -> None:
     pair = tuple(str(shared / "data" / "fer" / f"{kind}_{subject}.npz") for kind in ("picbreeder", "sgd"))
     run = run_study(InsideSpec(pair, out=str(tmp_path / "run")), quiet=True)

@@ -98,6 +98,7 @@ def test_pythia_lambada_is_what_the_raw_results_say(shared):
     assert forecast["low"] <= 0.7046 <= forecast["high"]
 
 
+@pytest.mark.slow
 def test_the_whole_pythia_folder(shared):
     read = read_points([str(shared / "data" / "pythia")])
     assert len(read.frame) > 100_000

@@ -184,6 +184,7 @@ def test_a_run_killed_in_the_middle_of_training_ends_as_one_that_was_not(tmp_pat
     assert not (tmp_path / "killed" / "scratch").exists()
 
 
+@pytest.mark.slow
 def test_a_weighting_learns_which_requests_need_which_expert(model: LocalModel) -> None:
     """What is to be said is what the model says with a in to digits, with b in to letters."""
     ranks = {name: min(matrix(part).shape) for name, part in matrices_of(model.module).items()}
