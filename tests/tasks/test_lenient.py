@@ -187,3 +187,18 @@ def test_a_scorer_of_the_users_own_is_taken_as_it_is(tmp_path) -> None:
 def test_it_is_pure_and_total(name: str, completion: str, target: str) -> None:
     assert read(name, FRANCE, target, completion) in (0.0, 1.0)
     assert read(name, FRANCE, target, completion) == read(name, FRANCE, target, completion)
+
+
+@pytest.mark.parametrize(
+    ("target", "completion", "right"),
+    [
+        ("1321", "s0021;i1132;t1321", 1),
+        ("1321", "s0021;i1132;t11321", 0),
+        ("1321", "t1321;s0021", 0),
+        ("21", "x21", 0),
+        ("0021", "t0021", 0),
+    ],
+)
+def test_a_number_right_after_a_letter_at_the_end(target: str, completion: str, right: int) -> None:
+    """A model that leaves out the mark before its answer; strict scorers read a term there."""
+    assert read("after_marker", "0021sit=", target, completion) == right

@@ -24,6 +24,8 @@ from tellapart.tasks.words import Words, find, longest_run, phrase, words
 OTHERS = 2
 GLUED = 5
 """Characters of a target that may be the end of a longer word."""
+GLUED_DIGITS = 3
+"""Digits of a number that may stand after a letter, at the end of all ("t1321" where a mark is left out)."""
 _CONCLUDED = re.compile(r"(?i:\banswer|\bchoice|\boption|\bcorrect one)\s?(?i:is|would be|:)[ \t:]*([^\n]*)")
 _BARE_NUMBERS = re.compile(r"[-\d.,;/ \t]*(?:(?:and|or)[-\d.,; \t]*)*\.?")
 _ONES = words(
@@ -134,9 +136,25 @@ def _number(task: Task, item: Item, completion: str) -> bool:
     if isinstance(scorer, Boxed):
         item = replace(item, target=tuple(scorer.canonical(item, target) or target for target in item.target))
     asked = words(task.prompt(item))
+    if _ends_in_digits(task, item, completion):
+        return True
     return any(
         reader.score(item, piece) == 1.0 and not _last_copied(piece, asked)
         for piece in map(_in_digits, _final_pieces(completion))
+    )
+
+
+def _ends_in_digits(task: Task, item: Item, completion: str) -> bool:
+    """Return whether the completion ends in a target of GLUED_DIGITS digits or more right after a letter; not where the
+    prompt holds it."""
+    text, asked = completion.strip().rstrip("."), task.prompt(item)
+    return any(
+        len(one) >= GLUED_DIGITS
+        and one.isdecimal()
+        and one not in asked
+        and text.endswith(one)
+        and text[: -len(one)][-1:].isalpha()
+        for one in item.target
     )
 
 
