@@ -273,6 +273,10 @@ def test_a_peft_model_is_asked_with_its_adapter_and_its_plain_model_is_not_taken
     ]
     assert texts[0] == texts[1]
     assert texts[0] != run.rows.loc[run.rows["condition"] == "base/plain", "completion"].tolist()
+    with pytest.raises(UserMistake, match="and its tokenizer"):
+        tellapart.gain(
+            base=(base.module, base.tokenizer), tuned=(adapted, "no tokenizer"), task=f"specimen:{name}"
+        )
     again = load_model(f"{name}/base")
     wrapped = peft.get_peft_model(again.module, peft.LoraConfig(r=2, target_modules=["q_proj"]))
     with pytest.raises(UserMistake, match="put an adapter into this model"):

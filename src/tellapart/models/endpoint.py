@@ -164,7 +164,8 @@ def open_endpoint(
     notes = prove_same(lines, traits) if len(lines) > 1 else ()
     if traits[0].dialect == "generation_config":  # transformers serve: one random state for all under way
         lines = [replace(line, options=replace(line.options, concurrency=1)) for line in lines]
-    return EndpointModel(reference, lines[0], traits[0], tuple(lines[1:]), notes)
+    served = " ".join(sorted({own.served for own in traits}))
+    return EndpointModel(reference, lines[0], replace(traits[0], served=served), tuple(lines[1:]), notes)
 
 
 def parse_reference(reference: str) -> tuple[Address, ...]:

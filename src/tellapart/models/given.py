@@ -40,7 +40,8 @@ def give_model(value: Any, what: str) -> str:
             module = _with_adapter(module, what)
             value = module, tokenizer
         else:
-            _check(module, tokenizer, what)
+            _check_no_adapter(module, what)
+        _check(module, tokenizer, what)
         from tellapart.models.identity import fingerprint_of, identity_of
 
         name = Path(str(module.config.name_or_path or what)).name
@@ -84,6 +85,9 @@ def _check(module: Any, tokenizer: Any, what: str) -> None:
             f"{what}: is ({type(module).__name__}, {type(tokenizer).__name__}); give a loaded causal model and its "
             "tokenizer, both of transformers"
         )
+
+
+def _check_no_adapter(module: Any, what: str) -> None:
     if any(kind.__module__ == TUNERS for part in module.modules() for kind in type(part).__mro__):
         raise InvalidInput(
             f"{what}: PEFT has put an adapter into this model where it lies; give the PEFT model as the adapted one, "

@@ -7,7 +7,7 @@ candidates, nor for text repeated from a prompt in which the target itself stand
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -136,25 +136,12 @@ def _number(task: Task, item: Item, completion: str) -> bool:
     if isinstance(scorer, Boxed):
         item = replace(item, target=tuple(scorer.canonical(item, target) or target for target in item.target))
     asked = words(task.prompt(item))
-    if _ends_in_digits(task, item, completion):
+    digits = [one for one in item.target if one.isdecimal() and len(one) >= GLUED_DIGITS]
+    if _ends_in(task, item, completion, digits):
         return True
     return any(
         reader.score(item, piece) == 1.0 and not _last_copied(piece, asked)
         for piece in map(_in_digits, _final_pieces(completion))
-    )
-
-
-def _ends_in_digits(task: Task, item: Item, completion: str) -> bool:
-    """Return whether the completion ends in a target of GLUED_DIGITS digits or more right after a letter; not where the
-    prompt holds it."""
-    text, asked = completion.strip().rstrip("."), task.prompt(item)
-    return any(
-        len(one) >= GLUED_DIGITS
-        and one.isdecimal()
-        and one not in asked
-        and text.endswith(one)
-        and text[: -len(one)][-1:].isalpha()
-        for one in item.target
     )
 
 
@@ -218,21 +205,21 @@ def _two_words(item: Item, completion: str) -> bool:
     return False
 
 
-def _ends_in(task: Task, item: Item, completion: str) -> bool:
-    """Return whether the completion ends in a target of GLUED characters or more that runs on from what stands before,
-    as where a model leaves out the mark before its answer; not where the prompt holds it."""
+def _ends_in(task: Task, item: Item, completion: str, targets: Iterable[str]) -> bool:
+    """Return whether the completion ends in a target that runs on from what stands before (digits: from a letter), as
+    where a model leaves out the mark before its answer; not where the prompt holds it."""
     text, asked = completion.strip().rstrip(".").casefold(), task.prompt(item).casefold()
-    targets = (target.strip().casefold() for target in item.target)
-    return any(
-        len(one) >= GLUED and one not in asked and text.endswith(one) and text[: -len(one)][-1:].isalnum()
-        for one in targets
-    )
+    for one in (target.strip().casefold() for target in targets):
+        before = text[: -len(one)][-1:] if text.endswith(one) else ""
+        if one not in asked and (before.isalpha() or (before.isalnum() and not one[0].isdigit())):
+            return True
+    return False
 
 
 def _string(task: Task, item: Item, completion: str) -> float:
     """Return 1.0 where an accepted answer is named, less where wrong ones are named beside it: "red, blue or green" is
     right by luck in one of three."""
-    if _ends_in(task, item, completion):
+    if _ends_in(task, item, completion, [one for one in item.target if len(one.strip()) >= GLUED]):
         return 1.0
     said, asked, accepted = words(completion), words(task.prompt(item)), accepted_phrases(item)
     known = candidates(task, item)
