@@ -100,6 +100,18 @@ def test_what_fails_for_good_says_how_often_it_was_tried() -> None:
     assert answers[4].error == "HTTP 400: bad prompt"
 
 
+def test_what_one_server_will_not_answer_the_other_is_asked() -> None:
+    def short(exchange: Exchange, body: Json) -> None:
+        if body.get("max_tokens") == 12:
+            exchange.reply(400, {"error": {"message": "the prompt is too long for me"}})
+        else:
+            exchange.reply(200, good(body))
+
+    with serving(short) as one, serving(fine) as other:
+        model = open_endpoint(f"openai:good@{one.url},{other.url}", QUICK)
+        assert {answer.completion.finish for answer in model.generate(requests(40))} == {"stop"}
+
+
 def test_leaving_early_ends_the_requests() -> None:
     with serving(fine) as one, serving(fine) as other:
         model = open_endpoint(f"openai:good@{one.url},{other.url}", QUICK)

@@ -31,12 +31,14 @@ MOST_DOUBLINGS = 10
 
 
 class Waiting(NamedTuple):
-    """A request that waits: its place, its body, how often it failed, and how often a server had no room for it."""
+    """A request that waits: its place, its body, how often it failed, how often a server had no room for it, and which
+    servers will not answer it (their addresses)."""
 
     place: int
     body: Body | None
     failed: int = 0
     refused: int = 0
+    barred: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -71,9 +73,19 @@ class Pool:
 
     async def take(self, share: Share, number: int) -> Waiting | None:
         """Return the next request for worker `number` of a server; None once all have an outcome."""
+        url = share.line.address.url
+
+        def ready() -> bool:
+            mine = number < share.limit and any(url not in one.barred for one in self.waiting)
+            return not self.left or mine
+
         async with self.changed:
-            await self.changed.wait_for(lambda: not self.left or (self.waiting and number < share.limit))
-            return self.waiting.popleft() if self.left else None
+            await self.changed.wait_for(ready)
+            if not self.left:
+                return None
+            one = next(one for one in self.waiting if url not in one.barred)
+            self.waiting.remove(one)
+            return one
 
     async def settle(self) -> None:
         """Count one outcome more."""
@@ -117,8 +129,13 @@ def stream_over(
                 line.heard = line.clock()
             if isinstance(outcome, Reply) or not outcome.again:
                 share.went_well()
-                results.put(finish(one.place, outcome))
-                await pool.settle()
+                if isinstance(outcome, Failure):  # another server may take longer prompts, say
+                    one = one._replace(barred=one.barred | {line.address.url})
+                if isinstance(outcome, Failure) and len(one.barred) < len(pool.shares):
+                    await pool.give_back(one)
+                else:
+                    results.put(finish(one.place, outcome))
+                    await pool.settle()
                 continue
             pool.check_heard(outcome)
             share.went_badly(cuts)
