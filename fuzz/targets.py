@@ -171,6 +171,36 @@ def logs(data: bytes) -> None:
         assert set(log.frame["status"]) <= {"ok", "cut off", "failed"}
 
 
+def guard(data: bytes) -> None:
+    """Problems, or the rollouts of a training run; the first line is the file's name."""
+    from tellapart.logs.source import open_source, split
+    from tellapart.studies.guard.problems import from_source
+    from tellapart.studies.guard.training_log import find_log, read_training
+
+    name, _, rest = data.partition(b"\n")
+    names = ("p.jsonl", "p.json", "p.csv", "p.parquet")
+    path = FOLDER / next((one for one in names if one.encode() == name.strip()), "p.jsonl")
+    path.write_bytes(rest)
+    with one_line():
+        if sources := find_log(str(path)):
+            assert len(read_training(sources).frame)
+        else:
+            assert len(from_source(open_source(str(path), *split(str(path))), None, None).frame)
+
+
+def sae(data: bytes) -> None:
+    """A published autoencoder: its cfg.json and its weights, divided by a NUL."""
+    from tellapart.interventions.sae_public import open_sae
+
+    config, _, weights = data.partition(b"\x00")
+    place = FOLDER / "sae"
+    place.mkdir(exist_ok=True)
+    (place / "cfg.json").write_bytes(config)
+    (place / "sae_weights.safetensors").write_bytes(weights)
+    with one_line():
+        open_sae(str(place))
+
+
 def scale(data: bytes) -> None:
     """Results over scale."""
     from tellapart.logs.scale_read import read_points
@@ -202,6 +232,7 @@ def report(data: bytes) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    one.__name__: one for one in (rows, folder, answers, requests, scorers, tasks, logs, scale, report)
+    one.__name__: one
+    for one in (rows, folder, answers, requests, scorers, tasks, sae, logs, guard, scale, report)
 }
 """By name, the cheap ones first."""

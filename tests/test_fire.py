@@ -62,7 +62,12 @@ def test_what_others_found(shared: Path) -> None:
             TARGETS["requests"](path.read_bytes())
         elif "scale" in path.name:
             TARGETS["scale"](path.read_bytes())
+        elif "guard" in path.name:
+            TARGETS["guard"](b"p.jsonl\n" + path.read_bytes())
+        elif (path / "cfg.json").is_file():
+            parts = [(path / name).read_bytes() for name in ("cfg.json", "sae_weights.safetensors")]
+            TARGETS["sae"](b"\x00".join(parts))
         else:
-            continue
+            raise AssertionError(f"no target for {path.name}")
         tried += 1
-    assert tried >= 18
+    assert tried == 23

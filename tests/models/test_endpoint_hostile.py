@@ -175,6 +175,18 @@ def test_a_key_in_another_dress_is_taken_out_too() -> None:
     assert redacted("Anything", "anything") == "Anything"  # a short one may be a word
 
 
+def test_half_of_a_key_is_taken_out_too() -> None:
+    """cases/fire, fault 12: half of it stood in an answer."""
+    key = "sk-proj-0a1b2c3d4e5f6a7b"
+    for piece in (key[:12], key[12:], key[6:20]):
+        told = redacted(f"it is {piece}!", key)
+        assert told.startswith("it is [API key]")
+        assert not any(key[at : at + 12] in told for at in range(12))
+    assert redacted("sk-proj-0a1 is no half", key) == "sk-proj-0a1 is no half"
+    assert redacted("12345678 unexpected", "1234567890123456unexpectedly") == "12345678 unexpected"
+    assert redacted("unexpected", "unexpectedly-unexpected") == "unexpected"
+
+
 @pytest.mark.parametrize("concurrency", [1, 3, 16])
 def test_concurrency_is_a_bound_and_changes_no_answer(server: Loopback, concurrency: int) -> None:
     model = opened(server, EndpointOptions(concurrency, timeout_seconds=20))

@@ -6,7 +6,8 @@ import os
 import resource
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from test_kill import ASK, CONDITION, _answers
 
 from tellapart.errors import UserMistake
 from tellapart.runs import files
+from tellapart.runs.asking import Ask, Elicitation
 from tellapart.runs.collect import collect, known_rows, scored_row
 from tellapart.runs.folder import RunFolder, digest, open_run
 from tellapart.runs.kept import keeping
 from tellapart.runs.row import Row, to_line
 from tellapart.runs.spending import spending
+from tellapart.tasks.scorers import make_scorer
 
 NAME = CONDITION.name
 PRECIOUS = "years of work, and no newline at its end"
@@ -271,6 +274,22 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert (tmp_path / "a").read_text() == "old"
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_what_the_system_refuses_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A folder that is read-only, of someone else, on a full or broken disk (as root a chmod refuses nothing)."""
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number), "somewhere")
+
+    for module, name in ((Path, "mkdir"), (files.os, "open")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, refused)
+            with pytest.raises(UserMistake, match=os.strerror(number)), open_run(tmp_path / "run", {}, {}):
+                pass
+
+
 @pytest.mark.parametrize(
     "out", ["/proc/x", "/dev/null", "/dev/null/x", "x" * 300, "/".join(["y" * 200] * 25), "a\0b", "\ud800"]
 )
@@ -327,6 +346,28 @@ def test_rows_made_under_other_versions_are_noted_once(tmp_path: Path) -> None:
     with open_run(tmp_path, {"seed": 0}, _versions("3.0")):  # nothing was written: nothing is mixed
         pass
     assert "3.0" not in (tmp_path / "spec.json").read_text()
+
+
+def test_an_answer_that_takes_too_long_to_score_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cases/fire, fault 16: one such answer ended the run, and every start of it again."""
+    monkeypatch.setattr("tellapart.tasks.pattern.MOST_SECONDS", 0.05)
+    slow = make_scorer("regex", {"pattern": r"((?:a|aa|a.)+)+$b"})
+    ask = ASK._replace(task=replace(ASK.task, scorer=slow), items=ASK.items[:2], samples=2)
+
+    def answers(ask: Ask) -> Iterator[Elicitation]:
+        for one in _answers(ask):
+            text = "a" * 5000 if (one.item, one.sample) == (0, 1) else "b"
+            yield one._replace(completion=replace(one.completion, text=text))
+
+    for _ in range(2):
+        with open_run(tmp_path, {"seed": 0}, {}) as folder:
+            rows = collect(folder, CONDITION, ask, answers, quiet=True)
+        assert [row.status for row in rows].count("ok") == 3
+        (failed,) = (row for row in rows if row.status != "ok")
+        assert failed.status == "failed"
+        assert "repeat inside a repeat" in failed.error
 
 
 def test_an_unfinished_run_goes_on_from_checked_rows(run: Path) -> None:

@@ -118,6 +118,21 @@ def test_the_same_log_twice_is_no_gain(tmp_path: Path, capsys: pytest.CaptureFix
     assert finding["verdict"] == "no gain"
 
 
+def test_logs_of_other_content_are_another_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """cases/fire, fault 8: the findings of the same paths with other content were replaced in silence."""
+    rows = [(f"i{i}", 8, i % 9) for i in range(12)]
+    base, tuned = (counts_file(tmp_path / name, rows) for name in ("a.csv", "b.csv"))
+    command = ("--logs", base, tuned, "--out", str(tmp_path / "run"))
+    finding_of(capsys, *command)
+    before = (tmp_path / "run" / "findings.json").read_bytes()
+    counts_file(tmp_path / "b.csv", [(item, n, n) for item, n, _ in rows])
+    assert run(["gain", *command]) == 2
+    said = capsys.readouterr().err
+    assert "sources.tuned.content" in said
+    assert said.count("\n") == 1
+    assert (tmp_path / "run" / "findings.json").read_bytes() == before
+
+
 def test_where_the_gain_may_be_zero_every_share_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

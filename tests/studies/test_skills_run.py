@@ -10,6 +10,7 @@ import tellapart
 from tellapart.cli import run
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.runs.table import read_table
 from tellapart.studies.skills.commands import MixSpec
 from tellapart.studies.skills.mixing import run_mix
 from tellapart.studies.skills.spec import SkillsSpec
@@ -38,6 +39,9 @@ def test_a_run_and_going_on_with_it(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert len(first.findings) == 3
     assert {path.stem for path in (out / "experts").iterdir()} == {"digits", "letters"}
     assert "Every expert on every task" in (out / "report.html").read_text()
+    rows = read_table(out)  # cases/fire, fault 25: a finished run had none
+    held = [line for path in (out / "rows").glob("*.jsonl") for line in path.read_text().splitlines()]
+    assert len(rows) == len(held) > 0
     findings = (out / "findings.json").read_text()
     experts = Weights(load_file(out / "experts" / "digits.safetensors"))
     (out / "artifacts" / "expert-digits.json").unlink()

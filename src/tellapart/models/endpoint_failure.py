@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 LONGEST_WAIT_SECONDS = 120.0
 LONGEST_REFUSAL_BYTES = 65536
 SHORTEST_SECRET, LONG_SECRET = 8, 16
+MARK = "[API key]"
 RETRIED = frozenset({408, 409, 425, 429})
 
 
@@ -101,17 +102,28 @@ def message_of(body: bytes) -> str:
 
 def redacted(value: Any, key: str) -> Any:
     """Return a JSON value with the key taken out of every string; under 8 characters it is no secret. One of 16
-    or more (a shorter one may be a word) is found too in another case, with spaces between its characters, and with
-    these written as HTML entities."""
+    or more (a shorter one may be a word) is found too in another case, with spaces between its characters, with
+    these written as HTML entities, and where only half of it is told."""
     if len(key) < SHORTEST_SECRET:
         return value
     if isinstance(value, str):
-        return _written(key).sub("[API key]", value)
+        text = _written(key).sub(MARK, value)
+        for piece in _halves(key):
+            text = text.replace(piece, MARK)
+        return text
     if isinstance(value, list):
         return [redacted(one, key) for one in value]
     if isinstance(value, dict):
         return {redacted(name, key): redacted(one, key) for name, one in value.items()}
     return value
+
+
+@cache
+def _halves(key: str) -> tuple[str, ...]:
+    """Return every run of characters that is half of a long key; none that may be a word or a number."""
+    size = len(key) // 2
+    pieces = (key[at : at + size] for at in range(len(key) - size + 1) if len(key) >= LONG_SECRET)
+    return tuple(one for one in pieces if any(map(str.isalpha, one)) and any(map(str.isdigit, one)))
 
 
 @cache
