@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from tellapart.cli import run
+from tellapart.cli.overview import STUDY_SUMMARIES, first_words, summaries
+from tellapart.cli.parsing import COMMANDS, spec_of
+from tellapart.studies import OURS
 
 GOOD = '{"id": "a", "prompt": "1+1=", "target": "2"}\n{"id": "b", "prompt": "1+2=", "target": "3"}\n'
 
@@ -94,6 +97,26 @@ def test_a_missing_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     arguments = ["gain", str(tmp_path / "absent"), str(tmp_path / "absent"), "--task", task_file(tmp_path)]
     refused(capsys, [*arguments, "--out", str(tmp_path / "run")], "absent")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--help"], 0), (["--version"], 0), ([], 2), (["gian"], 2), (["--loud"], 2)]
+)
+def test_what_needs_no_spec_is_answered_without_what_reads_one(arguments: list[str], code: int) -> None:
+    program = (
+        f"import sys\nfrom tellapart.cli import run\nassert run({arguments!r}) == {code}\n"
+        "bad = {'tyro', 'numpy', 'rich', 'tellapart.studies'} & set(sys.modules)\nassert not bad, bad\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for verb in summaries() if arguments != ["--version"] else ():
+        assert verb in done.stdout + done.stderr
+
+
+def test_the_overview_says_of_each_verb_what_its_own_help_says_first() -> None:
+    assert summaries() == {verb: first_words(spec_of(verb)) for verb in summaries()}
+    assert {study.name for study in OURS} == set(STUDY_SUMMARIES)
+    assert set(COMMANDS) <= set(summaries())
 
 
 def test_help_answers_without_torch_or_pandas() -> None:

@@ -7,7 +7,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from tellapart.cli import SkillsVerb, specimens_verb, verbs
+from tellapart.cli.overview import summaries
+from tellapart.cli.parsing import spec_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,7 +65,7 @@ def test_the_pages_that_are_named_exist() -> None:
 def _known() -> dict[str, set[str]]:
     """Return the options of every command."""
     found: dict[str, set[str]] = {}
-    for name, verb in {**verbs(), "skills": SkillsVerb, "specimens": specimens_verb()}.items():
+    for name, verb in {name: spec_of(name) for name in summaries()}.items():
         found |= _options(verb, name)
     return found
 

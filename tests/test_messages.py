@@ -53,7 +53,7 @@ def test_the_disk_is_full_is_one_line(monkeypatch, capsys, tmp_path) -> None:
     def full(*_):
         raise OSError(28, "No space left on device", str(tmp_path / "rows\x1b.jsonl"))
 
-    monkeypatch.setattr("tellapart.cli._dispatch", full)
+    monkeypatch.setattr("tellapart.cli.dispatch.dispatch", full)
     out = str(tmp_path / "run")
     assert run(["gain", "a", "b", "--task", "c", "--out", out]) == 1
     said = capsys.readouterr().err
@@ -71,7 +71,7 @@ def test_a_stop_names_the_command_that_goes_on(monkeypatch, capsys, name) -> Non
     number = getattr(signal, name)
     if signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip(f"{name} is ignored here, as under nohup")
-    monkeypatch.setattr("tellapart.cli._dispatch", lambda verb: os.kill(os.getpid(), number))
+    monkeypatch.setattr("tellapart.cli.dispatch.dispatch", lambda verb: os.kill(os.getpid(), number))
     before = signal.getsignal(number)
     assert run(["form", "m", "--task", "it's"]) == 128 + number
     said = capsys.readouterr().err

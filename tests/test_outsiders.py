@@ -184,6 +184,8 @@ def test_a_study_of_another_package_is_a_verb_with_every_option(installed: Path)
     spec = json.loads((installed / "run" / "spec.json").read_text())["spec"]
     assert spec == {"study": "lengths", "file": "lines.txt", "least": 3, "limit": None, "seed": 0, "lines": 2}
 
+    assert "  lengths      " in command(installed, "--help").stdout
+
     gated = command(installed, "lengths", "lines.txt", "--out", "run", "--fail-on", "long")
     assert gated.returncode == 3
     assert gated.stderr.startswith("tellapart: 'long' was found")

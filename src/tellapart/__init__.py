@@ -7,27 +7,27 @@ Nothing heavy is imported before it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tellapart.planting.result import ARMS, Planting, PlantSettings
-from tellapart.studies import STUDIES
-from tellapart.studies.expressible.spec import ExpressibleSpec
-from tellapart.studies.form.spec import FormSpec
-from tellapart.studies.gain.spec import GainSpec
-from tellapart.studies.guard.spec import GuardSpec
-from tellapart.studies.hidden.spec import HiddenSpec
-from tellapart.studies.improve.spec import ImproveSpec
-from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.scale.spec import ScaleSpec
-from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.version import __version__
 from tellapart.wiring import connect
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
+    from tellapart.planting.result import Planting, PlantSettings
     from tellapart.report.compare import Compared
+    from tellapart.studies.expressible.spec import ExpressibleSpec
+    from tellapart.studies.form.spec import FormSpec
+    from tellapart.studies.gain.spec import GainSpec
+    from tellapart.studies.guard.spec import GuardSpec
+    from tellapart.studies.hidden.spec import HiddenSpec
+    from tellapart.studies.improve.spec import ImproveSpec
+    from tellapart.studies.inside.spec import InsideSpec
     from tellapart.studies.outcome import Run
+    from tellapart.studies.scale.spec import ScaleSpec
+    from tellapart.studies.skills.spec import SkillsSpec
     from tellapart.tasks.item import Item, Scorer, Task
 
     def _typed(spec: type[object]) -> Callable[..., Run]: ...  # fields of the spec, and objects for its paths
@@ -71,11 +71,32 @@ __all__ = [
     "task",
 ]
 
+LAZY = {
+    "PlantSettings": "tellapart.planting.result",
+    "Planting": "tellapart.planting.result",
+    "ExpressibleSpec": "tellapart.studies.expressible.spec",
+    "FormSpec": "tellapart.studies.form.spec",
+    "GainSpec": "tellapart.studies.gain.spec",
+    "GuardSpec": "tellapart.studies.guard.spec",
+    "HiddenSpec": "tellapart.studies.hidden.spec",
+    "ImproveSpec": "tellapart.studies.improve.spec",
+    "InsideSpec": "tellapart.studies.inside.spec",
+    "ScaleSpec": "tellapart.studies.scale.spec",
+    "SkillsSpec": "tellapart.studies.skills.spec",
+}
+"""Classes that are imported on first use, so that `tellapart --help` need not wait for them."""
+
 connect()
 
 
-def __getattr__(name: str) -> "Callable[..., Run]":
-    """Return the call of the study of that name."""
+def __getattr__(name: str) -> Any:
+    """Return a class of LAZY, or the call of the study of that name."""
+    if name in LAZY:
+        return getattr(import_module(LAZY[name]), name)
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tellapart.studies import STUDIES
+
     if name not in STUDIES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tellapart.studies.calls import call_of
@@ -84,7 +105,9 @@ def __getattr__(name: str) -> "Callable[..., Run]":
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *STUDIES})
+    from tellapart.studies import STUDIES
+
+    return sorted({*globals(), *LAZY, *STUDIES})
 
 
 def open_run(path: Path | str) -> "Run":
@@ -141,12 +164,16 @@ def plant(
     base: "Model | str",
     task: "Task | str",
     *,
-    arms: Sequence[str] = ARMS,
-    settings: PlantSettings | None = None,
+    arms: Sequence[str] | None = None,
+    settings: "PlantSettings | None" = None,
     cache: Path | str | None = None,
     quiet: bool = True,
-) -> Planting:
-    """Return for each arm whether it finds a skill that was planted and hidden in `base` (docs/planting.md)."""
+) -> "Planting":
+    """Return for each arm (default: all) whether it finds a skill that was planted and hidden in `base`
+    (docs/planting.md)."""
     from tellapart.planting.plant import plant_all
+    from tellapart.planting.result import ARMS
 
-    return plant_all(base, task, arms=arms, settings=settings, cache=cache, quiet=quiet)
+    return plant_all(
+        base, task, arms=ARMS if arms is None else arms, settings=settings, cache=cache, quiet=quiet
+    )

@@ -1,12 +1,17 @@
 """What other packages bring: those that the core lacks, told as the extra that brings them, and their entry points."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from tellapart.errors import InvalidInput, UserMistake
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+STUDY_GROUP = "tellapart.studies"
+"""The entry points under which other packages offer studies."""
 
 EXTRAS = {
     "torch": "local",
@@ -59,11 +64,21 @@ def _lacking(verb: str, package: str) -> UserMistake:
 
 def offered_by_others(group: str, kind: type[_Kind]) -> list[_Kind]:
     """Return what other packages offer under the entry points of a group, in the order of their names."""
-    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
-    return [offered(entry, kind) for entry in found]
+    return [offered(entry, kind) for entry in sorted(_entries(group), key=lambda entry: entry.name)]
 
 
-def offered(entry: EntryPoint, kind: type[_Kind]) -> _Kind:
+def is_offered(group: str) -> bool:
+    """Return whether another package offers anything under the entry points of a group; imports none of it."""
+    return bool(_entries(group))
+
+
+def _entries(group: str) -> "Collection[EntryPoint]":
+    from importlib.metadata import entry_points  # a quarter of the time of `tellapart --version`
+
+    return entry_points(group=group)
+
+
+def offered(entry: "EntryPoint", kind: type[_Kind]) -> _Kind:
     """Return what another package offers under an entry point: a `kind`, or a class of one, which is then made. Raises
     InvalidInput, with the name of the entry point, where it is anything else or cannot be imported."""
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import tellapart.internals
 import tellapart.models
 import tellapart.tasks
-from tellapart.studies.views import SHOWN, VIEWS, Picture, Shown, View
+from tellapart.findings.views import SHOWN, VIEWS, Picture, Shown, View
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

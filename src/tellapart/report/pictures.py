@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json
+from tellapart.findings.views import Picture
 from tellapart.report.sections import SECTIONS
 from tellapart.report.text import visible_deep
-from tellapart.studies.views import Picture
 
 WIDTH, LEFT, RIGHT, TOP, BELOW, LINE = 760, 56, 28, 62, 48, 18
 """Pixels: of the file, around the chart's area, and of a line of the legend."""

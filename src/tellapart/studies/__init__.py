@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tellapart.errors import InvalidInput
-from tellapart.extras import Registry, naming_extras, offered_by_others
+from tellapart.extras import STUDY_GROUP, Registry, naming_extras, offered_by_others
 from tellapart.studies.expressible.spec import STUDY as EXPRESSIBLE
 from tellapart.studies.form.spec import STUDY as FORM
 from tellapart.studies.gain.spec import STUDY as GAIN
@@ -25,7 +25,6 @@ from tellapart.tasks.python_code import code_allowed
 if TYPE_CHECKING:
     from tellapart.studies.outcome import Run
 
-GROUP = "tellapart.studies"
 OURS: tuple[Study, ...] = (GAIN, HIDDEN, FORM, SCALE, INSIDE, EXPRESSIBLE, GUARD, IMPROVE, SKILLS)
 
 
@@ -39,7 +38,7 @@ def by_name(studies: Sequence[Study]) -> dict[str, Study]:
     return named
 
 
-STUDIES = Registry[Study](lambda: by_name((*OURS, *offered_by_others(GROUP, Study))).items())
+STUDIES = Registry[Study](lambda: by_name((*OURS, *offered_by_others(STUDY_GROUP, Study))).items())
 
 
 def study_of(spec: RunOptions) -> Study:

@@ -10,11 +10,11 @@ from rich.console import Console
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import FINDINGS_VERSION, Finding
 from tellapart.findings.reading import read_findings
+from tellapart.findings.views import SHOWN, VIEWS, Picture
 from tellapart.models.budget import TokenBudget
 from tellapart.runs.files import write_atomically
 from tellapart.runs.folder import canonical, read_object
 from tellapart.runs.provenance import mixed
-from tellapart.studies.views import SHOWN, VIEWS, Picture
 
 if TYPE_CHECKING:
     import pandas as pd

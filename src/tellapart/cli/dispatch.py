@@ -1,0 +1,106 @@
+"""What each verb does with its spec."""
+
+import sys
+
+from tellapart.cli.parsing import (
+    CompareSpec,
+    DemoSpec,
+    ExportRunSpec,
+    ReadSpec,
+    RunsSpec,
+    SkillsVerb,
+    SpecimensSpec,
+    ViewSpec,
+)
+from tellapart.serving.commands import ServeSpec
+from tellapart.studies import run_study
+from tellapart.studies.analyse import AnalyseSpec
+from tellapart.studies.options import RunOptions
+from tellapart.studies.skills.commands import ExportSpec, MixSpec
+
+OK, GATE = 0, 3
+
+
+def _run_gated(spec: RunOptions) -> int:
+    done = run_study(spec)
+    from tellapart.studies.run import gated
+
+    verdict = gated(done, spec)
+    if verdict:
+        print(
+            f"tellapart: {verdict!r} was found, one of --fail-on; the run is in {done.folder}",
+            file=sys.stderr,
+        )
+    return GATE if verdict else OK
+
+
+def _compare(verb: CompareSpec) -> None:
+    """Compare run folders, or two logs where one of them is none (`run#base/plain` is the log of a condition)."""
+    from pathlib import Path
+
+    if all(
+        (Path(run) / "spec.json").is_file() or not Path(run.partition("#")[0]).exists() for run in verb.runs
+    ):
+        from tellapart.report.compare import print_comparison
+
+        print_comparison(verb.runs, verb.json)
+    else:
+        from tellapart.logs.difference import print_difference
+
+        print_difference(verb.runs, verb.json)
+
+
+def _export(verb: ExportRunSpec) -> None:
+    from pathlib import Path
+
+    if verb.to is not None:
+        from tellapart.report.trackers import Place, send
+
+        told = send(Path(verb.run), verb.to, Place(verb.project, verb.out or ""))
+        print(f"{told.name}: {len(told.metrics)} figures and {len(told.curves)} curves are in {verb.to}")
+    else:
+        from tellapart.report.export import print_export
+
+        print_export(verb.run, verb.format, verb.out, verb.condition)
+
+
+def dispatch(verb: object) -> int:
+    """Do what a verb asks and return the exit code: 0 done, 3 a verdict of --fail-on."""
+    if isinstance(verb, RunOptions):
+        return _run_gated(verb)
+    match verb:
+        case DemoSpec():
+            from tellapart.specimens.demo import run_demo
+
+            run_demo(verb.out, verb.seed)
+        case AnalyseSpec():
+            from tellapart.studies.analyse import run_analyse
+
+            run_analyse(verb)
+        case ReadSpec():
+            from tellapart.logs.commands import print_logs
+
+            print_logs(verb.files, verb.map, verb.json)
+        case RunsSpec():
+            from tellapart.report.runs import print_runs
+
+            print_runs(verb.folder, verb.json)
+        case CompareSpec():
+            _compare(verb)
+        case ExportRunSpec():
+            _export(verb)
+        case ViewSpec():
+            from pathlib import Path
+
+            from tellapart.report.view import serve
+
+            serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
+        case SkillsVerb(action=action):
+            return dispatch(action)
+        case MixSpec() | ServeSpec() | ExportSpec():
+            return verb.run()
+        case SpecimensSpec():
+            return verb.action.run()  # type: ignore[attr-defined]
+        case _:
+            raise AssertionError(verb)
+    return OK
