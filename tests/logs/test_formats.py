@@ -262,6 +262,21 @@ def test_helm(tmp_path: Path) -> None:
     assert read_log(str(tmp_path / "run/scenario_state.json")).frame.equals(log.frame)
 
 
+def test_helm_options_are_read_as_the_letters_that_are_answered(tmp_path: Path) -> None:
+    path = Path(helm_run(tmp_path / "run"))
+    state = json.loads((path / "scenario_state.json").read_text())
+    for entry in state["request_states"]:
+        texts = ["the second", "the first"]
+        entry["instance"]["references"] = [
+            {"output": {"text": text}, "tags": ["correct"] * (text == "the first")} for text in texts
+        ]
+        entry["output_mapping"] = dict(zip("AB", texts, strict=True))
+    document(path / "scenario_state.json", state)
+    frame = read_log(str(path)).frame
+    assert set(frame["target"]) == {"B"}
+    assert frame["question"][0] == "q0\nA. the second\nB. the first"
+
+
 def test_helm_asks_for_a_metric_it_does_not_know(tmp_path: Path) -> None:
     path = helm_run(tmp_path / "run", metric="num_bytes")
     with pytest.raises(UserMistake, match="choose with #NAME from num_bytes"):

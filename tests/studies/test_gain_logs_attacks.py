@@ -126,13 +126,17 @@ def test_ids_that_count_another_order_are_refused(tmp_path: Path, capsys: pytest
     assert len(said.splitlines()) == 1
 
 
-def test_a_corrected_target_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{k: v for k, v in row.items() if k != "question"} for row in logged(sums(60, 0), right)]
+@pytest.mark.parametrize("by", ["id", "question"])
+def test_a_corrected_target_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str], by: str) -> None:
+    rows = [
+        {k: v for k, v in row.items() if by == "question" or k != "question"}
+        for row in logged(sums(60, 0), right)
+    ]
     other = [dict(row) for row in rows]
     other[3]["target"] = other[4]["target"]
     base, tuned = lines(tmp_path / "b.jsonl", rows), lines(tmp_path / "t.jsonl", other)
     said = finding_of(capsys, tmp_path, base, tuned)
-    assert any("1 of 60 ids have another target" in one for one in said["caveats"])
+    assert sum("1 of 60 items have another target" in one for one in said["caveats"]) == 1
 
 
 def test_slices_that_the_logs_lack_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

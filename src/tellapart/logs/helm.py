@@ -194,6 +194,11 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
         reference = mapping(reference, where)
         if "correct" in listing(reference.get("tags") or [], where):
             targets.append(text(mapping(reference.get("output") or {}, where).get("text")))
+    question = text(mapping(instance.get("input") or {}, where).get("text"))
+    options = {text(name): text(told) for name, told in mapping(entry.get("output_mapping") or {}, where).items()}
+    if options and set(targets) <= set(options.values()):  # the model answers by letter, references are texts
+        targets = [name for name, told in options.items() if told in targets]
+        question = "\n".join([question, *(f"{name}. {told}" for name, told in options.items())])
     result = mapping(entry.get("result") or {}, where)
     given = listing(result.get("completions") or [], where)
     completion = mapping(given[0], where) if given else {}
@@ -204,7 +209,7 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
     failed = not given or result.get("success") is False
     return Answered(
         split=text(instance.get("split")),
-        question=text(mapping(instance.get("input") or {}, where).get("text")),
+        question=question,
         target=" | ".join(targets),
         completion=text(completion.get("text")),
         status="failed" if failed else "cut off" if reason == "length" else "ok",

@@ -72,8 +72,25 @@ def pair(a: Recorded, b: Recorded) -> Paired:
         items=len(place_a),
         a_unmatched=only_a,
         b_unmatched=only_b,
-        notes=(f"paired {len(place_a)} items by {matched.by}{rest}", *matched.notes),
+        notes=(
+            f"paired {len(place_a)} items by {matched.by}{rest}",
+            *matched.notes,
+            *_regraded(first, second, matched.pairs),
+        ),
     )
+
+
+def _regraded(first: "_Items", second: "_Items", pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """Return a note where paired items have other targets: a score may then differ by the answer key alone."""
+    apart = [(i, " ".join(first.targets[i].split()), " ".join(second.targets[j].split())) for i, j in pairs]
+    apart = [(i, here, there) for i, here, there in apart if here and there and here != there]
+    if not apart:
+        return []
+    i, here, there = apart[0]
+    return [
+        f"{len(apart)} of {len(pairs)} items have another target in each log (item {short(first.ids[i])}: "
+        f"{short(here)} and {short(there)}): where that changes a score, the difference is the answer key's"
+    ]
 
 
 class _Items(NamedTuple):
@@ -141,35 +158,30 @@ def _by_id(first: _Items, second: _Items) -> _Matched:
                 f"item {short(first.ids[i])} is {short(first.questions[i])} in the first and "
                 f"{short(second.questions[j])} in the second"
             )
-    return _Matched("item", pairs, _moved(first, second, pairs), {})
+    _check_order(first, second, pairs)
+    return _Matched("item", pairs, [], {})
 
 
 MOST_MOVED = 0.1
 """Share of shared ids with another answer in each log, from which on ids cannot name the same items."""
 
 
-def _moved(first: _Items, second: _Items, pairs: Sequence[tuple[int, int]]) -> list[str]:
-    """Return a note where some ids have, in the second log, the target of another id in the first; raises
-    UserMistake where many have: the ids then count places, in another order."""
+def _check_order(first: _Items, second: _Items, pairs: Sequence[tuple[int, int]]) -> None:
+    """Raise UserMistake where many ids have, in the second log, the target of another id in the first: the ids then
+    count places, in another order."""
     known = {target for target in first.targets if target}
     apart = [
         (i, j)
         for i, j in pairs
         if first.targets[i] and second.targets[j] in known and first.targets[i] != second.targets[j]
     ]
-    if not apart:
-        return []
-    i, j = apart[0]
-    told = (
-        f"{len(apart)} of {len(pairs)} ids have another target in each log (item {short(first.ids[i])}: "
-        f"{short(first.targets[i])} and {short(second.targets[j])})"
-    )
     if len(apart) > MOST_MOVED * len(pairs):
+        i, j = apart[0]
         raise UserMistake(
-            f"{first.source} and {second.source} can be paired by id only, and {told}: the ids name other items "
-            "in each; give the questions, or the same ids"
+            f"{first.source} and {second.source} can be paired by id only, and {len(apart)} of {len(pairs)} ids have "
+            f"another target in each log (item {short(first.ids[i])}: {short(first.targets[i])} and "
+            f"{short(second.targets[j])}): the ids name other items in each; give the questions, or the same ids"
         )
-    return [told]
 
 
 def _under_a_template(first: _Items, second: _Items) -> _Matched:

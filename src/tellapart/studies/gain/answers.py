@@ -231,7 +231,10 @@ def _of_copies(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate
 def _unknown(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> str:
     """Return why chance cannot be measured on these items; nothing where it can."""
     if asked.key is None:
-        return "the targets were not recorded, so chance cannot be measured: state it (--guess-floor)"
+        return (
+            "the targets were not recorded, or no reading of the answers agrees with the scores, so chance cannot be "
+            "measured: state it (--guess-floor)"
+        )
     told = [one for name in asked.names if "candidates" in (one := items[str(name)])]
     open_ones = [one for one in told if not one["candidates"]]
     if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(told):
