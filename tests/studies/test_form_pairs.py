@@ -101,6 +101,50 @@ def test_a_judge_of_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "FLAGGED" in finding["controls"]["judge: longest answer"]
 
 
+def marked(path: Path, share: float, scored: bool, seed: int) -> str:
+    """Write pairs of x, y and z, right alike: a judge likes the words that open `share` of the answers of x."""
+    rng, lines = np.random.default_rng(seed), []
+    for at in range(300):
+        models = rng.choice(["x", "y", "z"], 2, replace=False).tolist()
+        opens = [model == "x" and rng.random() < share for model in models]
+        texts = ["Great question! " * opened + answer(rng, int(rng.integers(30, 90)), 0) for opened in opens]
+        won = rng.random() < 1 / (1 + np.exp(-2.5 * (float(opens[0]) - float(opens[1]))))
+        line = json.loads(pair(at, models, texts, bool(won)))
+        scores = dict(zip(("score_a", "score_b"), (rng.random(2) < 0.5).astype(float), strict=True))
+        lines.append(json.dumps(line | (scores if scored else {})))
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_words_that_mark_the_leader_are_style(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scored: bool, seed: int
+) -> None:
+    finding = finding_of(capsys, marked(tmp_path / "p.jsonl", 0.6, scored, seed), tmp_path / "run")
+    assert finding["verdict"] != "substance"
+    assert finding["estimates"]["form_share"]["value"] > 0.4
+    assert "style_weight/the word 'great'" in finding["estimates"]
+    assert ("right_share" in finding["estimates"]) is scored
+
+
+def test_a_lead_that_neither_style_nor_rightness_explains(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A judge that knows the author prefers it: no word, where scores show that it is no more right."""
+    rng, lines = np.random.default_rng(0), []
+    for at in range(300):
+        models = rng.choice(["x", "y"], 2, replace=False).tolist()
+        texts = [answer(rng, int(rng.integers(30, 90)), 0) for _ in models]
+        won = bool(rng.random() < (0.8 if models[0] == "x" else 0.2))
+        scores = dict(zip(("score_a", "score_b"), (rng.random(2) < 0.5).astype(float), strict=True))
+        lines.append(json.dumps(json.loads(pair(at, models, texts, won)) | scores))
+    (tmp_path / "p.jsonl").write_text("\n".join(lines))
+    finding = finding_of(capsys, str(tmp_path / "p.jsonl"), tmp_path / "run")
+    assert finding["verdict"] == "cannot tell"
+    assert "what the rest is, these pairs cannot say" in finding["sentence"]
+
+
 @pytest.mark.parametrize(("wins", "flagged"), [(0.77, True), (0.02, False)])
 def test_a_constant_answer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wins: float, flagged: bool

@@ -195,7 +195,9 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
         if "correct" in listing(reference.get("tags") or [], where):
             targets.append(text(mapping(reference.get("output") or {}, where).get("text")))
     question = text(mapping(instance.get("input") or {}, where).get("text"))
-    options = {text(name): text(told) for name, told in mapping(entry.get("output_mapping") or {}, where).items()}
+    options = {
+        text(name): text(told) for name, told in mapping(entry.get("output_mapping") or {}, where).items()
+    }
     if options and set(targets) <= set(options.values()):  # the model answers by letter, references are texts
         targets = [name for name, told in options.items() if told in targets]
         question = "\n".join([question, *(f"{name}. {told}" for name, told in options.items())])

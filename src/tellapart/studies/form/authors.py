@@ -1,7 +1,8 @@
 """Is style a function of who wrote? Where it is, no regression tells a preference for the one from that for the other.
 
 Four things that may give the leader and the other away in nearly all pairs: length, the measured style, the word that
-answers begin or end with, and the place (always shown first, never judged in the other order).
+answers begin or end with, and the place (always shown first, never judged in the other order). Words that one of them
+writes to far more questions than the other are no proof of that, but are style as well: they are taken out with it.
 """
 
 from collections import Counter
@@ -19,6 +20,25 @@ NEARLY_ALL = 0.95
 """Refused unless the share of pairs that give the author away is surely below this."""
 MARKED, UNMARKED = 0.9, 0.1
 """Shares of one author's and of the other's answers that begin (or end) with one word, for it to mark the author."""
+
+MOST_WORDS = 3
+LEAST_APART = 0.2
+"""Words taken for a manner: the most, and how much more often, at least, one author writes each."""
+
+
+def signature_words(judged: Sequence[Judgement], one: str, other: str) -> tuple[str, ...]:
+    """Return the words (lower case, as split at white space) that one of two authors writes to far more of the
+    questions than the other: what an answer is about goes with the question, a manner with the author."""
+    first, second = (
+        [set(text.lower().split()) for text in _answers(judged, model).values()] for model in (one, other)
+    )
+    counts = [Counter(word for words in side for word in words) for side in (first, second)]
+    apart = {
+        word: abs(counts[0][word] / len(first) - counts[1][word] / len(second))
+        for word in counts[0].keys() | counts[1].keys()
+    }
+    widest = sorted(apart, key=lambda word: (-apart[word], word))[:MOST_WORDS]
+    return tuple(word for word in widest if apart[word] >= LEAST_APART)
 
 
 def author_checks(judged: Sequence[Judgement], one: str, other: str) -> list[JudgeCheck]:

@@ -15,12 +15,14 @@ from scipy import stats
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.logs.value import short
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.preference import bradley_terry, length_controlled_win_rate, style_differences
+from tellapart.stats.share_band import LOW
 from tellapart.stats.wording import whole
-from tellapart.studies.form.authors import author_checks
+from tellapart.studies.form.authors import author_checks, signature_words
 from tellapart.studies.form.judged import (
     JudgeCheck,
     Judgement,
@@ -36,6 +38,8 @@ RESAMPLES = 200
 FEWEST = 20
 LEAST_LEAD = 3.0
 NEARLY_ALL_TRUNCATED = 0.9
+HALF = 0.5
+"""Of a lead that is called substance, so much at least goes with how right the answers are, where that is known."""
 UNCONTROLLED = (
     "Length-controlled win rates of pairs know no difficulty: not the rates that AlpacaEval publishes."
 )
@@ -67,24 +71,33 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
             f"{len(kept)} judged pairs of {len(models)} models: give {FEWEST} of two models or more"
         )
     arrays = _arrays(kept, models)
-    plain, controlled = (bradley_terry(*arrays[:3], style) for style in (None, arrays.style))
+    plain = bradley_terry(*arrays[:3])
     order = sorted(range(len(models)), key=lambda at: -plain.ratings[at].value)
     best, other = order[0], order[1] if len(order) == 2 else order[-1]
-    lead, share = _lead(arrays, best, other, seed, len(models))
     names = models[best], models[other]
+    words = signature_words(kept, *names)
+    arrays = arrays._replace(style=np.column_stack([arrays.style, _uses(kept, words)]))
+    controlled = bradley_terry(*arrays[:3], arrays.style)
+    lead, share, right = _lead(arrays, best, other, seed, len(models))
     checks += author_checks(kept, *names)
     scores, truncated = _scores(kept, models), _truncated(kept, models)
     estimates = {
         "gain": lead,
         "form_share": share,
+        **({"right_share": right} if arrays.scores.shape[1] else {}),
         **{f"win_rate/{models[at]}": _win_rate(kept, models[at]) for at in order},
         **{f"length_controlled_win_rate/{models[at]}": _length_controlled(kept, models[at]) for at in order},
         **{f"rating/{models[at]}": plain.ratings[at] for at in order},
         **{f"style_controlled_rating/{models[at]}": controlled.ratings[at] for at in order},
-        **{f"style_weight/{name}": weight for name, weight in zip(FEATURES, controlled.style, strict=True)},
+        **{
+            f"style_weight/{name}": weight
+            for name, weight in zip(
+                (*FEATURES, *(f"the word {short(word)}" for word in words)), controlled.style, strict=True
+            )
+        },
         **{f"score/{model}": score for model, score in scores.items()},
     }
-    label, sure, sentence = _verdict(lead, share, checks, names, (scores, truncated))
+    label, sure, sentence = _verdict((lead, share, right), checks, names, (scores, truncated))
     return Finding(
         question=QUESTION,
         verdict=label,
@@ -131,6 +144,17 @@ def _arrays(judged: Sequence[Judgement], models: Sequence[str]) -> Arrays:
     return Arrays(a, b, wins, style_differences(first, second), scores, items)
 
 
+def _uses(judged: Sequence[Judgement], words: Sequence[str]) -> Floats:
+    """Return style differences (pairs, words) of whether each answer uses each word."""
+    first, second = (
+        np.array(
+            [[word in one.answers[side].lower().split() for word in words] for one in judged], dtype=float
+        )
+        for side in (0, 1)
+    )
+    return style_differences(first, second)
+
+
 def _gap(arrays: Arrays, best: int, other: int) -> tuple[float, float, float]:
     """Return the lead of `best` over `other` in log10 odds: as it is, net of scores, and net of scores and style."""
 
@@ -143,10 +167,13 @@ def _gap(arrays: Arrays, best: int, other: int) -> tuple[float, float, float]:
     return plain, right, lead(np.column_stack([arrays.scores, arrays.style]))
 
 
-def _lead(arrays: Arrays, best: int, other: int, seed: int, models: int) -> tuple[Estimate, Estimate]:
-    """Return the lead and the share of it that is style; bootstrap over items (a draw that lacks one: again).
+def _lead(
+    arrays: Arrays, best: int, other: int, seed: int, models: int
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return the lead, the share of it that is style, and the share that goes with how right the answers are (missing
+    where that is not known); bootstrap over items (a draw that lacks one: again).
 
-    The share is missing unless the lead is LEAST_LEAD standard errors, or, since the best and the last of many models
+    The shares are missing unless the lead is LEAST_LEAD standard errors, or, since the best and the last of many models
     differ by chance, as many as 5 % over all pairs of models ask for.
     """
     lead, right, left = _gap(arrays, best, other)
@@ -164,17 +191,20 @@ def _lead(arrays: Arrays, best: int, other: int, seed: int, models: int) -> tupl
     told = Estimate(lead, float(low), float(high), n, "log10 odds", method)
     least = max(LEAST_LEAD, float(stats.norm.isf(0.025 / math.comb(models, 2))))
     if low <= 0 or lead < least * float(leads.std()):
-        return told, missing("share", f"no lead to share out: it is below {least:.1f} standard errors", n)
-    low, high = np.percentile((rights - lefts) / leads, [2.5, 97.5])
-    net = ", net of scores" if arrays.scores.shape[1] else ""
-    return told, Estimate(
-        (right - left) / lead,
-        float(low),
-        float(high),
-        n,
-        "share",
-        f"lead that style takes away{net}; {method}",
+        none = missing("share", f"no lead to share out: it is below {least:.1f} standard errors", n)
+        return told, none, none
+    scored = bool(arrays.scores.shape[1])
+
+    def share(value: float, drawn: Floats, what: str) -> Estimate:
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        return Estimate(value, float(low), float(high), n, "share", f"lead that {what} takes away; {method}")
+
+    style = share(
+        (right - left) / lead, (rights - lefts) / leads, f"style{', net of scores,' if scored else ''}"
     )
+    if not scored:
+        return told, style, missing("share", "how right the answers are was not recorded", n)
+    return told, style, share(1 - right / lead, 1 - rights / leads, "how right the answers are")
 
 
 def _scores(judged: Sequence[Judgement], models: Sequence[str]) -> dict[str, Estimate]:
@@ -216,12 +246,12 @@ def _length_controlled(judged: Sequence[Judgement], model: str) -> Estimate:
 
 
 def _verdict(
-    lead: Estimate,
-    share: Estimate,
+    shares: tuple[Estimate, Estimate, Estimate],
     checks: Sequence[JudgeCheck],
     names: tuple[str, str],
     known: tuple[Mapping[str, Estimate], Mapping[str, Estimate]],
 ) -> tuple[Label, float, str]:
+    _, share, right = shares
     scores, truncated = known
     obstacles = _obstacles(checks, truncated, names)
     if obstacles:
@@ -237,6 +267,12 @@ def _verdict(
         told = (
             f"{part} of the lead of {names[0]} over {names[1]} goes with style. Whether the judge follows the style, "
             "or better answers have more of it, these pairs cannot say: give score_a and score_b, how right each is."
+        )
+        return "cannot tell", math.nan, told
+    if label == "substance" and scores and not (right.value > HALF and right.low > LOW):
+        told = (
+            f"Of the lead of {names[0]} over {names[1]}, {part} is the style that is measured, and "
+            f"{percent(right)} goes with how right the answers are: what the rest is, these pairs cannot say."
         )
         return "cannot tell", math.nan, told
     beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names if name in scores)
