@@ -9,7 +9,7 @@ Nothing heavy is imported before it.
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, overload
 
 from tellapart.version import __version__
 from tellapart.wiring import connect
@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     from tellapart.studies.skills.spec import SkillsSpec
     from tellapart.tasks.item import Item, Scorer, Task
 
-    def _typed(spec: type[object]) -> Callable[..., Run]: ...  # fields of the spec, and objects for its paths
+    P = ParamSpec("P")
+
+    class _Call(Protocol[P]):
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Run: ...
+        @overload
+        def __call__(self, *args: Any, **kwargs: Any) -> Run: ...  # objects in place of paths
+
+    def _typed(spec: Callable[P, object]) -> _Call[P]: ...  # so that an editor shows the fields of the spec
 
     # what __getattr__ gives, for editors and type checkers (tests/test_api.py holds it to studies.OURS)
     expressible = _typed(ExpressibleSpec)
