@@ -39,7 +39,27 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str)
         (["gain", "a"], "BASE TUNED --task"),
         (["gain", "a", "b"], "BASE TUNED --task"),
         (["gain", "a", "b", "--task", "t", "--samples", "0"], "--samples 0: give 1 or more"),
-        (["gain", "a", "b", "--task", "t", "--samples", "many"], "many"),
+        (
+            ["gain", "a", "b", "--task", "t", "--samples", "many"],
+            "--samples takes a whole number, not 'many'; see",
+        ),
+        (
+            ["gain", "a", "b", "--tsk", "t"],
+            "not understood: --tsk, t (did you mean --task?); see tellapart gain",
+        ),
+        (["gain", "a", "b", "--samples"], "--samples needs a value; see tellapart gain --help"),
+        (
+            ["gain", "a", "b", "--task", "t", "--plan", "x"],
+            "--plan takes adaptive, exhaustive, quick, not 'x'; see",
+        ),
+        (["gain", "--logs", "a"], "--logs takes two texts, not 'a'; see tellapart gain --help"),
+        (["gain", "a", "b", "--task", "t", "--correct-at", "?"], "--correct-at takes a number, not '?'; see"),
+        (["skills"], "missing subcommand: one of train, mix, serve, export; see tellapart skills --help"),
+        (
+            ["skills", "x"],
+            "not understood: x (there are train, mix, serve, export); see tellapart skills --help",
+        ),
+        (["view"], "missing: The run folder; see tellapart view --help"),
         (["gain", "a", "b", "--task", "t", "--max-rows", "0"], "--max-rows 0: give 1 or more"),
         (["form", "a", "--task", "t", "--max-rows", "0"], "--max-rows 0: give 1 or more"),
         (["improve", "a", "--task", "t", "--max-rows", "0"], "--max-rows 0: give 1 or more"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any, Union
@@ -164,13 +165,46 @@ def parse(arguments: Sequence[str]) -> Any:
     except SystemExit as leaving:
         if leaving.code in (0, None):
             raise
-        raise InvalidInput(_one_line(complaint.getvalue())) from None
+        raise InvalidInput(_one_line(complaint.getvalue(), arguments[0])) from None
 
 
-def _one_line(box: str) -> str:
-    """Return tyro's boxed complaint as one line of plain words."""
-    words = "".join(" " if char in "╭╮╰╯│─\n" else char for char in box).split()
-    return (
-        " ".join(words).removeprefix("Parsing error ")
-        or "the command could not be read; see tellapart --help"
-    )
+_COMPLAINTS = (
+    (r"Unrecognized options: (?P<given>.*?)(?: Available subcommands: (?P<allowed>.*?))?"
+     r"(?: Perhaps you meant: (?P<near>--[\w-]+).*)?$",
+     "not understood: {given}"),
+    (r"Error parsing (?P<option>\S+): no type matching (?P<allowed>\S+(?: \S+\})?) could be instantiated from "
+     r"\[(?P<given>.*?)\]\.", "{option} takes {allowed}, not {given}"),
+    (r"Error parsing (?P<option>\S+): invalid literal for int\(\) with base 10: (?P<given>'.*?')(?: Argument.*)?$",
+     "{option} takes a whole number, not {given}"),
+    (r"Error parsing (?P<option>\S+): could not convert string to float: (?P<given>'.*?')(?: Argument.*)?$",
+     "{option} takes a number, not {given}"),
+    (r"invalid choice (?P<given>'.*?') for argument '(?P<option>\S+)'\. Expected one of \((?P<choices>.*?)\)",
+     "{option} takes {choices}, not {given}"),
+    (r"Missing value for argument '(?P<option>\S+)'", "{option} needs a value"),
+    (r"Missing from tellapart [\w ]+: \S+ (?P<option>.*?)\.? \(required\)", "missing: {option}"),
+    (r"Missing subcommand Expected one of \{(?P<allowed>.*?)\}", "missing subcommand: one of {allowed}"),
+)  # fmt: skip
+"""What tyro complains of, and how it is said here: given, allowed, what to do."""
+_PLAIN = (("{None}|", ""), ("STR STR", "two texts"), ("STR", "text"), ("INT", "a whole number"),
+          ("FLOAT", "a number"), ("{", ""), ("}", ""))  # fmt: skip
+
+
+def _one_line(box: str, verb: str) -> str:
+    """Return tyro's boxed complaint about the command line of a verb as one line of plain words."""
+    words = " ".join(re.sub(r"[╭╮╰╯│─]|[-+]{3,}|^\||\|$", " ", box, flags=re.MULTILINE).split())
+    words, _, _ = words.partition(" For full helptext")
+    for pattern, said in _COMPLAINTS:
+        found = re.search(pattern, words)
+        if found:
+            parts = {name: value or "" for name, value in found.groupdict().items()}
+            for shown, plain in _PLAIN:
+                parts["allowed"] = parts.get("allowed", "").replace(shown, plain)
+            choices = {one.strip(" '") for one in parts.get("choices", "").split(",")} - {"None"}
+            parts["choices"] = ", ".join(sorted(choices))  # tyro gives them in no order
+            line = said.format(**parts)
+            if parts.get("near"):
+                line += f" (did you mean {parts['near']}?)"
+            if "{allowed}" not in said and parts.get("allowed"):
+                line += f" (there are {parts['allowed']})"
+            return f"{line}; see tellapart {verb} --help"
+    return f"{words.removeprefix('Parsing error ') or 'the command could not be read'}; see tellapart {verb} --help"
