@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all check format fuzz bench validate specimens clean
+.PHONY: demo test test-all check format fuzz kills bench validate specimens clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tellapart demo
@@ -27,6 +27,11 @@ check: $(VENV)/.dev
 SECONDS ?= 600
 fuzz: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m fuzz.run --seconds $(SECONDS)
+
+# A thousand SIGKILLs over all verbs, then full disks. Stopped and started again the kills go on; the ledger has them.
+kills: $(VENV)/.dev
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python benchmarks/kills.py --kills 1000 --ledger build/kills.jsonl
+	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python benchmarks/kills.py --disk
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

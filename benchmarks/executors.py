@@ -1,11 +1,12 @@
 """How near to linear workers are: questions whose answers sleep, put to 1, 2, 4 and 8 workers.
 
-    python benchmarks/executors.py
+    python benchmarks/executors.py [SECONDS] [QUESTIONS]
 
 Workers are threads of this process, so that it is the shards, their files and the looking for them that is measured,
 not the cores; an answer takes `SECONDS` wherever it is given.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,8 @@ from tellapart.runs.folder import open_run
 from tellapart.runs.launchers import Handle, Launcher
 from tellapart.runs.shard import read_shard, run_shard
 
-QUESTIONS, SECONDS = 640, 0.05
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 0.05
+QUESTIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 640
 
 
 class Sleeping(Model):
@@ -89,8 +91,12 @@ def seconds_with(count: int) -> float:
 if __name__ == "__main__":
     alone = QUESTIONS * SECONDS
     print(f"{QUESTIONS} answers of {SECONDS:g} s: {alone:.1f} s one after another")
+    one = 0.0
     for count in (1, 2, 4, 8):
         took = seconds_with(count)
+        one = one or took
         print(
-            f"{count} workers: {took:5.1f} s, {alone / took:.2f} times as fast, {alone / took / count:.2f} of linear"
+            f"{count} workers: {took:5.1f} s, {one / took / count:.2f} of linear against one worker, "
+            f"{alone / took / count:.2f} against answers alone",
+            flush=True,
         )

@@ -33,6 +33,7 @@ EXTRAS = {
     "mlflow": "mlflow",
     "wandb": "wandb",
     "cairosvg": "pdf",
+    "fsspec": "remote",
 }
 """Packages by import name, as pyproject.toml groups them."""
 

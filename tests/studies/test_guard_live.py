@@ -224,3 +224,9 @@ def test_settings_that_make_no_sense_are_refused():
         Watch(act="pray")  # pyright: ignore
     with pytest.raises(UserMistake, match="every"):
         Watch(every=0)
+
+
+def test_what_a_killed_write_left_is_removed(tmp_path):
+    (tmp_path / ".step_000002.jsonl.123.tmp").write_text("half")
+    Guard(Watch(folder=tmp_path)).replay(0)
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from tellapart import remote
 from tellapart.cli.overview import check_verb, overview, summaries
 from tellapart.errors import InvalidInput, ServerGone, UserMistake, of_system, one_line
 from tellapart.extras import naming_extras
@@ -79,5 +80,5 @@ def _light_answer(arguments: Sequence[str]) -> str | None:
 
 
 def _end(message: str, code: int) -> int:
-    print(f"tellapart: {one_line(message, LONGEST_LINE)}", file=sys.stderr, flush=True)
+    print(f"tellapart: {one_line(remote.named(message), LONGEST_LINE)}", file=sys.stderr, flush=True)
     return code

@@ -2,6 +2,7 @@
 
 import sys
 
+from tellapart import remote
 from tellapart.cli.parsing import (
     CompareSpec,
     DemoSpec,
@@ -36,11 +37,7 @@ def _run_gated(spec: RunOptions) -> int:
 
 def _compare(verb: CompareSpec) -> None:
     """Compare run folders, or two logs where one of them is none (`run#base/plain` is the log of a condition)."""
-    from pathlib import Path
-
-    if all(
-        (Path(run) / "spec.json").is_file() or not Path(run.partition("#")[0]).exists() for run in verb.runs
-    ):
+    if all(map(_is_no_log, verb.runs)):
         from tellapart.report.compare import print_comparison
 
         print_comparison(verb.runs, verb.json)
@@ -50,13 +47,20 @@ def _compare(verb: CompareSpec) -> None:
         print_difference(verb.runs, verb.json)
 
 
-def _export(verb: ExportRunSpec) -> None:
+def _is_no_log(run: str) -> bool:
+    """Return whether a text names a run folder, or nothing."""
     from pathlib import Path
 
+    if remote.is_remote(run):
+        return "#" not in run and (remote.fetch(run) / "spec.json").is_file()
+    return (Path(run) / "spec.json").is_file() or not Path(run.partition("#")[0]).exists()
+
+
+def _export(verb: ExportRunSpec) -> None:
     if verb.to is not None:
         from tellapart.report.trackers import Place, send
 
-        told = send(Path(verb.run), verb.to, Place(verb.project, verb.out or ""))
+        told = send(remote.folder(verb.run), verb.to, Place(verb.project, verb.out or ""))
         print(f"{told.name}: {len(told.metrics)} figures and {len(told.curves)} curves are in {verb.to}")
     else:
         from tellapart.report.export import print_export
@@ -90,11 +94,9 @@ def dispatch(verb: object) -> int:
         case ExportRunSpec():
             _export(verb)
         case ViewSpec():
-            from pathlib import Path
-
             from tellapart.report.view import serve
 
-            serve(Path(verb.run), port=verb.port, open_browser=not verb.no_browser)
+            serve(remote.folder(verb.run), port=verb.port, open_browser=not verb.no_browser)
         case SkillsVerb(action=action):
             return dispatch(action)
         case MixSpec() | ServeSpec() | ExportSpec():

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from tellapart import inputs
+from tellapart import inputs, remote
 from tellapart.errors import UserMistake
 from tellapart.logs.value import short
 
@@ -86,6 +86,8 @@ def split(reference: str) -> tuple[Path, str]:
     if reference.startswith(f"{inputs.KIND}:"):
         given, _, choice = reference.partition("#")
         return inputs.path_of(given), choice
+    if remote.is_remote(reference):
+        return _fetched(reference)
     try:
         if Path(reference).exists():
             return Path(reference), ""
@@ -95,6 +97,18 @@ def split(reference: str) -> tuple[Path, str]:
     except (OSError, ValueError) as error:
         raise UserMistake(f"{short(reference)}: cannot be a path ({error})") from None
     raise UserMistake(f"{reference}: no such file or folder")
+
+
+def _fetched(reference: str) -> tuple[Path, str]:
+    """Return the copy of a remote log and the choice after `#`; a name may hold a `#` of its own."""
+    ends = [len(reference), *(at for at in range(len(reference) - 1, 0, -1) if reference[at] == "#")]
+    for end in ends:
+        try:
+            return remote.fetch(reference[:end]), reference[end + 1 :]
+        except UserMistake:
+            if end == ends[-1]:
+                raise
+    raise AssertionError(reference)
 
 
 def open_source(reference: str, path: Path, choice: str) -> Source:

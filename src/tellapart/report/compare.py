@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tellapart import remote
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import read_findings
@@ -56,16 +57,16 @@ def compare_runs(folders: Sequence[Path]) -> list[Compared]:
 
 def print_comparison(folders: Sequence[str], as_json: bool) -> None:
     """Print a table a question."""
-    paths = [Path(folder) for folder in folders]
+    paths = [remote.folder(folder) for folder in folders]
     compared = compare_runs(paths)
     if as_json:
         value = {"runs": list(folders), "findings": [_as_json(one) for one in compared]}
         print(json.dumps(value, indent=1, allow_nan=False))
         return
     console = Console()
-    for path in paths:
+    for path, given in zip(paths, folders, strict=True):
         about = ", ".join(f"{key} {name}" for key, name in subjects(read_spec(path)) if key != "task")
-        console.print(Text(visible(f"{path}: {about}")), style="dim")
+        console.print(Text(visible(f"{given}: {about}")), style="dim")
     for one in compared:
         console.print(_table(one, paths))
         console.print()

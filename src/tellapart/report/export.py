@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tellapart import remote
 from tellapart.errors import InvalidInput, NotApplicable, closest, one_line, visible
 from tellapart.extras import require
 from tellapart.findings.finding import Finding
@@ -72,7 +73,9 @@ def export_run(
 def print_export(run: str, form: str, out: str | None, conditions: Sequence[str]) -> None:
     """Write a run as `form` and print where its files lie, one a line; notes, and of answers as JSONL the command that
     judges them anew, go to stderr."""
-    folder = Path(run)
+    folder = remote.folder(run)
+    if out is None and remote.is_remote(run):  # beside the run is not of this machine
+        out = f"{folder.name}-{form}"
     done = export_run(folder, form, Path(out) if out else None, conditions)
     for path in done.paths:
         print(visible(str(path)))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tellapart import remote
 from tellapart.errors import InvalidInput, UserMistake, one_line
 from tellapart.findings.reading import read_findings
 from tellapart.report.document import read_spec
@@ -48,7 +49,7 @@ def list_runs(folder: Path) -> list[Listed]:
 
 def print_runs(folder: str, as_json: bool) -> None:
     """Print the list."""
-    found = list_runs(Path(folder))
+    found = list_runs(remote.folder(folder, only=(SPEC, "findings.json")))
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
         return
@@ -77,10 +78,11 @@ def _run_folders(folder: Path) -> Iterator[Path]:
 
 
 def _listed(folder: Path) -> Listed:
+    place = remote.named(str(folder))
     try:
         spec = read_spec(folder)
     except UserMistake as mistake:
-        return Listed(str(folder), "", _changed(folder), (), "", str(mistake))
+        return Listed(place, "", _changed(folder), (), "", str(mistake))
     fields = spec.get("spec")
     study = str(fields.get("study", "")) if isinstance(fields, dict) else ""
     about = ", ".join(f"{key} {name}" for key, name in subjects(spec))
@@ -88,16 +90,16 @@ def _listed(folder: Path) -> Listed:
     try:
         if (now := doing(folder)) is not None:
             state = f"under way: {one_line(now, 100)}" if now else "under way"
-            return Listed(str(folder), study, started, (), about, state)
+            return Listed(place, study, started, (), about, state)
     except (UserMistake, OSError) as mistake:
-        return Listed(str(folder), study, started, (), about, str(mistake))
+        return Listed(place, study, started, (), about, str(mistake))
     if not (folder / "findings.json").exists():
-        return Listed(str(folder), study, started, (), about, "unfinished")
+        return Listed(place, study, started, (), about, "unfinished")
     try:
         verdicts = tuple(finding.verdict for finding in read_findings(folder))
     except UserMistake as mistake:
-        return Listed(str(folder), study, started, (), about, str(mistake))
-    return Listed(str(folder), study, started, verdicts, about, "finished")
+        return Listed(place, study, started, (), about, str(mistake))
+    return Listed(place, study, started, verdicts, about, "finished")
 
 
 def _changed(folder: Path) -> str:

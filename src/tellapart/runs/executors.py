@@ -4,9 +4,9 @@ answers handed on as they come. Rows are written here alone, under the run's loc
     with workers_for(folder, launcher, count=4):
         ...                       # whatever plain model is asked in here is asked of the workers
 
-Each worker has a folder under scratch/workers of the run (runs/worker.py). One that ends is started again on it and
-goes on; one that ends RESTARTS times without an answer is given up and its shard goes to the others. What a killed run
-left there is found by the keys of the questions, whatever the number of workers.
+Each worker has a folder under scratch/workers of the run (runs/worker.py). One that ends is started again, and what it
+owes goes to whoever is free; one that ends RESTARTS times without an answer is given up. What a killed run left there
+is found by the keys of the questions, whatever the number of workers.
 """
 
 import contextlib
@@ -51,7 +51,8 @@ from tellapart.runs.shard import (
 RESTARTS = 3
 """A worker that ended so often without an answer between is given up."""
 SHARDS_EACH, SMALLEST, LARGEST = 3, 16, 512
-"""Into how many shards each worker's part is cut, so that none waits long for the last; questions in a shard."""
+"""Into how many shards each worker's part is cut, so that none waits long for the last, where these have SMALLEST
+questions or more; questions in a shard at most."""
 PLACE = "workers"
 _READ: dict[Kind, Callable[[Any], Any]] = {"generate": completion_of, "score": logprobs_of}
 
@@ -159,13 +160,15 @@ class Workers(Executor):
     def _cut(
         self, opening: Opening, kind: Kind, asked: Mapping[str, Any], record: tuple[Extra, ...]
     ) -> Iterator[Shard]:
-        """Cut questions into shards, in their order: those of one item stay together and share their prompt."""
+        """Cut questions into shards, in their order: those of one item stay together and share their prompt. Their
+        number is a multiple of the workers', and their sizes are equal, so that all end at once."""
         keys = list(asked)
-        fair = math.ceil(len(keys) / self.count)
-        size = min(LARGEST, max(math.ceil(fair / SHARDS_EACH), min(SMALLEST, fair)))
-        for begin in range(0, len(keys), max(1, size)):
-            part = {key: asked[key] for key in keys[begin : begin + size]}
-            yield Shard(0, opening, kind, part, record)
+        fair = len(keys) / self.count
+        rounds = max(math.ceil(fair / LARGEST), min(SHARDS_EACH, int(fair / SMALLEST)), 1)
+        pieces = min(len(keys), rounds * self.count)
+        for at in range(pieces):
+            begin, end = len(keys) * at // pieces, len(keys) * (at + 1) // pieces
+            yield Shard(0, opening, kind, {key: asked[key] for key in keys[begin:end]}, record)
 
     def _give(self, call: _Call) -> None:
         """Give waiting shards to idle workers, as far as the budget pays for them."""
@@ -256,9 +259,12 @@ class Workers(Executor):
         one.shard, one.call, one.tail, one.owed, one.allowance = None, None, None, {}, 0.0
 
     def _again(self, one: _Worker, why: str) -> None:
-        """Start a worker again that ended; give it up where it ended too often."""
+        """Start a worker again that ended; give it up where it ended too often. What it owes goes to whoever is free:
+        on a cluster that lost a node it may wait for its start for ever."""
         one.deaths += 1
         one.handle.stop()
+        self._return_owed(one)
+        self._finished(one)
         told = f"worker {one.place.name} ended ({why})"
         if one.deaths < RESTARTS:
             print(one_line(f"{told}: it is started again"), file=sys.stderr, flush=True)
@@ -267,8 +273,6 @@ class Workers(Executor):
             (one.handle,) = self.launcher.start([one.place])
             return
         print(one_line(f"{told}, {RESTARTS} times without an answer: it is given up"), file=sys.stderr)
-        self._return_owed(one)
-        self._finished(one)
         self.workers.remove(one)
         if not self.workers:
             raise ServerGone(f"every worker ended {RESTARTS} times without an answer ({why})")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tellapart import inputs
+from tellapart import inputs, remote
 from tellapart.errors import UserMistake, of_system, one_line
 from tellapart.runs import files
 from tellapart.runs.files import subfolder, write_atomically
@@ -162,8 +162,9 @@ def _parsed(line: bytes, at: tuple[Path, int], check: Callable[[Row], None]) -> 
 def run_path(out: str | None, study: str) -> Path:
     """Return the folder `out`, or one under runs/ that no other command started at the same moment is given.
 
-    It is not made here: a command that is refused leaves nothing behind.
+    It is not made here: a command that is refused leaves nothing behind. Raises InvalidInput for a URL.
     """
+    remote.refuse("--out ", out or "")
     return Path(out or time.strftime(f"runs/{study}-%Y%m%d-%H%M%S-{secrets.token_hex(4)}"))
 
 

@@ -3,7 +3,7 @@
     python -m tellapart.runs.worker PLACE       # what `--executor processes` starts; ends when its stdin does
 
 PLACE holds shards and their answers (runs/shard.py), and `shards.jsonl`, to which the run appends the number of the
-next. A worker that was killed and is started again on the same PLACE goes on where it was.
+next. A worker that was killed is started again on the same PLACE; shards that are gone by then are passed over.
 """
 
 import json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from tellapart import inputs
+from tellapart import inputs, remote
 from tellapart.errors import InvalidInput
 from tellapart.extras import naming_extras
 from tellapart.studies import STUDIES
@@ -46,6 +46,10 @@ class AnalyseSpec:
 
     def checked(self) -> "AnalyseSpec":
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
+        if remote.is_remote(self.run):
+            raise InvalidInput(
+                f"{self.run}: analyse writes into the run: copy it to this machine first (docs/running-at-scale.md)"
+            )
         if self.guess_floor is not None and not 0 <= self.guess_floor < 1:
             raise InvalidInput(f"--guess-floor {self.guess_floor}: give a share, 0 <= x < 1")
         if self.margin is not None and not 0 < self.margin < 1:

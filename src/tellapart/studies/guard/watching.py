@@ -13,7 +13,7 @@ from typing import Literal
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import without_nan
-from tellapart.runs.files import write_atomically
+from tellapart.runs.files import clear_leftovers, write_atomically
 from tellapart.stats.chains import Chains
 from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.guard.alarms import BY_HAND, LEAST, Alarm, Limits, find_alarms
@@ -159,6 +159,8 @@ class Guard:
         folder = self.watch.folder
         if folder is None or not folder.is_dir():
             return
+        if self.writes:
+            clear_leftovers(folder)
         kept = [file for file in sorted(folder.glob("step_*.jsonl")) if _kept(file, before)]
         if not any(file.stem.count("_") == 1 for file in kept):
             return
