@@ -19,6 +19,7 @@ EXTRAS = {
     "safetensors": "local",
     "tokenizers": "local",
     "openai": "endpoint",
+    "vllm": "vllm",
     "trl": "train",
     "peft": "train",
     "accelerate": "train",

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from tiny import VOCAB, module_of, tokenizer
+from tiny import VOCAB, filled, module_of, tokenizer, whole
 
 from tellapart.errors import UserMistake
 from tellapart.models.checkpoint import read_reference
@@ -25,12 +25,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:Fu
 ASKED = [Request(text, 0, Sampling(0.0, max_tokens=24)) for text in ("the cat", "a dog is", "12")]
 
 
-def whole(path: Path, module=None, **options) -> Path:
-    (module or module_of("llama")).save_pretrained(path, **options)
-    tokenizer().save_pretrained(path)
-    return path
-
-
 def answers(model: LocalModel) -> list[Completion]:
     return [one.completion for one in sorted(model.generate(ASKED))]
 
@@ -40,34 +34,6 @@ def refusal(reference: str) -> str:
         open_local(reference)
     assert "\n" not in str(refused.value)
     return str(refused.value)
-
-
-def filled(module, scale: float = 0.3):
-    """Give every parameter of an adapter a value that shows."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for name, value in module.named_parameters():
-            if "lora_" in name or "ia3" in name:
-                value.copy_(torch.randn_like(value) * scale + ("ia3" in name))
-    return module
-
-
-@pytest.fixture
-def base(tmp_path) -> Path:
-    return whole(tmp_path / "base")
-
-
-@pytest.fixture
-def adapter(base: Path, tmp_path) -> Path:
-    """An adapter on `base`; beside it, in "merged", the whole model with it merged."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    made = filled(get_peft_model(module_of("llama"), config))
-    made.peft_config["default"].base_model_name_or_path = str(base)
-    made.save_pretrained(tmp_path / "adapter")
-    whole(tmp_path / "merged", made.merge_and_unload())
-    return tmp_path / "adapter"
 
 
 def test_an_adapter_is_the_merged_model(base, adapter, tmp_path) -> None:

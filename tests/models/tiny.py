@@ -1,6 +1,7 @@
 """Tiny random models of many architectures, made from their configs, and a character tokenizer for them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -78,3 +79,20 @@ def module_of(kind: str, seed: int = 0) -> tf.PreTrainedModel:
 def model_of(kind: str, seed: int = 0, max_rows: int | None = None) -> LocalModel:
     """Return a LocalModel around `module_of`."""
     return LocalModel(module_of(kind, seed), tokenizer(), f"tiny:{kind}", max_rows=max_rows)
+
+
+def whole(path: Path, module=None, **options) -> Path:
+    """Save a model and its tokenizer to a folder; return that."""
+    (module or module_of("llama")).save_pretrained(path, **options)
+    tokenizer().save_pretrained(path)
+    return path
+
+
+def filled(module, scale: float = 0.3):
+    """Give every parameter of an adapter a value that shows."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for name, value in module.named_parameters():
+            if "lora_" in name or "ia3" in name:
+                value.copy_(torch.randn_like(value) * scale + ("ia3" in name))
+    return module

@@ -5,7 +5,7 @@ engine is one. Nothing here imports torch.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -70,8 +70,35 @@ def tokens_of(model: Model) -> TokenModel | None:
     if "tellapart.models.local" in sys.modules:
         from tellapart.elicit.local_tokens import LocalModel, LocalTokens
 
-        return LocalTokens(model) if isinstance(model, LocalModel) else None
+        if isinstance(model, LocalModel):
+            return LocalTokens(model)
+    if "tellapart.models.vllm_model" in sys.modules:
+        from tellapart.elicit.vllm_tokens import VllmModel, VllmTokens
+
+        if isinstance(model, VllmModel):
+            return VllmTokens(model)
     return None
+
+
+def branches_of(
+    model: TokenModel,
+    prompt: tuple[int, ...],
+    ranked: Iterable[tuple[int, float]],
+    ends: Container[int],
+    k: int,
+) -> list[Branch]:
+    """Return the first `k` of ranked (token, log-probability) after a prompt that have a text of their own and end
+    nothing."""
+    branches: list[Branch] = []
+    for token, logprob in ranked:
+        if len(branches) == k:
+            break
+        if token in ends:
+            continue
+        text = model.decode(prompt, (token,))
+        if text and "\N{REPLACEMENT CHARACTER}" not in text:
+            branches.append(Branch(token, text, logprob))
+    return branches
 
 
 def token_model(model: Model) -> TokenModel:

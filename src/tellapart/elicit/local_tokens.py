@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from tellapart.elicit.access import Branch, Extra
+from tellapart.elicit.access import Branch, Extra, branches_of
 from tellapart.models.families import families
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Answer, Request
@@ -37,20 +37,11 @@ class LocalTokens:
         found: dict[Ids, list[Branch]] = {}
         for family in families({prompt: len(prompt) - 1 for prompt in prompts}):
             for prompt, filled in read_prompts([self.model.module], family, family.members):
-                found[prompt] = self._branches(prompt, filled.logits[0].float().log_softmax(-1), k)
+                logprobs = filled.logits[0].float().log_softmax(-1)
+                best = logprobs.topk(min(len(logprobs), 4 * k + 16))
+                ranked = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+                found[prompt] = branches_of(self, prompt, ranked, self.model.asked.ends, k)
         return [found[prompt] for prompt in prompts]
-
-    def _branches(self, prompt: Ids, logprobs: torch.Tensor, k: int) -> list[Branch]:
-        branches: list[Branch] = []
-        for token in logprobs.topk(min(len(logprobs), 4 * k + 16)).indices.tolist():
-            if len(branches) == k:
-                break
-            if token in self.model.asked.ends:
-                continue
-            text = self.decode(prompt, (token,))
-            if text and "\N{REPLACEMENT CHARACTER}" not in text:
-                branches.append(Branch(token, text, float(logprobs[token])))
-        return branches
 
     def generate(
         self, requests: Sequence[Request], record: frozenset[Extra] = frozenset()

@@ -10,9 +10,11 @@ an update (each time it is). No torch here.
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Literal, TypeVar
+
+from tellapart.models.model import Answer
 
 Kind = Literal["generated", "scored", "trained"]
 KINDS: tuple[Kind, ...] = ("generated", "scored", "trained")
@@ -116,6 +118,23 @@ def metered(budget: TokenBudget) -> Iterator[TokenBudget]:
         yield budget
     finally:
         _CURRENT.reset(token)
+
+
+def paid_for(most: Sequence[int], ask: Callable[[Sequence[int]], Iterator[Answer]]) -> Iterator[Answer]:
+    """Yield the answers to as many requests, by their places, as the budget pays for at their longest (`most`, tokens),
+    then to more with what was left over; raises BudgetSpent where some are left."""
+    budget, begin = current(), 0
+    while begin < len(most):
+        if budget.empty:
+            raise budget.refusal()
+        longest = max(1, *most[begin:])
+        count = len(most) if budget.left == math.inf else max(1, int(budget.left // longest))
+        part = range(begin, min(begin + count, len(most)))
+        for answer in ask(part):
+            made = answer.completion
+            budget.charge("generated", len(made.tokens) if made.generated is None else made.generated)
+            yield answer
+        begin = part.stop
 
 
 def until_spent(answers: Iterable[Made]) -> tuple[list[Made], BudgetSpent | None]:

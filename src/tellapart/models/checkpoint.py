@@ -18,6 +18,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -45,6 +46,9 @@ ATTENTION = {"full_attention", "sliding_attention"}
 INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 """Files that hold a whole model's weights; what lies beside them (consolidated.safetensors) is not ours."""
+
+WHOLE = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "vocab*", "merges.txt"]
+"""What is taken of a whole model on the hub."""
 
 _PLAIN: "weakref.WeakValueDictionary[tuple[object, ...], PreTrainedModel]" = weakref.WeakValueDictionary()
 """Plain models that are open: an adapter on one of them shares its weights."""
@@ -86,7 +90,7 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
     module = adapted(beneath.module, adapter)
     tokenizer = beneath.tokenizer
     if (adapter.folder / "tokenizer_config.json").is_file():
-        with _one_line(f"the tokenizer in {adapter.folder} cannot be loaded"):
+        with in_one_line(f"the tokenizer in {adapter.folder} cannot be loaded"):
             tokenizer = AutoTokenizer.from_pretrained(adapter.folder, trust_remote_code=False)
     if len(tokenizer) > module.config.get_text_config().vocab_size:
         raise UserMistake(
@@ -204,7 +208,7 @@ def _read_plain(named: Named, reference: str, where: tuple[str, str], shared: bo
         _check_declared(folder)
     else:
         _check_hub(named)
-    with _one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
+    with in_one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
         tokenizer = AutoTokenizer.from_pretrained(named.model, **options)
         open_already = _PLAIN.get(key) if shared else None
         if open_already is not None:
@@ -292,7 +296,7 @@ def _files_of(named: Named) -> tuple[object, ...]:
 
 
 @contextmanager
-def _one_line(what: str) -> Iterator[None]:
+def in_one_line(what: str) -> Iterator[None]:
     """Raise what a bad folder makes the libraries raise, whatever it is, as one UserMistake."""
     try:
         yield
@@ -387,8 +391,34 @@ def _check_hub(named: Named) -> None:
         ) from error
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return the files that hold a whole model's weights."""
+    weights = sorted(one for one in folder.glob("*.safetensors") if SHARD.fullmatch(one.name))
+    return [one for one in weights if one.name == "model.safetensors"] or weights
+
+
+def hub_folder(named: Named) -> Path:
+    """Return where the hub's files of a whole model lie here, downloaded where they are not. Raises UserMistake where
+    the hub does not give them."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        return Path(snapshot_download(named.model, revision=named.revision, allow_patterns=WHOLE))
+    except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
+        name = named.model + (f"@{named.revision}" if named.revision else "")
+        raise UserMistake(
+            f"{name} is neither a folder here nor a model the hub gave us: check the name and the network"
+        ) from error
+
+
 def longest_context(module: PreTrainedModel) -> int:
     """Return the most positions the model was made for; without a stated limit, a million."""
-    config = module.config.get_text_config()
-    limit = config.max_position_embeddings if "max_position_embeddings" in config.to_dict() else None
+    return longest_of(module.config)
+
+
+def longest_of(config: PreTrainedConfig) -> int:
+    """Return the same from a config."""
+    text = config.get_text_config()
+    limit = text.max_position_embeddings if "max_position_embeddings" in text.to_dict() else None
     return limit or 1_000_000

@@ -17,10 +17,11 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import overload
 from urllib.parse import urlsplit
 
 from tellapart.errors import UserMistake
-from tellapart.models.budget import current
+from tellapart.models.budget import current, paid_for
 from tellapart.models.endpoint_answer import Traits, body_of, completion_of
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import (
@@ -35,8 +36,8 @@ from tellapart.models.endpoint_line import (
 )
 from tellapart.models.endpoint_pool import stream_over
 from tellapart.models.endpoint_probe import probe, prove_same, prove_sampling
-from tellapart.models.endpoint_score import echo_body, scored_of
-from tellapart.models.model import Answer, Model, Prompt, Request, Scored
+from tellapart.models.endpoint_score import echo_body, prompt_ids, scored_of, scored_turn, turns_body
+from tellapart.models.model import Answer, Model, Prompt, Request, Scored, Turns
 
 FORM = re.compile(r"(openai|openai-chat):(.+)@(https?://[^@\s]+)")
 MORE = re.compile(r",(?=https?://)")
@@ -62,7 +63,7 @@ class EndpointModel(Model):
         self.reference = reference
         self.traits = traits
         self.fingerprint = fingerprint_of(line.address, traits, [one.address.host for one in others])
-        self.can_score = traits.echo_tokens is not None
+        self.can_score = traits.echo_tokens is not None or traits.scores_turns
         self.chat = line.address.api == "chat"
         self.notes = (*notes_of(traits), *notes)
         self._line, self._others = line, others
@@ -83,8 +84,8 @@ class EndpointModel(Model):
                 index, completion_of(requests[index], outcome, address, traits.logprobs, traits.model)
             )
 
-        yield from _paid_for(
-            requests,
+        yield from paid_for(
+            [request.sampling.max_tokens for request in requests],
             lambda part: self._stream([bodies[at] for at in part], lambda i, o: finish(part[i], o)),
         )
 
@@ -96,25 +97,24 @@ class EndpointModel(Model):
         return stream(self._line, bodies, finish)
 
     def score(self, pairs: Iterable[tuple[Prompt, str | tuple[int, ...]]]) -> list[Scored]:
-        """Return the log-probabilities (nats) of each (prompt, completion), in order; token ids are unknown.
+        """Return the log-probabilities (nats) of each (prompt, completion), in order; token ids are unknown but in a
+        chat that scores turns.
 
         One NaN stands for a completion whose first token the server's tokenizer joins to the prompt, or
         that it failed to score. Raises TypeError where the server gives no such log-probabilities.
         """
-        if self.traits.echo_tokens is None:
+        if not self.can_score:
             return super().score(pairs)
-        texts = [(as_text(prompt), as_text(completion)) for prompt, completion in pairs]
+        texts = [(as_text(prompt, self.chat), as_text(completion)) for prompt, completion in pairs]
         scored = [Scored((), (), ())] * len(texts)
         asked = [index for index, (_, completion) in enumerate(texts) if completion]
-        bodies = [
-            echo_body(self._line.address, "".join(texts[index]), self.traits.echo_tokens) for index in asked
-        ]
-        lost: list[str] = []
         budget = current()
         budget.require()
+        bodies, read = self._scoring([texts[index] for index in asked])
+        lost: list[str] = []
         for place, outcome in self._stream(bodies, lambda place, outcome: (place, outcome)):
             index = asked[place]
-            scored[index] = scored_of(*texts[index], outcome, self.traits.model)
+            scored[index] = read(place, outcome)
             budget.charge("scored", len(scored[index].logprobs))
             if math.isnan(scored[index].logprobs[0]):
                 lost.append(outcome.reason if isinstance(outcome, Failure) else "no token boundary")
@@ -124,24 +124,23 @@ class EndpointModel(Model):
             )
         return scored
 
-
-def _paid_for(
-    requests: Sequence[Request], ask: Callable[[Sequence[int]], Iterator[Answer]]
-) -> Iterator[Answer]:
-    """Yield the answers to as many requests, by their places, as the budget pays for at their longest, then to more
-    with what was left over; raises BudgetSpent where some are left."""
-    budget, begin = current(), 0
-    while begin < len(requests):
-        if budget.empty:
-            raise budget.refusal()
-        most = max(1, *(request.sampling.max_tokens for request in requests[begin:]))
-        count = len(requests) if budget.left == math.inf else max(1, int(budget.left // most))
-        part = range(begin, min(begin + count, len(requests)))
-        for answer in ask(part):
-            made = answer.completion
-            budget.charge("generated", len(made.tokens) if made.generated is None else made.generated)
-            yield answer
-        begin = part.stop
+    def _scoring(
+        self, texts: Sequence[tuple[str | Turns, str]]
+    ) -> tuple[list[Body], Callable[[int, Reply | Failure], Scored]]:
+        """Return the bodies that have (prompt, completion)s scored, and what reads the answer to one, by its place."""
+        address, model = self._line.address, self.traits.model
+        if not self.chat:
+            news = self.traits.echo_tokens or 0
+            bodies = [echo_body(address, f"{prompt}{completion}", news) for prompt, completion in texts]
+            return bodies, lambda at, outcome: scored_of(str(texts[at][0]), texts[at][1], outcome, model)
+        prompts = list(dict.fromkeys(prompt for prompt, _ in texts))
+        before: dict[str | Turns, tuple[int, ...]] = {}
+        asking: list[Body] = [turns_body(address, prompt, "") for prompt in prompts]
+        for at, ids in self._stream(asking, lambda at, outcome: (at, prompt_ids(outcome, model))):
+            before[prompts[at]] = ids
+        return [turns_body(address, *pair) for pair in texts], lambda at, outcome: scored_turn(
+            before[texts[at][0]], texts[at][1], outcome, model
+        )
 
 
 def open_endpoint(
@@ -251,8 +250,12 @@ def notes_of(traits: Traits) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def as_text(given: Prompt) -> str:
-    """Return text as it is; a served model scores neither turns nor token ids."""
-    if not isinstance(given, str):
-        raise TypeError("a served model scores text, neither turns nor token ids")
-    return given
+@overload
+def as_text(given: Prompt) -> str: ...
+@overload
+def as_text(given: Prompt, turns: bool) -> str | Turns: ...
+def as_text(given: Prompt, turns: bool = False) -> str | Turns:
+    """Return text as it is, and turns where they are asked for; a served model scores no token ids."""
+    if isinstance(given, str) or (turns and isinstance(given, Turns)):
+        return given
+    raise TypeError("a served model scores text, and turns in a chat, not token ids")

@@ -61,6 +61,9 @@ class Traits:
     """Whether it gives reasoning apart from the answer."""
     length_field: str = "max_tokens"
     """What it calls the longest answer."""
+    scores_turns: bool = False
+    """Whether its chat scores a given answer: it goes on from a begun one, and tells prompts' token ids and their
+    log-probabilities (vLLM)."""
 
 
 class Tokens(NamedTuple):
@@ -99,7 +102,7 @@ def body_of(request: Request, address: Address, traits: Traits, options: Endpoin
     system = [{"role": "system", "content": address.system}] if address.system else []
     messages = [*system, *as_messages(prompt)]
     if request.prefill:
-        if not options.continue_final_message:
+        if not (options.continue_final_message or traits.scores_turns):
             raise UserMistake(
                 f"a chat server starts its own answer, so {request.prefill!r} cannot be prefilled: use"
                 " openai: (raw prompts), or set continue_final_message if the server has it (vLLM)"

@@ -14,7 +14,7 @@ from tellapart.errors import UserMistake
 from tellapart.models.endpoint_answer import Dialect, LogprobKind, Traits, body_of, completion_of
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Body, Line, stream
-from tellapart.models.endpoint_score import echo_body, scored_of
+from tellapart.models.endpoint_score import echo_body, prompt_ids, scored_of, scored_turn, turns_body
 from tellapart.models.model import Request, Sampling
 
 PROMPT, COMPLETION = "Once upon a", " time"
@@ -29,7 +29,7 @@ SAME_MODEL_NATS = 0.3
 SAME = {
     "dialect": "their sampling fields are", "logprobs": "their log-probabilities are", "model": "the model's name is",
     "reasons": "reasoning apart is", "echo_tokens": "scoring a text takes", "ignores": "what they ignore is",
-    "length_field": "the field of the longest answer is",
+    "length_field": "the field of the longest answer is", "scores_turns": "scoring an answer in a chat is",
 }  # fmt: skip
 """What several servers of one model must have in common."""
 DIALECTS: tuple[Dialect, ...] = ("truncation", "generation_config", "plain")
@@ -61,7 +61,9 @@ def probe(line: Line) -> Traits:
     if traits.dialect == "truncation" and ignores_truncation(brief, traits):
         traits = replace(traits, dialect="plain", ignores=("top_k", "min_p"))
     traits = replace(traits, logprobs=logprobs_of(brief, traits))
-    return replace(traits, echo_tokens=echo_tokens_of(brief, traits))
+    return replace(
+        traits, echo_tokens=echo_tokens_of(brief, traits), scores_turns=scores_turns(brief, traits.model)
+    )
 
 
 def ignores_truncation(line: Line, traits: Traits) -> bool:
@@ -165,6 +167,19 @@ def echo_tokens_of(line: Line, traits: Traits) -> int | None:
         if all(one == one for one in logprobs):
             return new_tokens
     return None
+
+
+def scores_turns(line: Line, model: str) -> bool:
+    """Return whether a chat server scores a given answer."""
+    if line.address.api != "chat":
+        return False
+    before = prompt_ids(put(line, turns_body(line.address, PROMPT, "")), model)
+    if not before:
+        return False
+    given = scored_turn(
+        before, COMPLETION.strip(), put(line, turns_body(line.address, PROMPT, COMPLETION.strip())), model
+    )
+    return not any(map(math.isnan, given.logprobs))
 
 
 def prove_sampling(line: Line, traits: Traits) -> None:

@@ -2,15 +2,26 @@
 
 The completion's tokens are cut out of the echo: where the token texts spell prompt and completion, by them,
 otherwise (tokens that are parts of a character) by the server's character offsets.
+
+A chat server that tells a prompt's token ids and log-probabilities (vLLM: return_token_ids, prompt_logprobs) scores an
+answer that stands as the assistant's begun turn: its tokens are those that follow the prompt's.
 """
 
 import math
 from typing import Any
 
-from tellapart.models.endpoint_answer import MalformedError, as_logprob, first_choice, is_logprob, mapping
+from tellapart.models.endpoint_answer import (
+    MalformedError,
+    as_logprob,
+    first_choice,
+    has_surrogates,
+    is_logprob,
+    mapping,
+    spell,
+)
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, Body
-from tellapart.models.model import Scored
+from tellapart.models.model import Scored, Turns, as_messages
 
 
 def echo_body(address: Address, text: str, new_tokens: int) -> Body:
@@ -49,6 +60,68 @@ def scored_of(prompt: str, completion: str, outcome: Reply | Failure, model: str
     if span is None or not all(is_logprob(one) for one in values[span]):
         return missing
     return Scored((), tuple(texts[span]), tuple(map(as_logprob, values[span])))
+
+
+def turns_body(address: Address, prompt: str | Turns, completion: str) -> Body:
+    """Return the body that asks a chat server for the token ids of a prompt, and, where `completion` is given as the
+    answer's beginning, for the log-probabilities of both."""
+    system = [{"role": "system", "content": address.system}] if address.system else []
+    body: Body = {
+        "model": address.name, "messages": [*system, *as_messages(prompt)], "max_tokens": 1, "temperature": 1.0,
+        "top_p": 1.0, "seed": 0, "return_token_ids": True,
+    }  # fmt: skip
+    if completion:
+        body["messages"] = [*body["messages"], {"role": "assistant", "content": completion}]
+        body |= {"continue_final_message": True, "add_generation_prompt": False, "prompt_logprobs": 0}
+    return body
+
+
+def prompt_ids(outcome: Reply | Failure, model: str = "") -> tuple[int, ...]:
+    """Return the token ids of the prompt that was answered; none where the server does not tell, or another than
+    `model` answered."""
+    if isinstance(outcome, Failure):
+        return ()
+    answered, ids = outcome.payload.get("model"), outcome.payload.get("prompt_token_ids")
+    other = model and isinstance(answered, str) and answered != model
+    if other or not isinstance(ids, list) or not all(type(one) is int and 0 <= one < 2**31 for one in ids):
+        return ()
+    return tuple(ids)
+
+
+def scored_turn(
+    before: tuple[int, ...], completion: str, outcome: Reply | Failure, model: str = ""
+) -> Scored:
+    """Return the log-probabilities of `completion` after a prompt of the ids `before`.
+
+    One NaN stands for one whose tokens do not follow the prompt's, do not spell it (a template that trims it), or have
+    no log-probability.
+    """
+    missing = Scored((), (completion,), (math.nan,))
+    whole = prompt_ids(outcome, model)
+    if (
+        isinstance(outcome, Failure)
+        or not before
+        or whole[: len(before)] != before
+        or len(whole) == len(before)
+    ):
+        return missing
+    positions = outcome.payload.get("prompt_logprobs")
+    if not isinstance(positions, list) or len(positions) != len(whole):
+        return missing
+    texts, values = [], []
+    for token, position in zip(whole[len(before) :], positions[len(before) :], strict=True):
+        told = position.get(str(token)) if isinstance(position, dict) else None
+        value, text = (
+            (told.get("logprob"), told.get("decoded_token")) if isinstance(told, dict) else (None, None)
+        )
+        if not is_logprob(value) or not isinstance(text, str) or has_surrogates(text):
+            return missing
+        values.append(as_logprob(value))
+        texts.append(text)
+    spelt = "".join(texts)
+    if spelt != completion and not ("\ufffd" in spelt and spell(texts, completion, ())):
+        return missing
+    return Scored(whole[len(before) :], tuple(texts), tuple(values))
 
 
 def aligned(texts: list[str], prompt: str, completion: str) -> slice | None:

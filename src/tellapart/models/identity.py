@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 ENGINE_VERSION = "1"
 """Changes whenever the same request may get another answer from the same weights."""
@@ -29,21 +29,26 @@ def identity_of(
 ) -> dict[str, str]:
     """Return, as hashes, all that changes the model's answers: weights and buffers as they are now, config, dtype, end
     tokens, the tokenizer as it encodes and decodes, and (where it is asked in a chat) template and system prompt."""
-    config = {name: value for name, value in module.config.to_dict().items() if name not in PASSING}
     return {
         "weights": hash_tensors(module),
-        "config": _hash(json.dumps(config, sort_keys=True, default=str)),
+        "config": config_hash(module.config),
         "dtype": str(module.dtype).removeprefix("torch."),
-        "end_tokens": _hash(str(sorted(end_tokens(module, tokenizer)))),
-        "tokenizer": _hash(_tokenizer_table(tokenizer)),
-        "template": _hash(str(tokenizer.chat_template)) if chat else "none",
-        "system": _hash(system) if system else "none",
+        "end_tokens": hash_of(str(sorted(end_tokens(module, tokenizer)))),
+        "tokenizer": hash_of(tokenizer_table(tokenizer)),
+        "template": hash_of(str(tokenizer.chat_template)) if chat else "none",
+        "system": hash_of(system) if system else "none",
     }
+
+
+def config_hash(config: PreTrainedConfig) -> str:
+    """Return a hash of a model's config, without what changes no answer."""
+    told = {name: value for name, value in config.to_dict().items() if name not in PASSING}
+    return hash_of(json.dumps(told, sort_keys=True, default=str))
 
 
 def fingerprint_of(identity: Mapping[str, str]) -> str:
     """Return one hash of an identity."""
-    return _hash(json.dumps([ENGINE_VERSION, sorted(identity.items())]))
+    return hash_of(json.dumps([ENGINE_VERSION, sorted(identity.items())]))
 
 
 def engine_versions() -> str:
@@ -83,14 +88,14 @@ def tokenizer_identity(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozens
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        return _hash(json.dumps(sorted(tokenizer.get_vocab().items()))), frozenset()
+        return hash_of(json.dumps(sorted(tokenizer.get_vocab().items()))), frozenset()
     whole = json.loads(backend.to_str())
     added = frozenset((int(token["id"]), str(token["content"])) for token in whole["added_tokens"])
     table = [whole["normalizer"], whole["pre_tokenizer"], whole["model"]]
-    return _hash(json.dumps(table, sort_keys=True)), added
+    return hash_of(json.dumps(table, sort_keys=True)), added
 
 
-def _tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:
+def tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return everything by which a tokenizer encodes and decodes, as text. Truncation and padding, which a call sets
     anew, are left out."""
     beside = [sorted(map(int, tokenizer.all_special_ids)), tokenizer("")["input_ids"]]
@@ -106,5 +111,6 @@ def _tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:
     return json.dumps([kept, beside], sort_keys=True)
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """Return a hash of a text."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -26,7 +26,7 @@ from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.scoring import score_tokens
-from tellapart.models.vocabulary import Text, Vocabulary
+from tellapart.models.vocabulary import Text, Vocabulary, chat_notes
 
 
 def open_local(
@@ -82,7 +82,7 @@ class LocalModel(Model):
         self.tokenizer_core = core
         self.tokenizer_id = f"{core} {sorted(self.added_tokens)}"
         self.max_rows = max_rows
-        self.notes = chat_notes(self)
+        self.notes = chat_notes(reference, self.vocabulary)
         self.asked = Asked(
             self.vocabulary,
             end_tokens(module, tokenizer),
@@ -155,23 +155,6 @@ class LocalModel(Model):
             Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs.tolist()))
             for (_, tokens), logprobs in zip(encoded, scores, strict=True)
         ]
-
-
-def chat_notes(model: LocalModel) -> tuple[str, ...]:
-    """Return what a reader must know of how the model was asked: nothing where it has no chat template."""
-    template = str(model.tokenizer.chat_template or "")
-    if not template:
-        return ()
-    if not model.chat:
-        return (
-            f"{model.reference} has a chat template and was asked without it (--no-chat): a model tuned to chat may "
-            "answer otherwise, or not at all.",
-        )
-    system = f", after the system prompt {model.vocabulary.system[:60]!r}" if model.vocabulary.system else ""
-    said = [f"{model.reference} was asked through its chat template{system} (--no-chat leaves it out)."]
-    if "strftime_now" in template:
-        said.append(f"The chat template of {model.reference} writes the day's date into every prompt.")
-    return tuple(said)
 
 
 def choose_plain(logits: Tensor, rows: Drawing, record: frozenset[Extra]) -> Choice:

@@ -1,5 +1,5 @@
 """One reference string for each kind of model: a folder, hub id, ID@REVISION, BASE+ADAPTER or GGUF file
-(models/checkpoint.py), `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
+(models/checkpoint.py), the first three in vLLM (`vllm:...`), `openai:NAME@URL`, `log:PATH`, `specimen:NAME`."""
 
 from tellapart.inputs import is_given
 from tellapart.models import OPENERS
@@ -25,6 +25,10 @@ def open_model(
         from tellapart.models.endpoint import open_endpoint
 
         return open_endpoint(reference, system=system)
+    if kind == "vllm":
+        from tellapart.models.vllm_model import open_vllm
+
+        return open_vllm(rest, device, dtype, chat, max_rows, system)
     if kind == "log":
         from tellapart.models.recorded import open_recorded
 

@@ -162,6 +162,23 @@ class Vocabulary:
         return tuple(map(self.token_text, tokens))
 
 
+def chat_notes(reference: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return what a reader must know of how a model was asked: nothing where it has no chat template."""
+    template = str(vocabulary.tokenizer.chat_template or "")
+    if not template:
+        return ()
+    if not vocabulary.chat:
+        return (
+            f"{reference} has a chat template and was asked without it (--no-chat): a model tuned to chat may "
+            "answer otherwise, or not at all.",
+        )
+    system = f", after the system prompt {vocabulary.system[:60]!r}" if vocabulary.system else ""
+    said = [f"{reference} was asked through its chat template{system} (--no-chat leaves it out)."]
+    if "strftime_now" in template:
+        said.append(f"The chat template of {reference} writes the day's date into every prompt.")
+    return tuple(said)
+
+
 class Stops:
     """Finds stop strings in what is being written, looking at the text only where it can have come to one."""
 

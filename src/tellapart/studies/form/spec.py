@@ -16,7 +16,7 @@ from tellapart.studies.study import Study
 class FormSpec(ModelOptions):
     """Is MODEL's score on T form or substance? The task is put with its form kept and its substance taken away.
 
-    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, openai:NAME@URL,
+    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, vllm:MODEL, openai:NAME@URL,
     specimen:NAME/tuned. Or give --logs, one scored log for each arm.
     """
 

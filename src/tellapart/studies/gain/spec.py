@@ -17,7 +17,7 @@ Plan = Literal["quick", "adaptive", "exhaustive"]
 class GainSpec(ModelOptions):
     """Was the gain from BASE to TUNED already in the base (elicited), or is it new (acquired)?
 
-    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, openai:NAME@URL,
+    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, vllm:MODEL, openai:NAME@URL,
     log:PATH, specimen:NAME/base. Or give --logs alone.
     """
 

@@ -21,7 +21,7 @@ MARGIN = 0.1
 class HiddenSpec(ModelOptions):
     """Does MODEL hold back more than it shows?
 
-    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, openai:NAME@URL,
+    Models: a folder, hub id, ID@REVISION, BASE+ADAPTER or .gguf file, vllm:MODEL, openai:NAME@URL,
     specimen:NAME/base. Or give --logs alone.
     """
 
