@@ -129,7 +129,8 @@ def logprobs_of(line: Line, traits: Traits) -> LogprobKind:
     for temperature in (1.0, 2.0):
         request = replace(ONE_TOKEN, sampling=Sampling(temperature=temperature, max_tokens=1))
         body = body_of(request, line.address, asked, line.options)
-        body |= {"top_logprobs": 1} if line.address.api == "chat" else {}
+        # Two: the first of vLLM's is the token that was drawn, whatever its rank.
+        body |= {"top_logprobs": 2} if line.address.api == "chat" else {}
         outcome = put(line, body)
         completion = completion_of(request, outcome, line.address, "plain")
         if completion.logprobs is None or isinstance(outcome, Failure):

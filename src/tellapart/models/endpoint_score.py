@@ -110,10 +110,11 @@ def scored_turn(
         return missing
     texts, values = [], []
     for token, position in zip(whole[len(before) :], positions[len(before) :], strict=True):
-        told = position.get(str(token)) if isinstance(position, dict) else None
-        value, text = (
-            (told.get("logprob"), told.get("decoded_token")) if isinstance(told, dict) else (None, None)
-        )
+        told: Any = position.get(str(token)) if isinstance(position, dict) else None
+        if not isinstance(told, dict):
+            return missing
+        value: Any = told.get("logprob")
+        text: Any = told.get("decoded_token")
         if not is_logprob(value) or not isinstance(text, str) or has_surrogates(text):
             return missing
         values.append(as_logprob(value))
