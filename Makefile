@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all check format fuzz kills bench validate specimens clean
+.PHONY: demo test test-all check format fuzz kills versions bench validate specimens clean
 
 demo: $(VENV)/.demo
 	$(BIN)/tellapart demo
@@ -32,6 +32,18 @@ fuzz: $(VENV)/.dev
 kills: $(VENV)/.dev
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python benchmarks/kills.py --kills 1000 --ledger build/kills.jsonl
 	OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/python benchmarks/kills.py --disk
+
+# Tests of logs and models under the lowest versions that pyproject.toml states, and under the newest; torch stays.
+TRIED := tests/logs/test_formats.py tests/logs/test_counts_and_pairs.py tests/runs/test_folder.py tests/models/test_identity.py
+versions: $(VENV)/.dev
+	$(PIP) uv
+	mkdir -p build && grep '^torch==' constraints.txt > build/torch.txt
+	for at in lowest-direct highest; do \
+	  $(BIN)/uv venv -q --clear -p $(BIN)/python build/$$at && \
+	  $(BIN)/uv pip install -q -p build/$$at --resolution $$at -c build/torch.txt -e '.[local,endpoint]' \
+	    'pytest>=8' 'pytest-timeout>=2.3' 'pytest-xdist>=3' 'hypothesis>=6.100' && \
+	  OMP_NUM_THREADS=1 build/$$at/bin/python -m pytest -W default $(TRIED) || exit 1; \
+	done
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

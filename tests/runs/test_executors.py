@@ -576,6 +576,23 @@ def _time_out(job: Any) -> None:
             os.kill(int(path.parent.name), signal.SIGUSR2)
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.slow
+def test_tasks_of_ray_give_the_same_answers_with_one_killed(folder: RunFolder, model: Model) -> None:
+    ray = pytest.importorskip("ray")
+    expected = list(model.generate(REQUESTS))
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        with workers_for(folder, Ray({}), 2) as workers:
+            answers = model.generate(REQUESTS)
+            found = [next(answers)]
+            ray.cancel(workers.workers[0].handle.task, force=True)  # type: ignore[attr-defined]
+            found += answers
+        _same(found, expected)
+    finally:
+        ray.shutdown()
+
+
 @pytest.fixture(scope="module")
 def three_nodes() -> Iterator[Any]:
     """A cluster of three nodes with four cores: four workers need all of them."""
@@ -639,18 +656,26 @@ def test_what_a_worker_owes_goes_to_another_where_its_start_must_wait(
 ) -> None:
     expected = list(model.generate(REQUESTS))
 
+    class Waiting(Handle):
+        """A job that waits in a queue."""
+
+        def gone(self) -> str:
+            return ""
+
+        def stop(self) -> None:
+            pass
+
     class Lost(_Here):
-        """Dies as soon as it has a shard; started again it waits in a queue."""
+        """Dies as soon as it has a shard."""
 
         def gone(self) -> str:
             return "its node was lost" if list(self.place.glob("shard-*.json")) else ""
 
     class Full(_InProcess):
         def start(self, places: Sequence[Path]) -> list[Handle]:
-            handles = super().start(places)
             if len(places) == 1:  # again
-                (places[0] / worker.READY).unlink()
-                return handles
+                return [Waiting()]
+            handles = super().start(places)
             return [Lost(places[0], 0, None), *handles[1:]]
 
     with workers_for(folder, Full(model), 2) as workers:
