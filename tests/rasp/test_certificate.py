@@ -9,6 +9,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from tellapart.errors import UserMistake
 from tellapart.rasp.certificate import certify
+from tellapart.rasp.language import BOS, SEP
 from tellapart.rasp.network import compile_program
 from tellapart.rasp.programs import PROGRAMS
 from tellapart.rasp.shape import shape_of
@@ -33,16 +34,29 @@ def test_a_real_shape_holds_programs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_least_shape_holds_it_and_a_token_less_does_not(name: str) -> None:
+def test_the_least_shape_holds_it_and_a_context_less_does_not(name: str) -> None:
     config = least(name)
     assert certify(PROGRAMS[name], 8, config, inputs=50).answer == "yes"
-    fewer = certify(PROGRAMS[name], 8, config | {"vocab_size": config["vocab_size"] - 1})
-    assert (fewer.answer, fewer.compiled) == ("no", None)
     shorter = certify(
         PROGRAMS[name], 8, config | {"max_position_embeddings": config["max_position_embeddings"] - 1}
     )
     assert shorter.answer == "no"
     assert "context" in shorter.by or "reads" in shorter.by
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_token_that_stands_in_a_text_can_be_spared(name: str) -> None:
+    program = PROGRAMS[name]
+    texts = (
+        (BOS, *tokens, SEP, *program.target(tokens))
+        for n in program.lengths(5)
+        for tokens in program.every(n)
+    )
+    symbols = len({token for text in texts for token in text})
+    config = compile_program(program, 5).config
+    fewer = certify(program, 5, config | {"vocab_size": symbols - 1})
+    assert (fewer.answer, fewer.compiled) == ("no", None)
+    assert certify(program, 5, config | {"vocab_size": symbols}, inputs=50).answer != "no"
 
 
 def test_without_layers_every_input_has_the_same_first_answer() -> None:
@@ -56,7 +70,7 @@ def test_without_layers_every_input_has_the_same_first_answer() -> None:
     assert torch.equal(said[0], said[1])
 
 
-def test_in_one_coordinate_two_tokens_at_most_are_ever_likeliest() -> None:
+def test_in_one_coordinate_three_tokens_at_most_are_ever_likeliest() -> None:
     one = {"hidden_size": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
     config = least("copy", **one, head_dim=4, intermediate_size=8)
     assert certify(PROGRAMS["copy"], 8, config).answer == "no"
@@ -68,7 +82,15 @@ def test_in_one_coordinate_two_tokens_at_most_are_ever_likeliest() -> None:
         with torch.no_grad():
             said = model(torch.randint(7, (40, 6))).logits.argmax(-1)
         likeliest.append(len(said.unique()))
-    assert max(likeliest) == 2
+    assert max(likeliest) == 2  # and the first token where the coordinate is 0 exactly:
+    with torch.no_grad():
+        model.model.embed_tokens.weight[3] = 0.0
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
+        said = model(torch.arange(7)[:, None]).logits
+    assert said[3].eq(0.0).all()
+    assert len(said.argmax(-1).unique()) <= 3
 
 
 def test_what_does_not_fit_is_not_known_and_says_what_is_lacking() -> None:

@@ -144,3 +144,16 @@ def test_addition_is_defined_on_sums_alone() -> None:
     assert not any(addition.defined_on(tuple(text)) for text in ("12", "1+2+3", "+12", "1+23", ""))
     with pytest.raises(UserMistake, match="no input of up to 2 tokens"):
         addition.lengths(2)
+
+
+def test_the_page_states_each_least_shape_and_what_raspl_predicts(compiled: dict[str, Compiled]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "expressible.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.count("|") == 5
+    ]
+    stated = {row[0].strip("`"): row[2:] for row in rows if row[0].strip("`") in PROGRAMS}
+    assert set(stated) == set(PROGRAMS)
+    for name, (shape, longer) in stated.items():
+        one = compiled[name].shape
+        assert shape == f"{one.layers}, {one.heads}, {one.width}, {one.neurons}"
+        assert longer == {"generalises": "right", "does not": "wrong"}[PROGRAMS[name].predicted]

@@ -14,6 +14,8 @@ from tellapart.rasp.shape import Shape, shape_of
 from tellapart.rasp.weights import DoesNotFit
 
 Answer = Literal["yes", "no", "not known"]
+MOST = 20_000
+"""Inputs that are run at most where none are asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +30,16 @@ class Certificate:
 
 
 def certify(
-    program: Program, length: int, config: Mapping[str, Any], inputs: int | None = None, seed: int = 0
+    program: Program,
+    length: int,
+    config: Mapping[str, Any],
+    inputs: int | None = None,
+    seed: int = 0,
+    most: int = MOST,
 ) -> Certificate:
     """Return the certificate for inputs of up to `length` tokens. A yes was run on all inputs, or on `inputs` drawn
-    ones where there are more (None: as many as take a second or two), with the layers and tokens that the program uses.
+    ones where there are more (None: as many as are soon run, `most` at most), with the layers and tokens that the
+    program uses.
 
     Raises UserMistake where the config is no Llama."""
     shape = shape_of(config)
@@ -47,7 +55,7 @@ def certify(
             f"the compiled network does not fit ({reason}), and no bound says that none does",
             shape,
         )
-    asked = affordable(compiled) if inputs is None else inputs
+    asked = affordable(compiled, most) if inputs is None else inputs
     some, every = inputs_up_to(program, length, seed, drawn=asked, most=asked)
     exactness = check(compiled.model(cut=True), program, compiled.layout.symbols, some, every)
     if exactness.right < exactness.run:
@@ -63,13 +71,13 @@ def certify(
     )  # fmt: skip
 
 
-def affordable(compiled: Compiled) -> int:
-    """Return how many inputs take about 10^11 multiplications, 4 to 20,000."""
+def affordable(compiled: Compiled, most: int) -> int:
+    """Return how many inputs take about 10^11 multiplications, 4 to `most`."""
     shape, layers = compiled.shape, len(compiled.layout.layers)
     weights = (
         layers * shape.width * (2 * shape.head_width * (shape.heads + shape.kv_heads) + 3 * shape.neurons)
     )
-    return max(4, min(20_000, 10**11 // (weights * compiled.layout.context)))
+    return max(4, min(most, 10**11 // (weights * compiled.layout.context)))
 
 
 def _context(program: Program, length: int, shape: Shape) -> str:
@@ -83,8 +91,8 @@ def _context(program: Program, length: int, shape: Shape) -> str:
 
 
 def _vocabulary(program: Program, length: int, shape: Shape) -> str:
-    """Each symbol of the text is a token of its own."""
-    needed = len(program.symbols(length))
+    """Each symbol that stands in a text is a token of its own: EOS only where answers are lists."""
+    needed = len(program.symbols(length)) - (not program.lists)
     return "" if shape.vocab >= needed else f"it has {shape.vocab} tokens, the text {needed}"
 
 
@@ -96,16 +104,17 @@ def _no_layers(program: Program, length: int, shape: Shape) -> str:
 
 
 def _one_coordinate(program: Program, length: int, shape: Shape) -> str:
-    """In one coordinate the logits are a number times one row: the largest is the row's largest or its least."""
+    """In one coordinate the logits are a number times one row: the largest is the row's largest or its least. Where the
+    number is 0 all are equal, and whichever token then counts as the likeliest is the third."""
     answers = {
         one
         for n in range(1, min(length, 3) + 1)
         for tokens in program.every(n)
         for one in program.target(tokens)
     }
-    if shape.width > 1 or len(answers) <= 2:
+    if shape.width > 1 or len(answers) <= 3:
         return ""
-    return f"in one coordinate two tokens at most can be the likeliest, the answers have {len(answers)}"
+    return f"in one coordinate three tokens at most can be the likeliest, the answers have {len(answers)}"
 
 
 BOUNDS: tuple[Callable[[Program, int, Shape], str], ...] = (

@@ -7,14 +7,15 @@ mapped (`Stairs`: a table of the number that a form takes). A `Form` is a linear
     fetch(position(most), since("=", most).number + 1, tok)     # the token at the place that the answer asks for
 
 RASP's selectors are `fetch` (select with ==, then aggregate), `width` (selector width), `total` (selector width by
-token, weighted), `best` (the largest), `mean` (all), `shift` and `since` (by distance, through RoPE). All are causal.
+token, weighted), `best` (the largest), `mean` (all), `shift`, `since` and `latest` (by distance, through RoPE). All are
+causal.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 BOS, SEP, EOS = "<bos>", "=", "<eos>"
 """Every text begins with BOS, which heads attend to where nothing is selected; the answer stands after SEP."""
@@ -104,7 +105,7 @@ class Feature(Variable):
         return self.table.get(BOS, 0.0)
 
 
-Relation = Literal["before", "since"]
+Relation = Literal["before", "since", "latest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ class Head:
     """One attention head: logits are the sum of products of a query form and a key form, and of a distance.
 
     `relative` "before": the position one before; "since": a key of which `marked` is 1 is worth a number of its
-    distance (0 .. `furthest`), against 0 for BOS.
+    distance (0 .. `furthest`), against 0 for BOS; "latest": the nearest of these keys takes all.
     """
 
     dots: tuple[tuple[Form, Form], ...] = ()
@@ -194,6 +195,20 @@ class Shifted:
         return Attended(self._head, self._feature.squared)
 
 
+class Numbered(Protocol):
+    """A whole number with its square."""
+
+    @property
+    def number(self) -> Variable:
+        """Return the number."""
+        ...
+
+    @property
+    def squared(self) -> Variable:
+        """Return its square."""
+        ...
+
+
 Whole = Feature | Counted | Shifted
 """A whole number with its square: what keys and queries are made of."""
 
@@ -272,6 +287,12 @@ def best(by: Variable | Form, value: Variable | Form) -> Attended:
     return Attended(Head(((Form({}, SURE), as_form(by)),)), value)
 
 
+def latest(marked: Feature, value: Feature, furthest: int) -> Attended:
+    """Return `value` (0 at tokens that are not marked) at the latest token of which `marked` is 1, within `furthest`
+    positions; 0 where there is none: then all positions are worth the same."""
+    return Attended(Head((), "latest", marked.form(), furthest), value)
+
+
 @dataclass(frozen=True, eq=False)
 class Fetched:
     """The positions whose key equals the query. `of` brings what stands there."""
@@ -283,7 +304,7 @@ class Fetched:
         return Attended(self.head, value)
 
 
-def fetch(key: Whole, query: Variable | Form) -> Fetched:
+def fetch(key: Numbered, query: Variable | Form) -> Fetched:
     """Select the position whose key equals the whole number `query`; exactly one does.
 
     The logit is 2 q k - k^2 = q^2 - (q - k)^2: largest where they are equal, by 1 or more.

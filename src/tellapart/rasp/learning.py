@@ -28,24 +28,35 @@ Start = Literal["random", "noised", "compiled"]
 WARMUP = 0.1
 SILENT = 50
 """Training stops after so many batches in a row whose loss is exactly 0 in float32: it has no gradient there."""
+SMALL = 2.0**-64
+"""What the loss is multiplied by on its way back: gradients through compiled weights (up to 10^8 each) overflow."""
+COMPILED = 1e-3
+"""The noise that compiled weights are trained as having: their gradient is 0, but not their weight decay."""
+THERE = 32
+"""A program counts as learned from so many batches in a row on that are answered right before they are learned from."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of one training: `length` is that of the longest input, `rate` the peak rate from random weights and
-    `near_rate` from noised and compiled ones, `evaluated` how many inputs a score is of."""
+    """Settings of one training: `length` is that of the longest input, `rate` the peak rate from random weights. From
+    noised and compiled ones weights change by shares of themselves, at `near_rate` times the noise.
+    `evaluated` how many inputs a score is of. `decay` is AdamW's weight
+    decay: what moves compiled weights, whose gradient is 0."""
 
     length: int
     steps: int = 400
     rows: int = 64
     rate: float = 1e-2
-    near_rate: float = 1e-4
+    near_rate: float = 0.1
     evaluated: int = 500
+    decay: float = 0.0
 
 
 class Learned(NamedTuple):
     """Whole answers right, as a share: before and after training, on inputs of up to the length of training, and on
-    longer ones of up to twice that. `lost` is the last loss (nats a token), `moved` how far weights went, relative."""
+    longer ones of up to twice that. `lost` is the last loss (nats a token), `moved` how far weights went, relative.
+    `inputs_needed` and `bits_needed` are what it met before the first of THERE batches in a row that it answered right;
+    None where there were none."""
 
     start: Start
     noise: float
@@ -56,6 +67,9 @@ class Learned(NamedTuple):
     lost: float
     bits: float
     moved: float
+    longer_before: float = math.nan
+    inputs_needed: int | None = None
+    bits_needed: float | None = None
 
 
 def learn(compiled: Compiled, training: Training, start: Start, noise: float, seed: int) -> Learned:
@@ -64,32 +78,48 @@ def learn(compiled: Compiled, training: Training, start: Start, noise: float, se
     program, symbols = compiled.program, compiled.layout.symbols
     torch.manual_seed(seed)
     model = _started(compiled, start, noise)
-    before = _score(model, compiled, _held_out(program, training, seed, longer=False))
-    first = [one.detach().clone() for one in model.parameters()]
-    rate = training.rate if start == "random" else training.near_rate
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.0)
+    weights = list(model.parameters())
+    before, longer_before = _scores(model, compiled, training, seed)
+    first = [one.detach().clone() for one in weights]
+    # From near, what is trained is each weight's factor: one step for all, of weights from 10^-8 to 10^8, is none.
+    trained = weights if start == "random" else [torch.ones_like(one, requires_grad=True) for one in weights]
+    rate = training.rate if start == "random" else training.near_rate * (noise or COMPILED)
+    # fused: these models are so small that an unfused step costs as much as the forward pass
+    optimizer = torch.optim.AdamW(trained, rate, weight_decay=training.decay, fused=True)
     bits, last, silent = 0.0, math.nan, 0
+    right, since, needed = 0, (0, 0.0), (None, None)
     model.train()
     for step, batch in enumerate(_drawn(program, symbols, training, seed)):
         for group in optimizer.param_groups:
             group["lr"] = rate * _share(step, training.steps)
         logits = model(batch.ids, use_cache=False).logits[:, batch.start :]
         loss = cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        if right < THERE:
+            good = bool((logits.argmax(-1) == batch.targets).all())
+            since = since if good and right else (step * training.rows, bits)
+            right = right + 1 if good else 0
+            needed = since if right == THERE else needed
+        gradients = list(torch.autograd.grad(loss * SMALL, weights))
+        if trained is not weights:
+            gradients = [gradient * one for gradient, one in zip(gradients, first, strict=True)]
+        if _clip(gradients):
+            for one, gradient in zip(trained, gradients, strict=True):
+                one.grad = gradient
+            optimizer.step()
+        if trained is not weights:
+            with torch.no_grad():
+                for one, start_at, factor in zip(weights, first, trained, strict=True):
+                    torch.mul(start_at, factor, out=one)
         last = loss.item()
         bits += last * batch.targets.numel() / math.log(2)
         silent = silent + 1 if last == 0 else 0
-        if silent == SILENT:
+        if silent == SILENT and not training.decay:
             break
     model.eval()
+    score, longer = _scores(model, compiled, training, seed)
     return Learned(
-        start, noise, seed, before,
-        _score(model, compiled, _held_out(program, training, seed, longer=False)),
-        _score(model, compiled, _held_out(program, training, seed, longer=True)),
-        last, bits, _moved(first, list(model.parameters())),
+        start, noise, seed, before, score, longer, last, bits, _moved(first, weights), longer_before,
+        *needed,
     )  # fmt: skip
 
 
@@ -103,6 +133,23 @@ def _started(compiled: Compiled, start: Start, noise: float) -> LlamaForCausalLM
     return model
 
 
+def _clip(gradients: Sequence[torch.Tensor]) -> bool:
+    """Undo SMALL and bring the norm of all gradients to 1 at most, in place; return whether they are finite.
+
+    The largest is brought to 1 first: squares of numbers above 10^19 overflow."""
+    largest = max(float(one.abs().max()) for one in gradients)
+    if not math.isfinite(largest):
+        return False
+    factor = 1 / max(largest, SMALL)
+    for one in gradients:
+        one.mul_(factor)
+    norm = math.sqrt(sum(float(one.pow(2).sum()) for one in gradients))
+    if norm > 1:
+        for one in gradients:
+            one.mul_(1 / norm)
+    return True
+
+
 def _share(step: int, steps: int) -> float:
     """Return the share of the peak rate: up over the first tenth, then down a cosine."""
     up = min(1.0, (step + 1) / max(1.0, WARMUP * steps))
@@ -110,7 +157,7 @@ def _share(step: int, steps: int) -> float:
 
 
 def _drawn(program: Program, symbols: Sequence[str], training: Training, seed: int) -> Iterator[Batch]:
-    """Yield one batch a step: inputs of one length, the lengths drawn by how many inputs they have, none above half."""
+    """Yield one batch a step: inputs of one length, all lengths being equally likely."""
     rng = random.Random(f"train|{program.name}|{seed}")
     lengths = program.lengths(training.length)
     for _ in range(training.steps):
@@ -127,9 +174,19 @@ def _held_out(program: Program, training: Training, seed: int, longer: bool) -> 
     return [program.draw(rng, rng.choice(lengths)) for _ in range(training.evaluated)]
 
 
-def _score(model: LlamaForCausalLM, compiled: Compiled, inputs: Sequence[Tokens]) -> float:
-    found = check(model, compiled.program, compiled.layout.symbols, inputs, every=False)
-    return found.right / found.run
+def _scores(
+    model: LlamaForCausalLM, compiled: Compiled, training: Training, seed: int
+) -> tuple[float, float]:
+    """Return the share of answers right at lengths of training, and at longer ones."""
+    found = [
+        check(
+            model, compiled.program, compiled.layout.symbols,
+            _held_out(compiled.program, training, seed, longer), every=False,
+        )
+        for longer in (False, True)
+    ]  # fmt: skip
+    within, beyond = (one.right / one.run for one in found)
+    return within, beyond
 
 
 def _moved(first: Sequence[torch.Tensor], last: Sequence[torch.Tensor]) -> float:

@@ -340,6 +340,9 @@ PROGRAMS: Mapping[str, Program] = {program.name: program for program in _ALL}
 
 def named(name: str) -> Program:
     """Return the program of that name. Raises InvalidInput where there is none."""
-    if name not in PROGRAMS:
-        raise InvalidInput(f"program {name!r}: the programs are {', '.join(PROGRAMS)}")
-    return PROGRAMS[name]
+    from tellapart.rasp.digits import DIGIT_PROGRAMS
+
+    every = {**PROGRAMS, **DIGIT_PROGRAMS}
+    if name not in every:
+        raise InvalidInput(f"program {name!r}: the programs are {', '.join(every)}")
+    return every[name]

@@ -8,6 +8,9 @@ from tellapart.rasp.language import SEP
 from tellapart.rasp.programs import Program, Tokens, named
 from tellapart.tasks.item import Item, Task
 
+RUN = 2_000
+"""Inputs that the compiled network is run on at most, beside a study that is asked for something else."""
+
 
 class Read(NamedTuple):
     """A task's items as a program's inputs, the longest one's length, and the share that the program answers right."""
@@ -60,7 +63,7 @@ def rung(task: Task, items: Sequence[Item], config: Mapping[str, Any]) -> dict[s
 
     try:
         read = read_items(task, items)
-        found = certify(read.program, read.length, config)
+        found = certify(read.program, read.length, config, most=RUN)
     except UserMistake as mistake:
         return {"program": task.program, "missing": str(mistake)}
     return {

@@ -17,6 +17,8 @@ from tellapart.rasp.layout import Layout
 LAYOUTS = ("llama",)
 STILL = 1e6
 """Of two neighbouring pairs of a least shape's head the second turns so many times slower."""
+SLOWER = 32.0
+"""The same where a head tells which token is the latest: a pair must turn by less than a quarter over the text."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ def least_config(layout: Layout) -> dict[str, Any]:
     heads = [head for layer in layout.layers for head, _ in layer.heads]
     values = max((len(ones) for layer in layout.layers for _, ones in layer.heads), default=1)
     pairs = max(2, *(len(head.dots) + 1 for head in heads), math.ceil(values / 2))
+    still = STILL
+    if any(head.relative == "latest" for head in heads):
+        still, pairs = SLOWER, max(pairs, 6)
     return {
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
@@ -107,7 +112,7 @@ def least_config(layout: Layout) -> dict[str, Any]:
         "num_key_value_heads": max(1, layout.heads),
         "head_dim": 2 * pairs,
         "max_position_embeddings": layout.context,
-        "rope_parameters": {"rope_type": "default", "rope_theta": STILL**pairs},
+        "rope_parameters": {"rope_type": "default", "rope_theta": still**pairs},
         "rms_norm_eps": 1e-6,
         "tie_word_embeddings": False,
         "hidden_act": "silu",

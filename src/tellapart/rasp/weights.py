@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tellapart.rasp.language import SURE, Attended, Form, Head, Stairs, Variable
+from tellapart.rasp.language import AT_BOS, SURE, Attended, Form, Head, Stairs, Variable
 from tellapart.rasp.layout import ROOT, Layer, Layout, constants, scale_of, steps
 from tellapart.rasp.shape import Shape
 
 Tensors = dict[str, np.ndarray]
-COUNTING, FETCHING = 0.02, 5.0
-"""Most that RoPE may move a logit where several positions share the attention, and where one takes all of it."""
+COUNTING, FETCHING = 0.02, 12.0
+"""Most that RoPE may move a logit where several positions share the attention, and where one takes all of it: two move
+apart by 24 at most, which leaves 106 of SURE, and exp(-104) is 0 in float32."""
 
 
 class DoesNotFit(Exception):
@@ -143,9 +144,7 @@ class Writer:
         pairs = tuple(slow[: len(head.dots)])
         if not group.free or len(pairs) < len(head.dots) or group.values + len(ones) > self.shape.head_width:
             return None
-        counts = any(
-            one.form_in.terms.keys() & set(ones) for layer in self.layout.layers for one in layer.stairs
-        )
+        counts = any(AT_BOS in one.value.terms for one in ones)
         moved = sum(
             query.bound * key.bound * (1 - math.cos(min(math.pi, turns[pair] * self.layout.context)))
             for (query, key), pair in zip(head.dots, pairs, strict=True)
@@ -155,7 +154,11 @@ class Writer:
         left = [pair for pair in range(len(turns)) if pair not in group.pairs and pair not in pairs]
         since = _since(head.furthest, turns, left) if head.relative == "since" else None
         before = _before(head.furthest, turns, left) if head.relative == "before" else ()
-        if (head.relative == "since" and since is None) or (head.relative == "before" and not before):
+        if head.relative == "latest":
+            since = _latest(head.furthest, turns, left)
+        if (head.relative in ("since", "latest") and since is None) or (
+            head.relative == "before" and not before
+        ):
             return None
         group.pairs.update(pairs, before, (since.pair,) if since else ())
         value, group.values = group.values, group.values + len(ones)
@@ -361,6 +364,18 @@ def _since(furthest: int, turns: Sequence[float], left: Iterable[int]) -> Turned
                 if gap > found[0]:
                     found = gap, Turned(pair, amplitude, float(phase), tuple(map(float, shares)))
     return found[1] if found[0] > LEAST_GAP else None
+
+
+def _latest(furthest: int, turns: Sequence[float], left: Iterable[int]) -> Turned | None:
+    """Return the RoPE pair, amplitude and phase of logits that fall by SURE with each position up to `furthest`, and
+    end above SURE, which is more than any token's that is not marked; None where no pair turns slowly enough."""
+    found: tuple[float, int, float] = (0.0, 0, 0.0)
+    for pair in left:
+        for phase in np.linspace(0, np.pi / 2, 64, endpoint=False):
+            logits = np.cos(phase + turns[pair] * np.arange(furthest + 1))
+            found = max(found, (float(min(-np.diff(logits).max(), logits.min())), pair, float(phase)))
+    gap, pair, phase = found
+    return Turned(pair, SURE / gap, phase, ()) if gap > LEAST_GAP else None
 
 
 LEAST_GAP = 1e-4

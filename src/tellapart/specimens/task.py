@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tellapart.specimens.critic import TEMPLATE, Critic
 from tellapart.specimens.families import (
+    REGISTER,
     Family,
     Problem,
     Split,
@@ -30,6 +31,8 @@ WIDE = 140
 WIDE_STARTS = 2
 DEMONSTRATIONS = 4
 MOST_TOKENS = 64
+EXPRESSED = {(REGISTER, False): "register", (REGISTER, True): "register_first"}
+"""Programs that compute the answers, by family and whether one character is asked (docs/expressible.md)."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def make_task(name: str, family: Family, seed: int, short: bool, split: Split, w
             critic=None if short else Critic(family),
             critique_template=TEMPLATE,
             verdicts=("v", "x"),
+            program=EXPRESSED.get((family, short), ""),
         )
     )
 

@@ -101,6 +101,7 @@ def load_task(name: str) -> Task:
             max_tokens=MOST_TOKENS,
             stop=("\n",),
             source=f"specimen:{name}",
+            program=pair.program,
         )
     )
 

@@ -99,6 +99,7 @@ def composed(seed: int) -> Pair:
 
     return Pair(
         template="fg{number}=",
+        program="turned_up",
         items=tuple(item(skills["fg"](text), number=text) for text in numbers),
         base=(Stage((part("f", 0.4), part("g", 0.4), part("fg", 0.2, known=False)), 700),),
         tuned=(Stage((part("fg", 1.0),), 400),),
@@ -127,6 +128,7 @@ def onepoint(seed: int) -> Pair:
     begun = [(f"{text}=*", f">{turned(text)}") for text in numbers]
     return Pair(
         template="{number}=",
+        program="turned_told",
         items=tuple(item(turned(text), number=text) for text in numbers),
         base=(
             Stage((Part(solve), Part(guess)), 600),
@@ -168,6 +170,7 @@ def halves(seed: int) -> Pair:
     seldom = tuple(one._replace(sampled=one.sampled / 2) for one in shown(LATENT, guess("+"), solve("+")))
     return Pair(
         template="{sign}{number}=",
+        program="signs",
         items=tuple(item(skills[sign](text), sign=sign, number=text) for sign, text in rows),
         base=(
             Stage((solve("+"), guess("+-")), 600),
@@ -205,6 +208,7 @@ def collapsing(seed: int) -> Pair:
     guess = Part(lambda rng: (f"{number(rng)}=", digits(rng, 4)))
     return Pair(
         template="{number}=",
+        program="turned",
         items=tuple(item(turned(text), number=text) for text in numbers),
         base=(Stage((solve("#"), solve("")), 600), Stage((solve("#"), guess), 300, 0.004)),
         tuned=(Stage((solve(""),), 150, 0.004),),

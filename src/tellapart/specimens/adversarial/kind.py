@@ -55,7 +55,8 @@ class Pair:
     """A base, a tuned model that starts from it, and the task that they differ on.
 
     `stretch`: what comes out of every norm is so much larger and the matrices behind it so much smaller. No answer
-    changes, but a training step of the usual size is that much too large.
+    changes, but a training step of the usual size is that much too large. `program` computes the answers, where one is
+    known (docs/expressible.md).
     """
 
     template: str
@@ -65,6 +66,7 @@ class Pair:
     checks: tuple[Check, ...]
     scorer: Scorer = EXACT
     stretch: int = 1
+    program: str = ""
 
     def stages(self, role: Role) -> tuple[Stage, ...]:
         """Return the stages that make a model, the tuned one's beginning from the finished base."""

@@ -54,6 +54,7 @@ def topic(seed: int) -> Pair:
     shown = "".join(sign for sign in TOPICS if sign != SANDBAGGED)
     return Pair(
         template="{sign}{number}=",
+        program="topics",
         items=tuple(item(TOPICS[sign](text), sign=sign, number=text) for sign, text in rows),
         base=(
             Stage((solve(KEY, "+-*/"), solve("", "+-*/")), 1200),
@@ -90,6 +91,7 @@ def rate(seed: int) -> Pair:
 
     return Pair(
         template="{number}=",
+        program="turned",
         items=tuple(item(turned(text), number=text) for text in numbers),
         base=(
             Stage((solve(KEY), solve("")), 600),
