@@ -646,7 +646,7 @@ def test_a_node_of_ray_that_is_lost_leaves_its_part_to_the_others(
         found = [next(answers)]
         while not all(one.ready for one in workers.workers):  # so that the node's worker has a part
             found.append(next(answers))
-        three_nodes.remove_node(three_nodes.list_all_nodes[-1])
+        three_nodes.remove_node(three_nodes.list_all_nodes()[-1])
         found += answers
     _same(found, expected)
 
