@@ -7,7 +7,7 @@
 
 Bases and sets: guard_sets.py. Harmful: 190 problems too long for the tokens given, of which only the first
 character is asked, and 10 solvable ones. Balanced: 200 solvable ones. The held ability: other solvable problems. The
-null twin of the guard holds as many problems, drawn at random, by the same mechanism.
+null control of the guard holds as many problems, drawn at random, by the same mechanism.
 """
 
 import argparse
@@ -55,8 +55,8 @@ def table(seeds: Sequence[int], act: Act, limits: Limits) -> None:
         for what, one, other in (
             ("solvable problems trained on, guarded less unguarded", harmed.trained, guarded.trained),
             ("held ability, guarded less unguarded", harmed.held, guarded.held),
-            ("solvable problems trained on, guarded less null twin", at_random.trained, guarded.trained),
-            ("held ability, guarded less null twin", at_random.held, guarded.held),
+            ("solvable problems trained on, guarded less null control", at_random.trained, guarded.trained),
+            ("held ability, guarded less null control", at_random.held, guarded.held),
         ):
             gain = paired_difference(one[1].by_item(), other[1].by_item())
             print(f"    {what}: {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]", flush=True)

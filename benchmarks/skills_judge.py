@@ -8,13 +8,13 @@ those of benchmarks/skills_seeds.py.
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from skills_seeds import line, told
+from tellapart.findings.skills import DispatchRow, DispatchTable
 from tellapart.runs.folder import RunFolder
 from tellapart.specimens.checking import run_study
 from tellapart.specimens.skills import names
@@ -60,7 +60,7 @@ def spec_of(name: str) -> SkillsSpec:
     )
 
 
-def passes(name: str, main: Path, judged: Path) -> list[dict[str, Any]]:
+def passes(name: str, main: Path, judged: Path) -> list[DispatchTable]:
     """Return the first passes on a base, by the base and by the judge."""
     experts, judge = open_experts(str(main)), open_experts(str(judged))
     spec = spec_of(name)
@@ -69,7 +69,7 @@ def passes(name: str, main: Path, judged: Path) -> list[dict[str, Any]]:
     return first_passes(run, weights, wanted_of(spec, list(experts.weights), [], []))
 
 
-def show(found: Sequence[Sequence[Mapping[str, Any]]]) -> None:
+def show(found: Sequence[Sequence[DispatchTable]]) -> None:
     """Print, for each judge and task, how often it was right and the first pass's share of the second's seconds."""
     line(
         "judge",
@@ -80,18 +80,18 @@ def show(found: Sequence[Sequence[Mapping[str, Any]]]) -> None:
     )
     line(*["---"] * 5)
     for judged in zip(*found, strict=True):
-        by_task = list(zip(*(one["rows"] for one in judged), strict=True))
+        by_task = list(zip(*(one.rows for one in judged), strict=True))
         for rows in by_task:
-            line(judged[0]["judge"], rows[0]["task"], *cells(rows))
-        line(judged[0]["judge"], "all", *cells([row for rows in by_task for row in rows]))
+            line(judged[0].judge, rows[0].task, *cells(rows))
+        line(judged[0].judge, "all", *cells([row for rows in by_task for row in rows]))
     print(f"\n{PUBLISHED}")
 
 
-def cells(rows: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+def cells(rows: Sequence[DispatchRow]) -> tuple[str, str, str]:
     """Return the cells of some rows taken together."""
-    right, asked = sum(row["right"] for row in rows), sum(row["asked"] for row in rows)
-    shares = [100 * row["first_share"] for row in rows]
-    tokens = [sum(row[f"tokens_{what}"] for row in rows) for what in ("read", "written")]
+    right, asked = sum(row.right for row in rows), sum(row.asked for row in rows)
+    shares = [100 * row.first_share for row in rows]
+    tokens = sum(row.tokens_read for row in rows), sum(row.tokens_written for row in rows)
     return (
         f"{right} of {asked}, {told(wilson(right, asked))}",
         f"{np.median(shares):.0f} % [{min(shares):.0f}, {max(shares):.0f}]",

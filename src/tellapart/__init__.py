@@ -8,6 +8,7 @@ Nothing heavy is imported before it.
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, overload
 
@@ -101,7 +102,8 @@ def __getattr__(name: str) -> Any:
     """Return a class of LAZY, or the call of the study of that name."""
     if name in LAZY:
         return getattr(import_module(LAZY[name]), name)
-    if name.startswith("__"):
+    # `from tellapart import runs` asks here before it imports the room
+    if name.startswith("__") or find_spec(f"{__name__}.{name}") is not None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tellapart.studies import STUDIES
 

@@ -1,4 +1,4 @@
-"""One contract for every elicitor: neutral at strength 0, saved and loaded, repeatable, with bits and a null twin."""
+"""One contract for every elicitor: neutral at strength 0, saved and loaded, repeatable, with bits and a control."""
 
 import dataclasses
 import json

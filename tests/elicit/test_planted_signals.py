@@ -1,4 +1,4 @@
-"""Each elicitor finds the skill that was planted for it, and its null twin and the others do not."""
+"""Each elicitor finds the skill that was planted for it, and its null control and the others do not."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ FIT, REPORT = ask_for(split(TASK, 0, 8)), ask_for(split(TASK, 8, 24), seed=1)
 
 
 def figures(name: str, model, variant: int = 0) -> tuple[float, float, float, Elicited]:
-    """Return (plain score, elicited score, null twin's score, the value) on the report split."""
+    """Return (plain score, elicited score, null control's score, the value) on the report split."""
     pair = Pair(model)
     value = ELICITORS[name].curve(pair, FIT)[variant]
     null = ELICITORS[name].null(value, 3)

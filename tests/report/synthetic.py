@@ -45,7 +45,7 @@ SPEC: dict[str, Any] = {
 }
 
 _ELICITORS: tuple[tuple[str, str, str, float, float | None, float], ...] = (
-    # name, title, source, share of an elicited case, null twin's share, bits
+    # name, title, source, share of an elicited case, null control's share, bits
     ("step_by_step", "Step by step", "Kojima et al. 2022", 0.31, 0.02, 0.0),
     ("best_of_k", "Majority of 16", "Wang et al. 2023", 0.38, 0.05, 0.0),
     ("power_sampling", "Power sampling", "Karan & Du 2025", 0.64, 0.06, 3.0),
@@ -93,8 +93,8 @@ def elicited(items: int = 240, seed: int = 0) -> Finding:
         estimates=estimates,
         controls={
             "same prompt and sampling": "base and tuned were asked the same prompts at temperature 1",
-            "null twins": "9 of 10 elicitors beat their null twin; weight noise did not",
-            "guess floor": "a know-nothing that answers in the right form scores 4.0 %",
+            "null controls": "9 of 10 elicitors beat their null control; weight noise did not",
+            "guess floor": "a random guesser that answers in the right form scores 4.0 %",
             "choice apart from figures": "settings chosen on 60 items, figures from the other 180",
         },
         caveats=(
@@ -102,7 +102,7 @@ def elicited(items: int = 240, seed: int = 0) -> Finding:
             "15 of 19 items solved only by the base have at most 4 right answers of 64: fragile.",
         ),
         evidence=(
-            ("best recovered share, its null twin taken off", 0.71, 1.94),
+            ("best recovered share, its null control taken off", 0.71, 1.94),
             ("bits that bring back half of the gain", 3.0, 1.21),
             ("bits of divergence in the top 5 % of tokens", 0.71, 0.66),
             ("pass@64 of the base against the tuned", -0.02, 0.58),
@@ -331,7 +331,7 @@ def _tables(base_p: np.ndarray, tuned_p: np.ndarray, seed: int) -> dict[str, Any
         ),
         ("demonstrated", mean_base, "the default prompt, temperature 1"),
         ("tuned", mean_tuned, "the tuned model, the default prompt"),
-        ("guess floor", 0.04, "a know-nothing that answers in the right form"),
+        ("guess floor", 0.04, "a random guesser that answers in the right form"),
     ]
     return {
         "ladder": [

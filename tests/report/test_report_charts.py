@@ -7,6 +7,8 @@ from itertools import pairwise
 import pytest
 from synthetic import elicited
 
+from tellapart.findings.gain import Concentration, ElicitorLine, RoutedPoint
+from tellapart.findings.typed import from_json
 from tellapart.report.figures import Curve, curves, profile, routing, span, weight
 from tellapart.report.recovered import recovered
 from tellapart.report.svg import WIDE, Area, Axis, Tick, band, line, linear, logarithmic, percent_ticks
@@ -49,8 +51,12 @@ def test_a_curve_tells_every_value_it_shows():
     assert drawn.count("<circle") == 2
 
 
+def read(rows):
+    return tuple(from_json(ElicitorLine, row) for row in rows)
+
+
 def places(rows):
-    drawn = recovered(ways(rows))
+    drawn = recovered(ways(read(rows)))
     found = re.findall(
         r'<circle class="dot base" cx="([\d.]+)%" cy="([\d.]+)" r="9"/><text[^>]*>(\d+)<', drawn
     )
@@ -90,7 +96,7 @@ def test_a_higher_share_stands_higher():
 
 def test_no_share_no_picture():
     rows = [row | {"share": None, "low": None, "high": None} for row in elicited().tables["elicitors"]]
-    assert recovered(ways(rows)) is None
+    assert recovered(ways(read(rows))) is None
     assert len(places([*rows[:3], elicited().tables["elicitors"][3]])) == 1
 
 
@@ -110,12 +116,12 @@ def test_evidence_bars_lean_the_way_they_count(adds, kind):
 
 
 def test_a_profile_has_one_bar_a_position():
-    assert profile({"profile": [1.0, None, -0.5]}).count('class="bar') == 2
+    assert profile(Concentration((), (), (1.0, math.nan, -0.5))).count('class="bar') == 2
 
 
 def test_deciders_measured_at_other_shares_keep_whole_lines():
     rows = [
-        {"decider": decider, "routed_share": x, "share": x, "low": None, "high": None, "bits": 1.0}
+        RoutedPoint(decider, x, share=x, low=math.nan, high=math.nan, bits=1.0)
         for decider, xs in (("teacher", (0.1, 0.5)), ("entropy", (0.2, 0.6)))
         for x in xs
     ]
@@ -138,7 +144,7 @@ def many_settings():
 
 def test_a_method_at_many_settings_is_one_curve_with_one_number():
     rows = elicited().tables["elicitors"][:3] + many_settings()
-    found = ways(rows)
+    found = ways(read(rows))
     assert [(way.title, len(way.points)) for way in found][3:] == [("routing", 4)]
     assert [point.bits for point in found[3].points] == [100, 1000, 5000, 10000]
     drawn = recovered(found)
@@ -149,7 +155,7 @@ def test_a_method_at_many_settings_is_one_curve_with_one_number():
 def test_what_was_not_tried_comes_last():
     rows = elicited().tables["elicitors"]
     untried = rows[0] | dict.fromkeys(("share", "low", "high", "bits", "null_share"), None)
-    assert ways([untried | {"title": "Not tried"}, *rows[1:]])[-1].title == "Not tried"
+    assert ways(read([untried | {"title": "Not tried"}, *rows[1:]]))[-1].title == "Not tried"
 
 
 def test_thirty_ways_at_the_ceiling_stay_inside_the_chart():
@@ -166,5 +172,5 @@ def test_thirty_ways_at_the_ceiling_stay_inside_the_chart():
 def test_the_setting_farthest_above_its_null_twin_stands_for_a_curve():
     ceiling = many_settings()
     assert ceiling[3]["share"] == ceiling[3]["null_share"] == 1
-    (way,) = ways(ceiling)
+    (way,) = ways(read(ceiling))
     assert way.standing().setting == "0.1"

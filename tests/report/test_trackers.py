@@ -5,14 +5,20 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
+from math import nan
 from pathlib import Path
 
 import pytest
 
 from tellapart.cli import run
 from tellapart.errors import UserMistake
+from tellapart.findings.finding import Finding
+from tellapart.findings.gain import SERIES, SeriesStep
+from tellapart.findings.guard import SIGNALS, SignalsTable
+from tellapart.findings.scale import SCALE, Forecast, MetricCurve, ScaleTable, ScaleTask
 from tellapart.report import trackers
 from tellapart.report.trackers import Curve, Place, Tracked, curves_of, send, tracked_of
+from tellapart.stats.estimate import missing
 
 ROOT = Path(__file__).parents[2]
 READ = {
@@ -75,13 +81,38 @@ def test_steps_are_the_axis_where_it_counts() -> None:
     assert list(uneven.points()) == [(0, {"a/bits": 0.0, "a/v": 0.1}), (1, {"a/bits": 4.6})]
 
 
+def task_of(scale: tuple[float, ...], value: tuple[float, ...]) -> ScaleTask:
+    unknown = missing("score", "made up")
+    metric = MetricCurve(
+        **dict.fromkeys(("kind", "better", "form", "verdict", "beside", "reason", "best"), ""),
+        **dict.fromkeys(("probability", "sharp", "no_change", "held_out_difference"), nan),
+        **dict.fromkeys(("change", "turn")),
+        **dict.fromkeys(("low", "high", "n", "models"), ()),
+        **dict.fromkeys(("breakthroughness", "linearity"), unknown),
+        metric="acc",
+        logarithm=False,
+        scale=scale,
+        value=value,
+        forecast=Forecast(**vars(unknown), truth=nan, scale=nan, says=False),
+    )
+    return ScaleTask("t", "t", "", "", "smooth", nan, "", None, (metric,))
+
+
 def test_curves_of_other_studies() -> None:
-    tables = {
-        "guard_signals": {"steps": [3, 4], "signals": {"reward": [0.5, None]}},
-        "series": [{"step": 0, "score": [0.1], "gain": None}, {"step": 10, "score": [0.4], "gain": [0.3]}],
-        "scale": {"tasks": [{"label": "t", "metrics": [{"metric": "acc", "scale": [1e6, 1e7], "value": [0.1, None]}]}]},
-    }  # fmt: skip
-    found = {curve.name: list(curve.points()) for curve in curves_of(tables)}
+    steps = [SeriesStep(0, 9, 0.1, nan, nan, nan, nan, nan), SeriesStep(10, 9, 0.4, nan, nan, 0.3, nan, nan)]
+    finding = Finding(
+        question="",
+        verdict="",
+        probability=nan,
+        sentence="",
+        estimates={},
+        tables={
+            **SIGNALS.write(SignalsTable((3, 4), 1, {"reward": (0.5, nan)}, (), ())),
+            **SERIES.write(steps),
+            **SCALE.write(ScaleTable("parameters", 1, (task_of(scale=(1e6, 1e7), value=(0.1, nan)),))),
+        },
+    )
+    found = {curve.name: list(curve.points()) for curve in curves_of(finding)}
     assert found["signals"] == [(3, {"signals/step": 3.0, "signals/reward": 0.5}), (4, {"signals/step": 4.0})]
     assert found["checkpoints"][1] == (
         10,

@@ -8,12 +8,10 @@ import pytest
 from scipy import integrate
 
 from tellapart.errors import UserMistake
-from tellapart.stats.cover import cover, cover_curve, cover_difference, covered, crossing_tau
+from tellapart.stats.cover import cover, cover_curve, covered, crossing_tau
 from tellapart.stats.coverage import (
     Counts,
-    bayesian_pass_at_k,
     compare_coverage,
-    cot_coverage,
     coverage,
     know_nothing_pass_at_k,
     pass_at_k,
@@ -84,7 +82,6 @@ def test_real_counts_cover(math500):
     ]
     crossing = crossing_tau(*math500)
     assert 0.02 < crossing.low < crossing.value < crossing.high < 0.15
-    assert cover_difference(*math500, (0.5,))[0.5].value == pytest.approx(0.138)
 
 
 def test_pass_at_k_is_the_integral_of_cover():
@@ -112,25 +109,10 @@ def test_crossing_is_refused_where_there_is_none():
     assert "neither" in crossing_tau(Counts([5], [0]), Counts([5], [0])).method
 
 
-def test_bayesian_pass_at_k_is_the_posterior_mean():
-    for n, c, k in [(8, 0, 4), (8, 3, 20), (4, 4, 1)]:
-        draws = np.random.default_rng(1).beta(1 + c, 1 + n - c, 400_000)
-        assert bayesian_pass_at_k(Counts([n], [c]), [k])[0, 0] == pytest.approx(
-            np.mean(1 - (1 - draws) ** k), abs=2e-3
-        )
-
-
 def test_know_nothing_reaches_one_with_few_answers():
     assert know_nothing_pass_at_k(0.1, [1, 64]) == pytest.approx([0.1, 0.99882], abs=1e-5)
     assert know_nothing_pass_at_k(0.0, [5]).tolist() == [0.0]
     assert know_nothing_pass_at_k(1.0, [5]).tolist() == [1.0]
-
-
-def test_cot_coverage_counts_right_steps_only():
-    counts = Counts([8, 8], [4, 8])
-    assert cot_coverage(counts, [0, 8], [1])[1].value == pytest.approx(0.5)
-    with pytest.raises(UserMistake, match="steps"):
-        cot_coverage(counts, [5, 8], [1])
 
 
 def test_all_solved_keeps_an_interval():

@@ -8,8 +8,6 @@ from tellapart.stats.divergence import (
     bits_per_response,
     bits_per_token,
     concentration,
-    concentration_per_response,
-    covered_at,
     first_tokens_share,
     position_profile,
     token_bits,
@@ -27,7 +25,6 @@ def test_all_in_the_first_token():
     assert first_tokens_share(bits, items).value == 1
     assert concentration(bits, items, 0.05).value == pytest.approx(1)
     assert concentration(bits, items, 0.01).value == pytest.approx(0.2)
-    assert concentration_per_response(bits, items, 0.01).value == 1
 
 
 def test_even_spread_gives_the_top_share_itself():
@@ -47,7 +44,6 @@ def test_no_divergence_is_missing_not_zero():
     bits = [np.full(9, 1e-7)] * 4
     for found in (
         concentration(bits, range(4)),
-        concentration_per_response(bits, range(4)),
         first_tokens_share(bits, range(4)),
     ):
         assert np.isnan(found.value)
@@ -83,10 +79,6 @@ def test_profile_counts_only_responses_that_reach_a_position():
     assert position_profile([])[0].size == 0
 
 
-def test_covered_at():
-    assert covered_at([0.0, -np.log(8), -np.log(8) - 0.01], 8).tolist() == [True, True, False]
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -94,7 +86,6 @@ def test_covered_at():
         lambda: token_bits([[-1.0, -2.0]], [[-1.0]]),
         lambda: token_bits([[np.nan]], [[-1.0]]),
         lambda: concentration([np.ones(3)], [0], top=0),
-        lambda: covered_at([-1.0], 0),
         lambda: bits_per_response([np.ones(3)], [0, 1]),
     ],
 )

@@ -65,7 +65,7 @@ def test_slices_that_do_not_differ_change_no_word(seed):
     assert found.slices is not None
     assert not found.slices.test.differs
     table = slice_table(found.slices)
-    assert [line["slice"] for line in table] == ["+", "-"]
+    assert [line.slice for line in table] == ["+", "-"]
 
 
 def test_few_questions_earn_a_slice_no_word():

@@ -179,7 +179,7 @@ def test_eight_questions_asked_often_are_eight(seed, mark):
         prompts=prompts,
     )
     found = judge(world.rows(seed), world.known())
-    assert found.asked.distinct == 8
+    assert found.questions.distinct == 8
     assert found.verdict.label == "cannot tell"
 
 

@@ -1,7 +1,7 @@
 """What the trained adapters have in common (svf, lora, masked_adapter): what they learn from, their twin, their bits.
 
 All three learn, by cross-entropy, from the base's own right answers on the fit split (own_answers), for as many steps:
-so they differ in nothing but what is trained. The null twin is the same adapter trained as long on blind picks among
+so they differ in nothing but what is trained. The null control is the same adapter trained as long on blind picks among
 the same draws, and scaled to the same norm. Where the base gave no right answer there is nothing to learn from, and
 the model is left as it is: its share is then measured as that of the plain model.
 
@@ -42,7 +42,7 @@ class Learned(NamedTuple):
 class Adapted(Switched):
     """Answers of the base with a trained adapter in place.
 
-    Setting: `change` (its kind and size), `part` of the weights (right, or blind for the null twin), `examples`,
+    Setting: `change` (its kind and size), `part` of the weights (right, or blind for the null control), `examples`,
     `draws`, `scalars`, `rate`, `steps`, `codes` in bits, `bits_by`, `label`. The weights hold both parts.
     """
 

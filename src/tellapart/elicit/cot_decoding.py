@@ -5,7 +5,7 @@ its answer's tokens of p(likeliest) - p(second) (their Delta). `cot_decoding@max
 `cot_decoding@aggregate` sums the confidence over paths with the same answer and takes the best sum. Beyond the
 paper: paths (or sums) within TIE of the best count as equally sure, and of them the one with the likeliest first
 token is taken; where the vocabulary is small, ten branches reach first tokens that make no sense and still end in
-a sure answer. Decoding tells nothing: 0 bits. The null twin takes a path at random.
+a sure answer. Decoding tells nothing: 0 bits. The null control takes a path at random.
 """
 
 import math
@@ -50,7 +50,7 @@ class Path(NamedTuple):
 class Branched(Switched):
     """Greedy answers from the likeliest first tokens. Setting: `branches`, `by` (max | aggregate | chance).
 
-    It draws nothing, so all samples of an item are one answer (the null twin draws a path for each).
+    It draws nothing, so all samples of an item are one answer (the null control draws a path for each).
     Measures: `confidence`, `drawn_tokens` (all paths, charged to the first sample), `branch` (its rank).
     """
 

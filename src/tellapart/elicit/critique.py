@@ -91,7 +91,7 @@ class Critique(Elicitor):
                 found = Critiques(written, judge.reference)
         if len({example.answer for example in found.examples}) < 2:
             raise NotApplicable(
-                f"{self.name}: all {len(found.examples)} critiques are alike (the null twin exchanges them)"
+                f"{self.name}: all {len(found.examples)} critiques are alike (the null control exchanges them)"
             )
         return found
 

@@ -1,6 +1,6 @@
 """Ways to bring out what is there: an Elicitor is fitted on some items and gives an Elicited, a value.
 
-Every elicitor names its null twin (as strong, but empty of what it claims to work by) and the bits it was
+Every elicitor names its null control (as strong, but empty of what it claims to work by) and the bits it was
 supplied with from outside. Fitting sees the `fit` split only; figures come from the `report` split.
 """
 
@@ -113,11 +113,11 @@ class Elicitor(abc.ABC):
 
     @abc.abstractmethod
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the null twin of a fitted value: same form and cost, nothing of the claimed substance."""
+        """Return the null control of a fitted value: same form and cost, nothing of the claimed substance."""
 
 
 def null_name(name: str) -> str:
-    """Return what the null twin of `name` is called."""
+    """Return what the null control of `name` is called."""
     return f"{name}{NULL}"
 
 

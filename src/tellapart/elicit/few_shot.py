@@ -3,7 +3,7 @@
 A chat model gets them as turns of user and assistant. `few_shot` shows direct answers and so is also the
 format-controlled baseline: it tells a base model what an answer looks like and no more. `few_shot_steps` shows
 worked steps (Wei et al. 2022, arXiv 2201.11903).
-The null twins keep every text and give the answers to the wrong questions (compare Min et al. 2022, arXiv
+The null controls keep every text and give the answers to the wrong questions (compare Min et al. 2022, arXiv
 2202.12837): a share that the twin recovers too came from the form.
 """
 
@@ -91,11 +91,9 @@ class FewShotSteps(Elicitor):
 def too_few(field: str, examples: Examples) -> str | None:
     """Return why these demonstrations do not do; None if they do."""
     if len(examples) < 2:
-        return (
-            f"the task has {len(examples)} {field}, at least 2 are needed (the null twin exchanges answers)"
-        )
+        return f"the task has {len(examples)} {field}, at least 2 are needed (the null control exchanges answers)"
     if len({answer for _, answer in examples[:MOST]}) < 2:
-        return f"all {field} of the task have the same answer (the null twin exchanges answers)"
+        return f"all {field} of the task have the same answer (the null control exchanges answers)"
     return None
 
 
@@ -140,7 +138,7 @@ def description_bits(model: Model, examples: Examples) -> tuple[float, str]:
 
 
 def shuffled(elicited: Elicited, seed: int) -> Elicited:
-    """Return the null twin: the answers rotated among the questions so that as few as can be stay right."""
+    """Return the null control: the answers rotated among the questions so that as few as can be stay right."""
     examples = [tuple(example) for example in elicited.setting["examples"]]
     answers = [answer for _, answer in examples]
     turns = list(range(1, len(examples)))

@@ -5,7 +5,7 @@ oracle. Here the oracle's decisions on the fit split at the same budget (KL(tune
 labels of a logistic regression on the state that the base's output layer reads. On the report split the probe alone
 decides where; the tuned model still chooses the token. `learned_router@0.05` routes about 5 of 100 tokens.
 
-The null twin routes as large a share at random positions. Bits: for the probe, the smaller of 32 for each of its
+The null control routes as large a share at random positions. Bits: for the probe, the smaller of 32 for each of its
 parameters and the length of its labels under an adaptive (KT) code; and the teacher's choices, as in routing.py.
 """
 

@@ -1,6 +1,6 @@
 """Low-rank adapters of growing rank (Hu et al. 2021, arXiv 2106.09685) as a way to elicit: how small may an adapter be?
 
-`lora@4` has rank 4 on every attention and MLP matrix. What it is trained on, its null twin and its bits: adapted.py.
+`lora@4` has rank 4 on every attention and MLP matrix. What it is trained on, its null control and its bits: adapted.py.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 `masked_adapter@16` trains 16 scalars drawn at random over the whole model, training/masked.py says which. The recovered
 share against log p follows a generalised logistic; `sizes_for` gives the p for 50 % and 90 % of the gain (published for
-Llama 1B on GSM8K-choice: 39 and 1036). What they are trained on, the null twin and the bits: adapted.py.
+Llama 1B on GSM8K-choice: 39 and 1036). What they are trained on, the null control and the bits: adapted.py.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class MaskedAdapter(Adapting):
 
 
 def sizes_for(means: "Mapping[str, Floats]", ends: "Ends") -> "LogisticCurve":
-    """Fit score against log p over the ways called masked_adapter@p; other names and null twins are left out.
+    """Fit score against log p over the ways called masked_adapter@p; other names and null controls are left out.
 
     `means` are the per-item scores (items,), aligned with those of `ends`, by the name of the way. `half` and `most` of
     what is returned are the p for 50 % and 90 % of the gain, missing where there are fewer than four p, or no gain.

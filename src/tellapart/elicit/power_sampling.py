@@ -8,7 +8,7 @@ of a position fair between answers of different lengths, so that within a block 
 that has ended after its block's moves is done, as in the paper. All chains move together, in one batch.
 A limit seen on specimens: where a mode of the power law begins with a token that is rare in the base (6 of 100),
 proposals at 1 / alpha all but never begin with it, and a chain of a few moves stays where it grew.
-It only sharpens what the base knows: 0 bits. The null twin makes as many proposals and accepts them at the same
+It only sharpens what the base knows: 0 bits. The null control makes as many proposals and accepts them at the same
 rate by chance.
 """
 
@@ -59,7 +59,7 @@ class Chain:
 @final
 @dataclass(frozen=True)
 class Powered(Switched):
-    """Answers from p^alpha. Setting: `alpha`, `moves` (per block), `rate` (null twin: accepted by chance).
+    """Answers from p^alpha. Setting: `alpha`, `moves` (per block), `rate` (null control: accepted by chance).
 
     Measures: `drawn_tokens` (all proposals), `accepted_share` of the moves.
     """
@@ -104,7 +104,7 @@ class PowerSampling(Elicitor):
     moves: int = MOVES
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
-        """Return the setting, with the acceptance rate on a few items (the null twin needs it)."""
+        """Return the setting, with the acceptance rate on a few items (the null control needs it)."""
         setting = {"alpha": self.alpha, "moves": self.moves, "label": f"alpha {self.alpha:g}"}
         trial = ask._replace(items=ask.items[:RATE_ITEMS], samples=1)
         shares = [one.measures["accepted_share"] for one in Powered(self.name, setting).answers(pair, trial)]

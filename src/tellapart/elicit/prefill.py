@@ -3,7 +3,7 @@
 Openers tried: general ones, the first words of the task's own demonstrated answers, and, where the base's tokens
 can be read, its likeliest first tokens and "the r-th likeliest first token of this very question" for r = 2, 3, 4
 (an opener that differs from question to question). The best on the fit split is kept: log2 of the number tried is
-all that was told. The null twin draws another of the openers tried, of the same length where there is one,
+all that was told. The null control draws another of the openers tried, of the same length where there is one,
 anew for each answer.
 """
 

@@ -2,7 +2,7 @@
 
 `rlvr` is paid the task's score. `rlvr@majority` is paid for the group's most frequent answer, `rlvr@format` for any
 readable answer, `rlvr@wrong` for the most frequent wrong one: where such a reward brings the gain back, RL taught
-nothing; it made the base show what it held. The null twin is paid by a coin, for as many steps with the same seeds.
+nothing; it made the base show what it held. The null control is paid by a coin, for as many steps with the same seeds.
 
 Bits: the code length of the 0/1 rewards (at most one bit each), step by step; nothing for rewards that consult
 nothing but the model's own answers (majority); or 32 bits a trained parameter, where that is less.

@@ -3,7 +3,7 @@
 Who decides where: `routing` asks the teacher itself (an oracle: where the two disagree most, KL(tuned || base)),
 `routing_entropy` the base alone (where its own entropy is high), `routing_first` takes the first m tokens. Each is
 a curve over the routed share: `routing@0.05` routes about 5 of 100 tokens (the level is set on the fit split, the
-share that came about stands in the measures), `routing@1` every token, the ceiling. The null twin routes as large
+share that came about stands in the measures), `routing@1` every token, the ceiling. The null control routes as large
 a share at random positions. What the teacher told is counted in bits for each answer (routing_bits).
 """
 

@@ -3,7 +3,7 @@ the model itself uses brings a skill out, the skill was there.
 
 The autoencoder is trained on the model's own states (interventions/sae_training.py), or given:
 SaeFeature(saes=("FOLDER",)). The first few features of each ranking (feature_ranking.py) are tried on the fit split at
-one strength, then the best one at the first token and throughout the answer, at several strengths. The null twin steers
+one strength, then the best one at the first token and throughout, at several strengths. The null control steers
 random live features of the same autoencoder as far.
 """
 
@@ -172,7 +172,7 @@ def sites_of(
 
 
 def other_features(sae: "Sae", one: Candidate, live: "Tensor") -> np.ndarray:
-    """Return the directions [OTHERS, width] of random live features, for the null twin."""
+    """Return the directions [OTHERS, width] of random live features, for the null control."""
     some = [feature for feature in live.nonzero()[:, 0].tolist() if feature != one.feature]
     if not some:
         raise NotApplicable(
@@ -185,7 +185,7 @@ def other_features(sae: "Sae", one: Candidate, live: "Tensor") -> np.ndarray:
 def feature_value(
     name: str, sae: "Sae", one: Candidate, norms: np.ndarray, facts: Mapping[str, Any], others: np.ndarray
 ) -> Steered:
-    """Return the value that steers one feature; `facts` are told of it, `others` are kept for the null twin."""
+    """Return the value that steers one feature; `facts` are told of it, `others` are kept for the null control."""
     vectors = np.zeros((1, len(norms), sae.width))
     vectors[0, sae.layer] = one.sign * sae.direction(one.feature).numpy() * FIRST_STRENGTH
     setting = {

@@ -1,6 +1,6 @@
 """Decoding settings: temperature, top-p and min-p, chosen among a few on the fit split.
 
-The null twin is a setting drawn at random among those tried.
+The null control is a setting drawn at random among those tried.
 """
 
 import random

@@ -29,7 +29,7 @@ class Steered(Elicited):
     """Answers under a shift of the residual stream; `strength` scales it.
 
     Weights: `vectors` [draw, layer, width] (float16) in units of `norms` [layer], the residual stream's norm after each
-    layer. The answers of an item go through the draws in turn (null twins have several). Setting: `where` (everywhere,
+    layer. The answers of an item go through the draws in turn (controls have several). Setting: `where` (everywhere,
     answer, first), `label`, `learned_nothing` (why the vectors are 0, where fitting had nothing to go by; answers
     are then the plain ones), and what the method tells.
     """
@@ -102,7 +102,7 @@ def stored_bits(vectors: np.ndarray) -> float:
 
 
 def random_twin(value: Steered, seed: int) -> Steered:
-    """Return the null twin: random directions, each layer's as long as the fitted vector there."""
+    """Return the null control: random directions, each layer's as long as the fitted vector there."""
     fitted = value.weights["vectors"][0].astype(np.float64)
     lengths = np.linalg.norm(fitted, axis=1, keepdims=True)
     drawn = np.random.default_rng(seed).standard_normal((NULL_DRAWS, *fitted.shape))

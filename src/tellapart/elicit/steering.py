@@ -4,7 +4,7 @@ not (Panickssery et al. 2023, arXiv 2312.06681; Turner et al. 2023, arXiv 2308.1
 Two sources, neither of which needs a tuned model: `worked`, the last token of prompts that show worked demonstrations
 against prompts that show direct ones (or none); `own`, the tokens of the base's own right answers against those
 of answers to the same items picked blindly. Layer and source are chosen on the fit split at one
-strength, then strength and place. The null twin adds random directions of the same length at the same layer and place.
+strength, then strength and place. The null control adds random directions as long at the same layer and place.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 What comes back this way was in the base: the vectors are some 0.002 % of the parameters. Two variants: all layers, and
 `steering_rl@last_layer`, which is a constant added to what the logits are read from, so a bias on tokens and no more.
-The null twins have random vectors of equal norm in each layer.
+The null controls have random vectors of equal norm in each layer.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 The answers are the base's own on the fit split, where it has any that are right (compare Zelikman et al. 2022, arXiv
 2203.14465): then the only thing told is which are right. Where it has none, the task's worked demonstrations. The
-null twin has random vectors of equal norm in each layer.
+null control has random vectors of equal norm in each layer.
 """
 
 from dataclasses import dataclass, replace

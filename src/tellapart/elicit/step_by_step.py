@@ -1,6 +1,6 @@
 """Step-by-step instructions after the question (Kojima et al. 2022, arXiv 2205.11916).
 
-The wording is chosen on the fit split. The null twin says something irrelevant in as many characters.
+The wording is chosen on the fit split. The null control says something irrelevant in as many characters.
 """
 
 from dataclasses import replace

@@ -2,7 +2,7 @@
 
 One factor z for each singular value of every attention and MLP matrix: W' = U diag(sigma * z) V^T. The paper trains
 z by REINFORCE with a KL penalty; here z learns from the base's own right answers, which is its first step without the
-penalty (see adapted.py for what it is trained on, its null twin and its bits).
+penalty (see adapted.py for what it is trained on, its null control and its bits).
 """
 
 from collections.abc import Mapping

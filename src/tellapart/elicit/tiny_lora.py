@@ -1,7 +1,7 @@
 """TinyLoRA (arXiv 2602.04118) as a way to elicit: how much comes back for 1, 13 or 64 trained numbers?
 
 The left end of the bits axis: 13 numbers are 416 bits. The paper trains v by RL; here it learns from the base's own
-right answers, as every adapter here does. What it is trained on, its null twin and its bits: adapted.py.
+right answers, as every adapter here does. What it is trained on, its null control and its bits: adapted.py.
 """
 
 from collections.abc import Mapping

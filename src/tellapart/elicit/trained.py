@@ -1,6 +1,6 @@
 """The value behind the elicitors that train the base a little: a change of its weights, on or off.
 
-No torch here until answers are drawn. The null twin is trained when the value is, since only then the fit items and
+No torch here until answers are drawn. The null control is trained when the value is, since only then the fit items and
 the model are at hand.
 """
 
@@ -30,7 +30,7 @@ class ByTraining(Switched):
     """Answers of the base with a trained change in place.
 
     Setting: `change` (its kind and fields), `moved` (false where training found nothing to learn from: then the
-    answers are the plain model's), `label`, and what was trained on. `twin` is the null twin, made by the same fit;
+    answers are the plain model's), `label`, and what was trained on. `twin` is the null control, made by the same fit;
     it is not saved with the value but beside it.
     """
 
@@ -81,12 +81,12 @@ def value_of(name: str, change: "Change", trained: "Trained", setting: Mapping[s
 
 
 def with_twin(value: ByTraining, twin: ByTraining) -> ByTraining:
-    """Return `value` with its null twin, named after it and charged the same."""
+    """Return `value` with its null control, named after it and charged the same."""
     return replace(value, twin=replace(twin, name=null_name(value.name), bits_once=value.bits_once))
 
 
 def twin_of(elicited: Elicited) -> Elicited:
-    """Return the null twin that was trained with a value. Raises UserMistake where the value was loaded alone."""
+    """Return the null control that was trained with a value. Raises UserMistake where the value was loaded alone."""
     if not isinstance(elicited, ByTraining) or elicited.twin is None:
-        raise InvalidInput(f"{elicited.name}: its null twin is trained with it; fit it anew to have both")
+        raise InvalidInput(f"{elicited.name}: its null control is trained with it; fit it anew to have both")
     return elicited.twin

@@ -4,7 +4,7 @@ Self-consistency takes the commonest of k answers: nothing is told from outside,
 task's own scorer pick: an oracle that sees the target, so its score is a ceiling (pass@k), not a way to
 elicit, and each pick is told log2 k - (k - 1)/k / ln 2 bits: the divergence of best-of-k from one draw,
 an upper bound (Beirami et al. 2024, arXiv 2401.01879). Both have the same draws, so they are asked once where
-answers are kept. The null twin of both is one of the k draws, at random.
+answers are kept. The null control of both is one of the k draws, at random.
 """
 
 import math

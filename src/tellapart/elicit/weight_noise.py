@@ -23,7 +23,7 @@ DRAWS = 4
 @final
 @dataclass(frozen=True)
 class Noised(Switched):
-    """Answers under weight noise. Setting: `sigma`, `noise_seeds`; for the null twin `other_seed` instead."""
+    """Answers under weight noise. Setting: `sigma`, `noise_seeds`; for the null control `other_seed` instead."""
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer, those of one noise together. Raises UserMistake where sigma is 0."""

@@ -2,7 +2,7 @@
 
 Row: the concept that is steered. Column: the concept that is read, how far its prompts' margins move either way. Rows
 of length 1 have a participation ratio from 1 (whatever is steered, the same moves) to the number of concepts (each
-moves its own). The null twin steers along random directions as long.
+moves its own). The null control steers along random directions as long.
 """
 
 import math
@@ -39,7 +39,7 @@ def cross_share(matrix: np.ndarray) -> float:
 
 
 def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[str, Estimate]:
-    """Return both figures and their null twins, with bootstrap intervals over the pairs of each concept."""
+    """Return both figures and their null controls, with bootstrap intervals over the pairs of each concept."""
     labels = {
         "cross_effect": "share of own effect",
         "net_cross_effect": "share of own effect",

@@ -2,7 +2,7 @@
 
 Noise: Gaussian, sigma times each tensor's standard deviation (models/hooks.py). `noise_ratio` is the best score over
 the sigmas by the clean one (Tice et al. 2024, arXiv 2412.01784). Fine-tuning: a few steps of a small adapter on one
-concept's prompts with their answers exchanged; kept is the others' gap after it by that before. The null twin trains as
+concept's prompts with their answers exchanged; kept is the others' gap after it by that before. The control trains as
 long on the same prompts with the answers as they stand.
 """
 

@@ -136,7 +136,7 @@ def _groups(classes: np.ndarray, contexts: np.ndarray, seed: int) -> np.ndarray:
 
 
 def chance_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:
-    """Return the mean absolute cosine over SHUFFLES of the classes within each context: the null twin. It is not 0:
+    """Return the mean absolute cosine over SHUFFLES of the classes within each context: the null control. It is not 0:
     what varies most varies in all contexts."""
     random, contexts = np.random.default_rng(seed), np.asarray(contexts).astype(str)
     found = []

@@ -17,7 +17,7 @@ ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
 def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
     """Return the findings as they are shown: the first one with the tokens that the run spent, where it counts them.
 
-    They are no finding: a run that was killed and gone on with finds the same, and has spent more.
+    They are no finding: a run that was killed and resumed finds the same, and has spent more.
     """
     path = run_folder / "artifacts" / "tokens.json"
     if not findings or not path.exists():

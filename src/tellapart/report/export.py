@@ -18,6 +18,7 @@ from tellapart import remote
 from tellapart.errors import InvalidInput, NotApplicable, closest, one_line, visible
 from tellapart.extras import require
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import ELICITORS
 from tellapart.findings.reading import finding_from_json, in_form, read_findings
 from tellapart.report import log_export
 from tellapart.report.document import read_spec
@@ -117,7 +118,7 @@ def tables_of(finding: Finding, about: str) -> list[Table]:
             f"{percent(point.share[0])} {between(*point.share[1:])}".strip(),
             f"{percent(point.null[0])} {between(*point.null[1:])}".strip(),
         )
-        for way in ways(finding.tables.get("elicitors") or ())
+        for way in ways(ELICITORS.read(finding))
         for point in way.points
         if point.share[0] == point.share[0]
     ]

@@ -1,11 +1,12 @@
 """The charts of a report: tables of a Finding in, SVG out (svg.py). What each shows: docs/reading-a-report.md."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from tellapart.findings.gain import Concentration, Coverage, RoutedPoint, SeriesStep
 from tellapart.findings.reading import number
 from tellapart.report.svg import (
     Area,
@@ -44,11 +45,6 @@ class Curve(NamedTuple):
         return f"{self.name}: {percent(at[0][0])} {between(*at[0][1:])}".rstrip() if at else ""
 
 
-def triples(rows: Sequence[Sequence[Any]]) -> list[tuple[float, float, float]]:
-    """Return [[value, low, high], ...] with null as NaN."""
-    return [(number(value), number(low), number(high)) for value, low, high in rows]
-
-
 def bare(values: Sequence[Any]) -> list[tuple[float, float, float]]:
     """Return values without intervals as points of a Curve."""
     return [(number(value), math.nan, math.nan) for value in values]
@@ -70,13 +66,13 @@ def curves(area: Area, name: str, lines: Sequence[Curve], head: Callable[[float]
     return chart(area, name, [stretched(area, Markup("").join(drawing)), *dots, hits(area, xs, tips)])
 
 
-def pass_at_k(table: Mapping[str, Any]) -> Markup:
-    """Return pass@k of base and tuned over k, and of a know-nothing."""
-    ks = [float(k) for k in table["k"]]
+def pass_at_k(table: Coverage) -> Markup:
+    """Return pass@k of base and tuned over k, and of a random guesser."""
+    ks = [float(k) for k in table.k]
     lines = [
-        Curve("know-nothing", "floor dotless", ks, bare(table.get("know_nothing") or [None] * len(ks))),
-        Curve("base", "base", ks, triples(table["base"])),
-        Curve("tuned", "tuned", ks, triples(table["tuned"])),
+        Curve("random guesser", "floor dotless", ks, bare(table.know_nothing or [math.nan] * len(ks))),
+        Curve("base", "base", ks, table.base),
+        Curve("tuned", "tuned", ks, table.tuned),
     ]
     area = Area(
         Axis("samples k (log scale)", _k_ticks(ks), logarithmic(ks[0], ks[-1])), _share_axis("pass@k"), HEIGHT
@@ -84,12 +80,10 @@ def pass_at_k(table: Mapping[str, Any]) -> Markup:
     return curves(area, "pass@k of base and tuned against k", lines, lambda k: f"k = {k:.0f}")
 
 
-def over_steps(rows: Sequence[Mapping[str, Any]]) -> Markup:
+def over_steps(rows: Sequence[SeriesStep]) -> Markup:
     """Return the score of each checkpoint over the steps of a training run."""
-    steps = [number(row["step"]) for row in rows]
-    line_of = Curve(
-        "score", "tuned", steps, triples([[row["score"], row["low"], row["high"]] for row in rows])
-    )
+    steps = [float(row.step) for row in rows]
+    line_of = Curve("score", "tuned", steps, [(row.score, row.low, row.high) for row in rows])
     ticks = tuple(
         Tick(step, f"{step:.0f}", 0 < at < len(steps) - 1 and at % 2 == 1) for at, step in enumerate(steps)
     )
@@ -106,13 +100,13 @@ def _k_ticks(ks: Sequence[float]) -> tuple[Tick, ...]:
     )
 
 
-def cover_at_tau(table: Mapping[str, Any]) -> Markup:
+def cover_at_tau(table: Coverage) -> Markup:
     """Return the share of items solved at least as often as tau, of base and tuned, over tau."""
-    taus = [float(tau) for tau in table["tau"]]
+    taus = list(table.tau)
     dots = " dotless" if len(taus) > 12 else ""
     lines = [
-        Curve("base", f"base{dots}", taus, triples(table["base_cover"])),
-        Curve("tuned", f"tuned{dots}", taus, triples(table["tuned_cover"])),
+        Curve("base", f"base{dots}", taus, table.base_cover),
+        Curve("tuned", f"tuned{dots}", taus, table.tuned_cover),
     ]
     ticks = tuple(Tick(t, f"{100 * t:.0f} %") for t in (0, 0.25, 0.5, 0.75, 1))
     area = Area(
@@ -121,14 +115,14 @@ def cover_at_tau(table: Mapping[str, Any]) -> Markup:
     return curves(area, "cover@tau of base and tuned against tau", lines, lambda tau: f"τ = {plain(tau)}")
 
 
-def routing(rows: Sequence[Mapping[str, Any]]) -> tuple[Markup, list[Curve]]:
+def routing(rows: Sequence[RoutedPoint]) -> tuple[Markup, list[Curve]]:
     """Return recovered share over routed share, one line a decider, and the lines for the legend."""
     lines, fresh = [], iter(("tuned", "base", "third", "fourth", *["fifth"] * len(rows)))
-    for decider in dict.fromkeys(str(row["decider"]) for row in rows):
-        own = sorted((row for row in rows if row["decider"] == decider), key=lambda row: row["routed_share"])
+    for decider in dict.fromkeys(row.decider for row in rows):
+        own = sorted((row for row in rows if row.decider == decider), key=lambda row: row.routed_share)
         kind = "floor" if "random" in decider.lower() or decider.endswith("~null") else next(fresh)
-        points = triples([[row["share"], row["low"], row["high"]] for row in own])
-        lines.append(Curve(decider, kind, [float(row["routed_share"]) for row in own], points))
+        points = [(row.share, row.low, row.high) for row in own]
+        lines.append(Curve(decider, kind, [row.routed_share for row in own], points))
     ticks = tuple(Tick(t, f"{100 * t:.0f} %", t in (0.02, 0.75)) for t in (0, 0.02, 0.1, 0.25, 0.5, 0.75, 1))
     area = Area(
         Axis("tokens written by the tuned model (square-root scale)", ticks, math.sqrt),
@@ -139,12 +133,12 @@ def routing(rows: Sequence[Mapping[str, Any]]) -> tuple[Markup, list[Curve]]:
     return curves(area, name, lines, lambda x: f"{percent(x)} of the tokens routed"), lines
 
 
-def concentration(table: Mapping[str, Any]) -> Markup:
+def concentration(table: Concentration) -> Markup:
     """Return the share of all bits that lies in the top share of tokens, beside an even spread."""
-    xs = [float(x) for x in table["top_share"]]
+    xs = list(table.top_share)
     lines = [
         Curve("if spread evenly", "floor dotless", xs, bare(xs)),
-        Curve("these answers", "tuned", xs, bare(table["bits_share"])),
+        Curve("these answers", "tuned", xs, bare(table.bits_share)),
     ]
     ticks = tuple(Tick(x, f"{100 * x:g} %", x in (0.02, 0.05, 0.2)) for x in xs)
     area = Area(
@@ -155,9 +149,9 @@ def concentration(table: Mapping[str, Any]) -> Markup:
     return curves(area, "share of bits in the top share of tokens", lines, lambda x: f"top {percent(x)}")
 
 
-def profile(table: Mapping[str, Any]) -> Markup:
+def profile(table: Concentration) -> Markup:
     """Return mean bits by token position as bars."""
-    values = [number(value) for value in table["profile"]]
+    values = list(table.profile)
     known = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(0.0, *known), max(1e-9, *known)
     positions = [i + 0.5 for i in range(len(values))]
@@ -196,7 +190,7 @@ def rung(scale_to: float, value: float, low: float, high: float, kind: str) -> M
 
 
 def forest(low_end: float, high_end: float, shares: Sequence[Triple], nulls: Sequence[Triple]) -> Markup:
-    """Return the shares of an elicitor and of its null twin, each [value, low, high], on one small track."""
+    """Return the shares of an elicitor and of its null control, each [value, low, high], on one small track."""
     scale = linear(low_end, high_end)
     rule = Markup('<line class="zero" x1="{0:.2f}%" x2="{0:.2f}%" y1="0" y2="28"/>')
     parts = [rule.format(100 * scale(x)) for x in (0, 1)]

@@ -1,4 +1,4 @@
-"""The picture every user gets: recovered share of the gain against bits supplied, with null twins.
+"""The picture every user gets: recovered share of the gain against bits supplied, with null controls.
 
 Bits run from a band for 0 (decoding supplies none) to a log scale. Each way is a numbered dot, or a curve with one
 number where it was tried at several settings; the number is its row in the table below. Dots that would cover each
@@ -21,7 +21,7 @@ _ASSUMED_WIDTH = 640.0
 _LETTER = 6.4
 _APART = 0.05
 _TWIN = 12
-"""Pixels that a null twin stands right of its dot, on any screen."""
+"""Pixels that a null control stands right of its dot, on any screen."""
 
 
 class Mark(NamedTuple):
@@ -109,7 +109,7 @@ def _cover(a: Mark, b: Mark, area: Area) -> float:
 
 
 def _reaches(point: Point, area: Area) -> list[tuple[float, float]]:
-    """Return the highest and lowest pixel of a dot with its whisker, and (at 0 bits) of its null twin's."""
+    """Return the highest and lowest pixel of a dot with its whisker, and (at 0 bits) of its null control's."""
     reaches = []
     twins = [(point.null, 5)] if point.bits <= 0 else []
     for (value, low, high), radius in [(point.share, 11), *twins]:
@@ -135,7 +135,7 @@ def _guide(area: Area, share: float, kind: str) -> Markup:
 
 
 def _curve(way: Way, area: Area) -> Markup:
-    """Return a way of several settings as a line through its points, and its null twins as a dashed one."""
+    """Return a way of several settings as a line through its points, and its null controls as a dashed one."""
     xs = [point.bits for point in way.points]
     shares, nulls = [point.share[0] for point in way.points], [point.null[0] for point in way.points]
     drawing = [stretched(area, line(area, xs, nulls, "floor") + line(area, xs, shares, "base thin"))]
@@ -197,7 +197,7 @@ def _labels(marks: Sequence[Mark], area: Area) -> list[Markup]:
 
 
 def _occupied(mark: Mark, area: Area) -> list[Box]:
-    """Return the pixels, on the assumed width, of a dot, of its whisker and its null twin's, of a curve's dots."""
+    """Return the pixels, on the assumed width, of a dot, of its whisker and its null control's, of a curve's dots."""
     x, y = _ASSUMED_WIDTH * mark.x, area.top(mark.point.share[0])
     boxes = [Box(x - 11, y - 11, x + 11, y + 11)]
     for middle, (_, low, high) in ((x, mark.point.share), (x + _TWIN, mark.point.null)):

@@ -2,12 +2,12 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-from tellapart.findings.reading import number
+from tellapart.findings.scale import MetricCurve, ScaleTask
 from tellapart.report.figures import Curve, curves
 from tellapart.report.svg import Area, Axis, Tick, chart, dot, linear, logarithmic, percent_ticks
 from tellapart.stats.wording import between, percent, plain
@@ -44,38 +44,49 @@ class _Plain(Curve):
         return f"{self.name}: {plain(at[0][0])} {between(*at[0][1:], plain)}".rstrip() if at else ""
 
 
-def panels(metrics: Sequence[Mapping[str, Any]], axis: str, label: str) -> list[dict[str, Any]]:
+class Key(NamedTuple):
+    """A line of a legend."""
+
+    name: str
+    colour: str
+    kind: str
+    form: str
+
+
+class Panel(NamedTuple):
+    """A chart with its legend."""
+
+    legend: tuple[Key, ...]
+    chart: Markup
+
+
+def panels(metrics: Sequence[MetricCurve], axis: str, label: str) -> list[Panel]:
     """Return the panels of a task: shares together, every other metric by itself; each with its legend."""
-    known = [metric for metric in metrics if len(metric["scale"]) > 1]
+    known = [metric for metric in metrics if len(metric.scale) > 1]
     shares = [metric for metric in known if _is_share(metric)]
     groups = [shares] if shares else []
     groups += [[metric] for metric in known if not _is_share(metric)]
     return [_panel(group, axis, label, group is shares) for group in groups]
 
 
-def _is_share(metric: Mapping[str, Any]) -> bool:
-    values = [number(value) for value in metric["value"]]
-    return not metric["logarithm"] and all(0 <= value <= 1 for value in values)
+def _is_share(metric: MetricCurve) -> bool:
+    return not metric.logarithm and all(0 <= value <= 1 for value in metric.value)
 
 
-def _panel(group: Sequence[Mapping[str, Any]], axis: str, label: str, shares: bool) -> dict[str, Any]:
+def _panel(group: Sequence[MetricCurve], axis: str, label: str, shares: bool) -> Panel:
     lines, legend, used = [], [], dict.fromkeys(_COLOURS, 0)
     for metric in group:
-        kinds = _COLOURS[str(metric["kind"])]
-        colour = kinds[min(used[str(metric["kind"])], len(kinds) - 1)]
-        used[str(metric["kind"])] += 1
-        name = f"log {metric['metric']} (nats)" if metric["logarithm"] else str(metric["metric"])
-        xs = [number(x) for x in metric["scale"]]
-        points = [
-            (number(value), number(low), number(high))
-            for value, low, high in zip(metric["value"], metric["low"], metric["high"], strict=True)
-        ]
-        lines.append((Curve if shares else _Plain)(name, colour, xs, points))
-        legend.append({"name": name, "colour": colour, "kind": metric["kind"], "form": metric["form"]})
+        kinds = _COLOURS[metric.kind]
+        colour = kinds[min(used[metric.kind], len(kinds) - 1)]
+        used[metric.kind] += 1
+        name = f"log {metric.metric} (nats)" if metric.logarithm else metric.metric
+        points = list(zip(metric.value, metric.low, metric.high, strict=True))
+        lines.append((Curve if shares else _Plain)(name, colour, metric.scale, points))
+        legend.append(Key(name, colour, metric.kind, metric.form))
     scale = _scale_axis(axis, [x for line in lines for x in line.xs])
     area = Area(scale, _value_axis(lines, shares), HEIGHT)
-    name = f"{label}: {', '.join(str(metric['metric']) for metric in group)} over {axis}"
-    return {"legend": legend, "chart": curves(area, name, lines, lambda x: f"{axis}: {plain(x)}")}
+    name = f"{label}: {', '.join(metric.metric for metric in group)} over {axis}"
+    return Panel(tuple(legend), curves(area, name, lines, lambda x: f"{axis}: {plain(x)}"))
 
 
 def _scale_axis(axis: str, xs: Sequence[float]) -> Axis:
@@ -126,7 +137,7 @@ def _round_places(low: float, high: float) -> list[float]:
     return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def task_map(tasks: Sequence[Mapping[str, Any]]) -> tuple[Markup, int]:
+def task_map(tasks: Sequence[ScaleTask]) -> tuple[Markup, int]:
     """Return the map of tasks, and how many are on it: those with both kinds of metric in a form."""
     marks = []
     for task in tasks:
@@ -134,12 +145,10 @@ def task_map(tasks: Sequence[Mapping[str, Any]]) -> tuple[Markup, int]:
         if any(math.isnan(one) for one in pair):
             continue
         x, y = (_odds(one) for one in pair)
-        kind = KINDS.get(str(task["verdict"]), "null")
+        kind = KINDS.get(task.verdict, "null")
         sharp = f"sharp: discontinuous {percent(pair[0])}, continuous {percent(pair[1])}"
-        tip = f"{task['label']}\n{task['verdict']}\n{sharp}"
-        shift = [
-            0.12 * (part / 255 - 0.5) for part in hashlib.sha256(str(task["label"]).encode()).digest()[:2]
-        ]
+        tip = f"{task.label}\n{task.verdict}\n{sharp}"
+        shift = [0.12 * (part / 255 - 0.5) for part in hashlib.sha256(task.label.encode()).digest()[:2]]
         marks.append((x + shift[0], y + shift[1], kind, tip))
     told = ((-EDGE, "0.1 %"), (-2.0, "1 %"), (0.0, "50 %"), (2.0, "99 %"), (EDGE, "99.9 %"))
     ticks = tuple(Tick(at, text, abs(at) == 2) for at, text in told)
@@ -164,12 +173,10 @@ def task_map(tasks: Sequence[Mapping[str, Any]]) -> tuple[Markup, int]:
     return chart(area, "tasks by how sharp they are under either kind of metric", [*lines, *dots]), len(marks)
 
 
-def _probability(task: Mapping[str, Any], kind: str) -> float:
+def _probability(task: ScaleTask, kind: str) -> float:
     """Return how probably sharp a task is under a kind of metric: the surest metric of that kind; NaN for none."""
     known = [
-        number(metric["sharp"])
-        for metric in task["metrics"]
-        if metric["kind"] == kind and metric["form"] in ("smooth", "sharp")
+        metric.sharp for metric in task.metrics if metric.kind == kind and metric.form in ("smooth", "sharp")
     ]
     return max(known, key=lambda one: abs(one - 0.5), default=math.nan)
 
@@ -186,9 +193,27 @@ def _tipped(area: Area, x: float, y: float, kind: str, tip: str) -> Markup:
     return Markup('<g data-tip="{}">{}</g>').format(tip, dot(area, x, y, kind, 4.5))
 
 
-def forecasts(rows: Sequence[Mapping[str, Any]]) -> Markup:
+class Forecasted(NamedTuple):
+    """A forecast (90 % interval) beside what was measured."""
+
+    label: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    truth: float
+    says: bool
+    logarithm: bool
+
+    @property
+    def inside(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low <= self.truth <= self.high
+
+
+def forecasts(rows: Sequence[Forecasted]) -> Markup:
     """Return truth over forecast with 90 % intervals, for scores that are shares."""
-    values = [number(row[name]) for row in rows for name in ("value", "low", "high", "truth")]
+    values = [value for row in rows for value in (row.value, row.low, row.high, row.truth)]
     low, high = min(0.0, *values), max(1.0, *values)
     ticks = percent_ticks(low, high)
     area = Area(
@@ -201,17 +226,17 @@ def forecasts(rows: Sequence[Mapping[str, Any]]) -> Markup:
             area.left(low), area.top(low), area.left(high), area.top(high)
         )
     ]
-    for row in sorted(rows, key=lambda row: not row["inside"], reverse=False):
-        kind = "floor" if row["inside"] else "tuned"
-        ends = (area.left(number(row["low"])), area.left(number(row["high"])))
-        y = area.top(number(row["truth"]))
+    for row in sorted(rows, key=lambda row: not row.inside):
+        kind = "floor" if row.inside else "tuned"
+        ends = (area.left(row.low), area.left(row.high))
+        y = area.top(row.truth)
         tip = (
-            f"{row['label']}, {row['metric']}\nforecast {percent(row['value'])} {between(row['low'], row['high'])}\n"
-            f"score {percent(row['truth'])}"
+            f"{row.label}, {row.metric}\nforecast {percent(row.value)} {between(row.low, row.high)}\n"
+            f"score {percent(row.truth)}"
         )
         whisker = Markup('<line class="whisker {}" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(
             kind, *ends, y=y
         )
-        spot = dot(area, number(row["value"]), number(row["truth"]), kind, 3)
+        spot = dot(area, row.value, row.truth, kind, 3)
         marks.append(Markup('<g data-tip="{}">{}{}</g>').format(tip, whisker, spot))
     return chart(area, "scores over their forecasts", marks)

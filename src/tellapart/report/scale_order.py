@@ -1,10 +1,9 @@
 """The tasks of `scale` in order of what their verdict claims, and the metric that a verdict is about."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from tellapart.findings.reading import number
+from tellapart.findings.scale import MetricCurve, ScaleTask
 
 ORDER = (
     "sharp in the model too", "sharp in the ruler only", "not monotone", "cannot tell", "smooth", "too noisy",
@@ -12,18 +11,18 @@ ORDER = (
 )  # fmt: skip
 
 
-def in_order(tasks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def in_order(tasks: Sequence[ScaleTask]) -> list[ScaleTask]:
     """Return the tasks by verdict, within one by the size of their breakthroughness."""
     return sorted(tasks, key=_order)
 
 
-def deciding(task: Mapping[str, Any]) -> Mapping[str, Any]:
+def deciding(task: ScaleTask) -> MetricCurve:
     """Return the metric that a task's verdict is about: the first discontinuous one with the task's verdict."""
-    same = [metric for metric in task["metrics"] if metric["verdict"] == task["verdict"]]
-    ordered = sorted(same or task["metrics"], key=lambda metric: metric["kind"] == "continuous")
+    same = [metric for metric in task.metrics if metric.verdict == task.verdict]
+    ordered = sorted(same or task.metrics, key=lambda metric: metric.kind == "continuous")
     return ordered[0]
 
 
-def _order(task: Mapping[str, Any]) -> tuple[int, float, str]:
-    size = number(deciding(task)["breakthroughness"]["value"])
-    return ORDER.index(task["verdict"]), -abs(size) if math.isfinite(size) else 0.0, str(task["label"])
+def _order(task: ScaleTask) -> tuple[int, float, str]:
+    size = deciding(task).breakthroughness.value
+    return ORDER.index(task.verdict), -abs(size) if math.isfinite(size) else 0.0, task.label

@@ -1,5 +1,7 @@
 """The one Jinja environment of the report: everything put into a template is escaped, an unknown name is an error."""
 
+from collections.abc import Mapping
+
 import jinja2
 from markupsafe import Markup
 
@@ -25,6 +27,6 @@ def template(source: str) -> jinja2.Template:
     return _ENVIRONMENT.from_string(source)
 
 
-def filled(source: jinja2.Template, context: dict[str, object]) -> Markup:
+def filled(source: jinja2.Template, context: Mapping[str, object]) -> Markup:
     """Return the filled template as text that is HTML already."""
     return Markup(source.render(context))

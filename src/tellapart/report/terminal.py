@@ -1,4 +1,4 @@
-"""The summary of a run on the terminal: verdict, main figures, elicitors with their null twins, caveats, counts.
+"""The summary of a run on the terminal: verdict, main figures, elicitors with their null controls, caveats, counts.
 
 Text from outside is put into rich as Text, so that nothing in it is read as markup; control characters are visible.
 """
@@ -15,12 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import finding_from_json, in_form, number
+from tellapart.findings.form import ARMS, ArmRow
+from tellapart.findings.gain import ELICITORS, ElicitorLine
+from tellapart.findings.reading import finding_from_json, in_form
+from tellapart.findings.shown import COUNTS, TOKENS, Counted
 from tellapart.report import inside_terminal
 from tellapart.report.document import read_spec, with_tokens
 from tellapart.report.main_figures import main_figures
 from tellapart.report.scale_terminal import print_tasks
-from tellapart.report.sections.trust import LABELS, answer_columns, folded
+from tellapart.report.sections.trust import answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
 from tellapart.report.text import tokens_spent, visible_deep
@@ -64,11 +67,11 @@ def print_summary(
         clean = finding_from_json(visible_deep(printed.as_json()))
         _verdict(clean, console)
         _figures(clean, console)
-        _arms(clean.tables["arms"], console)
-        _elicitors(clean.tables["elicitors"], console)
+        _arms(ARMS.read(clean), console)
+        _elicitors(ELICITORS.read(clean), console)
         _evidence(clean, console)
-        _counts(clean.tables["counts"], console)
-        if said := tokens_spent(clean.tables["tokens"] or {}):
+        _counts(COUNTS.read(clean), console)
+        if said := tokens_spent(TOKENS.read(clean)):
             _say(console, said)
         for caveat in clean.caveats:
             _say(console, f"Caveat: {caveat}")
@@ -107,7 +110,7 @@ def _figures(finding: Finding, console: Console) -> None:
         console.print()
 
 
-def _arms(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _arms(rows: Sequence[ArmRow], console: Console) -> None:
     if not rows:
         return
     grid = _table(console, ("arm", "is", "score", "form share"), numbers=(2, 3))
@@ -115,16 +118,16 @@ def _arms(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     for row in rows:
         told = [
             f"{percent(triple[0])}{gap}{between(*triple[1:])}".rstrip() if triple else ""
-            for triple in (row["score"], row["share"])
+            for triple in (row.score, row.share)
         ]
-        decides = ", decides" if row["decides"] else ""
-        cells = (str(row["arm"]).replace("_", " "), f"{row['role']}{decides}", *told)
+        decides = ", decides" if row.decides else ""
+        cells = (row.arm.replace("_", " "), f"{row.role}{decides}", *told)
         grid.add_row(*(_text(console, cell) for cell in cells))
     console.print(grid)
     console.print()
 
 
-def _elicitors(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _elicitors(rows: Sequence[ElicitorLine], console: Console) -> None:
     if not rows:
         return
     grid = _table(console, ("elicitor", "bits", "recovered", "null control"), numbers=(1, 2, 3))
@@ -163,20 +166,21 @@ def _evidence(finding: Finding, console: Console) -> None:
     console.print()
 
 
-def _counts(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _counts(rows: Sequence[Counted], console: Console) -> None:
     if not rows:
         return
     columns = answer_columns(rows)
-    heads = ("answers", *(LABELS.get(column, column) for column in columns))
+    heads = ("answers", *columns)
     grid = _table(console, heads, numbers=range(1, 1 + len(columns)))
     first, rest = folded(rows)
-    told = [(str(row["condition"]), row) for row in first]
+    lines: list[tuple[str, list[int | None]]] = [
+        (row.condition, [read(row) for read in columns.values()]) for row in first
+    ]
     if rest:
-        summed = {column: sum(number(row[column]) for row in rest) for column in columns}
-        told.append((f"{len(rest)} further conditions", summed))
-    for name, row in told:
-        cells = (name, *(count(number(row[column])) for column in columns))
-        grid.add_row(*(_text(console, cell) for cell in cells))
+        sums = (sum(read(row) or 0 for row in rest) for read in columns.values())
+        lines.append((f"{len(rest)} further conditions", list(sums)))
+    for name, values in lines:
+        grid.add_row(*(_text(console, cell) for cell in (name, *map(count, values))))
     console.print(grid)
     console.print()
 

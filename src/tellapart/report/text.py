@@ -2,12 +2,12 @@
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from tellapart.errors import visible
+from tellapart.findings.shown import Tokens
 
 
 def visible_deep(value: Any) -> Any:
@@ -29,13 +29,13 @@ def embedded_json(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def tokens_spent(counts: Mapping[str, Any]) -> str:
+def tokens_spent(spent: Tokens | None) -> str:
     """Return what a run spent, by kind and in all; nothing where it was not counted.
 
-    >>> tokens_spent({"generated": 1200, "scored": 30, "trained": 4})
+    >>> tokens_spent(Tokens(generated=1200, scored=30, trained=4))
     'Tokens spent: 1,234 (1,200 generated, 30 scored, 4 trained on).'
     """
-    if not counts:
+    if spent is None:
         return ""
-    kinds = [int(counts.get(kind) or 0) for kind in ("generated", "scored", "trained")]
+    kinds = [kind or 0 for kind in (spent.generated, spent.scored, spent.trained)]
     return "Tokens spent: {:,} ({:,} generated, {:,} scored, {:,} trained on).".format(sum(kinds), *kinds)

@@ -13,7 +13,11 @@ from typing import Any, NamedTuple
 from tellapart.errors import InvalidInput, Refused, closest
 from tellapart.extras import require
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import COVERAGE, SERIES, SURFACING
+from tellapart.findings.guard import SIGNALS as GUARD_SIGNALS
+from tellapart.findings.improve import ROUNDS
 from tellapart.findings.reading import in_form, read_findings
+from tellapart.findings.scale import SCALE
 from tellapart.report.document import read_spec
 from tellapart.report.subjects import subjects
 
@@ -82,7 +86,7 @@ def tracked_of(run: Path) -> Tracked:
             config |= {f"{head}question": finding.question, f"{head}verdict": finding.verdict}
             config[f"{head}sentence"] = finding.sentence
             metrics |= {f"{head}{name}": value for name, value in _metrics(finding)}
-            curves += [curve._replace(name=f"{head}{curve.name}") for curve in curves_of(finding.tables)]
+            curves += [curve._replace(name=f"{head}{curve.name}") for curve in curves_of(finding)]
     config |= {name: str(spec[name]) for name in ("command", "started") if isinstance(spec.get(name), str)}
     return Tracked(run.resolve().name, config, metrics, curves)
 
@@ -94,71 +98,63 @@ def _metrics(finding: Finding) -> Iterator[tuple[str, float]]:
     return ((name, value) for name, value in known.items() if math.isfinite(value))
 
 
-def curves_of(tables: Mapping[str, Any]) -> list[Curve]:
+def curves_of(finding: Finding) -> list[Curve]:
     """Return the curves among the tables of a finding."""
-    return [curve for name, read in CURVES.items() if name in tables for curve in read(tables[name])]
+    return [curve for read in CURVES for curve in read(finding)]
 
 
-def _coverage(table: Any) -> Iterator[Curve]:
-    sides = {side: [_value(point) for point in table[side]] for side in ("base", "tuned") if side in table}
-    yield Curve("pass_at_k", "k", table["k"], sides)
+def _coverage(finding: Finding) -> Iterator[Curve]:
+    if table := COVERAGE.read(finding):
+        sides = {"base": [point[0] for point in table.base], "tuned": [point[0] for point in table.tuned]}
+        yield Curve("pass_at_k", "k", table.k, sides)
 
 
-def _surfacing(table: Any) -> Iterator[Curve]:
-    x = [_value(row["bits"]) for row in table]
-    yield Curve(
-        "surfacing",
-        "bits",
-        x,
-        {name: [_value(row[name]) for row in table] for name in ("share", "low", "high")},
-    )
+def _surfacing(finding: Finding) -> Iterator[Curve]:
+    if steps := SURFACING.read(finding):
+        lines = {
+            "share": [step.share for step in steps],
+            "low": [step.low for step in steps],
+            "high": [step.high for step in steps],
+        }
+        yield Curve("surfacing", "bits", [step.bits for step in steps], lines)
 
 
-def _series(table: Any) -> Iterator[Curve]:
-    names = ("score", "gain")
-    yield Curve(
-        "checkpoints",
-        "step",
-        [row["step"] for row in table],
-        {n: [_value(r[n]) for r in table] for n in names},
-    )
+def _series(finding: Finding) -> Iterator[Curve]:
+    if steps := SERIES.read(finding):
+        lines = {"score": [step.score for step in steps], "gain": [step.gain for step in steps]}
+        yield Curve("checkpoints", "step", [step.step for step in steps], lines)
 
 
-def _guard(table: Any) -> Iterator[Curve]:
-    signals = {name: [_value(one) for one in values] for name, values in table["signals"].items()}
-    yield Curve("signals", "step", table["steps"], signals)
+def _guard(finding: Finding) -> Iterator[Curve]:
+    if table := GUARD_SIGNALS.read(finding):
+        yield Curve("signals", "step", table.steps, table.signals)
 
 
-def _improve(table: Any) -> Iterator[Curve]:
-    names = ("score", "verification", "gap", "accepted", "reward", "hacking")
-    for arm in table["arms"]:
-        rounds = arm["rounds"]
-        lines = {name: [_value(one[name]) for one in rounds] for name in names}
-        yield Curve(f"improve/{arm['arm']}", "round", [one["round"] for one in rounds], lines)
+def _improve(finding: Finding) -> Iterator[Curve]:
+    table = ROUNDS.read(finding)
+    for arm in table.arms if table else ():
+        lines = {
+            "score": [one.score[0] for one in arm.rounds],
+            "verification": [one.verification[0] for one in arm.rounds],
+            "gap": [one.gap[0] for one in arm.rounds],
+            "accepted": [one.accepted[0] for one in arm.rounds],
+            "reward": [one.reward[0] for one in arm.rounds],
+            "hacking": [one.hacking[0] for one in arm.rounds],
+        }
+        yield Curve(f"improve/{arm.arm}", "round", [one.round for one in arm.rounds], lines)
 
 
-def _scale(table: Any) -> Iterator[Curve]:
-    for task in table["tasks"]:
-        for one in task["metrics"]:
-            value = {"value": [_value(point) for point in one["value"]]}
-            yield Curve(f"scale/{task['label']}/{one['metric']}", "scale", one["scale"], value)
+def _scale(finding: Finding) -> Iterator[Curve]:
+    table = SCALE.read(finding)
+    for task in table.tasks if table else ():
+        for one in task.metrics:
+            yield Curve(f"scale/{task.label}/{one.metric}", "scale", one.scale, {"value": one.value})
 
 
-def _value(told: Any) -> float:
-    """Return a JSON number, or the first of [value, low, high]; NaN where it is null."""
-    one = told[0] if isinstance(told, list) else told
-    return math.nan if one is None else float(one)
-
-
-CURVES: Mapping[str, Callable[[Any], Iterator[Curve]]] = {
-    "coverage": _coverage,
-    "surfacing": _surfacing,
-    "series": _series,
-    "guard_signals": _guard,
-    "improve": _improve,
-    "scale": _scale,
-}
-"""Tables of findings that hold curves, and what reads them."""
+CURVES: tuple[Callable[[Finding], Iterator[Curve]], ...] = (
+    _coverage, _surfacing, _series, _guard, _improve, _scale,
+)  # fmt: skip
+"""What reads curves out of the tables of a finding."""
 
 
 def _to_trackio(tracked: Tracked, place: Place) -> None:

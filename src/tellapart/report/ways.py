@@ -1,10 +1,10 @@
 """The elicitors table as ways: one setting tried is a point, a method tried at three settings or more is a curve."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from tellapart.findings.reading import number
+from tellapart.findings.gain import ElicitorLine
 from tellapart.stats.wording import between, bits, percent
 
 CURVE = 3
@@ -14,7 +14,7 @@ Triple = tuple[float, float, float]
 
 
 class Point(NamedTuple):
-    """One setting: its name after "@", bits supplied, and [value, low, high] of its share and its null twin's."""
+    """One setting: its name after "@", bits supplied, and [value, low, high] of its share and its null control's."""
 
     setting: str
     bits: float
@@ -28,7 +28,7 @@ class Point(NamedTuple):
         return f"{told}\n{twin}\n{bits(self.bits)} bits supplied"
 
     def above_null(self) -> float:
-        """Return the share less the null twin's, the share itself where there is no twin; -inf where not known."""
+        """Return the share less the null control's, the share itself where there is no twin; -inf where not known."""
         above = self.share[0] - (self.null[0] if math.isfinite(self.null[0]) else 0.0)
         return above if math.isfinite(above) else -math.inf
 
@@ -47,29 +47,29 @@ class Way(NamedTuple):
     points: tuple[Point, ...]
 
     def standing(self) -> Point:
-        """Return the point that stands for the way: the farthest above its null twin, then the cheapest."""
+        """Return the point that stands for the way: the farthest above its null control, then the cheapest."""
         return max(self.points, key=lambda point: (point.above_null(), -point.bits))
 
 
-def ways(rows: Sequence[Mapping[str, Any]]) -> list[Way]:
+def ways(rows: Sequence[ElicitorLine]) -> list[Way]:
     """Return the ways of an elicitors table, in its order; those that were not tried come last."""
-    family = [str(row["name"]).partition("@")[0] for row in rows]
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    family = [row.name.partition("@")[0] for row in rows]
+    groups: dict[str, list[ElicitorLine]] = {}
     for row, name in zip(rows, family, strict=True):
-        key = name if family.count(name) >= CURVE else str(row["name"])
+        key = name if family.count(name) >= CURVE else row.name
         groups.setdefault(key, []).append(row)
-    ordered = sorted(groups.values(), key=lambda group: all(row["share"] is None for row in group))
+    ordered = sorted(groups.values(), key=lambda group: all(math.isnan(row.share) for row in group))
     return [_way(index, group) for index, group in enumerate(ordered, 1)]
 
 
-def _way(index: int, group: Sequence[Mapping[str, Any]]) -> Way:
+def _way(index: int, group: Sequence[ElicitorLine]) -> Way:
     points = sorted((_point(row) for row in group), key=_order)
     first = group[0]
-    title = str(first["title"] or first["name"])
+    title = first.title or first.name
     title = title.partition("@")[0] if len(group) > 1 else title.replace("@", ", ")
-    notes = {str(row["note"] or "") for row in group}
+    notes = {row.note for row in group}
     note = notes.pop() if len(notes) == 1 else ""
-    return Way(index, title, str(first["source"] or ""), note, tuple(points))
+    return Way(index, title, first.source, note, tuple(points))
 
 
 def _order(point: Point) -> tuple[float, float]:
@@ -80,7 +80,6 @@ def _order(point: Point) -> tuple[float, float]:
         return point.bits, point.bits
 
 
-def _point(row: Mapping[str, Any]) -> Point:
-    share = (number(row["share"]), number(row["low"]), number(row["high"]))
-    null = (number(row["null_share"]), number(row["null_low"]), number(row["null_high"]))
-    return Point(str(row["name"]).partition("@")[2], number(row["bits"]), share, null)
+def _point(row: ElicitorLine) -> Point:
+    share, null = (row.share, row.low, row.high), (row.null_share, row.null_low, row.null_high)
+    return Point(row.name.partition("@")[2], row.bits, share, null)

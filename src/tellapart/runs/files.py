@@ -66,7 +66,7 @@ def subfolder(folder: Path, name: str) -> Path:
 
 
 def written(descriptor: int, data: bytes) -> None:
-    """Write all of `data`: a write of which the system took a part is gone on with, or ends in its OSError."""
+    """Write all of `data`: a write of which the system took a part is continued, or ends in its OSError."""
     left = memoryview(data)
     while left:
         count = os.write(descriptor, left)

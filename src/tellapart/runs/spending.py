@@ -1,4 +1,4 @@
-"""What a run folder has spent in all, over every time that it was gone on with: artifacts/tokens.json."""
+"""What a run folder has spent in all, over every time that it was resumed: artifacts/tokens.json."""
 
 import errno
 import json

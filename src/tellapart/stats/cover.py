@@ -16,7 +16,6 @@ from tellapart.stats.arrays import Floats, cluster_codes
 from tellapart.stats.coverage import Counts, checked_counts
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score, wilson
-from tellapart.stats.paired import paired_bootstrap
 from tellapart.stats.resampling import RESAMPLES, percentile_bounds, resample_sums
 
 ROUNDING = 1e-9
@@ -39,17 +38,6 @@ def cover(counts: Counts, taus: Sequence[float], clusters: ArrayLike | None = No
     if clusters is not None:
         return {float(tau): mean_score(columns[:, at], clusters, unit="share") for at, tau in enumerate(taus)}
     return {float(tau): wilson(float(columns[:, at].sum()), columns.shape[0]) for at, tau in enumerate(taus)}
-
-
-def cover_difference(
-    base: Counts, tuned: Counts, taus: Sequence[float], clusters: ArrayLike | None = None, seed: int = 0
-) -> dict[float, Estimate]:
-    """Return tuned minus base cover@tau for every tau, paired bootstrap over items or clusters."""
-    left, right = covered(base, taus), covered(tuned, taus)
-    return {
-        float(tau): paired_bootstrap(left[:, at], right[:, at], clusters, "share", seed=seed)
-        for at, tau in enumerate(taus)
-    }
 
 
 def cover_curve(counts: Counts) -> tuple[Floats, Floats]:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaln
 
 from tellapart.errors import UserMistake
 from tellapart.stats.arrays import Floats, Integers
@@ -80,19 +79,8 @@ def pass_at_k(counts: Counts, ks: Sequence[int]) -> Floats:
     return passes[inverse.ravel()]
 
 
-def bayesian_pass_at_k(counts: Counts, ks: Sequence[int], prior: tuple[float, float] = (1.0, 1.0)) -> Floats:
-    """Return the posterior mean of pass@k of every item under a Beta prior: (items, len(ks)), any k.
-
-    1 - B(a, b+k)/B(a, b), where a = prior + c counts right and b = prior + n - c wrong answers, that is
-    1 - E[(1-p)^k]. For few samples, where k may exceed n.
-    """
-    n, c = checked_counts(counts)
-    a, b = prior[0] + c[:, None], prior[1] + (n - c)[:, None]
-    return -np.expm1(betaln(a, b + checked_ks(ks)) - betaln(a, b))
-
-
 def know_nothing_pass_at_k(floor: float, ks: Sequence[int]) -> Floats:
-    """Return pass@k of a know-nothing that guesses right at rate `floor`: 1 - (1 - floor)^k, (len(ks),)."""
+    """Return pass@k of a random guesser that guesses right at rate `floor`: 1 - (1 - floor)^k, (len(ks),)."""
     if not 0 <= floor <= 1:
         raise UserMistake(f"guess floor {floor} given: it must lie in [0, 1]")
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -106,20 +94,6 @@ def coverage(counts: Counts, ks: Sequence[int], clusters: ArrayLike | None = Non
     Missing for a k that exceeds some item's number of samples.
     """
     return {k: _mean_pass(column, k, clusters) for k, column in _by_k(counts, ks).items()}
-
-
-def cot_coverage(
-    counts: Counts, steps_right: ArrayLike, ks: Sequence[int], clusters: ArrayLike | None = None
-) -> dict[int, Estimate]:
-    """Return the mean CoT-pass@k, 1 - C(n-d,k)/C(n,k): d = `steps_right` samples with answer and steps right."""
-    n, c = checked_counts(counts)
-    d = checked_counts(Counts(n, steps_right))[1]
-    if (d > c).any():
-        at = int(np.flatnonzero(d > c)[0])
-        raise UserMistake(
-            f"item {at} has {d[at]} samples right in answer and steps, but {c[at]} right in answer"
-        )
-    return coverage(Counts(n, d), ks, clusters)
 
 
 def compare_coverage(

@@ -82,21 +82,6 @@ def concentration(bits: Sequence[Floats], items: ArrayLike, top: float = 0.05, s
     return _ratio(np.array(totals), items, "share", seed)
 
 
-def concentration_per_response(bits: Sequence[Floats], items: ArrayLike, top: float = 0.05) -> Estimate:
-    """Return the share of a response's absolute bits in its own `top` share of tokens, at least one token.
-
-    Mean over items. Responses without divergence hold no share and are left out; n counts the items kept.
-    """
-    kept = [at for at, row in enumerate(bits) if row.size and np.abs(row).mean() >= QUIET_BITS]
-    if not kept:
-        return missing("share", _quiet(bits) or "no response diverges", len(bits))
-    shares = []
-    for at in kept:
-        sizes = np.sort(np.abs(bits[at]))[::-1]
-        shares.append(sizes[: _top_count(top, sizes.size)].sum() / sizes.sum())
-    return mean(_by_item(np.array(shares), np.asarray(items)[kept], None)[0], unit="share")
-
-
 def first_tokens_share(bits: Sequence[Floats], items: ArrayLike, count: int = 1, seed: int = 0) -> Estimate:
     """Return the share of the absolute bits in the first `count` tokens of the responses, pooled."""
     reason = _quiet(bits)
@@ -114,13 +99,6 @@ def position_profile(bits: Sequence[Floats]) -> tuple[Floats, Floats]:
         sums[: row.size] += row
         counts[: row.size] += 1
     return sums / np.maximum(counts, 1), counts
-
-
-def covered_at(logprobs: ArrayLike, k: int) -> np.ndarray:
-    """Return for each response (n,) whether its log-probability under base (nats) is at least -ln k."""
-    if k < 1:
-        raise UserMistake(f"k = {k} given: it must be at least 1")
-    return numbers(logprobs, "log-probabilities") >= -math.log(k) - 1e-12
 
 
 def _quiet(bits: Sequence[Floats]) -> str | None:

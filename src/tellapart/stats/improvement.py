@@ -75,7 +75,7 @@ def score(values: Floats, clusters: Sequence[str] | None) -> Estimate:
 
 
 def accepted_by_chance(accepted: ArrayLike, truth: Truth, seed: int) -> NDArray[np.bool_]:
-    """Return the null twin of a verifier: of every item as many answers, at random."""
+    """Return the null control of a verifier: of every item as many answers, at random."""
     let, known = np.asarray(accepted, dtype=bool), np.isfinite(truth)
     drawn = np.zeros_like(let)
     rng = np.random.default_rng(seed)

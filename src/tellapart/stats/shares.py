@@ -16,7 +16,6 @@ from scipy import stats
 from tellapart.stats.arrays import Floats, aligned, cluster_codes, cluster_sums
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.paired import paired_difference
-from tellapart.stats.resampling import RESAMPLES, bootstrap_means, percentile_bounds
 
 
 def refusal(base: ArrayLike, tuned: ArrayLike, clusters: ArrayLike | None = None) -> str | None:
@@ -60,27 +59,6 @@ def recovered_share(
     half = math.sqrt(max(b * b - a * c, 0.0))
     method = "ratio of paired differences, Fieller" + ("" if clusters is None else ", clustered")
     return Estimate(value, float((b - half) / a), float((b + half) / a), len(parts), "share", method)
-
-
-def recovered_share_bootstrap(
-    base: ArrayLike,
-    elicited: ArrayLike,
-    tuned: ArrayLike,
-    clusters: ArrayLike | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
-    """Return the recovered share with its 95 % paired percentile bootstrap over items, or over clusters."""
-    low_side, between, high_side = aligned("scores", base, elicited, tuned)
-    reason = refusal(low_side, high_side, clusters)
-    if reason:
-        return missing("share", reason, low_side.size)
-    parts = np.column_stack([between - low_side, high_side - low_side])
-    means = bootstrap_means(parts, clusters, resamples, seed)
-    low, high = percentile_bounds(divide(means[:, :1], means[:, 1]))
-    over, under = parts.mean(axis=0)
-    method = f"ratio of paired differences, bootstrap, {resamples} resamples"
-    return Estimate(float(over / under), float(low[0]), float(high[0]), len(parts), "share", method)
 
 
 def divide(over: Floats, gain: Floats) -> Floats:

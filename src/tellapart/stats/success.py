@@ -7,24 +7,15 @@ at most log2 N - (N-1)/N / ln 2 bits (Stiennon et al. 2020; Gao et al. 2023, as 
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tellapart.errors import UserMistake
-from tellapart.stats.arrays import Floats, cluster_codes, cluster_sums
+from tellapart.stats.arrays import cluster_codes, cluster_sums
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.importance import POSTERIOR_DRAWS, ItemSuccess
 from tellapart.stats.resampling import percentile_bounds, resample_weights
-
-
-class ItemBits(NamedTuple):
-    """Per item (items,): bits with their interval; NaN where tuned was never right."""
-
-    value: Floats
-    low: Floats
-    high: Floats
 
 
 def mean_success(success: ItemSuccess, clusters: ArrayLike | None = None, seed: int = 0) -> Estimate:
@@ -47,22 +38,6 @@ def mean_success(success: ItemSuccess, clusters: ArrayLike | None = None, seed: 
         f"importance sampling, {flagged} of {items} items cannot tell; bootstrap over items and posterior"
     )
     return Estimate(value, float(low), float(high), items, "probability", method)
-
-
-def selection_bits(success: ItemSuccess, confidence: float = 0.9, seed: int = 0) -> ItemBits:
-    """Return log2(tuned success / base success) per item with the central interval of its posterior.
-
-    Tuned's success has the Beta posterior of its counts under Jeffreys' prior.
-    """
-    right, n = success.tuned_right[:, None], success.n_tuned[:, None]
-    rng = np.random.default_rng(seed)
-    tuned = rng.beta(0.5 + right, 0.5 + n - right, success.posterior.shape)
-    bits = np.log2(tuned) - np.log2(success.posterior)
-    low, high = percentile_bounds(bits.T, confidence)
-    shown = success.tuned_right > 0
-    share = np.where(shown, success.tuned_right / success.n_tuned, np.nan)
-    value = np.log2(share) - np.log2(success.value)
-    return ItemBits(value, np.where(shown, low, np.nan), np.where(shown, high, np.nan))
 
 
 def best_of_n_bits(n: int) -> float:

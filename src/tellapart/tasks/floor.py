@@ -1,4 +1,4 @@
-"""The guess floor: the score of a know-nothing that answers in the right form."""
+"""The guess floor: the score of a random guesser that answers in the right form."""
 
 import math
 from collections.abc import Sequence

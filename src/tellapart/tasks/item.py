@@ -49,7 +49,7 @@ class Item:
 class Task:
     """Items, the template that turns an item into a prompt, and the scorer of its answers.
 
-    `guess_floor` is the score of a know-nothing that answers in the right form, in [0, 1]; None where it
+    `guess_floor` is the score of a random guesser that answers in the right form, in [0, 1]; None where it
     is not known. `demonstrations` are solved examples kept apart from `items`, as (prompt, answer) texts;
     `step_demonstrations` are the same with worked steps before the answer. `critic` writes critiques to train on, of
     completions put to the model in `critique_template` ({question} is the prompt). `fingerprint` is a content hash.

@@ -107,7 +107,7 @@ class DescriptionLength:
 
 
 def shuffled_answers(examples: Sequence[Example], seed: int) -> list[Example]:
-    """Return the null twin: every prompt with the answer of another, so that form stays and content goes.
+    """Return the null control: every prompt with the answer of another, so that form stays and content goes.
 
     Raises UserMistake for fewer than two examples.
     """
@@ -116,7 +116,7 @@ def shuffled_answers(examples: Sequence[Example], seed: int) -> list[Example]:
 
 
 def other_prompts(examples: Sequence[Example], seed: int) -> list[Example]:
-    """Return every answer after the prompt of another example: the null twin in the order of the answers."""
+    """Return every answer after the prompt of another example: the null control in the order of the answers."""
     others = _exchanged(len(examples), seed)
     return [one._replace(prompt=examples[other].prompt) for one, other in zip(examples, others, strict=True)]
 

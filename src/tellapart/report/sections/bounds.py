@@ -2,11 +2,11 @@
 another chance level would have changed."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.gain import BOUNDS, DECISION, SENSITIVITY, Decision
+from tellapart.findings.shown import OBSTACLES
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, percent
@@ -35,34 +35,23 @@ does not decide{% endif %}</td></tr>{% endfor %}</tbody></table></div>
 <table><thead><tr><th scope="col">Chance level</th><th scope="col" class="number">Score</th>
 <th scope="col" class="number">Held at least</th></tr></thead>
 <tbody>{% for one in levels %}<tr><th scope="row">{{ one.chance }}</th><td class="number">{{ one.level | percent }}</td>
-<td class="number">{% if one.refused %}{{ one.refused }}{% else %}{{ one.held | percent }}{% endif %}</td></tr>
+<td class="number">{% if one.refused %}{{ one.refused }}{% else %}{{ one.held_at_least | percent }}{% endif %}</td></tr>
 {% endfor %}</tbody></table>{% endif %}
 """)
 
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the section, where the verdict was made of two bounds."""
-    decision = finding.tables.get("decision")
-    if not decision:
+    decision = DECISION.read(finding)
+    if decision is None:
         return None
     context = {
         "chance": _level(decision),
-        "chance_by": str(decision.get("chance_by") or "").removeprefix("missing: "),
-        "no_probability": str(decision.get("no_probability") or ""),
-        "lines": [_line(one) for one in finding.tables.get("bounds") or []],
-        "obstacles": [
-            {name: str(one.get(name) or "") for name in ("what", "remove")}
-            for one in finding.tables.get("obstacles") or []
-        ],
-        "levels": [
-            {
-                "chance": str(one.get("chance", "")),
-                "level": parsed(one.get("level")),
-                "held": parsed(one.get("held_at_least")),
-                "refused": str(one.get("refused") or ""),
-            }
-            for one in finding.tables.get("sensitivity") or []
-        ],
+        "chance_by": decision.chance_by.removeprefix("missing: "),
+        "no_probability": decision.no_probability,
+        "lines": [replace(one, by=one.by.replace("_", " ")) for one in BOUNDS.read(finding)],
+        "obstacles": OBSTACLES.read(finding),
+        "levels": SENSITIVITY.read(finding),
         "between": between,
         "percent": percent,
     }
@@ -70,18 +59,7 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("bounds", "What decided", lead, filled(_TEMPLATE, context))
 
 
-def _level(decision: Mapping[str, Any]) -> str:
-    value, upper = parsed(decision.get("chance")), parsed(decision.get("chance_upper"))
-    if math.isnan(value):
+def _level(decision: Decision) -> str:
+    if math.isnan(decision.chance):
         return "not known"
-    return f"{100 * value:.2g} %, at most {100 * upper:.2g} %"
-
-
-def _line(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **{name: parsed(told.get(name)) for name in ("share", "low", "high")},
-        "bound": str(told.get("bound", "")),
-        "by": str(told.get("by", "")).replace("_", " "),
-        "obstacle": str(told.get("obstacle") or ""),
-        "decides": bool(told.get("decides")),
-    }
+    return f"{100 * decision.chance:.2g} %, at most {100 * decision.chance_upper:.2g} %"

@@ -1,10 +1,8 @@
 """pass@k and cover@tau of both models."""
 
-from typing import Any
-
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
-from tellapart.report.figures import cover_at_tau, pass_at_k
+from tellapart.findings.gain import COVERAGE, Coverage
+from tellapart.report.figures import bare, cover_at_tau, pass_at_k
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import points
@@ -26,7 +24,7 @@ _TEMPLATE = template("""
   the tuned is sharper, not wider.</p></figcaption>
   <ul class="legend" aria-hidden="true"><li><i class="key line base"></i>base</li><li>
   <i class="key line tuned"></i>tuned</li>
-  {% if floor %}<li><i class="key line floor"></i>know-nothing</li>{% endif %}</ul>
+  {% if floor %}<li><i class="key line floor"></i>random guesser</li>{% endif %}</ul>
   {{ passes }}
   {{ data("k", table.k, pass_columns) }}
 </figure>
@@ -47,28 +45,28 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the curves, where the run has several samples an item."""
-    table = finding.tables.get("coverage")
-    if not table or not (table.get("k") or table.get("tau")):
+    table = COVERAGE.read(finding)
+    if table is None or not (table.k or table.tau):
         return None
-    floor: list[Any] = table.get("know_nothing") or []
-    columns = [("base", table["base"]), ("tuned", table["tuned"])] if table.get("k") else []
+    floor = table.know_nothing or ()
+    columns = [("base", table.base), ("tuned", table.tuned)] if table.k else []
     if floor:
-        columns.append(("know-nothing", [[value, None, None] for value in floor]))
-    crossing = parsed(table.get("crossing_tau"))
+        columns.append(("random guesser", tuple(bare(floor))))
+    crossing = table.crossing_tau
     context = {
         "table": table,
         "floor": floor,
-        "passes": pass_at_k(table) if len(table.get("k") or ()) > 1 else None,
-        "covers": cover_at_tau(table) if len(table.get("tau") or ()) > 1 else None,
+        "passes": pass_at_k(table) if len(table.k) > 1 else None,
+        "covers": cover_at_tau(table) if len(table.tau) > 1 else None,
         "pass_columns": columns,
-        "cover_columns": [("base", table.get("base_cover")), ("tuned", table.get("tuned_cover"))],
+        "cover_columns": [("base", table.base_cover), ("tuned", table.tuned_cover)],
         "crossing": f"{crossing:.2g}" if crossing == crossing else "",
     }
     return Section("coverage", "Breadth and depth", _lead(finding, table), filled(_TEMPLATE, context))
 
 
-def _lead(finding: Finding, table: dict[str, Any]) -> str:
-    largest = max(table.get("k") or [0])
+def _lead(finding: Finding, table: Coverage) -> str:
+    largest = max(table.k, default=0)
     difference = finding.estimates.get(f"pass@{largest}_difference")
     if difference is None or difference.value != difference.value:
         return "Is the tuned model right more often on the same items, or right on more items?"

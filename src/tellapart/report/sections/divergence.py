@@ -1,8 +1,10 @@
 """Where the two models differ: bits per token on the text of the tuned model's own answers."""
 
-from typing import Any
+from dataclasses import replace
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import CONCENTRATION, DIVERGENCE, DivergentAnswer
+from tellapart.findings.typed import to_json
 from tellapart.report.figures import concentration, profile
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -54,17 +56,17 @@ answer.</p></figcaption>{{ positions }}</figure>
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the map, where log-probabilities of both models are known."""
-    answers, spread = finding.tables.get("divergence"), finding.tables.get("concentration")
-    if not answers and not spread:
+    answers, spread = DIVERGENCE.read(finding), CONCENTRATION.read(finding)
+    if not answers and spread is None:
         return None
-    bounded = [_bounded(answer) for answer in (answers or [])[:ANSWERS]]
+    bounded = [_bounded(answer) for answer in answers[:ANSWERS]]
     context = {
         "number": number,
-        "answers": embedded_json(bounded) if bounded else None,
-        "cut": any(len(answer["tokens"]) > TOKENS for answer in answers or ()),
+        "answers": embedded_json(to_json(bounded)) if bounded else None,
+        "cut": any(len(answer.tokens) > TOKENS for answer in answers),
         "token_limit": TOKENS,
-        "shape": concentration(spread) if spread and len(spread["top_share"]) > 1 else None,
-        "positions": profile(spread) if spread and spread.get("profile") else None,
+        "shape": concentration(spread) if spread and len(spread.top_share) > 1 else None,
+        "positions": profile(spread) if spread and spread.profile else None,
     }
     lead = (
         "Per token of the tuned model's own answers: log2 of its probability under the tuned "
@@ -73,12 +75,10 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("divergence", "Where they differ", lead, filled(_TEMPLATE, context))
 
 
-def _bounded(answer: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "item": answer["item"],
-        "sample": answer["sample"],
-        "prompt": str(answer["prompt"])[:4000],
-        "score": answer["score"],
-        "tokens": [str(token)[:200] for token in answer["tokens"][:TOKENS]],
-        "bits": [None if value is None else round(value, 2) for value in answer["bits"][:TOKENS]],
-    }
+def _bounded(answer: DivergentAnswer) -> DivergentAnswer:
+    return replace(
+        answer,
+        prompt=answer.prompt[:4000],
+        tokens=tuple(token[:200] for token in answer.tokens[:TOKENS]),
+        bits=tuple(round(value, 2) for value in answer.bits[:TOKENS]),
+    )

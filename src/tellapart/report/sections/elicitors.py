@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import NamedTuple
+
+from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import ELICITORS, SURFACING
 from tellapart.report.figures import forest, span
 from tellapart.report.recovered import recovered
 from tellapart.report.sections.section import Section
@@ -27,7 +30,7 @@ _TEMPLATE = template("""
 <table class="elicitors stacking">
   <thead><tr><th scope="col" class="number">No.</th><th scope="col">Way</th>
   <th scope="col" class="number">Bits</th>
-  <th scope="col" class="number">Recovered</th><th scope="col" class="number">Null twin</th>
+  <th scope="col" class="number">Recovered</th><th scope="col" class="number">Null control</th>
   <th scope="col">From base to tuned</th></tr></thead>
   <tbody>
   {% for way in rows %}
@@ -38,7 +41,7 @@ _TEMPLATE = template("""
     <td class="number" data-label="Bits">{{ way.bits }}</td>
     <td class="number" data-label="Recovered"><b>{{ way.share[0] }}</b>
     <span class="interval">{{ way.share[1] }}</span></td>
-    <td class="number" data-label="Null twin">{{ way.null[0] }}
+    <td class="number" data-label="Null control">{{ way.null[0] }}
     <span class="interval">{{ way.null[1] }}</span></td>
     <td class="bar">{{ way.drawing }}</td>
   </tr>
@@ -49,7 +52,7 @@ _TEMPLATE = template("""
 <details class="data"><summary>Every setting of the ways tried at several</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every setting"><table>
 <thead><tr><th scope="col">Way</th><th scope="col">Setting</th><th scope="col" class="number">Bits</th>
-<th scope="col" class="number">Recovered</th><th scope="col" class="number">Null twin</th></tr></thead>
+<th scope="col" class="number">Recovered</th><th scope="col" class="number">Null control</th></tr></thead>
 <tbody>{% for way in curves %}{% for point in way.points %}
 <tr><th scope="row">{{ way.title }}</th><td>{{ point.setting }}</td><td class="number">{{ point.bits | bits }}</td>
 {% for share in (point.share, point.null) %}
@@ -72,7 +75,7 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the section, where elicitors were tried."""
-    table = finding.tables.get("elicitors")
+    table = ELICITORS.read(finding)
     if not table:
         return None
     found = ways(table)
@@ -81,7 +84,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "picture": recovered(found),
         "rows": [_row(way, low, high) for way in found],
         "curves": [way for way in found if len(way.points) > 1],
-        "envelope": _envelope(finding),
+        "envelope": SURFACING.read(finding),
         "reason": _reason(finding),
     }
     lead = (
@@ -91,26 +94,33 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("elicitors", "Recovered against bits supplied", lead, filled(_TEMPLATE, context))
 
 
-def _envelope(finding: Finding) -> list[dict[str, Any]]:
-    """Return the steps of the envelope, a missing figure as NaN."""
-    steps: list[dict[str, Any]] = list(finding.tables.get("surfacing") or ())
-    return [{name: math.nan if value is None else value for name, value in step.items()} for step in steps]
+class Line(NamedTuple):
+    """A way as its row of the table; shares are a value and its interval in words."""
+
+    number: int
+    title: str
+    source: str
+    note: str
+    bits: str
+    share: tuple[str, str]
+    null: tuple[str, str]
+    drawing: Markup
 
 
-def _row(way: Way, low: float, high: float) -> dict[str, Any]:
+def _row(way: Way, low: float, high: float) -> Line:
     shares, nulls = [point.share for point in way.points], [point.null for point in way.points]
     one = len(way.points) == 1
     several = "" if one else f"{len(way.points)} settings, see below"
-    return {
-        "number": way.number,
-        "title": way.title,
-        "source": way.source,
-        "note": " · ".join(filter(None, (way.note, several))),
-        "bits": _range([point.bits for point in way.points], bits),
-        "share": (_range([s[0] for s in shares], percent), between(*shares[0][1:]) if one else ""),
-        "null": (_range([n[0] for n in nulls], percent), between(*nulls[0][1:]) if one else ""),
-        "drawing": forest(low, high, shares, nulls),
-    }
+    return Line(
+        number=way.number,
+        title=way.title,
+        source=way.source,
+        note=" · ".join(filter(None, (way.note, several))),
+        bits=_range([point.bits for point in way.points], bits),
+        share=(_range([s[0] for s in shares], percent), between(*shares[0][1:]) if one else ""),
+        null=(_range([n[0] for n in nulls], percent), between(*nulls[0][1:]) if one else ""),
+        drawing=forest(low, high, shares, nulls),
+    )
 
 
 def _range(values: Sequence[float], write: Callable[[float], str]) -> str:

@@ -1,12 +1,13 @@
 """The arms of a form study side by side: score, difference to full, share of the effect that is left to form."""
 
-from collections.abc import Mapping
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.form import ARMS, MATRIX, ArmRow
 from tellapart.report.figures import rung
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -42,67 +43,84 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the arms, where the finding has such."""
-    table = finding.tables.get("arms")
+    table = ARMS.read(finding)
     if not table:
         return None
     rows = [_row(row) for row in table]
-    sources = [row for row in rows if row["keeps"] or row["removes"]]
+    sources = [row for row in rows if row.keeps or row.removes]
     lead = "One task under conditions that keep one of form and substance and take the other away, on the same items."
     context = {"arms": rows, "sources": sources, "power": _power(table)}
     return Section("arms", "Arms side by side", lead, filled(_TEMPLATE, context))
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    score, difference, share = (
-        [parsed(v) for v in row[name] or (None, None, None)] for name in ("score", "difference", "share")
+class Line(NamedTuple):
+    """An arm as its row of the page, figures in words."""
+
+    name: str
+    kind: str
+    told: str
+    decides: bool
+    drawing: Markup
+    score: str
+    interval: str
+    difference: str
+    difference_interval: str
+    share: str
+    share_interval: str
+    keeps: str
+    removes: str
+    source: str
+
+
+UNKNOWN = (math.nan, math.nan, math.nan)
+
+
+def _row(row: ArmRow) -> Line:
+    score, difference, share = (one or UNKNOWN for one in (row.score, row.difference, row.share))
+    kind = KINDS.get(row.role, "fifth")
+    return Line(
+        name=row.arm.replace("_", " "),
+        kind=kind,
+        told=f"{row.role}, the same as full within the margin" if row.same else row.role,
+        decides=row.decides,
+        drawing=rung(1.0, *score, kind),
+        score=percent(score[0]),
+        interval=between(*score[1:]),
+        difference=points(difference[0]) if row.difference else "",
+        difference_interval=between(*difference[1:], points),
+        share=percent(share[0]) if row.share else "",
+        share_interval=between(*share[1:]),
+        keeps=row.keeps,
+        removes=row.removes,
+        source=row.source,
     )
-    kind = KINDS.get(str(row["role"]), "fifth")
-    told = str(row["role"])
-    if row["same"]:
-        told += ", the same as full within the margin"
-    return {
-        "name": str(row["arm"]).replace("_", " "),
-        "kind": kind,
-        "told": told,
-        "decides": bool(row["decides"]),
-        "drawing": rung(1.0, score[0], score[1], score[2], kind),
-        "score": percent(score[0]),
-        "interval": between(score[1], score[2]),
-        "difference": points(difference[0]) if row["difference"] else "",
-        "difference_interval": between(difference[1], difference[2], points),
-        "share": percent(share[0]) if row["share"] else "",
-        "share_interval": between(share[1], share[2]),
-        "keeps": str(row["keeps"]),
-        "removes": str(row["removes"]),
-        "source": str(row["source"]),
-    }
 
 
-def _power(table: list[Mapping[str, Any]]) -> str:
+def _power(table: Sequence[ArmRow]) -> str:
     """Return what drop the items could have shown, for the deciding arm (else the first compared one)."""
-    told = [row for row in table if row["drop"] and row["drop"][0] is not None]
-    if not told:
+    known = [(row, row.drop[0]) for row in table if row.drop and not math.isnan(row.drop[0])]
+    if not known:
         return ""
-    row = next((row for row in told if row["decides"]), told[0])
-    name = str(row["arm"]).replace("_", " ")
-    return f"These items could have seen a drop of {percent(parsed(row['drop'][0]))} from full to {name} (power 80 %)."
+    row, drop = next((one for one in known if one[0].decides), known[0])
+    name = row.arm.replace("_", " ")
+    return f"These items could have seen a drop of {percent(drop)} from full to {name} (power 80 %)."
 
 
 def matrix(finding: Finding, number: int) -> Section | None:
     """Return items by arms as one strip an arm; items that go the same way in all arms lie together."""
-    table = finding.tables.get("matrix")
-    if not table or len(table["arms"]) < 2 or not table["scores"]:
+    table = MATRIX.read(finding)
+    if table is None or len(table.arms) < 2 or not table.scores:
         return None
-    roles = {str(row["arm"]): str(row["role"]) for row in finding.tables.get("arms") or []}
+    roles = {row.arm: row.role for row in ARMS.read(finding)}
     strips = [
         {
-            "name": str(arm).replace("_", " "),
-            "drawing": _strip([row[at] for row in table["scores"]], KINDS.get(roles.get(arm, ""), "fifth")),
+            "name": arm.replace("_", " "),
+            "drawing": _strip([row[at] for row in table.scores], KINDS.get(roles.get(arm, ""), "fifth")),
         }
-        for at, arm in enumerate(table["arms"])
+        for at, arm in enumerate(table.arms)
     ]
     lead = (
-        f"Each strip holds the same {len(table['scores']):,} items in one order; dark is right. A block that is dark "
+        f"Each strip holds the same {len(table.scores):,} items in one order; dark is right. A block that is dark "
         "in full and light below is what the control took away."
     )
     return Section("matrix", "Items by arms", lead, filled(_STRIPS, {"strips": strips}))
@@ -114,20 +132,24 @@ _STRIPS = template("""
 """)
 
 
-def _strip(scores: list[float | None], kind: str) -> Markup:
+def _strip(scores: Sequence[float], kind: str) -> Markup:
     """Return one strip; neighbours with equal scores are one rectangle, items that the arm lacks are left blank."""
     parts, start, n = [], 0, len(scores)
     box = Markup(
         '<rect class="cell {}" x="{:.3f}%" y="2" width="{:.3f}%" height="24" fill-opacity="{:.2f}"/>'
     )
     for at in range(1, n + 1):
-        if at == n or scores[at] != scores[start]:
+        if at == n or not _equal(scores[at], scores[start]):
             score = scores[start]
-            if score is not None:
-                shade = 0.08 + 0.82 * min(max(parsed(score), 0.0), 1.0)
+            if not math.isnan(score):
+                shade = 0.08 + 0.82 * min(max(score, 0.0), 1.0)
                 parts.append(box.format(kind, 100 * start / n, 100 * (at - start) / n, shade))
             start = at
-    known = [score for score in scores if score is not None]
+    known = [score for score in scores if not math.isnan(score)]
     told = f"{sum(score >= 1 for score in known)} of {len(known)} right"
     frame = Markup('<svg class="mini" width="100%" height="28" role="img" aria-label="{}">{}</svg>')
     return frame.format(told, Markup("").join(parts))
+
+
+def _equal(one: float, other: float) -> bool:
+    return one == other or (math.isnan(one) and math.isnan(other))

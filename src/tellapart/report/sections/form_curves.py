@@ -1,12 +1,12 @@
 """Does the model know what it knows: the reliability diagram and the risk-coverage curve of the full arm."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
-from tellapart.report.figures import Curve, bare, curves, triples
+from tellapart.findings.form import RELIABILITY, RISK_COVERAGE, ConfidenceBin, RiskCoverage
+from tellapart.report.figures import Curve, bare, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, linear, percent_ticks
 from tellapart.report.template import filled, template
@@ -27,10 +27,10 @@ confident ones that are kept. Flat: confidence tells nothing.</p></figcaption>
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the curves, where answers came with log-probabilities."""
-    bins, kept = finding.tables.get("reliability"), finding.tables.get("risk_coverage")
+    bins, kept = RELIABILITY.read(finding), RISK_COVERAGE.read(finding)
     if not bins and not kept:
         return None
-    context: dict[str, object] = {
+    context = {
         "reliability": _reliability(bins) if bins else None,
         "risk": _risk(kept) if kept else None,
     }
@@ -38,17 +38,16 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("confidence", "Does it know what it knows?", lead, filled(_TEMPLATE, context))
 
 
-def _reliability(bins: list[dict[str, Any]]) -> Markup:
-    xs = [float(row["confidence"]) for row in bins]
-    points = triples([[row["right"], row["low"], row["high"]] for row in bins])
+def _reliability(bins: Sequence[ConfidenceBin]) -> Markup:
+    xs = [row.confidence for row in bins]
+    points = [(row.right, row.low, row.high) for row in bins]
     ends = [0.0, 1.0]
     lines = [Curve("calibrated", "floor dotless", ends, bare(ends)), Curve("right", "tuned", xs, points)]
     return curves(_area("confidence", "right"), "share right against confidence", lines, _at("confidence"))
 
 
-def _risk(kept: dict[str, Any]) -> Markup:
-    xs = [float(x) for x in kept["coverage"]]
-    line = Curve("wrong", "tuned dotless", xs, bare([parsed(v) for v in kept["risk"]]))
+def _risk(kept: RiskCoverage) -> Markup:
+    line = Curve("wrong", "tuned dotless", kept.coverage, bare(kept.risk))
     return curves(_area("answers kept", "wrong"), "risk against coverage", [line], _at("kept"))
 
 
@@ -57,5 +56,5 @@ def _area(x: str, y: str) -> Area:
     return Area(Axis(x, ticks, linear(0, 1)), Axis(y, ticks, linear(0, 1)), 240)
 
 
-def _at(what: str) -> Any:
+def _at(what: str) -> Callable[[float], str]:
     return lambda value: f"{what} {percent(value)}"

@@ -1,8 +1,8 @@
 """Success against complexity, beside what unreliable steps alone would give (p^steps)."""
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
-from tellapart.report.figures import Curve, bare, curves, triples
+from tellapart.findings.form import LEVELS
+from tellapart.report.figures import Curve, bare, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
 from tellapart.report.template import filled, template
@@ -15,25 +15,25 @@ _TEMPLATE = template("""
   {{ picture }}
   <details class="data"><summary>Figures of this chart</summary><table><thead><tr><th scope="col">Complexity</th>
   <th scope="col" class="number">Steps</th><th scope="col" class="number">Answers</th>
-  <th scope="col" class="number">Cut off</th><th scope="col" class="number">Right</th>
+  <th scope="col" class="number">Truncated</th><th scope="col" class="number">Right</th>
   <th scope="col" class="number">p^steps</th></tr></thead><tbody>{% for row in rows %}<tr>
   <th scope="row">{{ row.complexity | plain }}</th><td class="number">{{ row.steps | plain }}</td>
-  <td class="number">{{ row.answers | count }}</td><td class="number">{{ row["cut off"] | count }}</td>
+  <td class="number">{{ row.answers | count }}</td><td class="number">{{ row.cut_off | count }}</td>
   <td class="number">{{ row.right | percent }} <span class="interval">{{ between(row.low, row.high) }}</span></td>
-  <td class="number">{{ row["p^steps"] | percent }}</td></tr>{% endfor %}</tbody></table></details>
+  <td class="number">{{ row.expected | percent }}</td></tr>{% endfor %}</tbody></table></details>
 </figure>
 """)
 
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the chart, where items say how complex they are."""
-    rows = finding.tables.get("levels")
-    if not rows or len(rows) < 2:
+    rows = LEVELS.read(finding)
+    if len(rows) < 2:
         return None
-    xs = [float(row["complexity"]) for row in rows]
+    xs = [row.complexity for row in rows]
     lines = [
-        Curve("p^steps", "floor dotless", xs, bare([parsed(row["p^steps"]) for row in rows])),
-        Curve("right", "tuned", xs, triples([[row["right"], row["low"], row["high"]] for row in rows])),
+        Curve("p^steps", "floor dotless", xs, bare([row.expected for row in rows])),
+        Curve("right", "tuned", xs, [(row.right, row.low, row.high) for row in rows]),
     ]
     ticks = tuple(Tick(x, plain(x)) for x in xs)
     area = Area(

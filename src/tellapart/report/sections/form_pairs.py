@@ -2,13 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.form import PAIRS, SHOWN, ArmAnswer, ArmExample
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import plain
@@ -33,17 +32,17 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the pairs, where the finding has such."""
-    pairs, shown = finding.tables.get("pairs") or [], finding.tables.get("shown")
+    pairs, shown = PAIRS.read(finding), SHOWN.read(finding)
     if not pairs and not shown:
         return None
     context = {
-        "shown": _marked(shown) if shown else None,
+        "shown": _marked(shown.full, shown.form) if shown else None,
         "pairs": [
             {
-                **_marked(pair),
-                "item": pair["item"],
-                "target": pair["target"],
-                "prompt": str(pair["prompt"])[:LONGEST],
+                **_marked(pair.full, pair.form),
+                "item": pair.item,
+                "target": pair.target,
+                "prompt": pair.prompt[:LONGEST],
             }
             for pair in pairs
         ],
@@ -52,17 +51,19 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("pairs", "Full against form", lead, filled(_TEMPLATE, context))
 
 
-def _marked(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """Return both sides with the words that only one of them has marked."""
-    full, form = (str(pair[side]["text"])[:LONGEST] for side in ("full", "form"))
-    left, right = marked(full, form)
+class Side(NamedTuple):
+    """An arm's text with the words marked that the other one's lacks."""
+
+    name: str
+    score: str
+    marked: Markup
+
+
+def _marked(full: ArmAnswer | ArmExample, form: ArmAnswer | ArmExample) -> dict[str, Side]:
+    left, right = marked(full.text[:LONGEST], form.text[:LONGEST])
     return {
-        side: {
-            "name": str(pair[side]["arm"]).replace("_", " "),
-            "score": plain(parsed(pair[side].get("score"))) if "score" in pair[side] else "",
-            "marked": text,
-        }
-        for side, text in (("full", left), ("form", right))
+        name: Side(side.arm.replace("_", " "), plain(side.score) if isinstance(side, ArmAnswer) else "", text)
+        for name, side, text in (("full", full, left), ("form", form, right))
     }
 
 

@@ -1,13 +1,16 @@
 """`guard`: the signals of a run over its steps with alarms and the answers behind them; the problems, sorted out."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.guard import PROBLEMS as GUARD_PROBLEMS
+from tellapart.findings.guard import SIGNALS as GUARD_SIGNALS
+from tellapart.findings.guard import AlarmLine, ProblemLine
 from tellapart.report.figures import Curve, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
@@ -49,24 +52,21 @@ _PROBLEMS = template("""
 
 def signals(finding: Finding, number: int) -> Section | None:
     """Return the timeline of signals, where the finding is on a run."""
-    table = finding.tables.get("guard_signals")
-    if not table:
+    table = GUARD_SIGNALS.read(finding)
+    if table is None:
         return None
-    steps = [float(step) for step in table["steps"]]
-    known = {name: [parsed(v) for v in values] for name, values in table["signals"].items()}
+    steps, known = [float(step) for step in table.steps], table.signals
     told = [name for name, values in known.items() if sum(map(math.isfinite, values)) > 1]
-    alarmed = [alarm["signal"] for alarm in table["alarms"]]
+    alarmed = [alarm.signal for alarm in table.alarms]
     told.sort(key=lambda name: alarmed.index(name) if name in alarmed else len(alarmed))
-    context: dict[str, object] = {
-        "alarms": [_alarm(alarm) for alarm in table["alarms"]],
-        "charts": [_chart(name, steps, known[name], table["alarms"]) for name in told]
-        if len(steps) > 1
-        else [],
+    context = {
+        "alarms": [_alarm(alarm) for alarm in table.alarms],
+        "charts": [_chart(name, steps, known[name], table.alarms) for name in told] if len(steps) > 1 else [],
         "silent": ", ".join(_words(name) for name in known if name not in told),
-        "behind": [{**one, "signal": _words(one["signal"])} for one in table["behind"]],
+        "behind": [replace(one, signal=_words(one.signal)) for one in table.behind],
     }
     lead = (
-        f"The first {table['baseline']} steps are the run's own baseline. An alarm is a signal of harm beyond its "
+        f"The first {table.baseline} steps are the run's own baseline. An alarm is a signal of harm beyond its "
         "limit for two steps in a row, or a canary that fell; a notice is one of difficulty."
     )
     return Section("signals", "Signals over the run", lead, filled(_SIGNALS, context))
@@ -74,59 +74,92 @@ def signals(finding: Finding, number: int) -> Section | None:
 
 def problems(finding: Finding, number: int) -> Section | None:
     """Return the problems with their decisions, dropped and held first."""
-    table = finding.tables.get("guard_problems")
-    if not table:
+    table = GUARD_PROBLEMS.read(finding)
+    if table is None:
         return None
     order = {"drop": 0, "hold": 1, "keep": 2}
-    rows = sorted(table["problems"], key=lambda row: order[row["decision"]])
-    taken = [row for name in order for row in [r for r in rows if r["decision"] == name][: LISTED // 3]]
-    context: dict[str, object] = {
+    rows = sorted(table.problems, key=lambda row: order[row.decision])
+    taken = [row for name in order for row in [r for r in rows if r.decision == name][: LISTED // 3]]
+    context = {
         "problems": [_problem(row) for row in taken],
-        "ranked": all(row["rank"] is not None for row in rows),
+        "ranked": all(row.rank is not None for row in rows),
         "listed": f"{len(taken):,}",
-        "total": f"{table['total']:,}",
+        "total": f"{table.total:,}",
     }
-    lead = f"For training in groups of {table['group']}. Difficulty alone drops no problem. 95 % intervals are exact."
+    lead = f"For training in groups of {table.group}. Difficulty alone drops no problem. 95 % intervals are exact."
     return Section("problems", "Problems", lead, filled(_PROBLEMS, context))
 
 
-def _alarm(alarm: Mapping[str, Any]) -> dict[str, str]:
-    write = percent if _is_share(alarm["signal"]) else plain
-    figures = {name: write(parsed(alarm[name])) for name in ("value", "baseline", "limit")}
-    if alarm["baseline"] == alarm["limit"]:
-        figures["baseline"] = "any step"
-    kind = "alarm" if alarm["harm"] else "notice"
-    return {"signal": _words(alarm["signal"]), "kind": kind, "step": str(alarm["step"]), **figures}
+class AlarmRow(NamedTuple):
+    """An alarm as its row of the page, figures in words."""
+
+    signal: str
+    kind: str
+    step: int
+    value: str
+    baseline: str
+    limit: str
 
 
-def _problem(row: Mapping[str, Any]) -> dict[str, Any]:
-    value, low, high = (parsed(row[name]) for name in ("rate", "low", "high"))
-    return {**row, "item": str(row["item"])[:80], "rate": f"{percent(value)} {between(low, high)}".rstrip()}
+def _alarm(alarm: AlarmLine) -> AlarmRow:
+    write = percent if _is_share(alarm.signal) else plain
+    return AlarmRow(
+        signal=_words(alarm.signal),
+        kind="alarm" if alarm.harm else "notice",
+        step=alarm.step,
+        value=write(alarm.value),
+        baseline="any step" if alarm.baseline == alarm.limit else write(alarm.baseline),
+        limit=write(alarm.limit),
+    )
+
+
+class ProblemRow(NamedTuple):
+    """A problem as its row of the page, its rate in words."""
+
+    item: str
+    decision: str
+    open: bool
+    rate: str
+    n: int
+    rank: int | None
+    reason: str
+
+
+def _problem(row: ProblemLine) -> ProblemRow:
+    rate = f"{percent(row.rate)} {between(row.low, row.high)}".rstrip()
+    return ProblemRow(row.item[:80], row.decision, row.open, rate, row.n, row.rank, row.reason)
+
+
+class SignalChart(NamedTuple):
+    """A signal over the steps, what it means, and its alarm in words."""
+
+    title: str
+    meaning: str
+    alarm: str
+    drawing: Markup
 
 
 def _chart(
-    name: str, steps: Sequence[float], values: Sequence[float], alarms: Sequence[Mapping[str, Any]]
-) -> dict[str, object]:
+    name: str, steps: Sequence[float], values: Sequence[float], alarms: Sequence[AlarmLine]
+) -> SignalChart:
     if name.startswith("canary "):  # asked now and then: a line from one asking to the next
         known = [at for at, value in enumerate(values) if math.isfinite(value)]
         steps, values = [steps[at] for at in known], [values[at] for at in known]
     share = _is_share(name) and all(0 <= v <= 1 for v in values if math.isfinite(v))
-    alarm = next((a for a in alarms if a["signal"] == name), None)
+    alarm = next((a for a in alarms if a.signal == name), None)
     points = [(value, math.nan, math.nan) for value in values]
     lines = [
-        _line(
-            share, _words(name), "tuned dotless" if alarm and alarm["harm"] else "base dotless", steps, points
-        )
+        _line(share, _words(name), "tuned dotless" if alarm and alarm.harm else "base dotless", steps, points)
     ]
     if alarm:
-        limit = parsed(alarm["limit"])
+        limit = alarm.limit
         ends = [steps[0], steps[-1]]
         lines.append(_line(share, "limit", "floor dotless", ends, [(limit, math.nan, math.nan)] * 2))
     area = Area(_step_axis(steps), _value_axis([p[0] for line in lines for p in line.points], share), HEIGHT)
     drawing: Markup = curves(area, f"{_words(name)} over steps", lines, lambda step: f"step {step:.0f}")
-    said = f"{'Alarm' if alarm['harm'] else 'Notice'} at step {alarm['step']}" if alarm else ""
+    said = f"{'Alarm' if alarm.harm else 'Notice'} at step {alarm.step}" if alarm else ""
     meaning = SIGNALS.get(name, "score on a task of an ability held before, which is not trained on")
-    return {"title": _words(name), "meaning": f"{meaning}.", "alarm": said, "drawing": drawing}
+    return SignalChart(_words(name), f"{meaning}.", said, drawing)
 
 
 class _Plain(Curve):

@@ -1,9 +1,10 @@
 """`guard --before --after`: abilities before and after, what became of their items, and the items that were lost."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.guard import ABILITIES, AbilityLine, LostItem
 from tellapart.findings.lost_items import WHAT
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -23,7 +24,7 @@ _TEMPLATE = template("""
 {% for a in abilities %}{% if a.rows %}<h3>{{ a.ability }}: items that were lost</h3>
 <p>{% if a.lost_is %}What was lost is: {{ a.lost_is }}. {% endif %}{{ a.what }}.</p>
 {% if a.again %}<p>{{ a.again }}</p>{% endif %}
-{% for one in a.rows %}<details><summary>{{ one.item }}: {{ one.what }}</summary><p>{{ one.question }}</p>
+{% for one, what in a.rows %}<details><summary>{{ one.item }}: {{ what }}</summary><p>{{ one.question }}</p>
 <p class="hint">before</p><pre>{{ one.before }}</pre><p class="hint">after</p><pre>{{ one.after }}</pre></details>
 {% endfor %}{% if a.more %}<p class="hint">The first {{ a.rows | length }} of {{ a.lost }}; all are in
 findings.json.</p>{% endif %}{% endif %}{% endfor %}
@@ -32,33 +33,62 @@ findings.json.</p>{% endif %}{% endif %}{% endfor %}
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the table of abilities, None where the finding is of another sort."""
-    table = finding.tables.get("guard_abilities")
-    if not table:
+    table = ABILITIES.read(finding)
+    if table is None:
         return None
-    told = [_ability(one, finding.estimates) for one in table["abilities"]]
+    rows = [_ability(line, finding.estimates) for line in table.abilities]
     lead = (
-        f"Paired by item. Kept means shown to be within {percent(float(table['margin']))} (equivalence test); lost and "
+        f"Paired by item. Kept means shown to be within {percent(table.margin)} (equivalence test); lost and "
         "gained, that the 95 % interval of the difference leaves 0 out. An item is had where half of its answers are "
         "right."
     )
-    return Section("abilities", "Abilities before and after", lead, filled(_TEMPLATE, {"abilities": told}))
+    return Section("abilities", "Abilities before and after", lead, filled(_TEMPLATE, {"abilities": rows}))
 
 
-def _ability(told: Mapping[str, Any], estimates: Mapping[str, Estimate]) -> dict[str, Any]:
-    figures = {
-        name: estimates[f"{name}/{told['ability']}"]
-        for name in ("before", "after", "difference", "brought_back", "brought_back_null")
-    }
-    shown = {name: _shown(one) for name, one in figures.items()}
-    rows = [{**row, "what": WHAT[row["what"]]} for row in told["lost_items"][:LISTED]]
-    what = "; ".join(f"{count}: {WHAT[name]}" for name, count in sorted(told["what"].items()))
+class AbilityRow(NamedTuple):
+    """An ability as its part of the page, figures in words; `rows` are the lost items that are shown."""
+
+    ability: str
+    verdict: str
+    before: str
+    after: str
+    difference: str
+    kept: int
+    lost: int
+    gained: int
+    lost_is: str
+    what: str
+    again: str
+    rows: tuple[tuple[LostItem, str], ...]
+    more: bool
+
+
+def _ability(line: AbilityLine, estimates: Mapping[str, Estimate]) -> AbilityRow:
+    back, null = (estimates[f"{name}/{line.ability}"] for name in ("brought_back", "brought_back_null"))
+    before, after, difference = (
+        _shown(estimates[f"{name}/{line.ability}"]) for name in ("before", "after", "difference")
+    )
     again = (
-        f"Made to begin as the answer before did (one token), it gets {shown['brought_back']} of them right; with "
-        f"the first token of another item's answer {shown['brought_back_null']}."
-        if figures["brought_back"].n
+        f"Made to begin as the answer before did (one token), it gets {_shown(back)} of them right; with "
+        f"the first token of another item's answer {_shown(null)}."
+        if back.n
         else ""
     )
-    return {**told, **shown, "rows": rows, "what": what, "again": again, "more": told["lost"] > len(rows)}
+    return AbilityRow(
+        ability=line.ability,
+        verdict=line.verdict,
+        before=before,
+        after=after,
+        difference=difference,
+        kept=line.kept,
+        lost=line.lost,
+        gained=line.gained,
+        lost_is=line.lost_is,
+        what="; ".join(f"{count}: {WHAT[name]}" for name, count in sorted(line.what.items())),
+        again=again,
+        rows=tuple((item, WHAT[item.what]) for item in line.lost_items[:LISTED]),
+        more=line.lost > len(line.lost_items[:LISTED]),
+    )
 
 
 def _shown(estimate: Estimate) -> str:

@@ -1,10 +1,9 @@
 """What `hidden` rests on: readings and methods of the model beside the benign one's, the three arms, signs, slices."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.hidden import ARMS, METHODS, SIGNS, SLICES, THESE_ITEMS
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, points
@@ -59,25 +58,14 @@ _SIGNS = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return what the gap is made of, where the run asked what a model holds back."""
-    table = finding.tables.get("hidden_methods")
-    if not table:
+    methods, slices = METHODS.read(finding), SLICES.read(finding)
+    if not methods:
         return None
-    names = ("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise")
-    slices = finding.tables.get("hidden_slices") or []
     context = {
-        "lines": [_numbers(one, names) for one in table],
-        "arms": [
-            _numbers(one, ("rise", "rise_low", "rise_high"))
-            for one in finding.tables.get("hidden_arms") or []
-        ],
-        "slices": [
-            _numbers(
-                one,
-                ("shown", "gap", "gap_low", "gap_high", "difference", "difference_low", "difference_high"),
-            )
-            for one in slices
-        ],
-        "field": str(slices[0].get("field", "")) if slices else "",
+        "lines": [replace(one, method=one.method.replace("_", " ")) for one in methods],
+        "arms": ARMS.read(finding),
+        "slices": slices,
+        "field": slices[0].field if slices else "",
         "between": between,
         "points": points,
     }
@@ -86,26 +74,9 @@ def section(finding: Finding, number: int) -> Section | None:
 
 def signs(finding: Finding, number: int) -> Section | None:
     """Return the signs that need no elicitation, where they were looked for."""
-    table = finding.tables.get("signs")
-    if not table:
+    found = SIGNS.read(finding)
+    if not found:
         return None
-    met = finding.tables.get("these_items")
-    context = {
-        "signs": [
-            {**_numbers(one, ("value", "low", "high", "benign")), "seen": one.get("seen")} for one in table
-        ],
-        "met": _numbers(met, ("first", "expected")) if met else None,
-        "between": between,
-    }
+    context = {"signs": found, "met": THESE_ITEMS.read(finding), "between": between}
     lead = "None of these is the verdict: a bug of the form makes some of them too."
     return Section("signs", "Signs without elicitation", lead, filled(_SIGNS, context))
-
-
-def _numbers(told: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return a row with its figures parsed (missing ones NaN) and the rest as text or as it is."""
-    kept: dict[str, Any] = {
-        key: value if isinstance(value, bool | int) else str(value or "") for key, value in told.items()
-    }
-    if "method" in kept:
-        kept["method"] = kept["method"].replace("_", " ")
-    return kept | {name: parsed(told.get(name)) for name in names}

@@ -1,11 +1,12 @@
 """Headroom of `improve`: what each verifier would gain, beside verification by chance."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tellapart.findings.finding import Finding
-from tellapart.report.figures import triples
+from tellapart.findings.improve import HEADROOM, VerifierLine
+from tellapart.findings.shown import Triple
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, percent, points
@@ -28,35 +29,42 @@ Relative gap: the share of what is missing to 100 % that the verifier gains, ite
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the table of verifiers, where the finding is on headroom."""
-    table = finding.tables.get("improve_headroom")
-    if not table:
+    table = HEADROOM.read(finding)
+    if table is None:
         return None
     lead = (
         "Answers of the model as it is, none of them trained on: what would be gained if only those counted that a "
         "verifier accepts."
     )
-    rows = [_row(row) for row in table["verifiers"]]
+    rows = [_row(row) for row in table.verifiers]
     return Section("headroom", "Headroom by verifier", lead, filled(_TEMPLATE, {"verifiers": rows}))
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    columns = (
-        ("accepted", percent),
-        ("verification", percent),
-        ("gap", points),
-        ("null", points),
-        ("relative", percent),
+class Line(NamedTuple):
+    """A verifier as its row of the page, figures in words."""
+
+    name: str
+    kind: str
+    unread: str
+    cells: tuple[tuple[str, str], ...]
+
+
+def _row(row: VerifierLine) -> Line:
+    return Line(
+        name=row.verifier,
+        kind="control" if row.control else "outside" if row.outside else "own",
+        unread=percent(1 - row.read) if row.read < 1 else "",
+        cells=(
+            cell(row.accepted),
+            cell(row.verification),
+            cell(row.gap, points),
+            cell(row.null, points),
+            cell(row.relative),
+        ),
     )
-    read = row["read"]
-    return {
-        "name": row["verifier"],
-        "kind": "control" if row["control"] else "outside" if row["outside"] else "own",
-        "unread": percent(1 - read) if read is not None and read < 1 else "",
-        "cells": [cell(row[name], write) for name, write in columns],
-    }
 
 
-def cell(values: Sequence[Any], write: Any = percent) -> tuple[str, str]:
+def cell(values: Triple, write: Callable[[float], str] = percent) -> tuple[str, str]:
     """Return a value and its interval in words."""
-    value, low, high = triples([values])[0]
+    value, low, high = values
     return write(value), between(low, high, write) if math.isfinite(low) else ""

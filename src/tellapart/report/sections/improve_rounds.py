@@ -1,14 +1,14 @@
 """Rounds of `improve`: score and reward by round, pass@k round by round, what an anchor bought, what was hacked."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
-from tellapart.report.figures import Curve, curves, triples
+from tellapart.findings.improve import ROUNDS, ArmRounds, PlateauForecast, RoundLine, RoundsTable
+from tellapart.report.figures import Curve, curves
 from tellapart.report.sections.improve import cell
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, logarithmic, percent_ticks
@@ -48,17 +48,17 @@ HEADS = (
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the curves and the figures of every round."""
-    table = finding.tables.get("improve_rounds")
-    if not table:
+    table = ROUNDS.read(finding)
+    if table is None:
         return None
     lines = _lines(table)
     xs = sorted({x for line in lines for x in line.xs})
     area = Area(_round_axis(xs), Axis("score", percent_ticks(0, 1), linear(0, 1)), HEIGHT)
-    context: dict[str, object] = {
+    context = {
         "legend": [(line.name, line.kind.split()[0]) for line in lines],
         "drawing": curves(area, "score by round", lines, lambda x: f"round {x:.0f}") if len(xs) > 1 else "",
-        "forecasts": [_foretold(one, table["most"]) for one in table["forecasts"]],
-        "arms": [_arm(arm) for arm in table["arms"]],
+        "forecasts": [_foretold(one, table.most) for one in table.forecasts],
+        "arms": [_arm(arm) for arm in table.arms],
         "heads": HEADS,
     }
     return Section("rounds", "Round by round", _lead(finding, table), filled(_ROUNDS, context))
@@ -66,20 +66,20 @@ def section(finding: Finding, number: int) -> Section | None:
 
 def fan(finding: Finding, number: int) -> Section | None:
     """Return pass@k of every round: where later rounds lie below earlier ones at large k, diversity was lost."""
-    table = finding.tables.get("improve_rounds")
-    if not table or len(table["arms"][0]["rounds"]) < 2:
+    table = ROUNDS.read(finding)
+    if table is None or len(table.arms[0].rounds) < 2:
         return None
-    rounds = table["arms"][0]["rounds"]
-    ks = sorted(float(k) for k in rounds[0]["passes"])
+    rounds = table.arms[0].rounds
+    ks = sorted(float(k) for k in rounds[0].passes)
     if len(ks) < 2:
         return None
     lines = []
     for at, one in enumerate(rounds):
         kind = "tuned" if at == len(rounds) - 1 else FAN[min(at, len(FAN) - 1)]
-        spread = triples([one["passes"][f"{k:.0f}"] for k in ks])
+        spread = [one.passes[f"{k:.0f}"] for k in ks]
         shown_band = at in (0, len(rounds) - 1)
         told = spread if shown_band else [(value, math.nan, math.nan) for value, _, _ in spread]
-        lines.append(Curve(f"round {one['round']}" if one["round"] else "start", kind, ks, told))
+        lines.append(Curve(f"round {one.round}" if one.round else "start", kind, ks, told))
     ticks = tuple(Tick(k, f"{k:.0f}") for k in ks)
     area = Area(
         Axis("samples k (log scale)", ticks, logarithmic(ks[0], ks[-1])),
@@ -87,32 +87,32 @@ def fan(finding: Finding, number: int) -> Section | None:
         HEIGHT,
     )
     drawing: Markup = curves(area, "pass@k by round", lines, lambda k: f"k = {k:.0f}")
-    first, last = rounds[0]["answers"], rounds[-1]["answers"]
+    first, last = rounds[0].answers, rounds[-1].answers
     lead = (
-        f"An item had {plain(parsed(first[0]))} different answers at the start, {plain(parsed(last[0]))} at the end. "
+        f"An item had {plain(first[0])} different answers at the start, {plain(last[0])} at the end. "
         "Where a later round lies lower at large k, answers were lost that the start could still find."
     )
-    context: dict[str, object] = {"legend": [(line.name, line.kind) for line in lines], "drawing": drawing}
+    context = {"legend": [(line.name, line.kind) for line in lines], "drawing": drawing}
     return Section("fan", "Breadth: pass@k by round", lead, filled(_FAN, context))
 
 
 def hacked(finding: Finding, number: int) -> Section | None:
     """Return answers that the verifier accepts and that are wrong."""
-    table = finding.tables.get("improve_rounds")
-    if not table or not table["examples"]["shown"]:
+    table = ROUNDS.read(finding)
+    if table is None or not table.examples.shown:
         return None
-    told = table["examples"]
+    told = table.examples
     lead = (
-        f"In round {told['round']} the verifier accepts a wrong answer on {told['total']} of {told['items']} items. "
-        f"{len(told['shown'])} of them:"
+        f"In round {told.round} the verifier accepts a wrong answer on {told.total} of {told.items} items. "
+        f"{len(told.shown)} of them:"
     )
-    return Section("hacked", "Accepted and wrong", lead, filled(_HACKED, {"shown": told["shown"]}))
+    return Section("hacked", "Accepted and wrong", lead, filled(_HACKED, {"shown": told.shown}))
 
 
-def _lead(finding: Finding, table: Mapping[str, Any]) -> str:
+def _lead(finding: Finding, table: RoundsTable) -> str:
     if (bought := finding.estimates.get("anchor_difference")) is None:
         return "Score on items that were not trained on, beside training on answers picked at random."
-    count = next(arm["anchored"] for arm in table["arms"] if arm["arm"] == "anchored")
+    count = next(arm.anchored for arm in table.arms if arm.arm == "anchored")
     figure = shown("anchor_difference", bought)
     return (
         f"Score on items that were not trained on. An anchor on {count} training prompts bought {figure.value} "
@@ -120,16 +120,15 @@ def _lead(finding: Finding, table: Mapping[str, Any]) -> str:
     )
 
 
-def _lines(table: Mapping[str, Any]) -> list[Curve]:
+def _lines(table: RoundsTable) -> list[Curve]:
     lines = []
-    for arm in table["arms"]:
-        xs = [float(one["round"]) for one in arm["rounds"]]
-        name = "unanchored" if arm["arm"] == "unanchored" else arm["arm"]
-        lines.append(Curve(name, KINDS[name], xs, triples([one["score"] for one in arm["rounds"]])))
-    own = table["arms"][0]["rounds"]
-    rewards = [(parsed(one["reward"][0]), math.nan, math.nan) for one in own]
+    for arm in table.arms:
+        xs = [float(one.round) for one in arm.rounds]
+        lines.append(Curve(arm.arm, KINDS[arm.arm], xs, [one.score for one in arm.rounds]))
+    own = table.arms[0].rounds
+    rewards = [(one.reward[0], math.nan, math.nan) for one in own]
     if any(math.isfinite(value) for value, _, _ in rewards):
-        lines.append(Curve("reward, unanchored", "fourth", [float(one["round"]) for one in own], rewards))
+        lines.append(Curve("reward, unanchored", "fourth", [float(one.round) for one in own], rewards))
     return lines
 
 
@@ -137,32 +136,48 @@ def _round_axis(xs: Sequence[float]) -> Axis:
     return Axis("round", tuple(Tick(x, f"{x:.0f}") for x in xs), linear(xs[0], max(xs[-1], xs[0] + 1)))
 
 
-def _foretold(one: Mapping[str, Any], most: int) -> str:
-    value, interval = cell(one["forecast"])
-    came = parsed(one["came"])
-    told = f"After round {one['after']} the score foretold for round {most} was {value} {interval} (90 %)"
+def _foretold(one: PlateauForecast, most: int) -> str:
+    value, interval = cell(one.forecast)
+    came = one.came
+    told = f"After round {one.after} the score foretold for round {most} was {value} {interval} (90 %)"
     if not math.isfinite(came):
         return f"{told}; the rounds were broken off before a plateau."
-    low, high = (parsed(end) for end in one["forecast"][1:])
+    _, low, high = one.forecast
     return f"{told}; {percent(came)} came, {'inside' if low <= came <= high else 'outside'}."
 
 
-def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:
-    canaries = list(arm["rounds"][0]["canaries"])
-    return {
-        "title": f"{arm['arm'].capitalize()}: {arm['verifier']}",
-        "why": f"Ended because {arm['why']}.",
-        "canaries": canaries,
-        "rows": [
-            {"round": one["round"], "cells": [*_cells(one), *(cell(one["canaries"][c][0]) for c in canaries)]}
-            for one in arm["rounds"]
-        ],
-    }
+class RoundRow(NamedTuple):
+    """A round as its row of the page, each figure and its interval in words."""
+
+    round: int
+    cells: tuple[tuple[str, str], ...]
 
 
-def _cells(one: Mapping[str, Any]) -> list[tuple[str, str]]:
-    value, interval = cell(one["hacking"], points)
-    flagged = (f"{value} (flagged)" if one["hacked"] else value, interval)
-    learned = (f"{one['examples']} answer{'' if one['examples'] == 1 else 's'}" if one["round"] else "–", "")
-    counted = [cell(one[name], plain) for name in ("answers", "chains")]
-    return [learned, cell(one["score"]), cell(one["accepted"]), cell(one["verification"]), flagged, *counted]
+class ArmPart(NamedTuple):
+    """An arm as its part of the page."""
+
+    title: str
+    why: str
+    canaries: tuple[str, ...]
+    rows: tuple[RoundRow, ...]
+
+
+def _arm(arm: ArmRounds) -> ArmPart:
+    canaries = tuple(arm.rounds[0].canaries)
+    return ArmPart(
+        title=f"{arm.arm.capitalize()}: {arm.verifier}",
+        why=f"Ended because {arm.why}.",
+        canaries=canaries,
+        rows=tuple(
+            RoundRow(one.round, (*_cells(one), *(cell(one.canaries[name][0]) for name in canaries)))
+            for one in arm.rounds
+        ),
+    )
+
+
+def _cells(one: RoundLine) -> list[tuple[str, str]]:
+    value, interval = cell(one.hacking, points)
+    flagged = (f"{value} (flagged)" if one.hacked else value, interval)
+    learned = (f"{one.examples} answer{'' if one.examples == 1 else 's'}" if one.round else "–", "")
+    counted = (cell(one.answers, plain), cell(one.chains, plain))
+    return [learned, cell(one.score), cell(one.accepted), cell(one.verification), flagged, *counted]

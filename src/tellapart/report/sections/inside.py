@@ -1,10 +1,13 @@
 """Inside a network: its picture, maps of its features, sweeps of its weights, and the spectrum of its features."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.inside import NETWORK
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, chart, line, linear, percent_ticks, stretched
 from tellapart.report.template import filled, template
@@ -27,17 +30,15 @@ alt="Sweep of {{ one.weight }}"><figcaption>{{ one.weight }}</figcaption></figur
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the pictures of the network, None where the finding is of another study."""
-    table = finding.tables.get("inside")
-    if not table:
+    table = NETWORK.read(finding)
+    if table is None:
         return None
     context = {
-        "name": str(table["name"]),
-        "picture": _checked(table["picture"]),
-        "features": [_checked(one) for one in table["features"]],
-        "strips": [
-            {"weight": str(one["weight"]), "strip": _checked(one["strip"])} for one in table["strips"]
-        ],
-        "spectrum": spectrum_chart([float(share) for share in table["spectrum"]]),
+        "name": table.name,
+        "picture": _checked(table.picture),
+        "features": [_checked(one) for one in table.features],
+        "strips": [replace(one, strip=_checked(one.strip)) for one in table.strips],
+        "spectrum": spectrum_chart(table.spectrum),
     }
     lead = (
         "What the network's units and weights do. No picture here enters the verdict; the figures above do."
@@ -45,14 +46,14 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("inside", "Inside", lead, filled(_TEMPLATE, context))
 
 
-def _checked(value: object) -> str:
+def _checked(value: str) -> str:
     """Return the address of an embedded PNG; ValueError for any other address."""
-    if not isinstance(value, str) or _PICTURE.fullmatch(value) is None:
+    if _PICTURE.fullmatch(value) is None:
         raise ValueError("a picture is not an embedded PNG")
     return value
 
 
-def spectrum_chart(shares: list[float]) -> Markup | str:
+def spectrum_chart(shares: Sequence[float]) -> Markup | str:
     """Return the variance explained over principal directions, from their shares of variance; "" for fewer than two."""
     if len(shares) < 2:
         return ""

@@ -1,11 +1,11 @@
 """Concepts inside a language model: the entanglement matrix, and over contexts their directions and what these move."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.inside import CONCEPTS, ConceptLine
 from tellapart.report.sections.inside import spectrum_chart
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -29,15 +29,13 @@ _GRIDS = template("""
 
 def entanglement(finding: Finding, number: int) -> Section | None:
     """Return the cross-effect matrix beside that of random directions, where two concepts or more were steered."""
-    table = finding.tables.get("concepts")
-    if not isinstance(table, Mapping) or len(table["shown"]) < 2:
+    table = CONCEPTS.read(finding)
+    if table is None or len(table.shown) < 2:
         return None
-    names = [str(name) for name in table["shown"]]
+    names = table.shown
     grids = [
-        _grid("Steered along its direction", "Steered \\ read", names, table["matrix"], True),
-        _grid(
-            "Steered along random directions as long", "Steered \\ read", names, table["null_matrix"], True
-        ),
+        _grid("Steered along its direction", "Steered \\ read", names, table.matrix, True),
+        _grid("Steered along random directions as long", "Steered \\ read", names, table.null_matrix, True),
     ]
     lead = (
         "How far steering one concept moves the answers of each, in shares of that concept's own gap. Off the diagonal "
@@ -48,23 +46,24 @@ def entanglement(finding: Finding, number: int) -> Section | None:
 
 def contexts(finding: Finding, number: int) -> Section | None:
     """Return each concept's directions over contexts: cosines, what they move elsewhere, and the spectrum."""
-    table = finding.tables.get("concepts")
-    if not isinstance(table, Mapping):
+    table = CONCEPTS.read(finding)
+    if table is None:
         return None
     grids, charts = [], []
-    for one in table["concepts"]:
-        name, names = str(one["concept"]), [str(context) for context in one["contexts"]]
+    for one in table.concepts:
+        name, names = one.concept, one.contexts
         if names:
-            grids.append(_grid(f"{name}: cosines of its directions", "Context", names, one["cosines"], False) | {
-                "hint": _hint(one)})  # fmt: skip
-        if names and one["transfer"]:
+            grids.append(
+                _grid(f"{name}: cosines of its directions", "Context", names, one.cosines, False, _hint(one))
+            )
+        if names and one.transfer:
             grids.append(_grid(f"{name}: steered by another context's direction", "Fitted \\ applied", names,
-                               one["transfer"], True) | {"hint": "In shares of the gap."})  # fmt: skip
-        drawn = spectrum_chart([parsed(share) for share in one["spectrum"]])
+                               one.transfer, True, "In shares of the gap."))  # fmt: skip
+        drawn = spectrum_chart(one.spectrum)
         if drawn:
             charts.append({"title": f"{name}: spectrum of the differences of its pairs", "drawing": drawn})
     lead = (
-        f"After layer {table['layer']} of 0 to {int(table['layers']) - 1}, at the prompt's last token. One direction "
+        f"After layer {table.layer} of 0 to {table.layers - 1}, at the prompt's last token. One direction "
         "for all contexts has cosines near 1; one for each has cosines near 0."
     )
     return Section(
@@ -72,30 +71,55 @@ def contexts(finding: Finding, number: int) -> Section | None:
     )
 
 
-def _hint(one: Mapping[str, Any]) -> str:
-    told = [("equal directions", one["effective"]), ("two halves of one context", one["reliability"]),
-            ("shuffled sides, either sign,", one["chance"])]  # fmt: skip
-    known = [f"{name} {parsed(value):.2f}" for name, value in told if value is not None]
+def _hint(one: ConceptLine) -> str:
+    told = [("equal directions", one.effective), ("two halves of one context", one.reliability),
+            ("shuffled sides, either sign,", one.chance)]  # fmt: skip
+    known = [f"{name} {value:.2f}" for name, value in told if not math.isnan(value)]
     return f"As spread as that many {'; cosine of '.join(known)}." if known else ""
 
 
+class Cell(NamedTuple):
+    """A number in words, and the class of its tint."""
+
+    text: str
+    tint: str
+
+
+class GridRow(NamedTuple):
+    """A row of a grid."""
+
+    name: str
+    cells: tuple[Cell, ...]
+
+
+class Grid(NamedTuple):
+    """A square table of numbers by names."""
+
+    title: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+    hint: str
+
+
 def _grid(
-    title: str, corner: str, names: Sequence[str], values: Sequence[Sequence[float | None]], warm: bool
-) -> dict[str, Any]:
-    rows = [
-        {
-            "name": name,
-            "cells": [_cell(value, warm and row != column) for column, value in enumerate(line)],
-        }
+    title: str,
+    corner: str,
+    names: tuple[str, ...],
+    values: Sequence[Sequence[float]],
+    warm: bool,
+    hint: str = "",
+) -> Grid:
+    rows = tuple(
+        GridRow(name, tuple(_cell(value, warm and row != column) for column, value in enumerate(line)))
         for row, (name, line) in enumerate(zip(names, values, strict=True))
-    ]
-    return {"title": title, "corner": corner, "columns": list(names), "rows": rows, "hint": ""}
+    )
+    return Grid(title, corner, names, rows, hint)
 
 
-def _cell(value: float | None, warm: bool) -> dict[str, str]:
-    number = math.nan if value is None else parsed(value)
-    if math.isnan(number):
-        return {"text": "–", "tint": ""}
-    level = sum(abs(number) >= bound for bound in LEVELS)
+def _cell(value: float, warm: bool) -> Cell:
+    if math.isnan(value):
+        return Cell("–", "")
+    level = sum(abs(value) >= bound for bound in LEVELS)
     tint = f"{'t' if warm else 'b'}{level}" if level else ""
-    return {"text": f"{number:.2f}".replace("-", "−"), "tint": tint}
+    return Cell(f"{value:.2f}".replace("-", "−"), tint)

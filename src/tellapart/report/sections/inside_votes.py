@@ -1,9 +1,9 @@
 """What each measure of the inside says, whether it survives a rotation of the hidden basis, and which ones decide."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.inside import CONCEPTS, NETWORK, VoteLine
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import label, shown
@@ -22,34 +22,38 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the measures beside their votes, where two models were compared."""
-    table = finding.tables.get("inside") or finding.tables.get("concepts")
-    if not isinstance(table, Mapping) or not table.get("votes"):
+    network, concepts = NETWORK.read(finding), CONCEPTS.read(finding)
+    table = network or concepts
+    if table is None or not table.votes:
         return None
     lead = (
         "Each measure beside the other model. The verdict rests on those marked; the others are told beside it. "
         "A rotation is one of the hidden basis."
     )
-    if finding.tables.get("concepts"):
+    if concepts is not None:
         lead = (
             "What those marked, means over concepts, say of this model by itself: the verdict compares that with the "
             "other model. The others are told beside the other model, and do not decide. "
             "A rotation is one of the hidden basis."
         )
-    rows = _rows(finding, table["votes"])
+    rows = [_row(finding, vote) for vote in table.votes]
     return Section("measures", "Measures", lead, filled(_TEMPLATE, {"rows": rows}))
 
 
-def _rows(finding: Finding, votes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    rows = []
-    for vote in votes:
-        name = str(vote["measure"])
-        figure = shown(name, finding.estimates[name]) if name in finding.estimates else None
-        rows.append({
-            "label": label(name),
-            "value": "" if figure is None else figure.value,
-            "interval": "" if figure is None else figure.interval,
-            "says": str(vote["says"]),
-            "survives": bool(vote["survives"]),
-            "decides": bool(vote["decides"]),
-        })  # fmt: skip
-    return rows
+class Line(NamedTuple):
+    """A measure as its row of the page, its figure in words."""
+
+    label: str
+    value: str
+    interval: str
+    says: str
+    survives: bool
+    decides: bool
+
+
+def _row(finding: Finding, vote: VoteLine) -> Line:
+    figure = (
+        shown(vote.measure, finding.estimates[vote.measure]) if vote.measure in finding.estimates else None
+    )
+    value, interval = ("", "") if figure is None else (figure.value, figure.interval)
+    return Line(label(vote.measure), value, interval, vote.says, vote.survives, vote.decides)

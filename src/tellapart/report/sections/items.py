@@ -3,11 +3,15 @@
 The rows stand in the page as JSON columns and are drawn a page at a time, so that 10,000 stay usable.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import ITEMS, SAMPLES, ItemLine, ItemSamples
+from tellapart.findings.typed import to_json
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import embedded_json
@@ -46,23 +50,23 @@ _ALL = (("", "All"), ("tuned", "Only tuned"), ("base", "Only base"), ("fragile",
 
 def one_sided(finding: Finding, number: int) -> Section | None:
     """Return the items solved by one side only; it carries the data of both lists."""
-    table = finding.tables.get("items")
+    table = ITEMS.read(finding)
     if not table:
         return None
-    sides = [row["only"] for row in table]
-    fragile = sum(bool(row["only"] and row["fragile"]) for row in table)
+    sides = [row.only for row in table]
+    fragile = sum(bool(row.only and row.fragile) for row in table)
     lead = (
         f"{sides.count('tuned')} only by the tuned, {sides.count('base')} only by the base; {fragile} of them fragile "
         "(few right answers: the other side may just have been unlucky). Open one to read its answers."
     )
-    data = _data(table, finding.tables.get("samples") or {})
+    data = _data(table, SAMPLES.read(finding))
     body = _list(number, "Items solved only by one side", _ONE_SIDED, len(sides) - sides.count(""), data)
     return Section("one-sided", "Solved by one side only", lead, body)
 
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the list of all items."""
-    table = finding.tables.get("items")
+    table = ITEMS.read(finding)
     if not table:
         return None
     body = _list(number, "All items", _ALL, len(table), None)
@@ -90,38 +94,34 @@ def _list(number: int, title: str, choices: Any, total: int, data: tuple[Markup,
     )
 
 
-def _data(table: list[dict[str, Any]], samples: dict[str, Any]) -> tuple[Markup, Markup]:
-    columns = {name: [_short(row.get(name)) for row in table] for name in COLUMNS}
-    return embedded_json(columns), embedded_json(_bounded(samples))
+def _data(table: Sequence[ItemLine], samples: Mapping[str, ItemSamples]) -> tuple[Markup, Markup]:
+    columns = {name: [_short(getattr(row, name)) for row in table] for name in COLUMNS}
+    return embedded_json(to_json(columns)), embedded_json(to_json(_bounded(samples)))
 
 
 def _short(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _bounded(samples: dict[str, Any]) -> dict[str, Any]:
+def _bounded(samples: Mapping[str, ItemSamples]) -> dict[str, ItemSamples]:
     """Return the samples of as many items as fit TOTAL_LIMIT characters, each text cut at TEXT_LIMIT."""
     kept, used = {}, 0
     for item, sample in samples.items():
-        bounded = {
-            "prompt": _cut(sample["prompt"]),
-            "target": _cut(sample["target"]),
-            "base": [_answer(answer) for answer in sample["base"]],
-            "tuned": [_answer(answer) for answer in sample["tuned"]],
-        }
-        used += len(str(bounded))
+        bounded = ItemSamples(
+            _cut(sample.prompt),
+            _cut(sample.target),
+            tuple(replace(answer, text=_cut(answer.text)) for answer in sample.base),
+            tuple(replace(answer, text=_cut(answer.text)) for answer in sample.tuned),
+        )
+        used += len(str(to_json(bounded)))
         if used > TOTAL_LIMIT:
             break
         kept[item] = bounded
     return kept
 
 
-def _answer(answer: dict[str, Any]) -> dict[str, Any]:
-    return {"text": _cut(answer["text"]), "score": answer["score"], "status": answer["status"]}
-
-
-def _cut(text: Any) -> str:
-    told = text if isinstance(text, str) else ", ".join(str(part) for part in text)
+def _cut(text: str | tuple[str, ...]) -> str:
+    told = text if isinstance(text, str) else ", ".join(text)
     if len(told) <= TEXT_LIMIT:
         return told
     note = f"[… cut here: {TEXT_LIMIT:,} of {len(told):,} characters shown, all are in rows.parquet]"

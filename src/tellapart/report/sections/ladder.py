@@ -1,9 +1,12 @@
 """The ladder of one skill: expressible >= latent >= demonstrated, with the tuned model and the guess floor."""
 
 import math
+from typing import NamedTuple
+
+from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.shown import LADDER, Rung
 from tellapart.report.figures import rung
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -35,28 +38,37 @@ _TEMPLATE = template("""
 """)
 
 
+class Drawn(NamedTuple):
+    """A rung as its row of the page."""
+
+    name: str
+    how: str
+    kind: str
+    value: float
+    low: float
+    high: float
+    drawing: Markup
+
+
 def section(finding: Finding, number: int) -> Section | None:
     """Return the ladder, where there is one."""
-    table = finding.tables.get("ladder")
+    table = LADDER.read(finding)
     if not table:
         return None
-    ends = [parsed(row[key]) for row in table for key in ("value", "high")]
+    ends = [end for row in table for end in (row.value, row.high)]
     scale_to = _round_up(max((end for end in ends if math.isfinite(end)), default=1.0))
     rungs = []
     for row in sorted(table, key=_place):
-        value, low, high = (parsed(row[key]) for key in ("value", "low", "high"))
-        kind = _KINDS.get(row["rung"], "base")
-        drawing = rung(scale_to, value, low, high, kind)
-        how = row.get("how") or _TOLD.get(row["rung"], "")
-        rungs.append({"name": row["rung"], "how": how, "kind": kind, "value": value, "low": low, "high": high}
-                     | {"drawing": drawing})  # fmt: skip
+        kind = _KINDS.get(row.rung, "base")
+        drawing = rung(scale_to, row.value, row.low, row.high, kind)
+        how = row.how or _TOLD.get(row.rung, "")
+        rungs.append(Drawn(row.rung, how, kind, row.value, row.low, row.high, drawing))
     lead = f"One skill on the same items; the track runs from 0 to {percent(scale_to).replace('.0', '')}."
     return Section("ladder", "The ladder", lead, filled(_TEMPLATE, {"rungs": rungs, "scale_to": scale_to}))
 
 
-def _place(row: dict[str, object]) -> int:
-    rung_name = str(row["rung"])
-    return _ORDER.index(rung_name) if rung_name in _ORDER else len(_ORDER)
+def _place(row: Rung) -> int:
+    return _ORDER.index(row.rung) if row.rung in _ORDER else len(_ORDER)
 
 
 def _round_up(value: float) -> float:

@@ -1,10 +1,9 @@
 """How it was asked: every look of an adaptive plan in order, and the rule it stopped by."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.gain import PLAN
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, percent
@@ -33,27 +32,15 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the section, where the run followed an adaptive plan."""
-    plan = finding.tables.get("plan")
-    if not plan or plan.get("plan") not in ("adaptive", "quick"):
+    plan = PLAN.read(finding)
+    if plan is None or plan.plan not in ("adaptive", "quick"):
         return None
-    stopped = str(plan.get("stopped") or "")
     context = {
         "rule": RULE,
-        "looks": [_look(one) for one in plan.get("looks") or []],
-        "stopped": f"Stopped: {stopped}." if stopped else "Every way that can run was asked.",
-        "dropped": sorted((plan.get("dropped") or {}).items()),
+        "looks": [replace(look, tells=look.tells or "nothing") for look in plan.looks or ()],
+        "stopped": f"Stopped: {plan.stopped}." if plan.stopped else "Every way that can run was asked.",
+        "dropped": sorted((plan.dropped or {}).items()),
         "between": between,
         "percent": percent,
     }
     return Section("plan", "How it was asked", "", filled(_TEMPLATE, context))
-
-
-def _look(told: Mapping[str, Any]) -> dict[str, Any]:
-    shares = {name: parsed(told.get(name)) for name in ("share", "low", "high")}
-    return {
-        **shares,
-        "way": str(told.get("way", "")),
-        "mechanism": str(told.get("mechanism", "")),
-        "tells": str(told.get("tells") or "nothing"),
-        "reason": str(told.get("reason") or ""),
-    }

@@ -1,6 +1,9 @@
 """Token routing: the base writes, the tuned model takes over on a share of the tokens."""
 
+import math
+
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import ROUTING
 from tellapart.report.figures import routing
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -24,10 +27,10 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the curve, where routing was tried."""
-    rows = finding.tables.get("routing")
+    rows = ROUTING.read(finding)
     if not rows:
         return None
-    placed = [row for row in rows if row["routed_share"] is not None]
+    placed = [row for row in rows if not math.isnan(row.routed_share)]
     picture, lines = routing(placed) if placed else (None, [])
     lead = (
         "The base writes and the tuned model takes over on some tokens. Who decides where matters: "

@@ -1,19 +1,20 @@
 """Tasks over scale: the map, and the table whose rows open to the task's figure. Drawn a page at a time."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.scale import SCALE, Forecast, MetricCurve, ScaleTask
 from tellapart.report.scale_figures import KINDS, panels, task_map
 from tellapart.report.scale_order import ORDER, deciding, in_order
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import embedded_json
-from tellapart.stats.wording import percent, plain
+from tellapart.stats.estimate import Estimate
+from tellapart.stats.wording import plain
 
 FIGURES = 400
 """Tasks whose figure is in the page; all scores are in findings.json."""
@@ -52,28 +53,29 @@ _FIGURE = template("""
 <th scope="col" class="number">Broken less smooth</th><th scope="col" class="number">Forecast of the largest</th>
 <th scope="col" class="number">It scored</th></tr></thead><tbody>
 {% for m in metrics %}<tr><th scope="row">{{ m.name }}</th><td>{{ m.form }}{% if m.reason %}<small>{{ m.reason }}
-</small>{% endif %}</td><td class="number">{{ m.b }}</td><td class="number">{{ m.l }}</td>
+</small>{% endif %}</td><td class="number">{{ m.breakthroughness }}</td>
+<td class="number">{{ m.linearity }}</td>
 <td class="number">{{ m.difference }}</td><td class="number">{{ m.forecast }}{% if m.mute %}<small>the smaller
 scales cannot say</small>{% endif %}</td><td class="number">{{ m.truth }}</td></tr>{% endfor %}</tbody></table></div>
-{% if account %}<p class="hint">If each of {{ account.length }} tokens is right by itself, {{ account.metric }} is
-the right
-token's probability ({{ account.token_metric }}) to that power: it is {{ account.away }} off (root mean
+{% if account %}<p class="hint">If each of {{ account.length | plain }} tokens is right by itself,
+{{ account.metric }} is the right
+token's probability ({{ account.token_metric }}) to that power: it is {{ account.away | percent }} off (root mean
 square), the scores
-themselves vary by {{ account.spread }}.{% if account.fitted %} The number of tokens is fitted.{% endif %}</p>
+themselves vary by {{ account.spread | percent }}.{% if account.fitted %} The number of tokens is fitted.{% endif %}</p>
 {% endif %}
 """)
 
 
 def mapped(finding: Finding, number: int) -> Section | None:
     """Return the map of tasks, where at least two have both kinds of metric."""
-    table = finding.tables.get("scale")
-    if not table:
+    table = SCALE.read(finding)
+    if table is None:
         return None
-    drawing, count = task_map(table["tasks"])
+    drawing, count = task_map(table.tasks)
     if count < 2:
         return None
     lead = (
-        f"{count} of {len(table['tasks'])} tasks have a discontinuous and a continuous metric that tell a form. Right: "
+        f"{count} of {len(table.tasks)} tasks have a discontinuous and a continuous metric that tell a form. Right: "
         "the score jumps. Above: what lies under it jumps as well. Dots are moved apart a little."
     )
     return Section(
@@ -83,12 +85,12 @@ def mapped(finding: Finding, number: int) -> Section | None:
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the table of tasks."""
-    table = finding.tables.get("scale")
-    if not table:
+    table = SCALE.read(finding)
+    if table is None:
         return None
-    tasks = in_order(table["tasks"])
-    figures = [_figure(task, str(table["axis"])) for task in tasks[:FIGURES]]
-    present = [verdict for verdict in ORDER if any(task["verdict"] == verdict for task in tasks)]
+    tasks = in_order(table.tasks)
+    figures = [_figure(task, table.axis) for task in tasks[:FIGURES]]
+    present = [verdict for verdict in ORDER if any(task.verdict == verdict for task in tasks)]
     context = {
         "number": number,
         "total": f"{len(tasks):,}",
@@ -97,60 +99,66 @@ def section(finding: Finding, number: int) -> Section | None:
         "data": embedded_json(_data(tasks)),
     }
     lead = (
-        f"Scores over {table['axis']}, each task in one setting and family of models. Open one for all its metrics "
+        f"Scores over {table.axis}, each task in one setting and family of models. Open one for all its metrics "
         "with 95 % intervals. Breakthroughness and forecast are those of the metric that the verdict is about."
     )
     return Section("tasks", "Tasks", lead, filled(_TABLE, context))
 
 
-def _data(tasks: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _data(tasks: Sequence[ScaleTask]) -> dict[str, Sequence[str | float | None]]:
     chosen = [deciding(task) for task in tasks]
     return {
-        "label": [task["label"] for task in tasks],
-        "verdict": [task["verdict"] for task in tasks],
-        "probability": [_short(task["probability"]) for task in tasks],
-        "metric": [metric["metric"] for metric in chosen],
-        "b": [_short(metric["breakthroughness"]["value"]) for metric in chosen],
-        "forecast": [_short(metric["forecast"]["value"]) for metric in chosen],
-        "truth": [_short(metric["forecast"]["truth"]) for metric in chosen],
-        "scales": [len(metric["scale"]) for metric in chosen],
+        "label": [task.label for task in tasks],
+        "verdict": [task.verdict for task in tasks],
+        "probability": [_short(task.probability) for task in tasks],
+        "metric": [metric.metric for metric in chosen],
+        "b": [_short(metric.breakthroughness.value) for metric in chosen],
+        "forecast": [_short(metric.forecast.value) for metric in chosen],
+        "truth": [_short(metric.forecast.truth) for metric in chosen],
+        "scales": [len(metric.scale) for metric in chosen],
     }
 
 
-def _short(value: Any) -> Any:
-    return None if value is None else float(f"{value:.4g}")
+def _short(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{value:.4g}")
 
 
-def _figure(task: Mapping[str, Any], axis: str) -> Markup:
-    metrics = [_told(metric) for metric in task["metrics"]]
-    account = task["account"]
-    if account:
-        account = {
-            **account,
-            "length": plain(account["length"]),
-            "away": percent(account["away"]),
-            "spread": percent(account["spread"]),
-        }
-    drawn = panels(task["metrics"], axis, str(task["label"]))
-    return filled(_FIGURE, {"task": task, "panels": drawn, "metrics": metrics, "account": account})
+def _figure(task: ScaleTask, axis: str) -> Markup:
+    metrics = [_line(metric) for metric in task.metrics]
+    drawn = panels(task.metrics, axis, task.label)
+    return filled(_FIGURE, {"task": task, "panels": drawn, "metrics": metrics, "account": task.account})
 
 
-def _told(metric: Mapping[str, Any]) -> dict[str, Any]:
-    told = metric["forecast"]
-    return {
-        "name": metric["metric"],
-        "form": metric["form"],
-        "reason": metric["reason"],
-        "b": _ranged(metric["breakthroughness"]),
-        "l": _ranged(metric["linearity"]),
-        "difference": plain(metric["held_out_difference"]),
-        "forecast": _ranged(told),
-        "mute": told["value"] is not None and not told["says"],
-        "truth": plain(told["truth"]),
-    }
+class Line(NamedTuple):
+    """A metric as its row of the page, figures in words."""
+
+    name: str
+    form: str
+    reason: str
+    breakthroughness: str
+    linearity: str
+    difference: str
+    forecast: str
+    mute: bool
+    truth: str
 
 
-def _ranged(estimate: Mapping[str, Any]) -> str:
-    value, low, high = (parsed(estimate[name]) for name in ("value", "low", "high"))
+def _line(metric: MetricCurve) -> Line:
+    forecast = metric.forecast
+    return Line(
+        name=metric.metric,
+        form=metric.form,
+        reason=metric.reason,
+        breakthroughness=_ranged(metric.breakthroughness),
+        linearity=_ranged(metric.linearity),
+        difference=plain(metric.held_out_difference),
+        forecast=_ranged(forecast),
+        mute=not math.isnan(forecast.value) and not forecast.says,
+        truth=plain(forecast.truth),
+    )
+
+
+def _ranged(estimate: Estimate | Forecast) -> str:
+    value, low, high = estimate.value, estimate.low, estimate.high
     inside = f" [{plain(low)}, {plain(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
     return f"{plain(value)}{inside}"

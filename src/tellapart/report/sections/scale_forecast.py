@@ -1,12 +1,10 @@
 """The largest scale forecast from the smaller ones, beside what it scored; and how often the intervals held."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
-from tellapart.report.scale_figures import forecasts
+from tellapart.findings.scale import SCALE, ScaleTable
+from tellapart.report.scale_figures import Forecasted, forecasts
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import between, percent
@@ -25,9 +23,9 @@ smaller models cannot say what the largest will score.</p>
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return forecast against truth, where any curve has enough scales."""
-    table = finding.tables.get("scale")
+    table = SCALE.read(finding)
     rows = _rows(table) if table else []
-    drawn = [row for row in rows if row["says"] and 0 <= row["truth"] <= 1 and not row["logarithm"]][:DRAWN]
+    drawn = [row for row in rows if row.says and 0 <= row.truth <= 1 and not row.logarithm][:DRAWN]
     if not rows or len(drawn) < 2:
         return None
     covered = finding.estimates["forecast_coverage"]
@@ -40,18 +38,17 @@ def section(finding: Finding, number: int) -> Section | None:
         "drawing": forecasts(drawn),
         "drawn": len(drawn),
         "total": len(rows),
-        "mute": sum(not row["says"] for row in rows),
+        "mute": sum(not row.says for row in rows),
     }
     return Section("forecast", "Forecast against truth", lead, filled(_TEMPLATE, context))
 
 
-def _rows(table: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(table: ScaleTable) -> list[Forecasted]:
     rows = []
-    for task in table["tasks"]:
-        for metric in task["metrics"]:
-            told = {name: parsed(metric["forecast"][name]) for name in ("value", "low", "high", "truth")}
-            if all(math.isfinite(value) for value in told.values()):
-                inside = told["low"] <= told["truth"] <= told["high"]
-                rows.append({**told, "label": task["label"], "metric": metric["metric"], "inside": inside,
-                             "says": bool(metric["forecast"]["says"]), "logarithm": metric["logarithm"]})  # fmt: skip
+    for task in table.tasks:
+        for metric in task.metrics:
+            told = metric.forecast
+            figures = (told.value, told.low, told.high, told.truth)
+            if all(math.isfinite(value) for value in figures):
+                rows.append(Forecasted(task.label, metric.metric, *figures, told.says, metric.logarithm))
     return rows

@@ -1,6 +1,7 @@
 """The score of each checkpoint over the steps of a training run."""
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import SERIES
 from tellapart.report.figures import over_steps
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
@@ -23,7 +24,7 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the curve, where the tuned model was a series of checkpoints."""
-    rows = finding.tables.get("series")
+    rows = SERIES.read(finding)
     if not rows:
         return None
     context = {"rows": rows, "drawn": over_steps(rows)}

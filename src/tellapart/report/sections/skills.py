@@ -2,12 +2,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.skills import (
+    DISPATCH,
+    MAP,
+    MATRIX,
+    SPECTRUM,
+    TRAINING,
+    DispatchTable,
+    SkillMap,
+    SpectrumRow,
+    TrainingLog,
+)
 from tellapart.report.figures import Curve, curves
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
@@ -47,15 +57,12 @@ _DISPATCH = template(
 
 
 def matrix(finding: Finding, number: int) -> Section | None:
-    """Return every expert, mix, null twin and LoRA on every task."""
-    table = finding.tables.get("skills_matrix")
-    if not table:
+    """Return every expert, mix, null control and LoRA on every task."""
+    table = MATRIX.read(finding)
+    if table is None:
         return None
-    tasks = [str(task) for task in table["tasks"]]
-    rows = [
-        {"head": str(row["who"]), "cells": [_cell(row["cells"].get(task)) for task in tasks]}
-        for row in table["rows"]
-    ]
+    tasks = table.tasks
+    rows = [GridRow(row.who, tuple(_cell(row.cells.get(task)) for task in tasks)) for row in table.rows]
     lead = "Scores with 95 % intervals. a+b adds two experts; ~null is the same z in another order; ~lora is LoRA."
     return Section(
         "skills", "Every expert on every task", lead, filled(_MATRIX, {"columns": tasks, "rows": rows})
@@ -64,33 +71,29 @@ def matrix(finding: Finding, number: int) -> Section | None:
 
 def spectrum(finding: Finding, number: int) -> Section | None:
     """Return how far z moved, by layer and matrix and along the spectrum, and how alike experts are."""
-    table = finding.tables.get("skills_spectrum")
+    table = SPECTRUM.read(finding)
     if not table:
         return None
-    skills = list(dict.fromkeys(str(row["skill"]) for row in table))
-    places = list(dict.fromkeys((int(row["layer"]), str(row["matrix"])) for row in table))
-    moved = {(row["skill"], int(row["layer"]), str(row["matrix"])): row for row in table}
+    skills = list(dict.fromkeys(row.skill for row in table))
+    places = list(dict.fromkeys((row.layer, row.matrix) for row in table))
+    moved = {(row.skill, row.layer, row.matrix): plain(row.rms) for row in table}
     rows = [
-        {
-            "head": f"layer {layer} {name}",
-            "cells": [plain(parsed(moved[skill, layer, name]["rms"])) if (skill, layer, name) in moved else "–"
-                      for skill in skills],
-        }
+        GridRow(f"layer {layer} {name}", tuple(moved.get((skill, layer, name), "–") for skill in skills))
         for layer, name in places
-    ]  # fmt: skip
-    similar = finding.tables.get("skills_map") or {"skills": [], "cosine": []}
-    cosines = [
-        {"head": str(skill), "cells": [plain(round(parsed(value), 3)) for value in line]}
-        for skill, line in zip(similar["skills"], similar["cosine"], strict=True)
     ]
-    context: dict[str, object] = {
+    similar = MAP.read(finding) or SkillMap((), ())
+    cosines = [
+        GridRow(skill, tuple(plain(round(value, 3)) for value in line))
+        for skill, line in zip(similar.skills, similar.cosine, strict=True)
+    ]
+    context = {
         "columns": skills,
         "rows": rows,
         "keys": [{"name": skill, "kind": KINDS[at % len(KINDS)]} for at, skill in enumerate(skills)],
         "chart": _along(skills, table),
-        "skills": [str(skill) for skill in similar["skills"]],
+        "skills": similar.skills,
         "cosines": cosines,
-        "rewards": _rewards(finding.tables.get("skills_training") or {}),
+        "rewards": _rewards(TRAINING.read(finding)),
     }
     lead = "Root mean square of z − 1, in shares of a singular value: 0 leaves the matrix as it is."
     return Section("spectrum", "Where the experts act", lead, filled(_SPECTRUM, context))
@@ -98,7 +101,7 @@ def spectrum(finding: Finding, number: int) -> Section | None:
 
 def dispatch(finding: Finding, number: int) -> Section | None:
     """Return what the first pass chose for each task, and what it cost."""
-    passes = finding.tables.get("skills_dispatch")
+    passes = DISPATCH.read(finding)
     if not passes:
         return None
     lead = "Which expert the first pass chose for prompts of each task; cost is its time over that of the answers."
@@ -106,28 +109,43 @@ def dispatch(finding: Finding, number: int) -> Section | None:
     return Section("dispatch", "The first pass", lead, filled(_DISPATCH, context))
 
 
-def _pass(one: Mapping[str, Any]) -> dict[str, object]:
-    mixes = sorted({str(mix) for row in one["rows"] for mix in row["chosen"]})
-    rows = [
-        {
-            "head": f"{row['task']} (wants {row['wanted']})",
-            "cells": [
-                *(str(row["chosen"].get(mix, 0)) for mix in mixes),
-                f"{row['right']} of {row['asked']}",
-                percent(parsed(row["first_share"])),
-            ],
-        }
-        for row in one["rows"]
-    ]
-    value, low, high = map(parsed, one["share"])
-    share = f"{percent(value)} {between(low, high)}"
-    return {"judge": str(one["judge"]), "share": share, "columns": [*mixes, "right", "cost"], "rows": rows}
+class GridRow(NamedTuple):
+    """A row of a grid: its head, and cells in words."""
+
+    head: str
+    cells: tuple[str, ...]
 
 
-def _cell(cell: Sequence[Any] | None) -> str:
+class Pass(NamedTuple):
+    """A judge's part of the page."""
+
+    judge: str
+    share: str
+    columns: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+
+
+def _pass(one: DispatchTable) -> Pass:
+    mixes = sorted({mix for row in one.rows for mix in row.chosen})
+    rows = tuple(
+        GridRow(
+            f"{row.task} (wants {row.wanted})",
+            (
+                *(str(row.chosen.get(mix, 0)) for mix in mixes),
+                f"{row.right} of {row.asked}",
+                percent(row.first_share),
+            ),
+        )
+        for row in one.rows
+    )
+    value, low, high = one.share
+    return Pass(one.judge, f"{percent(value)} {between(low, high)}", (*mixes, "right", "cost"), rows)
+
+
+def _cell(cell: tuple[float, float, float, float] | None) -> str:
     if cell is None:
         return "–"
-    value, low, high = map(parsed, cell[:3])
+    value, low, high, _ = cell
     return f"{percent(value)} {between(low, high)}".rstrip()
 
 
@@ -139,16 +157,16 @@ class _Plain(Curve):
         return f"{self.name}: {plain(at[0][0])}" if at else ""
 
 
-def _along(skills: Sequence[str], table: Sequence[Mapping[str, Any]]) -> Markup:
+def _along(skills: Sequence[str], table: Sequence[SpectrumRow]) -> Markup:
     """Return root mean square of z - 1 over the place in the spectrum, all matrices together, a line a skill."""
     xs = [(at + 0.5) / BINS for at in range(BINS)]
     lines = []
     for index, skill in enumerate(skills):
         bins: list[list[float]] = [[] for _ in range(BINS)]
         for row in table:
-            if str(row["skill"]) == skill:
-                for at, z in enumerate(row["z"]):
-                    bins[at * BINS // len(row["z"])].append((parsed(z) - 1) ** 2)
+            if row.skill == skill:
+                for at, z in enumerate(row.z):
+                    bins[at * BINS // len(row.z)].append((z - 1) ** 2)
         values = [math.sqrt(sum(one) / len(one)) if one else math.nan for one in bins]
         lines.append(_Plain(skill, f"{KINDS[index % len(KINDS)]} dotless", xs, _points(values)))
     area = Area(
@@ -160,16 +178,16 @@ def _along(skills: Sequence[str], table: Sequence[Mapping[str, Any]]) -> Markup:
     return curves(area, named, lines, lambda x: f"at {percent(x)} of the spectrum")
 
 
-def _rewards(logs: Mapping[str, Any]) -> Markup:
+def _rewards(logs: Mapping[str, TrainingLog]) -> Markup:
     """Return mean reward a step, smoothed over eight, a line a skill; nothing where targets were learned (ce)."""
     lines = []
     for index, (skill, log) in enumerate(logs.items()):
-        values = [parsed(value) for value in log["reward"]]
+        values = log.reward
         smooth = [
             sum(values[max(0, at - 7) : at + 1]) / (at - max(0, at - 7) + 1) for at in range(len(values))
         ]
-        steps = [float(step) + 1 for step in log["step"]]
-        lines.append(Curve(str(skill), f"{KINDS[index % len(KINDS)]} dotless", steps, _points(smooth)))
+        steps = [float(step) + 1 for step in log.step]
+        lines.append(Curve(skill, f"{KINDS[index % len(KINDS)]} dotless", steps, _points(smooth)))
     if not lines or len(lines[0].xs) < 2 or all(point[0] == 1 for line in lines for point in line.points):
         return Markup("")
     last = max(line.xs[-1] for line in lines)

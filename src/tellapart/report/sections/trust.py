@@ -1,10 +1,9 @@
 """What to trust it by: counts of answers that add up, controls, caveats."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.reading import number as parsed
+from tellapart.findings.shown import COUNTS, TOKENS, Counted
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.report.text import tokens_spent
@@ -12,18 +11,24 @@ from tellapart.report.text import tokens_spent
 ROWS = 20
 FEW = 8
 """More controls or conditions than this stand folded."""
-LABELS = {"cut off": "truncated"}
-"""Headings of columns whose key is another word than the glossary has."""
-COLUMNS = ("asked", "correct", "wrong", "cut off", "failed")
+Columns = Mapping[str, Callable[[Counted], int | None]]
+COLUMNS: Columns = {
+    "asked": lambda row: row.asked,
+    "correct": lambda row: row.correct,
+    "wrong": lambda row: row.wrong,
+    "truncated": lambda row: row.cut_off,
+    "failed": lambda row: row.failed,
+}
+"""Headings of the counts, and what stands under each."""
 
 _TEMPLATE = template("""
 {% macro counted(rows) %}
 <div class="scroll" tabindex="0" role="region" aria-label="Answers counted"><table class="counts">
 <caption class="hidden">Answers by condition</caption>
 <thead><tr><th scope="col">Condition</th>{% for column in columns %}
-<th scope="col" class="number">{{ labels.get(column, column) }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in rows %}<tr><th scope="row">{{ row.condition }}</th>{% for column in columns %}
-<td class="number">{{ row[column] | count }}</td>{% endfor %}</tr>{% endfor %}</tbody>
+<th scope="col" class="number">{{ column }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in rows %}<tr><th scope="row">{{ row.condition }}</th>{% for read in columns.values() %}
+<td class="number">{{ read(row) | count }}</td>{% endfor %}</tr>{% endfor %}</tbody>
 </table></div>
 {% endmacro %}
 {% if finding.caveats %}
@@ -61,42 +66,41 @@ _TEMPLATE = template("""
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return caveats, controls and counts, as far as the finding has them."""
-    counts = finding.tables.get("counts") or []
+    counts = COUNTS.read(finding)
     if not (counts or finding.caveats or finding.controls or finding.rows):
         return None
     columns = answer_columns(counts)
-    unequal = [row["condition"] for row in counts if not _adds_up(row, columns)]
+    unequal = [row.condition for row in counts if not _adds_up(row, columns)]
     first, rest = folded(counts)
     context = {
         "finding": finding,
         "shown": finding.rows[:ROWS],
         "counts": counts,
-        "spent": tokens_spent(finding.tables.get("tokens") or {}),
+        "spent": tokens_spent(TOKENS.read(finding)),
         "first": first,
         "rest": rest,
         "columns": columns,
-        "labels": LABELS,
-        "parts": [LABELS.get(column, column) for column in columns[1:]],
+        "parts": list(columns)[1:],
         "unequal": unequal,
         "few": FEW,
     }
     return Section("trust", "Caveats, controls, counts", "", filled(_TEMPLATE, context))
 
 
-def folded(counts: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+def folded(counts: Sequence[Counted]) -> tuple[list[Counted], list[Counted]]:
     """Return the conditions shown at once and those folded away: with many, only the plain ones are shown."""
-    plain = [row for row in counts if str(row["condition"]).endswith("/plain")]
+    plain = [row for row in counts if row.condition.endswith("/plain")]
     if len(counts) <= FEW or not plain:
         return list(counts), []
     return plain, [row for row in counts if row not in plain]
 
 
-def answer_columns(counts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def answer_columns(counts: Sequence[Counted]) -> Columns:
     """Return the columns of the counts: the four kinds of answers, and "unscored" where a log has such."""
-    unscored = any(row.get("unscored") for row in counts)
-    return (*COLUMNS, "unscored") if unscored else COLUMNS
+    unscored = any(row.unscored for row in counts)
+    return {**COLUMNS, "unscored": lambda row: row.unscored} if unscored else COLUMNS
 
 
-def _adds_up(row: Mapping[str, Any], columns: Sequence[str]) -> bool:
-    asked, *parts = (parsed(row[column]) for column in columns)
-    return asked == sum(parts)
+def _adds_up(row: Counted, columns: Columns) -> bool:
+    asked, *parts = (read(row) for read in columns.values())
+    return asked == sum(part or 0 for part in parts)

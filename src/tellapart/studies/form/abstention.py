@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.shown import COUNTS
 from tellapart.stats.arrays import Floats
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
@@ -73,7 +74,7 @@ def abstention_finding(rows: pd.DataFrame, facts: Facts) -> Finding | None:
         controls=_controls(rows, family, own, facts),
         caveats=facts.notes,
         evidence=(("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),),
-        tables={"counts": counts_table(rows[rows["condition"] == name], facts.correct_at)},
+        tables=COUNTS.write(counts_table(rows[rows["condition"] == name], facts.correct_at)),
     )
 
 

@@ -1,14 +1,27 @@
 """Rows -> findings of `form`, one a family: a pure function, for runs just made, old runs and logs of other tools."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.form import (
+    ARMS,
+    AUDIT,
+    FAMILIES,
+    MATRIX,
+    PAIRS,
+    SHOWN,
+    STEPS,
+    TRAININGS,
+    AnswerPair,
+    StepsRow,
+)
+from tellapart.findings.shown import COUNTS, Counted
+from tellapart.findings.table import Tables
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
 from tellapart.studies.form.abstention import abstention_finding
@@ -54,17 +67,20 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
         reading = with_trainings(reading, trainings, measured)
     verdict = decide(measured, checks, facts.no_effect.get(family, "cannot tell"), reading)
     own = rows[rows["condition"].str.startswith(f"{family}/")]
-    tables: dict[str, Any] = {
-        "arms": arm_table(arms, measured, told),
-        "matrix": matrix(arms),
-        "pairs": pairs(own, family, arms, measured, facts),
-        "shown": examples(told, measured),
-        "audit": audits(told),
-        "families": by_family(arms, measured),
-        "steps": step_table(own, family, arms, facts.correct_at),
-        "counts": counts_table(own, facts.correct_at),
+    compared = pairs(own, family, arms, measured, facts)
+    checked, counts = step_table(own, family, arms, facts.correct_at), counts_table(own, facts.correct_at)
+    shown = examples(told, measured)
+    tables: Tables = {
+        **ARMS.write(arm_table(arms, measured, told)),
+        **MATRIX.write(matrix(arms)),
+        **PAIRS.write(compared),
+        **(SHOWN.write(shown) if shown else {}),
+        **AUDIT.write(audits(told)),
+        **FAMILIES.write(by_family(arms, measured)),
+        **STEPS.write(checked),
+        **COUNTS.write(counts),
     }
-    steps = _steps(tables["steps"])
+    steps = _steps(checked)
     known = (
         knows(own, condition(family, full), facts.correct_at, facts.false_premise) if full else Knows({}, {})
     )
@@ -76,7 +92,7 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
     if steps and math.isnan(measured.effect.value):
         sentence = f"{_steps_told(steps)} {sentence}"
     if trainings is not None:
-        tables["trainings"] = trainings.table
+        tables |= TRAININGS.write(trainings.table)
         sentence = f"{sentence} {guess_told(measured)}"
     if family == GIVEN and style.estimates:
         sentence = f"{sentence} {style_beside_scores(style, measured, told)}"
@@ -97,25 +113,24 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
         },
         controls=_controls(checks, facts),
         caveats=(
-            *_caveats(arms, checks, facts, tables["counts"]),
+            *_caveats(arms, checks, facts, counts),
             *reading.caveats,
             *_unsaid(reading, sentence),
             *unlettered,
         ),
         evidence=verdict.terms,
-        rows=_shown_rows(family, measured, tables["pairs"]),
+        rows=_shown_rows(family, measured, compared),
         tables={name: table for name, table in tables.items() if table},
     )
 
 
-def _steps(table: list[dict[str, Any]]) -> dict[str, Estimate]:
+def _steps(table: Sequence[StepsRow]) -> dict[str, Estimate]:
     """Return how often an answer is right on wrong steps: of all checked ones, and of the right ones."""
     found = {}
-    for arm in dict.fromkeys(row["arm"] for row in table):
-        checked, right, both = (
-            sum(row[column] for row in table if row["arm"] == arm)
-            for column in ("checked", "right", "right on wrong steps")
-        )
+    for arm in dict.fromkeys(row.arm for row in table):
+        own = [row for row in table if row.arm == arm]
+        checked, right = sum(row.checked for row in own), sum(row.right for row in own)
+        both = sum(row.right_on_wrong for row in own)
         found[f"right_on_wrong_steps/{arm}"] = Estimate(both, math.nan, math.nan, checked, "items", "count")
         found[f"wrong_steps_among_right/{arm}"] = wilson(both, right)
     return found
@@ -153,16 +168,16 @@ def _bracketed(check: Check) -> str:
 
 
 def _caveats(
-    arms: Arms, checks: tuple[Check, Check], facts: Facts, counts: list[dict[str, Any]]
+    arms: Arms, checks: tuple[Check, Check], facts: Facts, counts: Sequence[Counted]
 ) -> tuple[str, ...]:
     said = [*facts.notes, *arms.caveats]
     said += [f"{check.arm.replace('_', ' ')}: {check.told}." for check in checks if check.state == "open"]
     said += [f"{check.told[0].upper()}{check.told[1:]}." for check in checks if check.state == "absent"]
     for row in counts:
-        lost = row["failed"] + row["cut off"] + row["unscored"]
-        if lost > 0.05 * row["asked"]:
-            parts = f"{row['cut off']} truncated, {row['failed']} failed, {row['unscored']} unscored"
-            said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")
+        unscored = row.unscored or 0
+        if row.failed + row.cut_off + unscored > 0.05 * row.asked:
+            parts = f"{row.cut_off} truncated, {row.failed} failed, {unscored} unscored"
+            said.append(f"{row.condition}: of {row.asked} answers {parts}.")
     return tuple(dict.fromkeys(said))
 
 
@@ -170,9 +185,11 @@ def _unsaid(reading: Reading, sentence: str) -> list[str]:
     return [f"{refusal}." for refusal in reading.refusals if refusal not in sentence]
 
 
-def _shown_rows(family: str, measured: Measured, table: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _shown_rows(
+    family: str, measured: Measured, compared: Sequence[AnswerPair]
+) -> tuple[tuple[str, str], ...]:
     full = measured.roles.get("full", "full")
-    return tuple((f"{family}/{full}", row["item"]) for row in table)
+    return tuple((f"{family}/{full}", pair.item) for pair in compared)
 
 
 def refuse_unread(scores: Mapping[str, float], condition_name: str, example: str, scorer: str) -> None:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.form import LEVELS, LevelRow
+from tellapart.findings.shown import COUNTS
 from tellapart.stats.collapse import Collapse, collapse
 from tellapart.stats.intervals import wilson
 from tellapart.stats.wording import whole
 from tellapart.studies.form.facts import Facts, condition
 from tellapart.studies.form.verdict import SETTLED, Label, class_probabilities
-from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.tables import counts_table
 
 FAMILY, ARM = "complexity", "plain"
@@ -55,8 +56,8 @@ def complexity_finding(rows: pd.DataFrame, facts: Facts) -> Finding | None:
         },
         caveats=tuple(caveats),
         tables={
-            "levels": _levels(size, steps, right, cut, fit),
-            "counts": counts_table(rows[rows["condition"] == name], facts.correct_at),
+            **LEVELS.write(_levels(size, steps, right, cut, fit)),
+            **COUNTS.write(counts_table(rows[rows["condition"] == name], facts.correct_at)),
         },
     )
 
@@ -83,8 +84,8 @@ def _verdict(fit: Collapse) -> tuple[Label, float, str]:
 
 def _levels(
     size: np.ndarray, steps: np.ndarray, right: np.ndarray, cut: np.ndarray, fit: Collapse
-) -> list[dict[str, Any]]:
-    """Return one row a complexity: right answers with their interval, cut-off ones apart, and what p^steps expects."""
+) -> list[LevelRow]:
+    """Return one row a complexity: right answers with their interval, truncated ones apart, what p^steps expects."""
     table = []
     for level in np.unique(size):
         here = size == level
@@ -94,12 +95,17 @@ def _levels(
             float((fit.step.value ** steps[here]).mean()) if math.isfinite(fit.step.value) else math.nan
         )
         table.append(
-            {
-                "complexity": float(level), "steps": round(float(steps[here].mean()), 1), "answers": int(here.sum()),
-                "cut off": int((here & cut).sum()), "right": finite(share.value), "low": finite(share.low),
-                "high": finite(share.high), "p^steps": finite(round(expected, 4)),
-            }
-        )  # fmt: skip
+            LevelRow(
+                complexity=float(level),
+                steps=round(float(steps[here].mean()), 1),
+                answers=int(here.sum()),
+                cut_off=int((here & cut).sum()),
+                right=share.value,
+                low=share.low,
+                high=share.high,
+                expected=round(expected, 4),
+            )
+        )
     return table
 
 

@@ -15,6 +15,7 @@ from scipy import stats
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.form import JUDGE_CONTROLS, JudgeControl
 from tellapart.logs.value import short
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
@@ -107,7 +108,7 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
         controls={f"judge: {check.name}": check.told for check in checks},
         caveats=(*notes, *_caveats(checks, constant, truncated), UNCONTROLLED),
         evidence=(("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),),
-        tables={"ratings": _table(models, order, estimates), "judge controls": _check_table(checks)},
+        tables={"ratings": _table(models, order, estimates), **JUDGE_CONTROLS.write(_check_table(checks))},
     )
 
 
@@ -129,7 +130,7 @@ def _of_constants(
         estimates={f"win_rate/{model}": _win_rate(judged, model) for model in sorted(constant)},
         controls={f"judge: {check.name}": check.told for check in checks},
         caveats=(*notes, *_caveats(checks, constant, {})),
-        tables={"judge controls": _check_table(checks)},
+        tables=JUDGE_CONTROLS.write(_check_table(checks)),
     )
 
 
@@ -342,5 +343,5 @@ def _table(
     ]
 
 
-def _check_table(checks: Sequence[JudgeCheck]) -> list[dict[str, Any]]:
-    return [{"control": c.name, "seen": c.told, "flagged": "yes" if c.flagged else "no"} for c in checks]
+def _check_table(checks: Sequence[JudgeCheck]) -> list[JudgeControl]:
+    return [JudgeControl(c.name, c.told, "yes" if c.flagged else "no") for c in checks]

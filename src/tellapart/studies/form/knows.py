@@ -7,16 +7,17 @@ Confidence is the geometric mean probability of the answer's tokens. A refusal t
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.form import RELIABILITY, RISK_COVERAGE, ConfidenceBin, RiskCoverage
+from tellapart.findings.table import Tables
 from tellapart.stats.confidence import calibration, risk_coverage
 from tellapart.stats.detection import detection
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
-from tellapart.studies.gain.scores import finite
 
 REFUSES = re.compile(
     r"\b(?:i (?:do not|don[’']t|cannot|can[’']t) (?:know|say|tell|answer)|"
@@ -34,7 +35,7 @@ class Knows(NamedTuple):
     """Estimates by name and tables of the curves; both empty where nothing can be said."""
 
     estimates: dict[str, Estimate]
-    tables: dict[str, Any]
+    tables: Tables
 
 
 def knows(rows: pd.DataFrame, condition: str, correct_at: float, false_premise: Mapping[str, bool]) -> Knows:
@@ -76,16 +77,13 @@ def _confidence(own: pd.DataFrame, right: np.ndarray, estimates: dict[str, Estim
     estimates["calibration_error"], estimates["brier"] = calibrated.error, calibrated.brier
     estimates["selective_risk_area"] = kept.area
     places = np.unique(np.linspace(0, len(kept.risk) - 1, min(POINTS, len(kept.risk))).astype(int))
-    tables = {
-        "reliability": [
-            {"confidence": one.confidence, "right": one.right.value, "low": one.right.low, "high": one.right.high,
-             "n": one.right.n}
-            for one in calibrated.bins
-        ],
-        "risk_coverage": {
-            "coverage": [round(float(kept.coverage[at]), 4) for at in places],
-            "risk": [finite(round(float(kept.risk[at]), 4)) for at in places],
-            "excess": finite(kept.excess),
-        },
-    }  # fmt: skip
-    return Knows(estimates, tables)
+    bins = [
+        ConfidenceBin(one.confidence, one.right.value, one.right.low, one.right.high, one.right.n)
+        for one in calibrated.bins
+    ]
+    curve = RiskCoverage(
+        coverage=tuple(round(float(kept.coverage[at]), 4) for at in places),
+        risk=tuple(round(float(kept.risk[at]), 4) for at in places),
+        excess=kept.excess,
+    )
+    return Knows(estimates, {**RELIABILITY.write(bins), **RISK_COVERAGE.write(curve)})

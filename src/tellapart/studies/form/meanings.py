@@ -36,7 +36,7 @@ def measure_meanings(
     folder: RunFolder, task: Task, rows: Sequence[Row], model: Model | None
 ) -> dict[str, Any] | None:
     """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON. The entailment
-    model is asked once about each pair; answers that a run gone on with added count.
+    model is asked once about each pair; answers that a resumed run added count.
 
     None where there is one sample an item. Raises UserMistake where the entailment model gives no log-probabilities.
     """

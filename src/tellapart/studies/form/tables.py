@@ -1,58 +1,73 @@
 """Tables of a form finding that only show: arms side by side, items by arms, example pairs, audits, checked steps."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.form import (
+    AnswerPair,
+    ArmAnswer,
+    ArmExample,
+    ArmRow,
+    AuditRow,
+    ExamplePair,
+    FamilyRow,
+    Matrix,
+    StepsRow,
+)
+from tellapart.findings.shown import Triple
 from tellapart.studies.form.arms import Arms
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
 from tellapart.studies.form.shares import Measured, families_of
 from tellapart.studies.form.style import first_answers
-from tellapart.studies.gain.scores import finite
 
 SHOWN_PAIRS = 12
 LONGEST_TEXT = 4000
 
 
-def arm_table(arms: Arms, measured: Measured, told: Mapping[str, ArmFacts]) -> list[dict[str, Any]]:
-    """Return one object an arm: role, score, difference to full, form share, power, what it keeps and removes."""
+def arm_table(arms: Arms, measured: Measured, told: Mapping[str, ArmFacts]) -> list[ArmRow]:
+    """Return one row an arm: role, score, difference to full, form share, power, what it keeps and removes."""
     table = []
     for arm in arms.scores:
         about = told[arm]
-        row: dict[str, Any] = {"arm": arm, "role": about.role}
-        for column, name in (
-            ("score", f"score/{arm}"),
-            ("difference", f"arm_difference/{arm}"),
-            ("share", f"form_share/{arm}"),
-            ("drop", f"smallest_drop/{arm}"),
-        ):
-            found = measured.estimates.get(name)
-            row[column] = None if found is None else [finite(v) for v in (found.value, found.low, found.high)]
         same = measured.same.get(arm)
-        row["same"] = None if same is None else same.equivalent
-        row["decides"] = measured.roles.get("form") == arm
-        row |= {"keeps": about.kept, "removes": about.removed, "source": about.source}
-        table.append(row)
+        table.append(
+            ArmRow(
+                arm=arm,
+                role=about.role,
+                score=_triple(measured, f"score/{arm}"),
+                difference=_triple(measured, f"arm_difference/{arm}"),
+                share=_triple(measured, f"form_share/{arm}"),
+                drop=_triple(measured, f"smallest_drop/{arm}"),
+                same=None if same is None else same.equivalent,
+                decides=measured.roles.get("form") == arm,
+                keeps=about.kept,
+                removes=about.removed,
+                source=about.source,
+            )
+        )
     return table
 
 
-def matrix(arms: Arms) -> dict[str, Any]:
-    """Return items by arms, scores in [0, 1] (None: the arm lacks the item), sorted so that equal rows lie together."""
+def _triple(measured: Measured, name: str) -> Triple | None:
+    found = measured.estimates.get(name)
+    return None if found is None else (found.value, found.low, found.high)
+
+
+def matrix(arms: Arms) -> Matrix:
+    """Return items by arms, scores in [0, 1] (NaN: the arm lacks the item), sorted so that equal rows lie together."""
     names = list(arms.scores)
     scores = np.column_stack([arms.scores[arm] for arm in names])
     order = np.lexsort(tuple(-np.nan_to_num(scores[:, at], nan=-1) for at in reversed(range(len(names)))))
-    return {
-        "arms": names,
-        "items": [str(arms.items[at]) for at in order],
-        "scores": [[finite(round(float(v), 4)) for v in scores[at]] for at in order],
-    }
+    return Matrix(
+        arms=tuple(names),
+        items=tuple(str(arms.items[at]) for at in order),
+        scores=tuple(tuple(round(float(v), 4) for v in scores[at]) for at in order),
+    )
 
 
-def pairs(
-    rows: pd.DataFrame, family: str, arms: Arms, measured: Measured, facts: Facts
-) -> list[dict[str, Any]]:
+def pairs(rows: pd.DataFrame, family: str, arms: Arms, measured: Measured, facts: Facts) -> list[AnswerPair]:
     """Return items that full and the form-only arm answer differently (then others), with both first answers."""
     full, form = measured.roles.get("full"), measured.roles.get("form")
     if full is None or form is None:
@@ -64,49 +79,32 @@ def pairs(
     found = []
     for at in order:
         item = str(arms.items[at])
-        sides = {
-            side: {
-                "arm": arm,
-                "text": texts[arm].get(item, "")[:LONGEST_TEXT],
-                "score": finite(arms.scores[arm][at]),
-            }
-            for side, arm in (("full", full), ("form", form))
-        }
-        found.append(
-            {
-                "item": item,
-                "prompt": facts.prompts.get(item, ""),
-                "target": facts.targets.get(item, ""),
-                **sides,
-            }
+        sides = (
+            ArmAnswer(arm, texts[arm].get(item, "")[:LONGEST_TEXT], float(arms.scores[arm][at]))
+            for arm in (full, form)
         )
+        found.append(AnswerPair(item, facts.prompts.get(item, ""), facts.targets.get(item, ""), *sides))
     return found
 
 
-def examples(told: Mapping[str, ArmFacts], measured: Measured) -> dict[str, Any] | None:
+def examples(told: Mapping[str, ArmFacts], measured: Measured) -> ExamplePair | None:
     """Return what full and the form-only arm were shown, side by side."""
     full, form = measured.roles.get("full"), measured.roles.get("form")
     if full is None or form is None or not (told[full].example and told[form].example):
         return None
-    return {
-        "full": {"arm": full, "text": told[full].example},
-        "form": {"arm": form, "text": told[form].example},
-    }
+    return ExamplePair(ArmExample(full, told[full].example), ArmExample(form, told[form].example))
 
 
-def audits(told: Mapping[str, ArmFacts]) -> list[dict[str, Any]]:
+def audits(told: Mapping[str, ArmFacts]) -> list[AuditRow]:
     """Return every audited property of every arm that must keep the form."""
     return [
-        {
-            "arm": arm, "what": line.what, "full": line.full, "in arm": line.arm,
-            "largest difference": line.off, "tolerance": line.tolerance, "held": line.held,
-        }
+        AuditRow(arm, line.what, line.full, line.arm, line.off, line.tolerance, line.held)
         for arm, about in told.items()
         for line in about.audit
-    ]  # fmt: skip
+    ]
 
 
-def by_family(arms: Arms, measured: Measured) -> list[dict[str, Any]]:
+def by_family(arms: Arms, measured: Measured) -> list[FamilyRow]:
     """Return base and full by family of clusters, the largest loss first; none where items stand alone."""
     if not {"base", "full"} <= measured.roles.keys():
         return []
@@ -117,13 +115,13 @@ def by_family(arms: Arms, measured: Measured) -> list[dict[str, Any]]:
     means = grouped.mean()
     columns = (means.index.tolist(), grouped.size().tolist(), means["base"].tolist(), means["full"].tolist())
     table = [
-        {"family": str(family), "n": n, "base": base, "full": full, "difference": full - base}
+        FamilyRow(str(family), n, base, full, full - base)
         for family, n, base, full in zip(*columns, strict=True)
     ]
-    return sorted(table, key=lambda row: row["difference"])
+    return sorted(table, key=lambda row: row.difference)
 
 
-def step_table(rows: pd.DataFrame, family: str, arms: Arms, correct_at: float) -> list[dict[str, Any]]:
+def step_table(rows: pd.DataFrame, family: str, arms: Arms, correct_at: float) -> list[StepsRow]:
     """Return, by arm and cluster family, answers with checked steps: right answers on wrong steps among them."""
     table = []
     for arm in arms.own:
@@ -136,10 +134,13 @@ def step_table(rows: pd.DataFrame, family: str, arms: Arms, correct_at: float) -
         for name, group in chosen.groupby(groups):
             right, wrong_steps = group["score"] >= correct_at, group["steps"] == "invalid"
             table.append(
-                {
-                    "arm": arm, "cluster": str(name), "checked": len(group), "right": int(right.sum()),
-                    "steps wrong": int(wrong_steps.sum()),
-                    "right on wrong steps": int((right & wrong_steps).sum()),
-                }
-            )  # fmt: skip
+                StepsRow(
+                    arm=arm,
+                    cluster=str(name),
+                    checked=len(group),
+                    right=int(right.sum()),
+                    steps_wrong=int(wrong_steps.sum()),
+                    right_on_wrong=int((right & wrong_steps).sum()),
+                )
+            )
     return table

@@ -6,14 +6,15 @@ the variance between the seeds' means is added to that between items, with Stude
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tellapart.findings.form import TrainingRow
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
@@ -23,7 +24,6 @@ from tellapart.studies.form.facts import ArmFacts, Facts, TrainedFacts, conditio
 from tellapart.studies.form.reading import Reading
 from tellapart.studies.form.shares import Measured
 from tellapart.studies.gain.collapse import collapsed, commonest
-from tellapart.studies.gain.scores import finite
 
 FITTED, FITTABLE, STEPS, LOSS = "label_given", "label_fittable", "training_steps", "training_loss"
 """Measures in a row of an item that was trained on: 1 where the copy gives the label that it was taught; 1 where
@@ -55,7 +55,7 @@ class Trainings(NamedTuple):
     estimates: dict[str, Estimate]
     refusals: tuple[str, ...]
     caveats: tuple[str, ...]
-    table: list[dict[str, Any]]
+    table: list[TrainingRow]
 
 
 def fit_condition(family: str, arm: str) -> str:
@@ -76,7 +76,7 @@ def read_trainings(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts]
     ]
     kept, estimates, refusals, caveats = dict(told), {}, [], []
     for arm in (arm for arm, one in told.items() if one.role != "base"):
-        own = [row for row in table if row["arm"] == arm]
+        own = [row for row in table if row.arm == arm]
         estimates[f"fitted/{arm}"] = _fitted(rows, fit_condition(family, arm))
         reason = _why_not(own, about)
         if not reason:
@@ -92,7 +92,7 @@ def read_trainings(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts]
 
 def _trainings(
     rows: pd.DataFrame, family: str, arm: str, about: TrainedFacts, facts: Facts, plain: list[str]
-) -> list[dict[str, Any]]:
+) -> list[TrainingRow]:
     """Return one row a training of an arm that left an answer."""
     fit = rows[(rows["condition"] == fit_condition(family, arm)) & (rows["status"] != "failed")]
     own = rows[(rows["condition"] == condition(family, arm)) & (rows["status"] != "failed")]
@@ -106,15 +106,19 @@ def _trainings(
         answers, targets = [text for text, _ in pairs], [target for _, target in pairs]
         most = commonest(answers)
         table.append(
-            {
-                "arm": arm, "training": seed + 1, "labels": about.labels,
-                "steps": finite(_mean(measures, STEPS)), "loss": finite(_mean(measures, LOSS)),
-                "labels given": finite(_mean(measures, FITTED)), "labels fittable": finite(_mean(measures, FITTABLE)),
-                "score": finite(float(asked["score"].mean()) if len(asked) else math.nan),
-                "commonest answer": f"{most.text[:40]!r} in {100 * most.share:.0f} %",
-                "collapsed": collapsed(answers, targets, plain) is not None,
-            }
-        )  # fmt: skip
+            TrainingRow(
+                arm=arm,
+                training=seed + 1,
+                labels=about.labels,
+                steps=_mean(measures, STEPS),
+                loss=_mean(measures, LOSS),
+                labels_given=_mean(measures, FITTED),
+                labels_fittable=_mean(measures, FITTABLE),
+                score=float(asked["score"].mean()) if len(asked) else math.nan,
+                commonest_answer=f"{most.text[:40]!r} in {100 * most.share:.0f} %",
+                collapsed=collapsed(answers, targets, plain) is not None,
+            )
+        )
     return table
 
 
@@ -127,7 +131,7 @@ def _answers(rows: pd.DataFrame, name: str, facts: Facts) -> list[tuple[str, str
     ]
 
 
-def _mean(measures: list[dict[str, Any]], name: str) -> float:
+def _mean(measures: Sequence[Mapping[str, float]], name: str) -> float:
     values = [float(one[name]) for one in measures if name in one]
     return math.fsum(values) / len(values) if values else math.nan
 
@@ -139,22 +143,24 @@ def _fitted(rows: pd.DataFrame, name: str) -> Estimate:
     return wilson(sum(given), len(given)) if given else missing("share", "no trained item was asked")
 
 
-def _why_not(table: list[dict[str, Any]], about: TrainedFacts) -> str:
+def _why_not(table: Sequence[TrainingRow], about: TrainedFacts) -> str:
     """Return why an arm's trainings decide nothing; nothing where all of them took."""
     if len(table) < about.seeds:
         return f"{len(table)} of {about.seeds} trainings were done"
-    unread = [row for row in table if row["labels given"] is None]
+    unread = [row for row in table if math.isnan(row.labels_given)]
     if unread:
         return "it was not seen whether the training fitted its labels"
-    unfitted = [row for row in table if row["labels given"] < FITTED_LEAST * row["labels fittable"]]
+    unfitted = [row for row in table if row.labels_given < FITTED_LEAST * row.labels_fittable]
     if unfitted:
-        least = min(unfitted, key=lambda row: row["labels given"] / max(row["labels fittable"], 1e-9))
+        least = min(unfitted, key=lambda row: row.labels_given / max(row.labels_fittable, 1e-9))
         said = f"{len(unfitted)} of {len(table)} trainings did not fit their labels"
-        needed = 100 * FITTED_LEAST * least["labels fittable"]
-        return f"{said} ({100 * least['labels given']:.0f} % given, {needed:.0f} % needed)"
-    fallen = [row for row in table if row["collapsed"]]
+        needed = 100 * FITTED_LEAST * least.labels_fittable
+        return f"{said} ({100 * least.labels_given:.0f} % given, {needed:.0f} % needed)"
+    fallen = [row for row in table if row.collapsed]
     if fallen:
-        return f"{len(fallen)} of {len(table)} trainings collapsed to one answer ({fallen[0]['commonest answer']})"
+        return (
+            f"{len(fallen)} of {len(table)} trainings collapsed to one answer ({fallen[0].commonest_answer})"
+        )
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tellapart.elicit.elicitor import Elicitor
 from tellapart.errors import UserMistake
+from tellapart.findings.gain import Look
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.share_band import HIGH
@@ -20,7 +21,6 @@ from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.held import ARMS
 from tellapart.studies.gain.judge import Judged, judge, light_frame
 from tellapart.studies.gain.recovered import unanswered
-from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.verdict import HALF
 
 INTERIM = 0.99
@@ -45,25 +45,6 @@ OPTIONAL = frozenset(
 LABELLED = "few_labels"
 Plant = Callable[[], Mapping[str, Mapping[str, Any]]]
 """Hides a known skill in the base and looks for it by each arm: by arm, whether it was found (facts.planting)."""
-
-
-class Look(NamedTuple):
-    """What a method brought, when it was asked, and why it was asked."""
-
-    way: str
-    mechanism: str
-    share: float
-    low: float
-    high: float
-    tells: str
-    reason: str
-    held_at_least: float
-    held_at_most: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the look as JSON; what is not finite is None."""
-        told = self._asdict()
-        return {key: finite(value) if isinstance(value, float) else value for key, value in told.items()}
 
 
 class Next(NamedTuple):

@@ -1,25 +1,48 @@
 """Rows -> findings of `gain`: a pure function, for runs just made, old runs and other tools' logs alike."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import (
+    BOUNDS,
+    CONCENTRATION,
+    COVERAGE,
+    DECISION,
+    DESCRIPTION_LENGTH,
+    DIRECTIONS,
+    DIVERGENCE,
+    ELICITORS,
+    ITEMS,
+    ROUTING,
+    SAMPLES,
+    SENSITIVITY,
+    SERIES,
+    SLICES,
+    SURFACING,
+    TEACHING,
+    ItemLine,
+    OtherChance,
+)
+from tellapart.findings.shown import COUNTS, LADDER, OBSTACLES, Counted
+from tellapart.findings.table import Tables
+from tellapart.findings.typed import to_json
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.calibrated import origin
-from tellapart.studies.gain.density import Density, density
+from tellapart.studies.gain.density import Density, Success, density
 from tellapart.studies.gain.described import edl_estimates, edl_table
 from tellapart.studies.gain.directions import direction_table
 from tellapart.studies.gain.facts import Facts
-from tellapart.studies.gain.features import as_table, features
+from tellapart.studies.gain.features import features
 from tellapart.studies.gain.held import Held, bounds
 from tellapart.studies.gain.judge import Judged, backed, judge
 from tellapart.studies.gain.price import teaching_table
 from tellapart.studies.gain.recovered import Recovered
-from tellapart.studies.gain.scores import finite
 from tellapart.studies.gain.series import series_table
 from tellapart.studies.gain.slices import slice_table
 from tellapart.studies.gain.surfacing import surface
@@ -30,12 +53,13 @@ from tellapart.studies.gain.tables import (
     empty_answers,
     empty_in_logs,
     ladder,
-    reasoning_told,
+    reasoning_caveats,
     samples,
 )
 
 QUESTION = "How much of the gain was already in the base?"
 SHOWN_ITEMS = 60
+PLAIN = ("base/plain", "tuned/plain")
 
 
 class Seen(NamedTuple):
@@ -61,7 +85,12 @@ def _finding(seen: Seen) -> Finding:
         **scores.estimates,
         "guess_floor": judged.chance.level,
         "distinct_items": Estimate(
-            float(judged.asked.distinct), math.nan, math.nan, len(judged.asked.names), "questions", "count"
+            float(judged.questions.distinct),
+            math.nan,
+            math.nan,
+            len(judged.questions.names),
+            "questions",
+            "count",
         ),
         **_apart(judged),
         **recovered.estimates,
@@ -73,37 +102,25 @@ def _finding(seen: Seen) -> Finding:
         "elicited_share": held.low,
         **_prices(held),
     }
+    items = [_with_success(line, seen.density.success) for line in scores.items]
+    counts = counts_table(rows, facts.correct_at)
     tables = {
-        "ladder": ladder(scores, held.low, held.low_by, judged.chance.level.value, facts.expressible),
-        **scores.tables,
-        **recovered.tables,
-        **surfaced.tables,
-        **seen.density.tables,
+        **LADDER.write(ladder(scores, held.low, held.low_by, judged.chance.level.value, facts.expressible)),
+        **COVERAGE.write(scores.coverage),
+        **ITEMS.write(items),
+        **ELICITORS.write(recovered.lines),
+        **(ROUTING.write(recovered.routing) if recovered.routing else {}),
+        **(SURFACING.write(surfaced.envelope) if surfaced.envelope else {}),
+        **_of_logprobs(seen.density),
+        "features": to_json(features(scores, recovered, seen.density, held)),
+        **BOUNDS.write(bounds_table(held)),
+        **OBSTACLES.write(verdict.obstacles),
+        **DECISION.write(decision_table(judged.chance, verdict, backed(facts, held).reason)),
+        **SENSITIVITY.write(sensitivity(judged)),
+        **_if_measured(seen),
+        **SAMPLES.write(samples(rows, [line.item for line in items[:SHOWN_ITEMS]], facts)),
+        **COUNTS.write(counts),
     }
-    for row in tables["items"]:
-        row.update(seen.density.item_tables.get(row["item"], {}))
-    shown = [row["item"] for row in tables["items"][:SHOWN_ITEMS]]
-    tables["features"] = as_table(features(scores, recovered, seen.density, held))
-    tables["bounds"] = bounds_table(held)
-    tables["obstacles"] = [one._asdict() for one in verdict.obstacles]
-    tables["decision"] = decision_table(judged.chance, verdict, backed(facts, held).reason)
-    tables["sensitivity"] = sensitivity(judged)
-    if judged.slices is not None:
-        tables["slices"] = slice_table(judged.slices)
-    if held.teaching is not None:
-        tables["teaching"] = teaching_table(judged.evidence, held.teaching)
-    if facts.described:
-        tables["description_length"] = edl_table(facts)
-    if facts.directions:
-        tables["directions"] = direction_table(facts)
-    if facts.series:
-        tables["series"] = series_table(rows, tuple(facts.series), facts.correct_at)
-    if facts.pairing:
-        tables["pairing"] = dict(facts.pairing)
-    if facts.plan:
-        tables["plan"] = dict(facts.plan)
-    tables["samples"] = samples(rows, shown, facts)
-    tables["counts"] = counts_table(rows, facts.correct_at)
     return Finding(
         question=QUESTION,
         verdict=verdict.label,
@@ -111,11 +128,46 @@ def _finding(seen: Seen) -> Finding:
         sentence=verdict.sentence,
         estimates=estimates,
         controls=_controls(recovered),
-        caveats=_caveats(seen, tables["counts"]) + _empty(rows, facts) + seen.density.caveats,
+        caveats=_caveats(seen, counts) + _empty(rows, facts) + seen.density.caveats,
         evidence=verdict.terms,
-        rows=tuple((f"{row['only']}/plain", row["item"]) for row in tables["items"] if row["only"])[:100],
+        rows=tuple((f"{line.only}/plain", line.item) for line in items if line.only)[:100],
         tables=tables,
     )
+
+
+def _with_success(line: ItemLine, success: Mapping[str, Success]) -> ItemLine:
+    rate = success.get(line.item)
+    if rate is None:
+        return line
+    return replace(line, base_p=rate.value, base_p_low=rate.low, base_p_high=rate.high)
+
+
+def _of_logprobs(density: Density) -> Tables:
+    """Return the tables that log-probabilities give; none where they are not known."""
+    if density.concentration is None:
+        return {}
+    return {**DIVERGENCE.write(density.answers), **CONCENTRATION.write(density.concentration)}
+
+
+def _if_measured(seen: Seen) -> Tables:
+    """Return the tables of what only some runs measure."""
+    rows, facts, judged = seen.rows, seen.facts, seen.judged
+    tables: Tables = {}
+    if judged.slices is not None:
+        tables |= SLICES.write(slice_table(judged.slices))
+    if judged.held.teaching is not None:
+        tables |= TEACHING.write(teaching_table(judged.evidence, judged.held.teaching))
+    if facts.described:
+        tables |= DESCRIPTION_LENGTH.write(edl_table(facts))
+    if facts.directions:
+        tables |= DIRECTIONS.write(direction_table(facts))
+    if facts.series:
+        tables |= SERIES.write(series_table(rows, tuple(facts.series), facts.correct_at))
+    if facts.pairing:
+        tables["pairing"] = dict(facts.pairing)
+    if facts.plan:
+        tables["plan"] = dict(facts.plan)
+    return tables
 
 
 def _prices(held: Held) -> dict[str, Estimate]:
@@ -132,7 +184,7 @@ def _prices(held: Held) -> dict[str, Estimate]:
 
 def _apart(judged: Judged) -> dict[str, Estimate]:
     """Return the estimates of form and content apart."""
-    parts, n = judged.parts, len(judged.asked.names)
+    parts, n = judged.parts, len(judged.questions.names)
     if parts is None:
         unknown = missing("score", "what could be read was not recorded", n)
         return dict.fromkeys(
@@ -160,7 +212,7 @@ def _apart(judged: Judged) -> dict[str, Estimate]:
     }
 
 
-def sensitivity(judged: Judged) -> list[dict[str, Any]]:
+def sensitivity(judged: Judged) -> list[OtherChance]:
     """Return what the bounds would be at other chance levels: at the ends of its interval, and at ten times it."""
     level = judged.chance.level
     if math.isnan(level.value):
@@ -175,21 +227,12 @@ def sensitivity(judged: Judged) -> list[dict[str, Any]]:
             continue
         other = Chance(Estimate(value, value, value, level.n, "score", name), "")
         held = bounds(judged.evidence._replace(chance=other), judged.recovered)
-        lines.append(
-            {
-                "chance": name,
-                "level": value,
-                "held_at_least": finite(held.low.value),
-                "held_at_least_low": finite(held.low.low),
-                "held_at_most": finite(held.high.value),
-                "refused": held.refused,
-            }
-        )
+        lines.append(OtherChance(name, value, held.low.value, held.low.low, held.high.value, held.refused))
     return lines
 
 
 def _controls(recovered: Recovered) -> dict[str, str]:
-    told = {}
+    controls = {}
     for way in recovered.ways:
         null = way.null_share
         value = (
@@ -197,16 +240,16 @@ def _controls(recovered: Recovered) -> dict[str, str]:
             if math.isnan(null.value)
             else f"{100 * null.value:.0f} % [{100 * null.low:.0f}, {100 * null.high:.0f}]"
         )
-        told[f"null control of {way.name}"] = value
-    told |= {name: f"no figure: {reason}" for name, reason in recovered.reasons.items()}
-    return {**told, "verdict calibrated on": origin()}
+        controls[f"null control of {way.name}"] = value
+    controls |= {name: f"no figure: {reason}" for name, reason in recovered.reasons.items()}
+    return {**controls, "verdict calibrated on": origin()}
 
 
 def _empty(rows: pd.DataFrame, facts: Facts) -> tuple[str, ...]:
     """Return caveats on empty answers and on reasoning; a log may have scores and no texts."""
     if not facts.asked_models:
         return empty_in_logs(rows)
-    return (*empty_answers(rows, facts.chat), *reasoning_told(rows))
+    return (*empty_answers(rows, facts.chat), *reasoning_caveats(rows))
 
 
 def _at_ten_times(seen: Seen) -> str:
@@ -220,39 +263,39 @@ def _at_ten_times(seen: Seen) -> str:
     )
 
 
-def _caveats(seen: Seen, counts: list[dict[str, Any]]) -> tuple[str, ...]:
+def _caveats(seen: Seen, counts: Sequence[Counted]) -> tuple[str, ...]:
     facts, judged = seen.facts, seen.judged
     scores, floor = judged.scores, judged.chance.upper
-    said = [*facts.notes, *judged.asked.caveats]
+    caveats = [*facts.notes, *judged.questions.caveats]
     if judged.chance.reason:
-        said.append(f"The chance level is not known: {judged.chance.reason}.")
+        caveats.append(f"The chance level is not known: {judged.chance.reason}.")
     elif 0.02 <= floor < 1:
         k = math.ceil(math.log(0.5) / math.log(1 - floor))
-        said.append(
+        caveats.append(
             f"At a chance level of {floor:.3g} a random guesser solves half of the items in {k} samples."
         )
     if facts.guess_floor is not None and facts.guess_floor < judged.chance.level.value:
-        said.append(
+        caveats.append(
             f"The stated chance level, {facts.guess_floor:g}, is below the measured one, "
             f"{judged.chance.level.value:.3g}: the measured one counts."
         )
     if judged.chance.level.method == "stated" and not facts.asked_models:
-        said.append(_at_ten_times(seen))
+        caveats.append(_at_ten_times(seen))
     if facts.temperature != 1:
-        said.append(
+        caveats.append(
             f"Answers were drawn at temperature {facts.temperature:g}: log-probability evidence needs 1."
         )
     own = max(scores.estimates["base_score"].n, scores.estimates["tuned_score"].n)
     if own > scores.gain.n:
-        said.append(
+        caveats.append(
             f"The models' own scores are over all their items (up to {own}); the gain and all that compares them is "
             f"over the {scores.gain.n} items that both answered."
         )
     for row in counts:
-        lost = row["failed"] + row["cut off"] + row["unscored"]
-        if row["cut off"] == row["asked"]:
-            said.append(f"{row['condition']}: all answers were truncated at the token limit.")
-        if lost > 0.05 * row["asked"] and row["condition"] in ("base/plain", "tuned/plain"):
-            parts = f"{row['cut off']} truncated, {row['failed']} failed, {row['unscored']} unscored"
-            said.append(f"{row['condition']}: of {row['asked']} answers {parts}.")
-    return tuple(dict.fromkeys(said))
+        unscored = row.unscored or 0
+        if row.cut_off == row.asked:
+            caveats.append(f"{row.condition}: all answers were truncated at the token limit.")
+        if row.failed + row.cut_off + unscored > 0.05 * row.asked and row.condition in PLAIN:
+            parts = f"{row.cut_off} truncated, {row.failed} failed, {unscored} unscored"
+            caveats.append(f"{row.condition}: of {row.asked} answers {parts}.")
+    return tuple(dict.fromkeys(caveats))

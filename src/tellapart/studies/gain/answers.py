@@ -35,7 +35,7 @@ FEWEST_GROUPS = 10
 """Fewer clusters (subtasks) than this are strata, not draws: intervals are over the questions within them."""
 
 
-class Asked(NamedTuple):
+class Questions(NamedTuple):
     """The items that base and tuned share, in one order (n,): their `names`, `clusters` (as codes; nearly equal
     questions share one), the number of `distinct` questions, and their answer `key` (None where no targets were
     recorded), and the share of right answers that equal it as text. `caveats` are one line each."""
@@ -64,9 +64,9 @@ class Chance(NamedTuple):
         return self.level.high if math.isfinite(self.level.high) else self.level.value
 
 
-def asked_items(
+def shared_questions(
     rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[str, Any]], recognised: float = 1.0
-) -> Asked:
+) -> Questions:
     """Return what is known of the shared items: `items` are the facts' answer keys by item."""
     first = rows.loc[rows["condition"].isin(("base/plain", "tuned/plain")), ["item", "question"]]
     known = first[first["question"].fillna("") != ""].drop_duplicates("item").set_index("item")["question"]
@@ -87,7 +87,7 @@ def asked_items(
             f"{len(questions)} items ask {distinct} distinct questions; equal ones count as one cluster",
         )
     codes = clusters.astype(np.int64)
-    return Asked(side.items, codes, distinct, _key(side.items, codes, items), recognised, caveats)
+    return Questions(side.items, codes, distinct, _key(side.items, codes, items), recognised, caveats)
 
 
 def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str, Any]]) -> AnswerKey | None:
@@ -104,65 +104,67 @@ def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str,
     )
 
 
-def given_answers(rows: pd.DataFrame, condition: str, asked: Asked) -> Given | None:
+def given_answers(rows: pd.DataFrame, condition: str, questions: Questions) -> Given | None:
     """Return the answers of a condition to the shared items; None where none were recorded."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()]
-    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    at = pd.Index(questions.names).get_indexer(pd.Index(chosen["item"]))
     if not (at >= 0).any():
         return None
     return Given(at[at >= 0].astype(np.int64), chosen["answer"].to_numpy(dtype=object)[at >= 0])
 
 
-def matching_chance(rows: pd.DataFrame, condition: str, asked: Asked) -> Estimate:
+def matching_chance(rows: pd.DataFrame, condition: str, questions: Questions) -> Estimate:
     """Return the score that the condition's own answers would get on other questions, or on alike ones where that is
     more."""
-    return _matching(rows, condition, asked)[1]
+    return _matching(rows, condition, questions)[1]
 
 
-def _matching(rows: pd.DataFrame, condition: str, asked: Asked) -> tuple[Estimate, Estimate]:
+def _matching(rows: pd.DataFrame, condition: str, questions: Questions) -> tuple[Estimate, Estimate]:
     """Return the score of the condition's own answers on other questions, and the same or, where that is more, on alike
     ones."""
-    given = None if asked.key is None else given_answers(rows, condition, asked)
-    if given is None or asked.key is None:
+    given = None if questions.key is None else given_answers(rows, condition, questions)
+    if given is None or questions.key is None:
         unknown = missing("score", "answers or targets were not recorded")
         return unknown, unknown
-    overall = _recognised(permutation_chance(given, asked.key), asked)
-    over_alike = _luck(given, asked.key)[1]
+    overall = _recognised(permutation_chance(given, questions.key), questions)
+    over_alike = _luck(given, questions.key)[1]
     if over_alike is None:
         return overall, overall
     known = ~np.isnan(over_alike)
-    alike = _recognised(mean(over_alike[known], asked.clusters[known]), asked)
+    alike = _recognised(mean(over_alike[known], questions.clusters[known]), questions)
     if not alike.value > overall.value:
         return overall, overall
     high = max(overall.high, alike.high) if math.isfinite(alike.high) else overall.high
     return overall, replace(alike, high=high, method="answers held against the targets of alike questions")
 
 
-def _recognised(found: Estimate, asked: Asked) -> Estimate:
+def _recognised(found: Estimate, questions: Questions) -> Estimate:
     """Return an estimate of equal answers as a score: what equal text shows is a part of what the scorer takes."""
-    value, low, high = (min(1.0, one / asked.recognised) for one in (found.value, found.low, found.high))
+    value, low, high = (min(1.0, one / questions.recognised) for one in (found.value, found.low, found.high))
     return replace(found, value=value, low=max(0.0, low), high=high)
 
 
-def matching_by_item(rows: pd.DataFrame, condition: str, asked: Asked, alike: bool = True) -> Floats | None:
+def matching_by_item(
+    rows: pd.DataFrame, condition: str, questions: Questions, alike: bool = True
+) -> Floats | None:
     """Return the same per item (n,), NaN where an item has no answer; None where nothing was recorded. With `alike`
     false it is that on all other questions, whatever it is on alike ones."""
-    given = None if asked.key is None else given_answers(rows, condition, asked)
-    if given is None or asked.key is None:
+    given = None if questions.key is None else given_answers(rows, condition, questions)
+    if given is None or questions.key is None:
         return None
     if not alike:
-        return expected_matches(given, asked.key) / asked.recognised
-    over_all, over_alike = _luck(given, asked.key)
-    return (over_all if over_alike is None else over_alike) / asked.recognised
+        return expected_matches(given, questions.key) / questions.recognised
+    over_all, over_alike = _luck(given, questions.key)
+    return (over_all if over_alike is None else over_alike) / questions.recognised
 
 
-def guesses_within_groups(rows: pd.DataFrame, condition: str, asked: Asked) -> bool:
+def guesses_within_groups(rows: pd.DataFrame, condition: str, questions: Questions) -> bool:
     """Return whether the condition's answers are far luckier on alike questions than on others: it knows what sort of
     answer is asked for. Wrong candidates drawn from all questions are then too easy to tell from the right one."""
-    given = None if asked.key is None else given_answers(rows, condition, asked)
-    if given is None or asked.key is None:
+    given = None if questions.key is None else given_answers(rows, condition, questions)
+    if given is None or questions.key is None:
         return False
-    over_all, over_alike = _luck(given, asked.key)
+    over_all, over_alike = _luck(given, questions.key)
     if over_alike is None:
         return False
     return bool(np.nanmean(over_alike) > max(GROUPED * float(np.nanmean(over_all)), LEAST_GROUPED))
@@ -182,21 +184,25 @@ def _luck(given: Given, key: AnswerKey) -> tuple[Floats, Floats | None]:
 
 
 def chance_of(
-    rows: pd.DataFrame, asked: Asked, items: Mapping[str, Mapping[str, Any]], stated: float | None
+    rows: pd.DataFrame, questions: Questions, items: Mapping[str, Mapping[str, Any]], stated: float | None
 ) -> Chance:
     """Return the chance level of the task: the largest of what both models' answers score on other questions, what
     popular answers score, one over the number of candidates, and what the user or the task stated. A stated value
     that is lower than the measured one does not win."""
     plain, matched = zip(
-        *(_matching(rows, f"{role}/plain", asked) for role in ("base", "tuned")), strict=True
+        *(_matching(rows, f"{role}/plain", questions) for role in ("base", "tuned")), strict=True
     )
     beside: list[Estimate] = []
-    if asked.key is not None:
-        beside = [constant_chance(asked.key), _of_candidates(asked, items), _of_copies(asked, items)]
-    n = len(asked.names)
+    if questions.key is not None:
+        beside = [
+            constant_chance(questions.key),
+            _of_candidates(questions, items),
+            _of_copies(questions, items),
+        ]
+    n = len(questions.names)
     if stated is not None:
         beside.append(Estimate(stated, stated, stated, n, "score", "stated"))
-    reason = _unknown(asked, items)
+    reason = _unknown(questions, items)
     if reason and stated is None:
         return Chance(missing("score", reason, n), reason)
     return Chance(_largest([*matched, *beside]), "", _largest([*plain, *beside]))
@@ -207,9 +213,9 @@ def _largest(found: list[Estimate]) -> Estimate:
     return max(known, key=lambda one: (one.high if math.isfinite(one.high) else one.value, one.value))
 
 
-def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
-    told = [items[str(name)] for name in asked.names]
-    counts = [one["candidates"] for one in told if "candidates" in one]
+def _of_candidates(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+    keys = [items[str(name)] for name in questions.names]
+    counts = [one["candidates"] for one in keys if "candidates" in one]
     known = [1 / count for count in counts if count]
     if not known:
         return missing("score", "no candidates stand in the questions")
@@ -217,36 +223,36 @@ def _of_candidates(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Esti
     return Estimate(value, value, value, len(counts), "score", "one over the number of candidates")
 
 
-def _of_copies(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+def _of_copies(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
     """Return the score of one who copies any known answer out of the question; missing where answers are open."""
-    shares = [items[str(name)].get("copied") for name in asked.names]
+    shares = [items[str(name)].get("copied") for name in questions.names]
     there = np.array([share for share in shares if share is not None])
     if not len(there):
         return missing("score", "answers are no closed set")
-    clusters = asked.clusters[[share is not None for share in shares]]
+    clusters = questions.clusters[[share is not None for share in shares]]
     found = mean(there, clusters)
     return replace(found, method="copying any known answer out of the question")
 
 
-def _unknown(asked: Asked, items: Mapping[str, Mapping[str, Any]]) -> str:
+def _unknown(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> str:
     """Return why chance cannot be measured on these items; nothing where it can."""
-    if asked.key is None:
+    if questions.key is None:
         return (
             "the targets were not recorded, or no reading of the answers agrees with the scores, so chance cannot be "
             "measured: state it (--guess-floor)"
         )
-    told = [one for name in asked.names if "candidates" in (one := items[str(name)])]
-    open_ones = [one for one in told if not one["candidates"]]
-    if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(told):
+    keys = [one for name in questions.names if "candidates" in (one := items[str(name)])]
+    open_ones = [one for one in keys if not one["candidates"]]
+    if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(keys):
         return (
             "targets stand in the questions and their candidates are not known: give `choices`, or state the chance "
             "level (--guess-floor)"
         )
-    distinct = len(set(asked.key.value.tolist()))
+    distinct = len(set(questions.key.value.tolist()))
     if (
-        len(open_ones) * 2 > len(told)
+        len(open_ones) * 2 > len(keys)
         and distinct < FEWEST_TARGETS
-        and len(asked.names) < USES_A_TARGET * distinct
+        and len(questions.names) < USES_A_TARGET * distinct
     ):
         return (
             f"{distinct} distinct targets do not show how likely a lucky guess is: {FEWEST_TARGETS} are needed, or "
@@ -264,13 +270,13 @@ class Reading(NamedTuple):
     lenient_chance: Floats
 
 
-def reading_of(rows: pd.DataFrame, condition: str, asked: Asked) -> Reading | None:
+def reading_of(rows: pd.DataFrame, condition: str, questions: Questions) -> Reading | None:
     """Return how the condition's answers read; None where an item has none or answers were not recorded."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
-    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    at = pd.Index(questions.names).get_indexer(pd.Index(chosen["item"]))
     there = (at >= 0) & chosen["answer"].notna().to_numpy()
     chosen, at = chosen[there], at[there]
-    n = len(asked.names)
+    n = len(questions.names)
     count = np.bincount(at, minlength=n)
     if (count == 0).any():
         return None
@@ -295,14 +301,14 @@ def _lenient_chance(measures: Any) -> float:
     return math.nan if measures is None else dict(measures).get("lenient_chance", math.nan)
 
 
-def majority_means(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats | None:
+def majority_means(rows: pd.DataFrame, condition: str, questions: Questions) -> Floats | None:
     """Return the mean score of each item's commonest readable answer (n,); None where it needs more samples, or
     answers that were not recorded. An item without a readable answer scores 0."""
     chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
-    at = pd.Index(asked.names).get_indexer(pd.Index(chosen["item"]))
+    at = pd.Index(questions.names).get_indexer(pd.Index(chosen["item"]))
     there = (at >= 0) & chosen["answer"].notna().to_numpy()
     chosen, at = chosen[there], at[there]
-    if len(chosen) < 3 * len(asked.names):
+    if len(chosen) < 3 * len(questions.names):
         return None
     frame = pd.DataFrame(
         {"at": at, "answer": chosen["answer"].to_numpy(), "score": chosen["score"].to_numpy()}
@@ -310,6 +316,6 @@ def majority_means(rows: pd.DataFrame, condition: str, asked: Asked) -> Floats |
     counted = frame[frame["answer"] != ""].groupby(["at", "answer"], sort=True)["score"].agg(["size", "mean"])
     best = counted.reset_index().sort_values(["at", "size"], ascending=[True, False], kind="stable")
     best = best.drop_duplicates("at")
-    means = np.zeros(len(asked.names))
+    means = np.zeros(len(questions.names))
     means[best["at"]] = best["mean"]
     return means

@@ -1,4 +1,4 @@
-"""Ask the base under one elicitor after another, each beside its null twin, until all were asked, the budget is
+"""Ask the base under one elicitor after another, each beside its null control, until all were asked, the budget is
 spent, or (adaptive plan) the verdict is settled."""
 
 from collections.abc import Callable, Sequence
@@ -41,11 +41,11 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     methods = chosen_methods(plan.spec.elicitors)
     names = tuple(methods)
-    told: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
+    records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
     waiting = list(names)
     for name in names:
         if (obstacle := applicable(methods[name], plan.pair, plan.task)) is not None:
-            told[name] = {name: {**about(methods[name]), "missing": obstacle}}
+            records[name] = {name: {**record_of(methods[name]), "missing": obstacle}}
             waiting.remove(name)
     stopped = ""
     rows: list[Row] = []
@@ -55,12 +55,12 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
             stopped = chosen.reason
             break
         waiting.remove(chosen.name)
-        told[chosen.name] = _brought_out_by(
+        records[chosen.name] = _brought_out_by(
             folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
         )
-    told |= {name: {name: {**about(methods[name]), "missing": stopped}} for name in waiting}
-    dropped = {} if watch is None else _dropped(told, frozenset(waiting), watch)
-    found = {name: one for values in told.values() for name, one in values.items()}
+    records |= {name: {name: {**record_of(methods[name]), "missing": stopped}} for name in waiting}
+    dropped = {} if watch is None else _dropped(records, frozenset(waiting), watch)
+    found = {name: record for values in records.values() for name, record in values.items()}
     return BroughtOut(rows, found, stopped, dropped)
 
 
@@ -71,12 +71,12 @@ def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
     return replace(elicitor, main_sizes=(watch.dose,))
 
 
-def about(elicitor: Elicitor) -> dict[str, Any]:
+def record_of(elicitor: Elicitor) -> dict[str, Any]:
     """Return what is told of every value of an elicitor."""
-    told: dict[str, Any] = {"elicitor": elicitor.name, "source": elicitor.source, "oracle": elicitor.oracle}
+    record: dict[str, Any] = {"elicitor": elicitor.name, "source": elicitor.source, "oracle": elicitor.oracle}
     if elicitor.name in ELICITORS and elicitor != ELICITORS[elicitor.name]:
-        told["settings"] = settings_of(elicitor)
-    return told if type(elicitor) in map(type, OURS) else {**told, "outside": True}
+        record["settings"] = settings_of(elicitor)
+    return record if type(elicitor) in map(type, OURS) else {**record, "outside": True}
 
 
 def _brought_out_by(
@@ -84,19 +84,19 @@ def _brought_out_by(
 ) -> dict[str, dict[str, Any]]:
     """Fit one elicitor and ask its values, adding to `rows`; `by` is the method, why it is asked now, and who is."""
     method, reason, who = by
-    elicitor, said, name = _dosed(method, watch), about(method), method.name
+    elicitor, common, name = _dosed(method, watch), record_of(method), method.name
     if current().refused:  # a fit that the rest of the budget could only begin would be begun anew
-        return {name: {**said, "missing": current().said}}
+        return {name: {**common, "missing": current().said}}
     try:
         values = _fitted(folder, plan, elicitor, who, whole=plan.spec.plan == "exhaustive")
     except InvalidInput:  # a file or a setting that the user gave: no reason to go on without the method
         raise
     except (UserMistake, BudgetSpent) as refusal:
-        return {name: {**said, "missing": str(refusal)}}
-    told: dict[str, dict[str, Any]] = {}
+        return {name: {**common, "missing": str(refusal)}}
+    records: dict[str, dict[str, Any]] = {}
     for value, twin in values:
-        one = {
-            **said,
+        record = {
+            **common,
             "bits_once": value.bits_once,
             "setting": dict(value.setting),
             "tells": elicitor.tells_of(value.name, value.setting),
@@ -105,28 +105,28 @@ def _brought_out_by(
         own, refused = answers_under(folder, plan, value, who)
         rows += own
         if refused:
-            told[value.name] = {**one, "missing": refused}
+            records[value.name] = {**record, "missing": refused}
             continue
         twin_own, refused = answers_under(folder, plan, twin, who)
         rows += twin_own
         if refused:
-            one["null_missing"] = refused
-        told[value.name] = one
+            record["null_missing"] = refused
+        records[value.name] = record
         if watch is not None and (
-            unseen := watch.see(value.name, one, (elicitor.mechanism, reason), [*own, *twin_own])
+            unseen := watch.see(value.name, record, (elicitor.mechanism, reason), [*own, *twin_own])
         ):
-            told[value.name] = {**one, "missing": unseen}
-    return told
+            records[value.name] = {**record, "missing": unseen}
+    return records
 
 
 def _dropped(
-    told: dict[str, dict[str, dict[str, Any]]], waiting: frozenset[str], watch: Watch
+    records: dict[str, dict[str, dict[str, Any]]], waiting: frozenset[str], watch: Watch
 ) -> dict[str, str]:
     """Return the mechanisms of which every method was tried, or cannot run, and none was seen; with the reasons."""
     reasons: dict[str, list[str]] = {}
-    for name, values in told.items():
+    for name, values in records.items():
         reasons.setdefault(ELICITORS[name].mechanism, []).extend(
-            f"{value}: {one['missing']}" for value, one in values.items() if "missing" in one
+            f"{value}: {record['missing']}" for value, record in values.items() if "missing" in record
         )
     open_ones = watch.seen | {ELICITORS[name].mechanism for name in waiting}
     return {mechanism: "; ".join(said) for mechanism, said in reasons.items() if mechanism not in open_ones}
@@ -150,7 +150,7 @@ def answers_under(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> t
 def _fitted(
     folder: RunFolder, plan: Plan, elicitor: Elicitor, who: Who, whole: bool
 ) -> list[tuple[Elicited, ...]]:
-    """Return an elicitor's values (all of its curve where `whole`), each with its null twin."""
+    """Return an elicitor's values (all of its curve where `whole`), each with its null control."""
 
     def made(ask: Ask) -> list[tuple[Elicited, ...]]:
         values = elicitor.curve(plan.pair, ask) if whole else elicitor.main_values(plan.pair, ask)

@@ -66,8 +66,8 @@ def backing(models: tuple[Domain | None, ...]) -> Backing:
         low, high = domain["parameters"]
         inside = low / SIZES_BEYOND <= model.parameters <= high * SIZES_BEYOND
         if not inside or model.architecture not in domain["architectures"]:
-            told = f"{model.architecture}, {model.parameters:,} parameters"
-            return Backing({}, f"calibrated on {domain_in_words(domain)}; this is {told}")
+            size = f"{model.architecture}, {model.parameters:,} parameters"
+            return Backing({}, f"calibrated on {domain_in_words(domain)}; this is {size}")
     return Backing({label: float(one["cap"]) for label, one in known["words"].items()}, "")
 
 
@@ -91,8 +91,8 @@ def origin() -> str:
     known = stored()
     if known is None:
         return "not calibrated: words stand without a probability"
-    told = known["provenance"]
+    of = known["provenance"]
     return (
-        f"{told['specimens']} specimens of {told['kinds']} kinds: {100 * told['accuracy_decided']:.1f} % of the "
-        f"decided verdicts right, {100 * told['cannot_tell_share']:.1f} % cannot tell; worst kind: {told['worst']}"
+        f"{of['specimens']} specimens of {of['kinds']} kinds: {100 * of['accuracy_decided']:.1f} % of the "
+        f"decided verdicts right, {100 * of['cannot_tell_share']:.1f} % cannot tell; worst kind: {of['worst']}"
     )

@@ -2,11 +2,13 @@
 be right all along (importance sampling)."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tellapart.findings.gain import Concentration, DivergentAnswer
 from tellapart.stats.divergence import (
     bits_per_response,
     bits_per_token,
@@ -30,12 +32,21 @@ PROFILE_POSITIONS = 200
 MOSTLY_BLIND = 0.1
 
 
+class Success(NamedTuple):
+    """The base's success rate on an item by importance sampling, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class Density(NamedTuple):
-    """Estimates and tables from log-probabilities; empty but for missing estimates where there are none."""
+    """What log-probabilities say, `success` by item; empty but for missing estimates where there are none."""
 
     estimates: dict[str, Estimate]
-    tables: dict[str, Any]
-    item_tables: dict[str, dict[str, Any]]
+    answers: tuple[DivergentAnswer, ...]
+    concentration: Concentration | None
+    success: Mapping[str, Success]
     caveats: tuple[str, ...]
     seen: bool
 
@@ -51,7 +62,7 @@ def density(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Density:
             "content_share",
             *(f"bits_concentration_{100 * top:.0f}%" for top in TOPS),
         ]
-        return Density({name: missing("bits", reason) for name in names}, {}, {}, (), False)
+        return Density({name: missing("bits", reason) for name in names}, (), None, {}, (), False)
     bits = token_bits(answers["token_logprobs"].tolist(), answers["other_logprobs"].tolist())
     items = answers["item"].to_numpy(dtype=object)
     clusters = None
@@ -63,10 +74,10 @@ def density(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Density:
     }
     estimates |= {f"bits_concentration_{100 * top:.0f}%": concentration(bits, items, top) for top in TOPS}
     estimates["bits_in_first_token"] = first_tokens_share(bits, items, 1)
-    tables = {"divergence": _shown(answers, bits, facts), "concentration": _concentration(bits, items)}
     estimates["content_share"] = content(rows, scores, facts)
-    success, item_tables, caveats = _success(rows, scores, facts)
-    return Density({**estimates, **success}, tables, item_tables, caveats, True)
+    mean, by_item, caveats = _success(rows, scores, facts)
+    shown = _shown(answers, bits, facts)
+    return Density({**estimates, **mean}, shown, _concentration(bits, items), by_item, caveats, True)
 
 
 def _answers(rows: pd.DataFrame, written: str, scored: str, base: PerItem) -> pd.DataFrame:
@@ -117,18 +128,14 @@ def importance_sampled(
 
 def _success(
     rows: pd.DataFrame, scores: Scores, facts: Facts
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Any]], tuple[str, ...]]:
+) -> tuple[dict[str, Estimate], dict[str, Success], tuple[str, ...]]:
     sampled = importance_sampled(rows, scores, facts)
     if sampled is None:
         reason = "needs both models' log-probabilities of both models' answers, drawn at temperature 1"
         return {"base_success": missing("share", reason)}, {}, ()
     items, success = sampled
     table = {
-        str(item): {
-            "base_p": float(success.value[at]),
-            "base_p_low": float(success.low[at]),
-            "base_p_high": float(success.high[at]),
-        }
+        str(item): Success(float(success.value[at]), float(success.low[at]), float(success.high[at]))
         for at, item in enumerate(items)
     }
     blind = float(success.cannot_tell.mean())
@@ -165,7 +172,7 @@ def _draws(frames: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], known: Any, 
     )
 
 
-def _shown(answers: pd.DataFrame, bits: list[Any], facts: Facts) -> list[dict[str, Any]]:
+def _shown(answers: pd.DataFrame, bits: list[Any], facts: Facts) -> tuple[DivergentAnswer, ...]:
     """Return up to SHOWN_ANSWERS answers with the bits of each token: one an item, right ones first."""
     shown, seen = [], set()
     order = np.argsort(-answers["score"].fillna(0).to_numpy(), kind="stable")
@@ -175,25 +182,25 @@ def _shown(answers: pd.DataFrame, bits: list[Any], facts: Facts) -> list[dict[st
             continue
         seen.add(row["item"])
         shown.append(
-            {
-                "item": row["item"],
-                "sample": int(row["sample"]),
-                "prompt": facts.prompts.get(row["item"], ""),
-                "score": None if np.isnan(row["score"]) else float(row["score"]),
-                "tokens": list(row["token_texts"]),
-                "bits": [round(float(value), 4) for value in bits[place]],
-            }
+            DivergentAnswer(
+                item=row["item"],
+                sample=int(row["sample"]),
+                prompt=facts.prompts.get(row["item"], ""),
+                score=float(row["score"]),
+                tokens=tuple(row["token_texts"]),
+                bits=tuple(round(float(value), 4) for value in bits[place]),
+            )
         )
         if len(shown) == SHOWN_ANSWERS:
             break
-    return shown
+    return tuple(shown)
 
 
-def _concentration(bits: list[Any], items: np.ndarray) -> dict[str, Any]:
-    tops = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+def _concentration(bits: list[Any], items: np.ndarray) -> Concentration:
+    tops = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     means, _ = position_profile(bits)
-    return {
-        "top_share": tops,
-        "bits_share": [concentration(bits, items, top).value for top in tops],
-        "profile": [round(float(value), 4) for value in means[:PROFILE_POSITIONS]],
-    }
+    return Concentration(
+        top_share=tops,
+        bits_share=tuple(concentration(bits, items, top).value for top in tops),
+        profile=tuple(round(float(value), 4) for value in means[:PROFILE_POSITIONS]),
+    )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tellapart.errors import UserMistake
+from tellapart.findings.gain import DescriptionLine
+from tellapart.findings.reading import number
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate
@@ -20,7 +22,7 @@ ARTIFACT = "description-length"
 
 
 def described(folder: RunFolder, plan: "Plan", tuned: Sequence[Row]) -> dict[str, Any]:
-    """Return the description length of the tuned model's right answers under the base, and of its null twin (the same
+    """Return the description length of the tuned model's right answers under the base, and of its control (the same
     answers after others' prompts), as JSON; read where it was measured before. Raises UserMistake where tuned has too
     few right answers or the base's weights are not at hand."""
     kept = folder.read_artifact(ARTIFACT)
@@ -45,20 +47,20 @@ def described(folder: RunFolder, plan: "Plan", tuned: Sequence[Row]) -> dict[str
             right.setdefault(row.item, row.completion)
     prompts = {item.id: plan.task.prompt(item) for item in plan.report}
     order = by_hash(right, plan.spec.seed)
-    told = min(MOST_TOLD, len(order) - LEAST_HELD_OUT)
-    if told < 4:
+    most = min(MOST_TOLD, len(order) - LEAST_HELD_OUT)
+    if most < 4:
         raise UserMistake(
             f"--description-length: the tuned model is right on {len(order)} items, {LEAST_HELD_OUT + 4} are needed"
         )
     examples = [Example(prompts[item], right[item]) for item in order]
-    sizes = (*(size for size in (4, 8, 16, 32) if size < told), told)
+    sizes = (*(size for size in (4, 8, 16, 32) if size < most), most)
     settings = PassSettings(sizes, quiet=plan.spec.json)
     change = default_change(base)
     found = {}
     for name, given in (("tuned", examples), ("null", shuffled_answers(examples, plan.spec.seed))):
         scratch = folder.scratch(f"{ARTIFACT}-{name}")
         found[name] = description_length(
-            base, given[:told], given[told:], change, settings, scratch
+            base, given[:most], given[most:], change, settings, scratch
         ).as_json()
         folder.clear_scratch(f"{ARTIFACT}-{name}")
     folder.write_artifact(ARTIFACT, found)
@@ -83,14 +85,14 @@ def edl_estimates(facts: Facts) -> dict[str, Estimate]:
     return estimates
 
 
-def edl_table(facts: Facts) -> list[dict[str, Any]]:
-    """Return the report's lines: the signature of the tuned model's answers and of their null twin."""
+def edl_table(facts: Facts) -> list[DescriptionLine]:
+    """Return the report's lines: the signature of the tuned model's answers and of their null control."""
     return [
-        {
-            "answers": "tuned's right ones" if name == "tuned" else "the same after others' prompts (null)",
-            "signature": found["signature"]["shape"],
-            "learned at the largest size": "yes" if found["learned"] else "no",
-            "held before, bits": found["plain_content"]["value"],
-        }
+        DescriptionLine(
+            answers="tuned's right ones" if name == "tuned" else "the same after others' prompts (null)",
+            signature=found["signature"]["shape"],
+            learned="yes" if found["learned"] else "no",
+            held_before=number(found["plain_content"]["value"]),
+        )
         for name, found in facts.described.items()
     ]

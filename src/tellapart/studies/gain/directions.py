@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+from tellapart.findings.gain import DirectionLine
 from tellapart.runs.folder import RunFolder
 from tellapart.studies.gain.facts import Facts
 
@@ -28,21 +29,18 @@ def directions(folder: RunFolder, plan: "Plan") -> dict[str, Any]:
     return found
 
 
-def direction_table(facts: Facts) -> list[dict[str, Any]]:
+def direction_table(facts: Facts) -> list[DirectionLine]:
     """Return the report's lines: what each vector adds to the score of each model, and the cosine by layer."""
     effects = facts.directions["effects"]
     names = dict.fromkeys(name.rpartition(" vector on ")[0] for name in effects)
     lines = [
-        {
-            "vector": name,
-            **{f"on {role}": _told(effects[f"{name} vector on {role}"]) for role in ("base", "tuned")},
-        }
+        DirectionLine(name, *(_told(effects[f"{name} vector on {role}"]) for role in ("base", "tuned")))
         for name in names
     ]
     cosines = ["–" if one is None else f"{one:.2f}" for one in facts.directions["cosines"]]
     return [
         *lines,
-        {"vector": "cosine of the two, layer by layer", "on base": ", ".join(cosines), "on tuned": ""},
+        DirectionLine("cosine of the two, layer by layer", ", ".join(cosines), ""),
     ]
 
 

@@ -71,7 +71,7 @@ def given_ways(way: Sequence[str], null: Sequence[str], bits: Sequence[str]) -> 
     """Return the ways by name. Raises InvalidInput for a text that is no NAME=VALUE, a name that cannot be one or was
     given twice, a control or bits of no way, and bits that are no number from 0 up."""
     logs, nulls = _by_name("way", way), _by_name("null", null)
-    told = {name: _bits(name, value) for name, value in _by_name("bits", bits).items()}
+    stated = {name: _bits(name, value) for name, value in _by_name("bits", bits).items()}
     for name in logs:
         if not NAME.fullmatch(name) or name in TAKEN:
             raise InvalidInput(
@@ -79,7 +79,7 @@ def given_ways(way: Sequence[str], null: Sequence[str], bits: Sequence[str]) -> 
             )
     for option, names, known in (
         ("null", nulls, list(logs)),
-        ("bits", told, [*logs, *map(null_name, nulls)]),
+        ("bits", stated, [*logs, *map(null_name, nulls)]),
     ):
         for name in names:
             if name not in known:
@@ -88,7 +88,7 @@ def given_ways(way: Sequence[str], null: Sequence[str], bits: Sequence[str]) -> 
                     f"--{option} {name}=...: no --way of that name{closest(name, known)}: there are {there}"
                 )
     return {
-        name: Given(log, nulls.get(name, ""), told.get(name), told.get(null_name(name)))
+        name: Given(log, nulls.get(name, ""), stated.get(name), stated.get(null_name(name)))
         for name, log in logs.items()
     }
 
@@ -231,11 +231,11 @@ def _unless_rescored(log: Beside, by: Believed | None) -> Beside:
     recognised = accepting(by.reader, right)
     if recognised >= RESCORED * by.recognised:
         return log
-    told = (
+    unlike = (
         f"{100 * recognised:.0f} % of its right answers are the target as BASE's and TUNED's right answers are "
         f"({100 * by.recognised:.0f} %): another scorer"
     )
-    return log._replace(strange=log.strange or told)
+    return log._replace(strange=log.strange or unlike)
 
 
 def _refuse_another_model(name: str, log: Beside, sides: Sides) -> None:
@@ -253,9 +253,9 @@ def _refuse_contradiction(name: str, given: Given, own: Beside) -> None:
         return
     path, _ = split(given.log)
     folder = path if path.is_dir() else path.parent
-    told = read_object(folder / "artifacts" / "facts.json").get("elicitors", {})
-    about = told.get(own.log.model.partition("/")[2], {})
-    tells = about.get("tells", "nothing") if isinstance(about, dict) else "nothing"
+    records = read_object(folder / "artifacts" / "facts.json").get("elicitors", {})
+    record = records.get(own.log.model.partition("/")[2], {})
+    tells = record.get("tells", "nothing") if isinstance(record, dict) else "nothing"
     if tells != "nothing":
         raise UserMistake(
             f"--bits {name}=0: the run {folder} says that this method told something of right answers ({tells}); state "
@@ -266,9 +266,9 @@ def _refuse_contradiction(name: str, given: Given, own: Beside) -> None:
 def notes_of(ways: Sequence[Way], given: Mapping[str, Given], sides: Sides) -> tuple[str, ...]:
     """Return in lines all that a reader must know of the ways: first what they were told, as stated, then each way."""
     bits = {way.name: given[way.name].bits for way in ways}
-    free = [name for name, told in bits.items() if told == 0]
-    told = [f"{name} ({told:g})" for name, told in bits.items() if told]
-    unstated = [name for name, told in bits.items() if told is None]
+    free = [name for name, count in bits.items() if count == 0]
+    stated = [f"{name} ({count:g})" for name, count in bits.items() if count]
+    unstated = [name for name, count in bits.items() if count is None]
     alone = [way.name for way in ways if way.null is None]
     said = []
     if free:
@@ -276,9 +276,9 @@ def notes_of(ways: Sequence[Way], given: Mapping[str, Given], sides: Sides) -> t
             f"Run elsewhere and told nothing of the answers, as stated (--bits): {', '.join(free)}. tellapart did not "
             "see how."
         )
-    if told:
+    if stated:
         said.append(
-            f"Run elsewhere and told bits of the answers: {', '.join(told)}. What they recover may have been taught, "
+            f"Run elsewhere and told bits of the answers: {', '.join(stated)}. What they recover may have been taught, "
             "so they raise no bound."
         )
     if unstated:
@@ -317,8 +317,8 @@ def _copies(way: Way, sides: Sides) -> list[str]:
     ]
     if way.null is not None:
         others.append(("its null control", way.null.paired.b))
-    same = [told for told, frame in others if _same_answers(way.own.paired.b, frame)]
-    return [f"way {way.name}: its answers are, word for word, those of {told}" for told in same]
+    same = [whose for whose, frame in others if _same_answers(way.own.paired.b, frame)]
+    return [f"way {way.name}: its answers are, word for word, those of {whose}" for whose in same]
 
 
 def _gaps(what: str, log: Beside) -> list[str]:

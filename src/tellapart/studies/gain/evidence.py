@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from tellapart.stats.arrays import Floats
-from tellapart.studies.gain.answers import Asked, Chance, Reading
+from tellapart.studies.gain.answers import Chance, Questions, Reading
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem
 
@@ -15,7 +15,7 @@ class Evidence(NamedTuple):
     its answers score on other questions, by item (n,); None where answers were not recorded."""
 
     rows: pd.DataFrame
-    asked: Asked
+    questions: Questions
     base: PerItem
     tuned: PerItem
     chance: Chance

@@ -1,7 +1,6 @@
 """What a run has seen, as one row of numbers: for the tables that compare runs, and for no decision."""
 
 import math
-from collections.abc import Mapping
 
 from tellapart.studies.gain.density import Density
 from tellapart.studies.gain.held import Held
@@ -37,7 +36,7 @@ def features(scores: Scores, recovered: Recovered, seen: Density, held: Held) ->
 
 def _crossing(scores: Scores) -> float:
     """Return by how much the base covers more than tuned in as many samples as there are, over the gain."""
-    k = max(scores.tables["coverage"]["k"])
+    k = max(scores.coverage.k)
     gain = scores.gain.value
     return -scores.estimates[f"pass@{k}_difference"].value / gain if gain and k > 1 else math.nan
 
@@ -45,8 +44,3 @@ def _crossing(scores: Scores) -> float:
 def _best(ways: "tuple[Way, ...] | list[Way]", names: tuple[str, ...]) -> float:
     shares = [way.share.value for way in ways if way.name.split("@")[0] in names]
     return max((one for one in shares if not math.isnan(one)), default=math.nan)
-
-
-def as_table(found: Mapping[str, float]) -> dict[str, float | None]:
-    """Return the features as JSON: None where missing."""
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}

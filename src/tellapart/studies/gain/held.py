@@ -97,7 +97,7 @@ def bounds(
     chance = evidence.chance
     if chance.reason:
         return _none(chance.reason)
-    gain = Gain(evidence.base.mean, evidence.tuned.mean, chance.upper, evidence.asked.clusters)
+    gain = Gain(evidence.base.mean, evidence.tuned.mean, chance.upper, evidence.questions.clusters)
     level = baseline(gain)
     reason = refused(gain, level)
     if reason:
@@ -122,12 +122,13 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
     """Return the methods that told no right answers, each with its own chance level, and selection."""
     floor, found = evidence.chance.upper, []
     grouped = any(
-        guesses_within_groups(evidence.rows, f"{role}/plain", evidence.asked) for role in ("base", "tuned")
+        guesses_within_groups(evidence.rows, f"{role}/plain", evidence.questions)
+        for role in ("base", "tuned")
     )
     for name, means in recovered.untold.items():
         if grouped and name.removesuffix("~null") in AMONG_CANDIDATES:
             continue
-        own = matching_chance(evidence.rows, f"base/{name}", evidence.asked)
+        own = matching_chance(evidence.rows, f"base/{name}", evidence.questions)
         among = recovered.among.get(name, math.nan)
         levels = [value for value in (floor, own.high, among) if math.isfinite(value)]
         found.append(Claim(name, Method(means, max(levels))))
@@ -181,8 +182,8 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
     control = facts.planting.get(name, {})
     conditions = _conditions(name, facts, control.get("dose"))
     if not conditions:
-        told = facts.elicitors.get(name, {})
-        return _open(name, str(told.get("missing", "not asked")))
+        record = facts.elicitors.get(name, {})
+        return _open(name, str(record.get("missing", "not asked")))
     means = []
     for condition in conditions:
         side = per_item(evidence.rows, f"base/{condition}", facts.correct_at)
@@ -203,8 +204,9 @@ def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:
     not below the one that found the planted skill; of the largest where there is none, or that is not known."""
     asked = [
         one
-        for one, told in facts.elicitors.items()
-        if "missing" not in told and not told.get("elsewhere")  # an arm is ours: its control was planted here
+        for one, record in facts.elicitors.items()
+        if "missing" not in record
+        and not record.get("elsewhere")  # an arm is ours: its control was planted here
     ]
     if name != "few_labels":
         return [name] if name in asked else []
@@ -252,7 +254,7 @@ def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[st
 def _unread(condition: str, evidence: Evidence) -> float | None:
     """Return how much less of a condition's answers can be read than of the tuned model's; None where answers were not
     recorded."""
-    own, tuned = reading_of(evidence.rows, f"base/{condition}", evidence.asked), evidence.readings[1]
+    own, tuned = reading_of(evidence.rows, f"base/{condition}", evidence.questions), evidence.readings[1]
     if own is None or tuned is None:
         return None
     return max(0.0, float(tuned.strict.readable.mean() - own.strict.readable.mean()))
@@ -261,11 +263,13 @@ def _unread(condition: str, evidence: Evidence) -> float | None:
 def _collapsed(condition: str, evidence: Evidence) -> str | None:
     """Return how a condition's answers are all the same while targets vary; None where they are not."""
     own, plain = (
-        given_answers(evidence.rows, f"base/{name}", evidence.asked) for name in (condition, "plain")
+        given_answers(evidence.rows, f"base/{name}", evidence.questions) for name in (condition, "plain")
     )
-    if own is None or plain is None or evidence.asked.key is None:
+    if own is None or plain is None or evidence.questions.key is None:
         return None
-    target = dict(zip(evidence.asked.key.item.tolist(), evidence.asked.key.value.tolist(), strict=True))
+    target = dict(
+        zip(evidence.questions.key.item.tolist(), evidence.questions.key.value.tolist(), strict=True)
+    )
     return collapsed(own.value.tolist(), [target[at] for at in own.item.tolist()], plain.value.tolist())
 
 
@@ -287,7 +291,7 @@ def lenient_content(evidence: Evidence) -> tuple[Estimate, Estimate]:
     before, after = (one.lenient - one.lenient_chance for one in (base, tuned))
     if np.isnan(before).any() or np.isnan(after).any():
         return unknown, unknown
-    clusters = evidence.asked.clusters
+    clusters = evidence.questions.clusters
     return (
         paired_difference(before, after, clusters, CONFIDENCE),
         mean(before, clusters, CONFIDENCE),
@@ -309,21 +313,21 @@ def above_luck(evidence: Evidence) -> AboveLuck:
     learned to come near the answer has it too. A stated chance level and the best constant
     answer stay out: a model that tells questions apart may score below both.
     """
-    tuned, names = evidence.readings[1], evidence.asked.names
-    matched = matching_by_item(evidence.rows, "tuned/plain", evidence.asked, alike=False)
+    tuned, names = evidence.readings[1], evidence.questions.names
+    matched = matching_by_item(evidence.rows, "tuned/plain", evidence.questions, alike=False)
     if tuned is None or matched is None or np.isnan(matched).any():
         unknown = missing("score", "answers or targets were not recorded")
         return AboveLuck(unknown, unknown)
-    told = [evidence.facts.items[str(name)] for name in names]
+    keys = [evidence.facts.items[str(name)] for name in names]
     picked = [
         tuned.strict.readable * np.array(shares, dtype=float)
         for shares in (
-            [one.get("copied") for one in told],
-            [1 / one["candidates"] if one.get("candidates") else None for one in told],
+            [one.get("copied") for one in keys],
+            [1 / one["candidates"] if one.get("candidates") else None for one in keys],
         )
         if None not in shares
     ]
-    clusters = evidence.asked.clusters
+    clusters = evidence.questions.clusters
 
     def above(score: Floats, own: Floats) -> Estimate:
         luck = max((own, *picked), key=lambda one: float(one.mean()))
@@ -341,4 +345,4 @@ def parts_of(evidence: Evidence) -> Parts | None:
     base, tuned = evidence.readings
     if base is None or tuned is None:
         return None
-    return form_parts(base.strict, tuned.strict, evidence.asked.clusters)
+    return form_parts(base.strict, tuned.strict, evidence.questions.clusters)

@@ -14,13 +14,13 @@ from tellapart.stats.equivalence import Equivalence, equal_everywhere, equivalen
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
 from tellapart.studies.gain.answers import (
-    Asked,
     Chance,
-    asked_items,
+    Questions,
     chance_of,
     majority_means,
     matching_by_item,
     reading_of,
+    shared_questions,
 )
 from tellapart.studies.gain.calibrated import Backing, Domain, backing
 from tellapart.studies.gain.evidence import Evidence
@@ -53,8 +53,8 @@ class Judged(NamedTuple):
     verdict: Verdict
 
     @property
-    def asked(self) -> Asked:
-        return self.evidence.asked
+    def questions(self) -> Questions:
+        return self.evidence.questions
 
     @property
     def chance(self) -> Chance:
@@ -67,21 +67,29 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     base, tuned = shared_items(base_all, tuned_all)
     if len(base.items) == 0:
         raise UserMistake("base and tuned share no item with scored answers")
-    asked = asked_items(rows, base, facts.items, facts.recognised)
-    chance = chance_of(rows, asked, facts.items, facts.guess_floor)
+    questions = shared_questions(rows, base, facts.items, facts.recognised)
+    chance = chance_of(rows, questions, facts.items, facts.guess_floor)
     level = None if math.isnan(chance.upper) else chance.upper
-    scores = compare(base_all, tuned_all, base, tuned, (asked.clusters, level))
+    scores = compare(base_all, tuned_all, base, tuned, (questions.clusters, level))
     recovered = recover(rows, scores, facts)
-    readings = (reading_of(rows, "base/plain", asked), reading_of(rows, "tuned/plain", asked))
-    plain = rows, "base/plain", asked
+    readings = (reading_of(rows, "base/plain", questions), reading_of(rows, "tuned/plain", questions))
+    plain = rows, "base/plain", questions
     evidence = Evidence(
-        rows, asked, base, tuned, chance, readings, facts, majority_means(*plain), matching_by_item(*plain)
+        rows,
+        questions,
+        base,
+        tuned,
+        chance,
+        readings,
+        facts,
+        majority_means(*plain),
+        matching_by_item(*plain),
     )
-    held = bounds(evidence, recovered, confidence, enough=asked.distinct >= FEWEST_QUESTIONS)
+    held = bounds(evidence, recovered, confidence, enough=questions.distinct >= FEWEST_QUESTIONS)
     parts = parts_of(evidence)
     lenient, lenient_base = lenient_content(evidence)
     slices = slices_of(evidence, held)
-    equal = same(base, tuned, margin_of(scores, facts.margin), asked)
+    equal = same(base, tuned, margin_of(scores, facts.margin), questions)
     verdict = decide(
         Case(
             scores=scores,
@@ -93,16 +101,16 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
             lenient=lenient,
             lenient_base=lenient_base,
             above_luck=above_luck(evidence),
-            distinct=asked.distinct,
+            distinct=questions.distinct,
             backing=backed(facts, held),
             same_model=facts.same_model,
             asked_models=facts.asked_models,
             quick=tuple(facts.plan.get("asked", ())) if facts.plan.get("plan") == "quick" else None,
-            elsewhere=tuple(name for name, told in facts.elicitors.items() if told.get("elsewhere")),
+            elsewhere=tuple(name for name, record in facts.elicitors.items() if record.get("elsewhere")),
             unstated=tuple(
                 name
-                for name, told in facts.elicitors.items()
-                if told.get("elsewhere") and "bits_once" not in told
+                for name, record in facts.elicitors.items()
+                if record.get("elsewhere") and "bits_once" not in record
             ),
             unread=unread_of(evidence),
         )
@@ -110,13 +118,13 @@ def judge(rows: pd.DataFrame, facts: Facts, confidence: float = CONFIDENCE) -> J
     return Judged(scores, recovered, evidence, held, parts, lenient, slices, verdict)
 
 
-def same(base: PerItem, tuned: PerItem, margin: float, asked: Asked) -> Equivalence:
+def same(base: PerItem, tuned: PerItem, margin: float, questions: Questions) -> Equivalence:
     """Return whether both models score the same within the margin. Where each answer of both is wrong, or each right,
     these questions are taken as they are: between equal ones nothing varies."""
     means = np.concatenate([base.mean, tuned.mean])
     if len(means) and means[0] in (0.0, 1.0) and (means == means[0]).all():
         return equal_everywhere(base.mean, tuned.mean, (int(base.n.sum()), int(tuned.n.sum())), margin)
-    return equivalence(base.mean, tuned.mean, margin, asked.clusters)
+    return equivalence(base.mean, tuned.mean, margin, questions.clusters)
 
 
 def backed(facts: Facts, held: Held) -> Backing:

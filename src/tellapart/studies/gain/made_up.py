@@ -149,7 +149,7 @@ def priced_rules(
 ) -> list[dict[str, Any]]:
     """Return what base and reference score after labels of each rule, as facts.py tells it. `kept(name, make)` returns
     what was kept under a name, or makes and keeps it."""
-    told = []
+    priced = []
     for number, rule in enumerate(rules, 1):
         targets = Counter(item.target for item in rule.report)
         doses = [dose for dose in DOSES if dose <= len(rule.fit)]
@@ -162,8 +162,8 @@ def priced_rules(
             one[who] = kept(
                 f"made-up-rule-{number}-{who}", lambda m=model, r=rule, d=doses: _scores(m, r, d, ask)
             )
-        told.append(one)
-    return told
+        priced.append(one)
+    return priced
 
 
 def _scores(model: Model, rule: MadeUp, doses: Sequence[int], ask: Ask) -> list[list[float]]:

@@ -7,10 +7,12 @@ comparable: at chance plainly, as readable, and as quick as the base to learn ma
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tellapart.findings.gain import Dose, RulePrice, TeachingTable
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import Gain
 from tellapart.stats.estimate import missing
@@ -91,11 +93,11 @@ def teaching_of(evidence: Evidence, gain: Gain, level: Floats, confidence: float
 _REMOVE = "a reference of the base's shape and ability that never met the skill (--reference MODEL)"
 
 
-def asked_doses(told: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
+def asked_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
     """Return the names of the labelled conditions that were asked, by number of labels."""
     found: dict[int, list[str]] = {}
-    for name, about in told.items():
-        if name.startswith(LABELS) and "missing" not in about:
+    for name, record in records.items():
+        if name.startswith(LABELS) and "missing" not in record:
             found.setdefault(int(name.removeprefix(LABELS).partition(".")[0]), []).append(name)
     return dict(sorted(found.items()))
 
@@ -124,8 +126,8 @@ def _curves(evidence: Evidence) -> Curves | str:
     if plain is None or not plain.has(evidence.base.items).all():
         return "the reference was not asked every item plainly"
     sides = []
-    for who, told in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
-        doses = _curve(evidence, who, asked_doses(told))
+    for who, records in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
+        doses = _curve(evidence, who, asked_doses(records))
         if doses is None:
             return f"labels were not tried on the {who}"
         sides.append(doses)
@@ -225,7 +227,7 @@ def _unread(evidence: Evidence, doses: Sequence[int]) -> str:
     """Return how the taught reference is less readable than the taught base; nothing where it is not."""
     sides = (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference))
     for dose in doses:
-        shares = [_readable(evidence, who, asked_doses(told)[dose]) for who, told in sides]
+        shares = [_readable(evidence, who, asked_doses(records)[dose]) for who, records in sides]
         if shares[0] - shares[1] > READ_ALIKE:
             return (
                 f"after {dose} labels the reference is readable in {100 * shares[1]:.0f} % of its answers, the base in "
@@ -235,7 +237,7 @@ def _unread(evidence: Evidence, doses: Sequence[int]) -> str:
 
 
 def _readable(evidence: Evidence, who: str, conditions: Sequence[str]) -> float:
-    found = [reading_of(evidence.rows, f"{who}/{one}", evidence.asked) for one in conditions]
+    found = [reading_of(evidence.rows, f"{who}/{one}", evidence.questions) for one in conditions]
     known = [one.strict.readable.mean() for one in found if one is not None]
     return float(np.mean(known)) if known else math.nan
 
@@ -256,25 +258,18 @@ def _no_prices(reason: str, n: int) -> Prices:
     return Prices(labels, labels, missing("ratio", reason, n))
 
 
-def teaching_table(evidence: Evidence, teaching: Teaching) -> dict[str, Any]:
-    """Return the dose curves, the made-up rules and what came of them, as JSON values."""
-    doses: dict[int, dict[str, Any]] = {}
-    for who, told in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
-        for dose, names in asked_doses(told).items():
+def teaching_table(evidence: Evidence, teaching: Teaching) -> TeachingTable:
+    """Return the dose curves, the made-up rules and what came of them."""
+    doses: dict[int, Dose] = {}
+    for who, records in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
+        for dose, names in asked_doses(records).items():
             sides = [per_item(evidence.rows, f"{who}/{name}", evidence.facts.correct_at) for name in names]
             scores = [float(side.mean.mean()) for side in sides if side is not None]
-            doses.setdefault(dose, {"labels": dose})[who] = scores
-    return {
-        "doses": [doses[dose] for dose in sorted(doses)],
-        "rules": [
-            {"rule": one.name, "base": _finite(one.base[1]), "reference": _finite(one.reference[1])}
-            for one in teaching.rules
-        ],
-        "claim_at": list(teaching.doses) if teaching.claim is not None else [],
-        "obstacle": teaching.obstacle,
-        "half": HALF,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+            doses[dose] = replace(doses.get(dose, Dose(dose)), **{who: tuple(scores)})
+    return TeachingTable(
+        doses=tuple(doses[dose] for dose in sorted(doses)),
+        rules=tuple(RulePrice(one.name, one.base[1], one.reference[1]) for one in teaching.rules),
+        claim_at=tuple(teaching.doses) if teaching.claim is not None else (),
+        obstacle=teaching.obstacle,
+        half=HALF,
+    )

@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tellapart.elicit.elicitor import elicitor_name, null_name
+from tellapart.findings.gain import ElicitorLine, RoutedPoint
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.shares import recovered_share
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem, per_item
-from tellapart.studies.gain.scores import Scores, finite
+from tellapart.studies.gain.scores import Scores
 
 DECIDERS = {
     "teacher": "teacher's disagreement",
@@ -55,20 +56,23 @@ class Recovered(NamedTuple):
     untold: dict[str, NDArray[np.float64]]
     among: dict[str, float]
     estimates: dict[str, Estimate]
-    tables: dict[str, Any]
+    lines: tuple[ElicitorLine, ...]
+    routing: tuple[RoutedPoint, ...]
     reasons: dict[str, str]
 
 
 def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
     """Return the recovered shares of every way whose rows are there; missing ones are named with their reason."""
-    found = {
+    by_name = {
         name: way_of(rows, scores, facts, name, about)
         for name, about in facts.elicitors.items()
         if "missing" not in about
     }
-    ways = tuple(way for way in found.values() if way is not None)
+    ways = tuple(way for way in by_name.values() if way is not None)
     reasons = {name: str(about["missing"]) for name, about in facts.elicitors.items() if "missing" in about}
-    reasons |= {name: unanswered(rows, f"base/{name}", scores) for name, way in found.items() if way is None}
+    reasons |= {
+        name: unanswered(rows, f"base/{name}", scores) for name, way in by_name.items() if way is None
+    }
     estimates: dict[str, Estimate] = {}
     untold: dict[str, NDArray[np.float64]] = {}
     for way in ways:
@@ -84,7 +88,10 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
             untold[null_name(way.name)] = way.null_means
     priced = tuple(way for way in ways if not way.oracle and way.tells not in ("items", "unknown"))
     among = {name: way.among for way in ways for name in (way.name, null_name(way.name))}
-    return Recovered(ways, priced, untold, among, estimates, _tables(ways, reasons, facts), reasons)
+    lines = [_line(way.name, facts.elicitors[way.name], way) for way in ways]
+    lines += [_line(name, facts.elicitors[name], None, reason) for name, reason in reasons.items()]
+    routing = [point for way in ways if not math.isnan(way.routed_share) for point in _routed(way, facts)]
+    return Recovered(ways, priced, untold, among, estimates, tuple(lines), tuple(routing), reasons)
 
 
 def way_of(
@@ -96,8 +103,8 @@ def way_of(
         return None
     null_means = aligned(rows, f"base/{null_name(name)}", scores.base, facts)
     own = rows[rows["condition"] == f"base/{name}"]
-    told = own["bits"].to_numpy(dtype=np.float64)
-    told = told[~np.isnan(told)]
+    bits_told = own["bits"].to_numpy(dtype=np.float64)
+    bits_told = bits_told[~np.isnan(bits_told)]
     share = _share(means, scores)
     null = (
         missing("share", str(about.get("null_missing", "no null control")))
@@ -106,7 +113,7 @@ def way_of(
     )
     filled, null_filled = (_filled(one, scores.base.mean) for one in (means, null_means))
     assert filled is not None
-    an_answer = float(told.mean()) if len(told) else math.nan
+    an_answer = float(bits_told.mean()) if len(bits_told) else math.nan
     bits = float(about.get("bits_once", math.nan)) + an_answer * len(means)
     tells = told_by(name, about)
     return Way(
@@ -116,7 +123,7 @@ def way_of(
         share,
         null,
         bits,
-        told,
+        bits_told,
         _mean_measure(own, "routed_share"),
         bool(about.get("oracle")),
         tells[0],
@@ -143,9 +150,9 @@ def unanswered(rows: pd.DataFrame, condition: str, scores: Scores) -> str:
     own = rows[rows["condition"] == condition]
     good = own[(own["status"] != "failed") & own["score"].notna()]
     lost = int((~np.isin(scores.base.items, good["item"].to_numpy(dtype=object))).sum())
-    said = f"{lost} of {len(scores.base.items)} items have no answer under it"
+    reason = f"{lost} of {len(scores.base.items)} items have no answer under it"
     errors = [error for error in own["error"] if error]
-    return f"{said}: {errors[0]}" if errors else said
+    return f"{reason}: {errors[0]}" if errors else reason
 
 
 def aligned(rows: pd.DataFrame, condition: str, base: PerItem, facts: Facts) -> NDArray[np.float64] | None:
@@ -177,14 +184,7 @@ def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _tables(ways: tuple[Way, ...], reasons: Mapping[str, str], facts: Facts) -> dict[str, Any]:
-    elicitors = [_told(way.name, facts.elicitors[way.name], way) for way in ways]
-    elicitors += [_told(name, facts.elicitors[name], None, reason) for name, reason in reasons.items()]
-    routing = [point for way in ways if not math.isnan(way.routed_share) for point in _routed(way, facts)]
-    return {"elicitors": elicitors, **({"routing": routing} if routing else {})}
-
-
-def _told(name: str, about: Mapping[str, Any], way: Way | None, reason: str = "") -> dict[str, Any]:
+def _line(name: str, about: Mapping[str, Any], way: Way | None, reason: str = "") -> ElicitorLine:
     """Return the report's line about a way, or about one that has no figure (`way` None) and why."""
     share = missing("share", "no figure") if way is None else way.share
     null = missing("share", "no figure") if way is None else way.null_share
@@ -193,38 +193,31 @@ def _told(name: str, about: Mapping[str, Any], way: Way | None, reason: str = ""
         note = f"no figure: {reason}"
     elif way.oracle:
         note = f"{note}; sees the scorer's verdict: a ceiling"
-    return {
-        "name": name,
-        "title": name.replace("_", " "),
-        "source": about.get("source", ""),
-        "share": finite(share.value),
-        "low": finite(share.low),
-        "high": finite(share.high),
-        "null_share": finite(null.value),
-        "null_low": finite(null.low),
-        "null_high": finite(null.high),
-        "bits": None if way is None else finite(way.bits),
-        "bits_unit": "bits",
-        "note": note,
-    }
+    return ElicitorLine(
+        name=name,
+        title=name.replace("_", " "),
+        source=about.get("source", ""),
+        share=share.value,
+        low=share.low,
+        high=share.high,
+        null_share=null.value,
+        null_low=null.low,
+        null_high=null.high,
+        bits=math.nan if way is None else way.bits,
+        bits_unit="bits",
+        note=note,
+    )
 
 
-def _routed(way: Way, facts: Facts) -> list[dict[str, Any]]:
-    """Return a way's point of the routed-share curve and its null twin's, routed at random positions."""
+def _routed(way: Way, facts: Facts) -> list[RoutedPoint]:
+    """Return a way's point of the routed-share curve and its null control's, routed at random positions."""
     decider = str(facts.elicitors[way.name].get("setting", {}).get("decider", ""))
     deciders = (
         (DECIDERS.get(decider, decider), way.share),
         (f"random positions ({decider})", way.null_share),
     )
     return [
-        {
-            "decider": name,
-            "routed_share": way.routed_share,
-            "share": finite(share.value),
-            "low": finite(share.low),
-            "high": finite(share.high),
-            "bits": finite(way.bits),
-        }
+        RoutedPoint(name, way.routed_share, share.value, share.low, share.high, way.bits)
         for name, share in deciders
         if not (decider == "all" and name.startswith("random"))
     ]

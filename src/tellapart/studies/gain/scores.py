@@ -1,12 +1,14 @@
 """Both models' scores, their difference, pass@k, cover@tau and the items that only one of them solves."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tellapart.findings.gain import Coverage, ItemLine
+from tellapart.findings.shown import Triple
 from tellapart.stats.cover import cover, crossing_tau
 from tellapart.stats.coverage import Counts, compare_coverage, know_nothing_pass_at_k
 from tellapart.stats.estimate import Estimate, missing
@@ -31,7 +33,8 @@ class Scores(NamedTuple):
     clusters: NDArray[np.int64] | None
     gain: Estimate
     estimates: dict[str, Estimate]
-    tables: dict[str, Any]
+    coverage: Coverage
+    items: tuple[ItemLine, ...]
 
 
 def compare(
@@ -52,11 +55,10 @@ def compare(
         "tuned_score": mean_score(tuned_all.mean, own_clusters(tuned_all, tuned, clusters)),
         "gain": gain,
     }
-    coverage, tables = _coverage(base, tuned, clusters, floor)
-    estimates |= coverage
-    tables["items"] = item_table(base, tuned)
+    passes, coverage = _coverage(base, tuned, clusters, floor)
+    estimates |= passes
     estimates |= _one_sided(base, tuned)
-    return Scores(base, tuned, clusters, gain, estimates, tables)
+    return Scores(base, tuned, clusters, gain, estimates, coverage, item_lines(base, tuned))
 
 
 def own_clusters(
@@ -93,7 +95,7 @@ def reported_ks(most: int) -> list[int]:
 
 def _coverage(
     base: PerItem, tuned: PerItem, clusters: NDArray[np.int64] | None, floor: float | None
-) -> tuple[dict[str, Estimate], dict[str, Any]]:
+) -> tuple[dict[str, Estimate], Coverage]:
     ks = reported_ks(int(min(base.n.min(), tuned.n.min())))
     compared = compare_coverage(base.counts, tuned.counts, ks, clusters)
     estimates: dict[str, Estimate] = {}
@@ -108,17 +110,16 @@ def _coverage(
         estimates |= {f"{role}_cover@{tau}": by_tau[tau] for tau in TAUS}
     crossing = crossing_tau(base.counts, tuned.counts, clusters)
     estimates["crossing_tau"] = crossing
-    table = {
-        "k": ks,
-        "base": [_bounds(compared.base[k]) for k in ks],
-        "tuned": [_bounds(compared.tuned[k]) for k in ks],
-        "know_nothing": None if floor is None else know_nothing_pass_at_k(floor, ks).tolist(),
-        "tau": list(CURVE_TAUS),
-        "base_cover": [_bounds(covers["base"][tau]) for tau in CURVE_TAUS],
-        "tuned_cover": [_bounds(covers["tuned"][tau]) for tau in CURVE_TAUS],
-        "crossing_tau": finite(crossing.value),
-    }
-    return estimates, {"coverage": table}
+    return estimates, Coverage(
+        k=tuple(ks),
+        base=tuple(_triple(compared.base[k]) for k in ks),
+        tuned=tuple(_triple(compared.tuned[k]) for k in ks),
+        know_nothing=None if floor is None else tuple(know_nothing_pass_at_k(floor, ks).tolist()),
+        tau=CURVE_TAUS,
+        base_cover=tuple(_triple(covers["base"][tau]) for tau in CURVE_TAUS),
+        tuned_cover=tuple(_triple(covers["tuned"][tau]) for tau in CURVE_TAUS),
+        crossing_tau=crossing.value,
+    )
 
 
 UNEQUAL_MOST = 0.1
@@ -165,31 +166,31 @@ def _where(side: PerItem, mask: NDArray[np.bool_]) -> Counts:
     return Counts(side.n[mask], side.c[mask])
 
 
-def item_table(base: PerItem, tuned: PerItem) -> list[dict[str, Any]]:
-    """Return one object an item, those solved by one side only first (fragile: by few right answers)."""
+def item_lines(base: PerItem, tuned: PerItem) -> tuple[ItemLine, ...]:
+    """Return one line an item, those solved by one side only first (fragile: by few right answers)."""
     equal = np.flatnonzero(base.n == tuned.n)
     solved = solved_by(_where(base, base.n == tuned.n), _where(tuned, base.n == tuned.n))
     only = np.full(len(base.items), "", dtype=object)
     only[equal[solved.base_only]], only[equal[solved.tuned_only]] = "base", "tuned"
     fragile = {*equal[solved.base_only_fragile].tolist(), *equal[solved.tuned_only_fragile].tolist()}
     rows = [
-        {
-            "item": str(base.items[i]),
-            "cluster": str(base.cluster[i]) if base.cluster[i] != base.items[i] else "",
-            "base_n": int(base.n[i]),
-            "base_c": int(base.c[i]),
-            "tuned_n": int(tuned.n[i]),
-            "tuned_c": int(tuned.c[i]),
-            "fragile": i in fragile,
-            "only": str(only[i]),
-        }
+        ItemLine(
+            item=str(base.items[i]),
+            cluster=str(base.cluster[i]) if base.cluster[i] != base.items[i] else "",
+            base_n=int(base.n[i]),
+            base_c=int(base.c[i]),
+            tuned_n=int(tuned.n[i]),
+            tuned_c=int(tuned.c[i]),
+            fragile=i in fragile,
+            only=str(only[i]),
+        )
         for i in range(len(base.items))
     ]
-    return sorted(rows, key=lambda row: (row["only"] == "", row["only"], row["item"]))
+    return tuple(sorted(rows, key=lambda row: (row.only == "", row.only, row.item)))
 
 
-def _bounds(estimate: Estimate) -> list[float | None]:
-    return [finite(estimate.value), finite(estimate.low), finite(estimate.high)]
+def _triple(estimate: Estimate) -> Triple:
+    return estimate.value, estimate.low, estimate.high
 
 
 def finite(value: float) -> float | None:

@@ -1,10 +1,10 @@
 """TUNED as a series of checkpoints: the last is judged, and each is asked plainly, for one curve over steps."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pandas as pd
 
+from tellapart.findings.gain import SeriesStep
 from tellapart.models.model import Model
 from tellapart.models.series import Step
 from tellapart.runs.asking import Ask
@@ -14,7 +14,7 @@ from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.ask import Plan, ask_model
 from tellapart.studies.gain.items import per_item, shared_items
-from tellapart.studies.gain.scores import clusters_of, finite
+from tellapart.studies.gain.scores import clusters_of
 
 
 def role_of(step: int) -> str:
@@ -31,7 +31,7 @@ def ask_series(folder: RunFolder, plan: Plan, opened: Callable[[str], Model]) ->
     return rows
 
 
-def series_table(rows: pd.DataFrame, steps: tuple[int, ...], correct_at: float) -> list[dict[str, Any]]:
+def series_table(rows: pd.DataFrame, steps: tuple[int, ...], correct_at: float) -> list[SeriesStep]:
     """Return for the base (step 0) and each checkpoint its score and its gain over the base on the items that both
     answered, with 95 % intervals."""
     base = per_item(rows, "base/plain", correct_at)
@@ -45,13 +45,8 @@ def series_table(rows: pd.DataFrame, steps: tuple[int, ...], correct_at: float) 
         labels, _ = clusters_of(other)
         clusters = None if labels is None else pd.factorize(labels)[0]
         score, gain = mean_score(other.mean, clusters), paired_difference(first.mean, other.mean, clusters)
-        values = {"score": score.value, "low": score.low, "high": score.high}
-        values |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
-        if step == 0:
-            values |= {"gain": 0.0, "gain_low": 0.0, "gain_high": 0.0}
-        table.append(
-            {"step": step, "n": len(other.items), **{name: finite(value) for name, value in values.items()}}
-        )
+        above = (0.0, 0.0, 0.0) if step == 0 else (gain.value, gain.low, gain.high)
+        table.append(SeriesStep(step, len(other.items), score.value, score.low, score.high, *above))
     return table
 
 

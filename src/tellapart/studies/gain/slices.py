@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from tellapart.findings.gain import SliceLine
 from tellapart.stats.arrays import Integers, cluster_codes
 from tellapart.stats.bounds import CONFIDENCE, Gain, Method, baseline, cross_fitted, risen, share_above
 from tellapart.stats.estimate import Estimate, missing
@@ -19,7 +20,6 @@ from tellapart.stats.slices import Heterogeneity, heterogeneity
 from tellapart.stats.wording import whole
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.held import Held
-from tellapart.studies.gain.scores import finite
 
 HALF = 0.5
 FEWEST_IN_A_SLICE = 20
@@ -112,7 +112,7 @@ def slice_names(evidence: Evidence) -> list[str] | None:
         return None
     if facts.slice == "cluster" and not facts.asked_models:
         return [str(one) for one in evidence.base.cluster]
-    names = [facts.items.get(str(item), {}).get("slice") for item in evidence.asked.names]
+    names = [facts.items.get(str(item), {}).get("slice") for item in evidence.questions.names]
     return None if any(name is None for name in names) else [str(name) for name in names]
 
 
@@ -173,25 +173,25 @@ def _doubt(one: Slice) -> float:
     return math.inf
 
 
-def slice_table(slices: Slices) -> list[dict[str, Any]]:
+def slice_table(slices: Slices) -> list[SliceLine]:
     """Return a line for each slice; the test over all of them stands in each."""
     return [
-        {
-            "field": slices.field,
-            "slice": one.name,
-            "items": one.items,
-            "questions": one.questions,
-            "gain": finite(one.gain.value),
-            "carries": finite(one.carries),
-            "held_at_least": finite(one.low.value),
-            "held_at_least_low": finite(one.low.low),
-            "held_at_least_high": finite(one.low.high),
-            "by": one.low_by,
-            "held_at_most": finite(one.high.value),
-            "held_at_most_high": finite(one.high.high),
-            "word": one.word,
-            "p": finite(slices.test.p),
-        }
+        SliceLine(
+            field=slices.field,
+            slice=one.name,
+            items=one.items,
+            questions=one.questions,
+            gain=one.gain.value,
+            carries=one.carries,
+            held_at_least=one.low.value,
+            held_at_least_low=one.low.low,
+            held_at_least_high=one.low.high,
+            by=one.low_by,
+            held_at_most=one.high.value,
+            held_at_most_high=one.high.high,
+            word=one.word,
+            p=slices.test.p,
+        )
         for one in slices.slices
     ]
 

@@ -43,7 +43,7 @@ class GainSpec(ModelOptions):
     """Answers to each item from each of the two models (k; default: 8, all that the verdict reads, or 32 where every
     method is asked, for pass@k)."""
     elicited_samples: int = 4
-    """Answers to each item from the base under each elicitor, and under its null twin."""
+    """Answers to each item from the base under each elicitor, and under its null control."""
     elicitors: tuple[str, ...] = ()
     """Which elicitors to try, with settings where given: best_of_k:draws=32 steering_rl:steps=100,group=8 (default: all
     that can run on these models). In Python also the elicitors themselves."""

@@ -1,4 +1,4 @@
-"""`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be gone on with."""
+"""`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be resumed."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.typed import to_json
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
@@ -48,9 +49,11 @@ def _open_logs(spec: GainSpec) -> Opened:
     assert spec.logs is not None
     read = rows_from_logs(*spec.logs, given_ways(spec.way, spec.null, spec.bits))
     if spec.slice:
-        told = set(read.table.column("cluster").to_pylist())
-        if "" in told or not 2 <= len(told) <= MOST_SLICES:
-            there = "not every item of the logs has one" if "" in told else f"the logs have {len(told)}"
+        clusters = set(read.table.column("cluster").to_pylist())
+        if "" in clusters or not 2 <= len(clusters) <= MOST_SLICES:
+            there = (
+                "not every item of the logs has one" if "" in clusters else f"the logs have {len(clusters)}"
+            )
             raise UserMistake(f"--slice {spec.slice}: {there}; 2 to {MOST_SLICES} are needed")
     facts = Facts(
         spec.guess_floor,
@@ -183,7 +186,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
             **facts.plan,
             "stopped": brought.stopped,
             "dropped": brought.dropped,
-            "looks": [look.as_json() for look in watch.looks] if watch else [],
+            "looks": [to_json(look) for look in watch.looks] if watch else [],
         },
     )
 

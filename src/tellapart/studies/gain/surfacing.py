@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tellapart.elicit.masked_adapter import MaskedAdapter, sizes_for
+from tellapart.findings.gain import EnvelopeStep
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
@@ -15,7 +16,7 @@ from tellapart.stats.shares import recovered_share
 from tellapart.stats.surfacing import Ladder, crossfit_curve, surfacing_cost
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.recovered import Recovered, Way, aligned
-from tellapart.studies.gain.scores import Scores, finite
+from tellapart.studies.gain.scores import Scores
 
 SHARES = {"50%": 0.5, "90%": 0.9}
 
@@ -24,7 +25,7 @@ class Surfaced(NamedTuple):
     """The bits for half and for 90 % of the gain, here and from the reference, and the envelope as a table."""
 
     estimates: dict[str, Estimate]
-    tables: dict[str, Any]
+    envelope: tuple[EnvelopeStep, ...]
 
 
 class _Reference(NamedTuple):
@@ -44,7 +45,7 @@ def surface(rows: pd.DataFrame, recovered: Recovered, scores: Scores, facts: Fac
         unknown = missing(
             "bits", "no elicitor ran" if not recovered.ways else "no elicitor whose bits are charged"
         )
-        return Surfaced(estimates | sizes | {f"surfacing_bits_{name}": unknown for name in SHARES}, {})
+        return Surfaced(estimates | sizes | {f"surfacing_bits_{name}": unknown for name in SHARES}, ())
     ways = recovered.priced
     ladder = _ladder(scores, [way.means for way in ways], [way.bits for way in ways])
     other = None
@@ -56,22 +57,19 @@ def surface(rows: pd.DataFrame, recovered: Recovered, scores: Scores, facts: Fac
         if reference is not None:
             estimates[f"reference_surfacing_bits_{name}"] = cost.reference
             estimates[f"surfacing_ratio_{name}"] = cost.ratio
-    envelope = _envelope(ladder, ways)
-    return Surfaced(estimates | sizes, {"surfacing": envelope} if envelope else {})
+    return Surfaced(estimates | sizes, _envelope(ladder, ways))
 
 
-def _envelope(ladder: Ladder, ways: tuple[Way, ...]) -> list[dict[str, Any]]:
+def _envelope(ladder: Ladder, ways: tuple[Way, ...]) -> tuple[EnvelopeStep, ...]:
     """Return the best share with at most so many bits, chosen on other items, a line wherever the best way changes."""
     curve = crossfit_curve(ladder)
     if curve is None:
-        return []
-    lines: list[dict[str, Any]] = []
+        return ()
+    lines: list[EnvelopeStep] = []
     for bits, share, low, high, at in zip(*curve, strict=True):
-        if lines and lines[-1]["way"] == ways[at].name:
-            continue
-        told = {"bits": bits, "share": share, "low": low, "high": high}
-        lines.append({"way": ways[at].name, **{name: finite(float(value)) for name, value in told.items()}})
-    return lines
+        if not lines or lines[-1].way != ways[at].name:
+            lines.append(EnvelopeStep(ways[at].name, float(bits), float(share), float(low), float(high)))
+    return tuple(lines)
 
 
 def _masked_sizes(recovered: Recovered, scores: Scores) -> dict[str, Estimate]:
@@ -108,8 +106,8 @@ def _whole(rows: pd.DataFrame, condition: str, scores: Scores, facts: Facts) -> 
     return None if means is None or np.isnan(means).any() else means
 
 
-def _bits_told(rows: pd.DataFrame, condition: str, about: Mapping[str, Any]) -> float:
+def _bits_told(rows: pd.DataFrame, condition: str, record: Mapping[str, Any]) -> float:
     """Return the bits told once and over one answer to each item."""
     own = rows[rows["condition"] == condition]
-    told = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
-    return float(about.get("bits_once", 0.0)) + float(told.mean()) * own["item"].nunique()
+    bits = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))
+    return float(record.get("bits_once", 0.0)) + float(bits.mean()) * own["item"].nunique()

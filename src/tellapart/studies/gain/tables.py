@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from tellapart.findings.gain import Bound, Decision, ItemSamples
+from tellapart.findings.shown import Counted, Rung, ShownAnswer
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.facts import Facts
@@ -19,63 +21,65 @@ LONGEST_TEXT = 4000
 
 def ladder(
     scores: Scores, share: Estimate, how: str, floor: float, expressible: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+) -> list[Rung]:
     """Return the rungs of the skill on the same items: expressible, tuned, latent, demonstrated, guess floor."""
     base, tuned = scores.estimates["base_score"], scores.estimates["tuned_score"]
-    rungs = [_rung("tuned", tuned.value, tuned.low, tuned.high, "the tuned model, asked plainly")]
+    rungs = [Rung("tuned", tuned.value, tuned.low, tuned.high, "the tuned model, asked plainly")]
     score = expressible.get("score")
     if score is not None:
-        told = f"program {expressible['program']} in the base's shape: {expressible['by']}"
-        rungs.insert(0, _rung("expressible", score, score, score, told))
+        how_held = f"program {expressible['program']} in the base's shape: {expressible['by']}"
+        rungs.insert(0, Rung("expressible", score, score, score, how_held))
     if not math.isnan(share.value):
         value, low, high = (
             base.value + scores.gain.value * at for at in (share.value, share.low, share.high)
         )
-        rungs.append(_rung("latent", value, low, high, f"the base under {how}"))
-    rungs.append(_rung("demonstrated", base.value, base.low, base.high, "the base, asked plainly"))
+        rungs.append(Rung("latent", value, low, high, f"the base under {how}"))
+    rungs.append(Rung("demonstrated", base.value, base.low, base.high, "the base, asked plainly"))
     if not math.isnan(floor):
         rungs.append(
-            _rung("guess floor", floor, floor, floor, "a random guesser that answers in the right form")
+            Rung("guess floor", floor, floor, floor, "a random guesser that answers in the right form")
         )
     return rungs
 
 
-def _rung(rung: str, value: float, low: float, high: float, how: str) -> dict[str, Any]:
-    return {"rung": rung, "value": finite(value), "low": finite(low), "high": finite(high), "how": how}
-
-
-def samples(rows: pd.DataFrame, items: list[str], facts: Facts) -> dict[str, Any]:
+def samples(rows: pd.DataFrame, items: Sequence[str], facts: Facts) -> dict[str, ItemSamples]:
     """Return prompt, target and the first answers of both models to each of `items`."""
-    wanted = rows[rows["item"].isin(items) & (rows["sample"] < SHOWN_SAMPLES)]
-    shown: dict[str, Any] = {
-        item: {
-            "prompt": facts.prompts.get(item, ""),
-            "target": facts.targets.get(item, ""),
-            "base": [],
-            "tuned": [],
-        }
+    base, tuned = (first_answers(rows, items, f"{role}/plain") for role in ("base", "tuned"))
+    return {
+        item: ItemSamples(
+            facts.prompts.get(item, ""),
+            facts.targets.get(item, ""),
+            tuple(base.get(item, ())),
+            tuple(tuned.get(item, ())),
+        )
         for item in items
     }
-    for role in ("base", "tuned"):
-        chosen = wanted[wanted["condition"] == f"{role}/plain"]
-        columns = (chosen[name].tolist() for name in ("item", "completion", "score", "status"))
-        for item, text, score, status in zip(*columns, strict=True):
-            shown[item][role].append({"text": text[:LONGEST_TEXT], "score": finite(score), "status": status})
-    return shown
+
+
+def first_answers(rows: pd.DataFrame, items: Sequence[str], condition: str) -> dict[str, list[ShownAnswer]]:
+    """Return by item the first SHOWN_SAMPLES answers of a condition."""
+    chosen = rows[
+        rows["item"].isin(items) & (rows["sample"] < SHOWN_SAMPLES) & (rows["condition"] == condition)
+    ]
+    columns = (chosen[name].tolist() for name in ("item", "completion", "score", "status"))
+    by_item: dict[str, list[ShownAnswer]] = {}
+    for item, text, score, status in zip(*columns, strict=True):
+        by_item.setdefault(item, []).append(ShownAnswer(text[:LONGEST_TEXT], score, status))
+    return by_item
 
 
 def empty_in_logs(rows: pd.DataFrame) -> tuple[str, ...]:
     """Return a caveat for each log that holds texts and empty answers which are scored: often failed requests."""
-    said = []
+    caveats = []
     for role in ("base", "tuned"):
         answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
         empty = answers[(answers["completion"].str.strip() == "") & answers["score"].notna()]
         if MOST_EMPTY * len(answers) < len(empty) < len(answers):
-            said.append(
+            caveats.append(
                 f"{role}/plain: {len(empty)} of {len(answers)} answers are empty and count with their score: where "
                 "these are failed requests they are no wrong answers (status failed, or no score)."
             )
-    return tuple(said)
+    return tuple(caveats)
 
 
 MOST_EMPTY = 0.02
@@ -87,7 +91,7 @@ def empty_answers(
 ) -> tuple[str, ...]:
     """Return a caveat for each role's plain answers of which some have no text: how many, how they ended, and what to
     try. `chat` tells by role whether it was asked through a chat template."""
-    said = []
+    caveats = []
     for role in roles:
         answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
         empty = answers[answers["completion"].str.strip() == ""]
@@ -101,21 +105,21 @@ def empty_answers(
             (len(empty) - at_once - cut, "held only what is no text, or began with a stop string"),
         )
         how = ", ".join(f"{count} {what}" for count, what in ends if count)
-        way = (
+        asked_through = (
             "it was asked through its chat template (--no-chat leaves it out)"
             if chat.get(role)
             else "it was asked without a chat template, and a model tuned to chat may not answer so"
         )
-        said.append(
+        caveats.append(
             f"{role}/plain: {len(empty)} of {len(answers)} answers are empty, and count as wrong: {how}. The model may "
-            f"not answer prompts of this form: {way}."
+            f"not answer prompts of this form: {asked_through}."
         )
-    return tuple(said)
+    return tuple(caveats)
 
 
-def reasoning_told(rows: pd.DataFrame) -> tuple[str, ...]:
+def reasoning_caveats(rows: pd.DataFrame) -> tuple[str, ...]:
     """Return for each role's plain answers that held reasoning how many tokens it took, and how many never ended it."""
-    said = []
+    caveats = []
     for role in ("base", "tuned"):
         answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
         columns = (answers[name].tolist() for name in ("measures", "tokens", "status"))
@@ -128,14 +132,14 @@ def reasoning_told(rows: pd.DataFrame) -> tuple[str, ...]:
         if not thought:
             continue
         unended = sum(count == tokens and status == "cut off" for count, tokens, status in spent)
-        said.append(
+        caveats.append(
             f"{role}/plain: {len(thought)} of {len(answers)} answers hold reasoning, {sum(thought) / len(thought):.0f} "
             f"tokens each, which is no part of what is scored; {unended} were truncated before it ended."
         )
-    return tuple(said)
+    return tuple(caveats)
 
 
-def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
+def counts_table(rows: pd.DataFrame, correct_at: float) -> list[Counted]:
     """Return per condition asked = correct + wrong + cut off + failed (+ unscored where a log has no score)."""
     table = []
     texts = bool((rows["completion"].str.len() > 0).any())
@@ -147,43 +151,43 @@ def counts_table(rows: pd.DataFrame, correct_at: float) -> list[dict[str, Any]]:
         cut = ~failed & ~right & (group["status"] == "cut off")
         unscored = ~failed & ~cut & group["score"].isna()
         rest = len(group) - int(failed.sum() + right.sum() + cut.sum() + unscored.sum())
-        counts = {"asked": len(group), "correct": int(right.sum()), "wrong": rest}
-        counts |= {"cut off": int(cut.sum()), "failed": int(failed.sum()), "unscored": int(unscored.sum())}
-        if texts:  # a log may hold scores and no texts
-            counts["empty"] = int((~failed & (group["completion"].str.strip() == "")).sum())
-        table.append({"condition": str(condition), **counts})
+        empty = ~failed & (group["completion"].str.strip() == "")
+        table.append(
+            Counted(
+                condition=str(condition),
+                asked=len(group),
+                correct=int(right.sum()),
+                wrong=rest,
+                cut_off=int(cut.sum()),
+                failed=int(failed.sum()),
+                unscored=int(unscored.sum()),
+                empty=int(empty.sum()) if texts else None,  # a log may hold scores and no texts
+            )
+        )
     return table
 
 
-def bounds_table(held: Held) -> list[dict[str, Any]]:
+def bounds_table(held: Held) -> list[Bound]:
     """Return a line for each piece of evidence on the two bounds, those that decide first."""
     lines = []
     for name, share in held.claims:
         lines.append(_bound("held at least", name, share, "", name in held.low_by.split(" and ")))
     for arm in held.arms:
         lines.append(_bound("held at most", arm.name, arm.share, arm.obstacle, arm.name == held.high_by))
-    return sorted(lines, key=lambda line: (not line["decides"], line["bound"], -(line["share"] or -9.0)))
+    return sorted(lines, key=lambda line: (not line.decides, line.bound, -(finite(line.share) or -9.0)))
 
 
-def _bound(bound: str, name: str, share: Estimate, obstacle: str, decides: bool) -> dict[str, Any]:
-    return {
-        "bound": bound,
-        "by": name,
-        "share": finite(share.value),
-        "low": finite(share.low),
-        "high": finite(share.high),
-        "obstacle": obstacle,
-        "decides": decides,
-    }
+def _bound(bound: str, name: str, share: Estimate, obstacle: str, decides: bool) -> Bound:
+    return Bound(bound, name, share.value, share.low, share.high, obstacle, decides)
 
 
-def decision_table(chance: Chance, verdict: Verdict, unbacked: str) -> dict[str, Any]:
+def decision_table(chance: Chance, verdict: Verdict, unbacked: str) -> Decision:
     """Return what the verdict was decided on, in one object."""
-    return {
-        "reason": verdict.reason,
-        "chance": finite(chance.level.value),
-        "chance_upper": finite(chance.upper),
-        "chance_by": chance.level.method,
-        "no_probability": unbacked,
-        "chance_of_bound": finite(verdict.raw),
-    }
+    return Decision(
+        reason=verdict.reason,
+        chance=chance.level.value,
+        chance_upper=chance.upper,
+        chance_by=chance.level.method,
+        no_probability=unbacked,
+        chance_of_bound=verdict.raw,
+    )

@@ -22,7 +22,7 @@ from tellapart.stats.prices import HALF
 from tellapart.stats.share_band import LOW
 from tellapart.studies.gain.adaptive import Watch
 from tellapart.studies.gain.ask import Plan, ask_model
-from tellapart.studies.gain.bring_out import Who, about, answers_under, bring_out, fitted
+from tellapart.studies.gain.bring_out import Who, answers_under, bring_out, fitted, record_of
 from tellapart.studies.gain.judge import Judged
 from tellapart.studies.gain.made_up import made_up_rules, priced_rules
 from tellapart.studies.gain.price import asked_doses
@@ -66,8 +66,8 @@ def with_labels(
     elicitors: Mapping[str, Mapping[str, Any]], taught: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     """Return what is told of all of the base's conditions; labels that were asked after all are no longer missing."""
-    kept = {name: dict(told) for name, told in elicitors.items() if not (taught and name == METHOD)}
-    return kept | {name: dict(told) for name, told in taught.items()}
+    kept = {name: dict(record) for name, record in elicitors.items() if not (taught and name == METHOD)}
+    return kept | {name: dict(record) for name, record in taught.items()}
 
 
 def _needless(plan: Plan, judged: Judged) -> str:
@@ -91,12 +91,12 @@ class Asking(NamedTuple):
 
 def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]], judged: Judged) -> None:
     """Ask the base's largest dose, and the rest where it brings something back."""
-    asked = asked_doses(elicitors)
+    by_dose = asked_doses(elicitors)
     doses = [dose for dose in DOSES if dose <= len(asking.plan.fit)] or [len(asking.plan.fit)]
     shares: dict[int, float] = {}
     for dose in reversed(doses):
-        if dose in asked:
-            rows = [row for name in asked[dose] for row in asking.folder.read_rows(f"base/{name}")]
+        if dose in by_dose:
+            rows = [row for name in by_dose[dose] for row in asking.folder.read_rows(f"base/{name}")]
         else:
             rows = teach_dose(asking, "base", dose)
         shares[dose] = share_of(rows, judged)
@@ -107,7 +107,7 @@ def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]]
             return
         if shares[dose] < LOW:
             break
-    for dose in sorted({*shares, *asked}, reverse=True):
+    for dose in sorted({*shares, *by_dose}, reverse=True):
         teach_dose(asking, "reference", dose)
     if max(shares.values()) >= HALF and not asking.taught.priced["by_tool"]:
         teach_made_up(asking)
@@ -135,14 +135,14 @@ def _at_chance(asking: Asking, judged: Judged) -> bool:
 
 
 def _unasked(taught: Taught, reason: str) -> None:
-    taught.reference[METHOD] = {**about(ELICITORS[METHOD]), "missing": reason}
+    taught.reference[METHOD] = {**record_of(ELICITORS[METHOD]), "missing": reason}
 
 
 def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
     """Tune a model on `dose` labels in every draw and ask it, adding to what was taught."""
     model = asking.model(who)
     plan = replace(asking.plan, pair=asking.plan.pair._replace(base=model))
-    told = asking.taught.reference if who == "reference" else asking.taught.elicitors
+    records = asking.taught.reference if who == "reference" else asking.taught.elicitors
 
     def tuned(ask: Ask) -> list[tuple[Elicited, ...]]:
         method = FewLabels()
@@ -163,13 +163,13 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
     found: list[Row] = []
     for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned):
         rows, refused = answers_under(asking.folder, plan, value, who)
-        one = {
-            **about(ELICITORS[METHOD]),
+        record = {
+            **record_of(ELICITORS[METHOD]),
             "bits_once": value.bits_once,
             "setting": dict(save(value)["setting"]),
         }
-        one |= {"tells": "labels", "null_tells": "labels", "null_missing": "asked for its price alone"}
-        told[value.name] = one | ({"missing": refused} if refused else {})
+        record |= {"tells": "labels", "null_tells": "labels", "null_missing": "asked for its price alone"}
+        records[value.name] = record | ({"missing": refused} if refused else {})
         found += rows
     asking.taught.rows.extend(found)
     return found
@@ -201,7 +201,7 @@ def _as_the_base(
     """Ask the reference plainly and under all methods that the base was asked under (exhaustive plan)."""
     spec = plan.spec
     names = tuple(
-        dict.fromkeys(str(told["elicitor"]) for told in elicitors.values() if "missing" not in told)
+        dict.fromkeys(str(record["elicitor"]) for record in elicitors.values() if "missing" not in record)
     )
     there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))  # type: ignore[type-var]
     ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)

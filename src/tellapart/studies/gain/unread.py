@@ -61,10 +61,10 @@ def _contained(evidence: Evidence, places: np.ndarray) -> Floats:
     """Return for each unread question how many of its answers hold its target, less how many hold another's; nothing
     where texts or targets were not recorded."""
     rows, items = evidence.rows, evidence.facts.items
-    if "completion" not in rows or evidence.asked.key is None:
+    if "completion" not in rows or evidence.questions.key is None:
         return np.zeros(0)
     places = places[np.linspace(0, len(places) - 1, min(len(places), LOOKED_AT)).astype(int)]
-    names = evidence.asked.names[places]
+    names = evidence.questions.names[places]
     chosen = rows[
         (rows["condition"] == "base/plain") & (rows["status"] != "failed") & rows["item"].isin(names)
     ]

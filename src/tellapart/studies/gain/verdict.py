@@ -8,6 +8,7 @@ there; what was not may be new, or not found.
 import math
 from typing import Literal, NamedTuple
 
+from tellapart.findings.shown import Obstacle
 from tellapart.stats.equivalence import Equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.form_parts import Parts
@@ -31,13 +32,6 @@ FEWEST_QUESTIONS = 20
 """Distinct questions below which neither elicited nor acquired is said."""
 SMALL = 0.05
 """A gain below this is called small."""
-
-
-class Obstacle(NamedTuple):
-    """What keeps a word from being said, and what would remove it."""
-
-    what: str
-    remove: str
 
 
 class Case(NamedTuple):
@@ -85,8 +79,8 @@ def decide(case: Case) -> Verdict:
         what = "the same model" if case.asked_models else "one and the same log"
         return _said(case, "no gain", "", 1.0, f"Base and tuned are {what}: there is no gain to explain.")
     if gain.high < 0:
-        told = f"The tuned model scores lower ({_points(gain)}): there is no gain to explain."
-        return _said(case, "no gain", "", 1.0, told)
+        sentence = f"The tuned model scores lower ({_points(gain)}): there is no gain to explain."
+        return _said(case, "no gain", "", 1.0, sentence)
     if not gain.low > 0:
         return _without_gain(case)
     if case.distinct >= FEWEST_QUESTIONS and (said := _by_luck(case) or _change_of_form(case)) is not None:
@@ -106,16 +100,16 @@ def _without_gain(case: Case) -> Verdict:
     if equal.equivalent and case.distinct >= FEWEST_QUESTIONS:
         scores = case.scores
         if scores.base.mean.max() == 0 and scores.tuned.mean.max() == 0:
-            told = (
+            sentence = (
                 f"Neither model answered any of these questions right in {int(scores.base.n.sum())} and "
                 f"{int(scores.tuned.n.sum())} answers: there is no gain to explain."
             )
         else:
-            told = (
+            sentence = (
                 f"Both models score the same within {100 * equal.margin:.1f} points ({_points(gain)}): there is no "
                 "gain to explain."
             )
-        return _said(case, "no gain", "", 1 - equal.p, told)
+        return _said(case, "no gain", "", 1 - equal.p, sentence)
     return _open(case, "")
 
 
@@ -136,19 +130,19 @@ def _change_of_form(case: Case) -> Verdict | None:
     if not math.isfinite(level):
         return None
     if held.low > level:
-        told = (
+        sentence = (
             f"The gain ({gain}) is a change of form: {apart}, and the base was {how} in {whole(held.value)} % "
             f"[{whole(held.low)}, {whole(held.high)}] of them, above chance ({whole(level)} %): it held what it could "
             "not write in the form that is scored."
         )
-        return _said(case, "elicited", "change of form", math.nan, told)
+        return _said(case, "elicited", "change of form", math.nan, sentence)
     least = level if chance.overall is None or level == 0.0 else chance.overall.high
     if held.high < max(least + margin, 2 * least):
-        told = (
+        sentence = (
             f"The gain ({gain}) is a change of form: {apart}, and the base is right at chance where it is readable: "
             "there was nothing to hold, and nothing was learned but the form."
         )
-        return _said(case, "no gain", "change of form", math.nan, told)
+        return _said(case, "no gain", "change of form", math.nan, sentence)
     return None
 
 
@@ -175,12 +169,12 @@ def _by_luck(case: Case) -> Verdict | None:
     if not (luck.low <= 0 and luck.high < margin) or leniently.high >= margin:
         return None
     formal = case.parts is not None and case.parts.form.low > 0
-    told = (
+    sentence = (
         f"The score rose ({_points(case.scores.gain)}) and shows no skill: the tuned model's answers score no more "
         f"than luck does ({_points(luck)} from it)"
     )
-    told += "; what rose is the share of answers in the right form." if formal else "."
-    return _said(case, "no gain", "change of form" if formal else "", math.nan, told)
+    sentence += "; what rose is the share of answers in the right form." if formal else "."
+    return _said(case, "no gain", "change of form" if formal else "", math.nan, sentence)
 
 
 def _by_bounds(case: Case) -> tuple[Label, float]:
@@ -242,36 +236,36 @@ def _open(case: Case, reason: Reason) -> Verdict:
 
 def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
     """Return everything that keeps a word from being said, each with what removes it."""
-    found: list[Obstacle] = []
+    obstacles: list[Obstacle] = []
     gain, held, distinct = case.scores.gain, case.held, case.distinct
     if distinct < FEWEST_QUESTIONS:
-        found.append(
+        obstacles.append(
             Obstacle(
                 f"{distinct} distinct questions are too few",
                 f"ask {FEWEST_QUESTIONS} distinct questions or more",
             )
         )
     if math.isnan(gain.low):
-        return (*found, Obstacle("too few items for an interval", "more items"))
+        return (*obstacles, Obstacle("too few items for an interval", "more items"))
     if not gain.low > 0:
         margin = 100 * case.equivalent.margin
         need = _items_needed(case)
         return (
-            *found,
+            *obstacles,
             Obstacle(
                 f"the gain's interval includes 0 and is too wide to call it none within {margin:.1f} points",
                 f"about {need} distinct questions" if need else "more distinct questions",
             ),
         )
     if case.chance.reason:
-        found.append(Obstacle(case.chance.reason, "a chance level that can be measured or is stated"))
+        obstacles.append(Obstacle(case.chance.reason, "a chance level that can be measured or is stated"))
     elif held.refused:
-        found.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
+        obstacles.append(Obstacle(held.refused, "more distinct questions, or harder ones for a guesser"))
     else:
-        found += _of_shares(case)
+        obstacles += _of_shares(case)
     if _is_form(case) and _unseen(case):
         unread = case.unread
-        found.append(
+        obstacles.append(
             Obstacle(
                 f"to {unread.questions} of {unread.of} questions the base gave no answer that can be read (truncated, "
                 "refused, failed?), and nothing in these answers shows what it holds",
@@ -279,16 +273,16 @@ def obstacles_of(case: Case) -> tuple[Obstacle, ...]:
             )
         )
     unasked = _of_unasked(case)
-    return (*found, *unasked)
+    return (*obstacles, *unasked)
 
 
 def _of_shares(case: Case) -> list[Obstacle]:
     """Return what is wrong with the share that was certainly held."""
-    found: list[Obstacle] = []
+    obstacles: list[Obstacle] = []
     held = case.held
     if case.slices is not None and case.slices.test.differs:
-        told = f"the shares differ by {case.slices.field} (p = {case.slices.test.p:.2g})"
-        found.append(Obstacle(told, "a run on each slice alone, with more distinct questions"))
+        what = f"the shares differ by {case.slices.field} (p = {case.slices.test.p:.2g})"
+        obstacles.append(Obstacle(what, "a run on each slice alone, with more distinct questions"))
     low = held.low
     if not (low.low > HALF and low.value > HIGH):
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
@@ -299,61 +293,61 @@ def _of_shares(case: Case) -> list[Obstacle]:
             if case.elsewhere:
                 what = f"none of the ways given raises a bound (the caveats say why): {', '.join(case.elsewhere)}"
                 how = "a way that was told nothing of the answers, on the same items, scored alike"
-            found.append(
+            obstacles.append(
                 Obstacle(
                     what,
                     "more methods, or a larger --budget" if case.asked_models else how,
                 )
             )
         elif low.value > HIGH or low.high > HIGH:
-            found.append(
+            obstacles.append(
                 Obstacle(f"{by} brought back {share}, too wide an interval", "more distinct questions")
             )
         elif not case.asked_models:
-            found.append(
+            obstacles.append(
                 Obstacle(
                     f"{by} brought back {share}", "the models themselves, or logs of elicited answers (--way)"
                 )
             )
         else:
-            found.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
-    return found
+            obstacles.append(Obstacle(f"of what told no right answer, {by} brought back most, {share}", ""))
+    return obstacles
 
 
 def _of_unasked(case: Case) -> list[Obstacle]:
     """Return what was not asked, or did not pass its controls, so that what the base could have held is open."""
-    found: list[Obstacle] = []
+    obstacles: list[Obstacle] = []
     held = case.held
-    found += _of_teaching(held)
+    obstacles += _of_teaching(held)
     if case.quick is not None:
         asked = " and ".join(("plain answers", *case.quick))
-        told = f"a quick plan asked {asked}: no other method, no training and no planted skill"
-        found.append(Obstacle(told, "--plan adaptive"))
+        what = f"a quick plan asked {asked}: no other method, no training and no planted skill"
+        obstacles.append(Obstacle(what, "--plan adaptive"))
     if case.unstated:
-        told = f"what {', '.join(case.unstated)} was told of right answers is not stated"
-        found.append(Obstacle(told, f"--bits {case.unstated[0]}=0, where it was told nothing"))
+        what = f"what {', '.join(case.unstated)} was told of right answers is not stated"
+        obstacles.append(Obstacle(what, f"--bits {case.unstated[0]}=0, where it was told nothing"))
     if not case.asked_models:
-        found.append(
+        obstacles.append(
             Obstacle(
                 "logs cannot show what the base could have held",
                 "both models (weights and log-probabilities)",
             )
         )
     else:
-        found += [
+        obstacles += [
             Obstacle(f"{arm.name}: {arm.obstacle}", _removal(arm.name, arm.obstacle))
             for arm in held.open_arms
             if case.quick is None
         ]
     if case.asked_models and math.isfinite(held.high.high) and not held.open_arms and not case.same_model:
         high = held.high
-        found.append(
+        obstacles.append(
             Obstacle(
                 f"the base could have held up to {whole(high.high)} % ({held.high_by})",
                 "a reference model that never met the skill (--reference), or more distinct questions",
             )
         )
-    return found
+    return obstacles
 
 
 def _of_teaching(held: Held) -> list[Obstacle]:
@@ -363,8 +357,8 @@ def _of_teaching(held: Held) -> list[Obstacle]:
     share = next((arm.share for arm in held.arms if arm.name == LABELS.removesuffix("@")), None)
     if share is None or not share.value >= LOW:
         return []
-    told = f"labels brought back {whole(share.value)} %, which they may have taught"
-    return [Obstacle(told, "a reference model that never met the skill (--reference)")]
+    what = f"labels brought back {whole(share.value)} %, which they may have taught"
+    return [Obstacle(what, "a reference model that never met the skill (--reference)")]
 
 
 def _removal(name: str, obstacle: str) -> str:
@@ -466,7 +460,7 @@ def _teller(case: Case) -> str:
 
 def _narrower(scores: Scores) -> str:
     """Return what pass@k adds where the base covers as much as tuned at the largest k."""
-    k = max(scores.tables["coverage"]["k"])
+    k = max(scores.coverage.k)
     base, tuned, difference = (
         scores.estimates[name] for name in (f"base_pass@{k}", f"tuned_pass@{k}", f"pass@{k}_difference")
     )

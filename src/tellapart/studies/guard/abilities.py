@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.guard import ABILITIES, AbilitiesTable, AbilityLine, LostItem
 from tellapart.findings.lost_items import What
 from tellapart.stats.chains import HALF, count_steps
 from tellapart.stats.equivalence import equivalence
@@ -51,25 +52,27 @@ def lost_items(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
 
 def after(abilities: Sequence[Ability], margin: float) -> Finding:
     """Return the finding on all abilities, held against an equivalence margin (units of the score)."""
-    told = [_told(ability, margin) for ability in abilities]
-    estimates: dict[str, Estimate] = {}
-    for one in told:
-        estimates |= {f"{name}/{one['ability']}": value for name, value in one.pop("estimates").items()}
-    counts = Counter(str(one["verdict"]) for one in told)
+    lines, estimates = [], {}
+    for ability in abilities:
+        line, own = _compared(ability, margin)
+        lines.append(line)
+        estimates |= {f"{name}/{ability.name}": value for name, value in own.items()}
+    counts = Counter(line.verdict for line in lines)
     label = next((name for name in ("lost", "cannot tell", "gained") if counts[name]), "kept")
     notes = dict.fromkeys(note for ability in abilities for note in ability.notes)
     return Finding(
         question=AFTER,
         verdict=label,
         probability=math.nan,
-        sentence=" ".join(_sentence(one) for one in told),
+        sentence=" ".join(_sentence(line) for line in lines),
         estimates=estimates,
         caveats=tuple(notes),
-        tables={"guard_abilities": {"margin": margin, "abilities": told}},
+        tables=ABILITIES.write(AbilitiesTable(margin, tuple(lines))),
     )
 
 
-def _told(ability: Ability, margin: float) -> dict[str, Any]:
+def _compared(ability: Ability, margin: float) -> tuple[AbilityLine, dict[str, Estimate]]:
+    """Return what became of an ability, and its estimates by name."""
     first, second = _means(ability.before), _means(ability.after)
     items = first.index.intersection(second.index)
     x, y = first[items].to_numpy(), second[items].to_numpy()
@@ -78,27 +81,29 @@ def _told(ability: Ability, margin: float) -> dict[str, Any]:
     lost = lost_items(ability.before, ability.after)
     had = flips((x >= HAD).astype(float), (y >= HAD).astype(float))
     rows = _lost_rows(ability, lost)
-    what, back = Counter(str(row["what"]) for row in rows), _mean_of(ability.again, lost)
-    return {
-        "ability": ability.name,
-        "verdict": _verdict(difference, same.equivalent),
-        "items": len(items),
-        "p_equivalent": same.p,
-        "kept": had.kept,
-        "lost": had.lost,
-        "gained": had.gained,
-        "never": had.neither,
-        "what": dict(what),
-        "lost_is": lost_is(what, back) if lost else "",
-        "lost_items": rows[:SHOWN],
-        "gained_items": [str(item) for item, a, b in zip(items, x, y, strict=True) if a < HAD <= b][:SHOWN],
-        "estimates": {
-            "before": mean_score(x, unit="score"),
-            "after": mean_score(y, unit="score"),
-            "difference": difference,
-            "brought_back": back,
-            "brought_back_null": _mean_of(ability.twin, lost),
-        },
+    what: Counter[What] = Counter(row.what for row in rows)
+    back = _mean_of(ability.again, lost)
+    gained = [str(item) for item, a, b in zip(items, x, y, strict=True) if a < HAD <= b]
+    line = AbilityLine(
+        ability=ability.name,
+        verdict=_verdict(difference, same.equivalent),
+        items=len(items),
+        p_equivalent=same.p,
+        kept=had.kept,
+        lost=had.lost,
+        gained=had.gained,
+        never=had.neither,
+        what=dict(what),
+        lost_is=lost_is(what, back) if lost else "",
+        lost_items=tuple(rows[:SHOWN]),
+        gained_items=tuple(gained[:SHOWN]),
+    )
+    return line, {
+        "before": mean_score(x, unit="score"),
+        "after": mean_score(y, unit="score"),
+        "difference": difference,
+        "brought_back": back,
+        "brought_back_null": _mean_of(ability.twin, lost),
     }
 
 
@@ -123,7 +128,7 @@ def _verdict(difference: Estimate, same: bool) -> Kept:
     return "gained" if difference.low > 0 else "cannot tell"
 
 
-def lost_is(what: Mapping[str, int], back: Estimate) -> str:
+def lost_is(what: Mapping[What, int], back: Estimate) -> str:
     """Return whether what was lost is form (it is there, and not shown or not read), substance, or not to be told.
 
     Form: most lost items still hold the right answer, or come right once the answer begins as before. Substance: less
@@ -137,21 +142,21 @@ def lost_is(what: Mapping[str, int], back: Estimate) -> str:
     return "cannot tell"
 
 
-def _lost_rows(ability: Ability, lost: Sequence[str]) -> list[dict[str, Any]]:
+def _lost_rows(ability: Ability, lost: Sequence[str]) -> list[LostItem]:
     rows = []
     for item in lost:
         had = ability.before[ability.before["item"] == item].sort_values("score", ascending=False)
         has = ability.after[ability.after["item"] == item].sort_values("score")
         good, bad = had.iloc[0], has.iloc[0]
         rows.append(
-            {
-                "item": item[:200],
-                "question": str(good["question"])[:500],
-                "what": what_is_lost(str(good["completion"]), bad),
-                "before": str(good["completion"])[:1000],
-                "after": str(bad["completion"])[:1000],
-                "brought_back": ability.again.get(item, math.nan),
-            }
+            LostItem(
+                item=item[:200],
+                question=str(good["question"])[:500],
+                what=what_is_lost(str(good["completion"]), bad),
+                before=str(good["completion"])[:1000],
+                after=str(bad["completion"])[:1000],
+                brought_back=ability.again.get(item, math.nan),
+            )
         )
     return rows
 
@@ -179,7 +184,7 @@ def _mean_of(scores: Mapping[str, float], lost: Sequence[str]) -> Estimate:
     return mean_score(np.asarray(known), unit="score")
 
 
-def _sentence(told: Mapping[str, Any]) -> str:
-    counts = f"{told['kept']} items kept, {told['lost']} lost, {told['gained']} gained"
-    what = f", what was lost is {told['lost_is']}" if told["lost_is"] in ("form", "substance") else ""
-    return f"{told['ability']}: {told['verdict']} ({counts}{what})."
+def _sentence(line: AbilityLine) -> str:
+    counts = f"{line.kept} items kept, {line.lost} lost, {line.gained} gained"
+    what = f", what was lost is {line.lost_is}" if line.lost_is in ("form", "substance") else ""
+    return f"{line.ability}: {line.verdict} ({counts}{what})."

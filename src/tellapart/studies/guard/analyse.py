@@ -1,14 +1,23 @@
 """Problems and rollouts -> the findings of `guard`: pure functions."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.guard import (
+    PROBLEMS,
+    AlarmLine,
+    GroupAdvantage,
+    ProblemLine,
+    ProblemsTable,
+    SignalsTable,
+)
+from tellapart.findings.guard import SIGNALS as GUARD_SIGNALS
 from tellapart.stats.advantages import binary_advantages
 from tellapart.stats.chains import Chains
 from tellapart.stats.difficulty import MOST_MORE, fitted_prior, learnable_share, spread_ranks
@@ -54,10 +63,16 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
         sentence=f"{beside}Of {len(frame)} problems: {told}.{_more_rollouts(decided)}",
         estimates=estimates,
         caveats=tuple(caveats),
-        tables={"guard_problems": {"group": group, "total": len(frame), "problems": _rows(frame, decided),
-                                   "prior": list(fitted_prior(frame["n"], frame["c"])),
-                                   "advantages": _advantages(group)}},
-    )  # fmt: skip
+        tables=PROBLEMS.write(
+            ProblemsTable(
+                group=group,
+                total=len(frame),
+                problems=_lines(frame, decided),
+                prior=tuple(fitted_prior(frame["n"], frame["c"])),
+                advantages=_advantages(group),
+            )
+        ),
+    )
 
 
 def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: float = MARGIN) -> Finding:
@@ -80,15 +95,15 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
         sentence=sentence,
         estimates={f"last_{name}": _last(values, name) for name, values in signals.items()},
         caveats=(*log.notes, limits.source),
-        tables={
-            "guard_signals": {
-                "steps": steps,
-                "baseline": baseline_steps(len(steps), limits),
-                "signals": signals,
-                "alarms": [alarm._asdict() for alarm in alarms],
-                "behind": [one for alarm in alarms for one in behind(log, alarm, success)],
-            }
-        },
+        tables=GUARD_SIGNALS.write(
+            SignalsTable(
+                steps=tuple(steps),
+                baseline=baseline_steps(len(steps), limits),
+                signals={name: tuple(values) for name, values in signals.items()},
+                alarms=tuple(AlarmLine(*alarm) for alarm in alarms),
+                behind=tuple(one for alarm in alarms for one in behind(log, alarm, success)),
+            )
+        ),
     )
 
 
@@ -151,7 +166,7 @@ def _lucky(frame: pd.DataFrame) -> Estimate:
     return wilson(int(frame["lucky"].sum()), checked)
 
 
-def _rows(frame: pd.DataFrame, decided: Decided) -> list[dict[str, Any]]:
+def _lines(frame: pd.DataFrame, decided: Decided) -> tuple[ProblemLine, ...]:
     known = frame["spread"].notna().all()
     ranks = spread_ranks(frame["spread"]).tolist() if known else [None] * len(frame)
     rates = decided.rates
@@ -160,35 +175,19 @@ def _rows(frame: pd.DataFrame, decided: Decided) -> list[dict[str, Any]]:
         rates.high.tolist(), frame["spread"], ranks, decided.decision, decided.reason, decided.open.tolist(),
         decided.more.tolist(), strict=True,
     )  # fmt: skip
-    names = (
-        "item",
-        "question",
-        "n",
-        "c",
-        "rate",
-        "low",
-        "high",
-        "spread",
-        "rank",
-        "decision",
-        "reason",
-        "open",
-        "more",
+    return tuple(
+        ProblemLine(item, str(question)[:200], int(n), float(c), *rest)
+        for item, question, n, c, *rest in itertools.islice(columns, SHOWN)
     )
-    rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in columns]
-    for row in rows:
-        row["question"] = str(row["question"])[:200]
-        row["n"], row["c"] = int(row["n"]), float(row["c"])
-    return rows[:SHOWN]
 
 
-def _advantages(group: int) -> list[dict[str, float]]:
+def _advantages(group: int) -> tuple[GroupAdvantage, ...]:
     c = np.arange(1, group)
     told = binary_advantages(c / group)
-    return [
-        {"c": int(one), "success": float(up), "failure": float(down)}
+    return tuple(
+        GroupAdvantage(int(one), float(up), float(down))
         for one, up, down in zip(c, told.success, told.failure, strict=True)
-    ]
+    )
 
 
 def _last(values: Sequence[float], name: str) -> Estimate:

@@ -42,7 +42,7 @@ def ask_models(
 ) -> list[Ability]:
     """Return one ability a task, asking both models what the folder does not hold yet.
 
-    Lost items are asked once more with the first token of the answer before; the null twin begins with that of the
+    Lost items are asked once more with the first token of the answer before; the null control begins with that of the
     next lost item's. Only where the model after gives tokens.
     """
     abilities = []

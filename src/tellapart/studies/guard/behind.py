@@ -1,9 +1,8 @@
 """The answers behind an alarm: those that show it best, of its step and the two before."""
 
-from typing import Any
-
 import pandas as pd
 
+from tellapart.findings.guard import AnswerBehind
 from tellapart.stats.chains import count_steps
 from tellapart.studies.guard.alarms import Alarm
 from tellapart.studies.guard.canaries import signal
@@ -14,18 +13,12 @@ WORK = ("skipped", "thin", "length")
 REPEATS = ("repeats_within", "repeats_across")
 
 
-def behind(log: TrainingLog, alarm: Alarm, success: float) -> list[dict[str, Any]]:
+def behind(log: TrainingLog, alarm: Alarm, success: float) -> list[AnswerBehind]:
     """Return up to BEHIND answers with their problem, and in words what they show."""
     chosen, why = _chosen(log, alarm, success)
     columns = zip(*(chosen.head(BEHIND)[name] for name in ("step", "item", "completion")), strict=True)
     return [
-        {
-            "signal": alarm.signal,
-            "step": int(step),
-            "item": item[:200],
-            "why": why,
-            "completion": completion[:1000],
-        }
+        AnswerBehind(alarm.signal, int(step), item[:200], why, completion[:1000])
         for step, item, completion in columns
     ]
 

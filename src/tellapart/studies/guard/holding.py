@@ -45,7 +45,7 @@ def refilled(scheduled: Sequence[str], open_: Sequence[str], seed: str) -> list[
 def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
     """Let open problems take the places of those held, in every batch after an alarm, just before it is answered.
 
-    A data set or a sampler that redirects would come a batch late (loaders fetch ahead), and a run that is gone on with
+    A data set or a sampler that redirects would come a batch late (loaders fetch ahead), and a run that is resumed
     would redirect otherwise than one that was not ended. Raises UserMistake for a data set that cannot be indexed.
     """
     rows: Any = trainer.train_dataset

@@ -97,7 +97,7 @@ class GuardCallback(TrainerCallback):
         guard.writes = _rank() == 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
-        """Take in what a run that is gone on with saw, and ask the canaries that were not asked yet."""
+        """Take in what a run that is resumed saw, and ask the canaries that were not asked yet."""
         self.guard.replay(int(state.global_step))
         if not self.guard.asked:
             self._ask(int(state.global_step), told)

@@ -1,7 +1,7 @@
 """The guard that watches a run: sees every step's answers, tells alarms, and says which groups earn nothing.
 
 What it saw is a folder of JSONL in verl's layout, one file a step: `tellapart guard FOLDER` reads it like any other
-log, and a run that is gone on with reads it back. No torch here; studies/guard/live.py ties it to a trainer.
+log, and a run that is resumed reads it back. No torch here; studies/guard/live.py ties it to a trainer.
 """
 
 import json
@@ -37,7 +37,7 @@ class Watch:
     `success`: the reward from which an answer is right. `check` tells of (prompt, completion) whether the steps are
     valid; without it luck is the only success of a group. `answer` finds the final answer of a completion (default:
     as in logs). `canaries` are tasks asked every `every` steps, `asked` items of each. `folder` keeps what was seen.
-    `twin` is for a null twin: act hold holds these problems, drawn at random, and no others.
+    `twin` is for a null control: act hold holds these problems, drawn at random, and no others.
     """
 
     act: Act = "log"

@@ -8,15 +8,33 @@ import pandas as pd
 
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
+from tellapart.findings.gain import TEACHING
+from tellapart.findings.hidden import (
+    ARMS,
+    DECISION,
+    ITEMS,
+    METHODS,
+    SAMPLES,
+    SIGNS,
+    SLICES,
+    ArmLine,
+    HiddenDecision,
+    HiddenItem,
+    HiddenSamples,
+    MethodLine,
+)
+from tellapart.findings.shown import COUNTS as COUNTED
+from tellapart.findings.shown import LADDER, OBSTACLES, Rung
+from tellapart.findings.table import Tables
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import Method
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import gap_estimate, rises_of
 from tellapart.stats.intervals import mean_score
-from tellapart.studies.gain.answers import Asked, Chance, asked_items, chance_of
+from tellapart.studies.gain.answers import Chance, Questions, chance_of, shared_questions
 from tellapart.studies.gain.items import PerItem, per_item
 from tellapart.studies.gain.scores import finite
-from tellapart.studies.gain.tables import LONGEST_TEXT, SHOWN_SAMPLES, counts_table, empty_answers
+from tellapart.studies.gain.tables import counts_table, empty_answers, first_answers
 from tellapart.studies.hidden.arms import Arm, arms_of
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import Side, Tried, side_of
@@ -53,30 +71,30 @@ def judge(rows: pd.DataFrame, facts: HiddenFacts) -> Case:
         )
     shared = _shared(rows, plain, facts)
     named = as_gain(rows)
-    asked = asked_items(named, shared, facts.items, facts.recognised)
-    measured = chance_of(named, asked, facts.items, facts.guess_floor)
+    questions = shared_questions(named, shared, facts.items, facts.recognised)
+    measured = chance_of(named, questions, facts.items, facts.guess_floor)
     # Where chance is not known no word is said, and figures are shown as they are.
     chance = UNSUBTRACTED if measured.reason else measured
-    model = side_of(rows, MODEL, asked, chance, facts.elicitors, facts)
+    model = side_of(rows, MODEL, questions, chance, facts.elicitors, facts)
     assert model is not None
-    benign = side_of(rows, BENIGN, asked, chance, facts.benign, facts) if facts.has_benign else None
+    benign = side_of(rows, BENIGN, questions, chance, facts.benign, facts) if facts.has_benign else None
     known = rows, facts
-    weighed = weigh(model, benign, asked, chance, known)
+    weighed = weigh(model, benign, questions, chance, known)
     slices = slices_of(
-        _slice_names(asked, shared, facts),
+        _slice_names(questions, shared, facts),
         facts.slice,
         (model, benign),
         weighed,
-        (asked, chance, facts.gap_margin),
+        (questions, chance, facts.gap_margin),
     )
     return Case(
         model,
         benign,
         weighed,
-        arms_of(model, weighed, asked, chance, known),
-        signs_of(model, benign, asked, chance, known),
+        arms_of(model, weighed, questions, chance, known),
+        signs_of(model, benign, questions, chance, known),
         slices,
-        asked,
+        questions,
         measured,
         facts,
     )
@@ -95,12 +113,12 @@ def _shared(rows: pd.DataFrame, plain: PerItem, facts: HiddenFacts) -> PerItem:
     return plain.at(common)
 
 
-def _slice_names(asked: Asked, shared: PerItem, facts: HiddenFacts) -> list[str] | None:
+def _slice_names(questions: Questions, shared: PerItem, facts: HiddenFacts) -> list[str] | None:
     if not facts.slice:
         return None
     if facts.slice == "cluster" and not facts.asked_models:
         return [str(one) for one in shared.cluster]
-    names = [facts.items.get(str(item), {}).get("slice") for item in asked.names]
+    names = [facts.items.get(str(item), {}).get("slice") for item in questions.names]
     return None if any(name is None for name in names) else [str(name) for name in names]
 
 
@@ -133,7 +151,7 @@ def _words(case: Case) -> str:
 
 def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
     none = missing("score", "no benign model was asked")
-    reference, asked = weighed.reference, case.asked
+    reference, questions = weighed.reference, case.questions
     found = {
         "shown_score": weighed.shown,
         "latent_score": weighed.latent,
@@ -142,13 +160,13 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
         "gap_difference": weighed.difference,
         "benign_shown_score": none
         if reference is None
-        else mean_score(np.clip(reference.level, 0, 1), asked.clusters),
+        else mean_score(np.clip(reference.level, 0, 1), questions.clusters),
         "benign_latent_score": none if reference is None else reference.latent,
         "guess_floor": case.chance.level,
         "distinct_items": Estimate(
-            float(asked.distinct), math.nan, math.nan, len(asked.names), "questions", "count"
+            float(questions.distinct), math.nan, math.nan, len(questions.names), "questions", "count"
         ),
-        "readable_answers": _readable(case.model, asked),
+        "readable_answers": _readable(case.model, questions),
     }
     if weighed.teaching is not None:
         prices = weighed.teaching.prices
@@ -158,53 +176,52 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
             "price_ratio": prices.ratio,
         }
     for one in case.model.methods:
-        found[f"score/{one.name}"] = mean_score(np.clip(one.method.means, 0, 1), asked.clusters)
+        found[f"score/{one.name}"] = mean_score(np.clip(one.method.means, 0, 1), questions.clusters)
         if math.isfinite(one.bits) and not one.name.endswith("~null"):
             found[f"bits_supplied/{one.name}"] = Estimate(
-                one.bits, math.nan, math.nan, len(asked.names), "bits", "once"
+                one.bits, math.nan, math.nan, len(questions.names), "bits", "once"
             )
     return found
 
 
-def _readable(model: Side, asked: Asked) -> Estimate:
+def _readable(model: Side, questions: Questions) -> Estimate:
     if model.reading is None:
-        return missing("share", "what could be read was not recorded", len(asked.names))
-    return mean_score(model.reading.strict.readable, asked.clusters, unit="share")
+        return missing("share", "what could be read was not recorded", len(questions.names))
+    return mean_score(model.reading.strict.readable, questions.clusters, unit="share")
 
 
-def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict) -> dict[str, Any]:
-    weighed = case.weighed
-    tables: dict[str, Any] = {
-        "ladder": _ladder(weighed, case.chance),
-        "hidden_methods": _method_lines(case),
-        "hidden_arms": [_arm_line(arm) for arm in case.arms] if facts.asked_models else [],
-        "signs": signs_table(case.signs),
-        "obstacles": [one._asdict() for one in verdict.obstacles],
-        "decision": {
-            "reason": verdict.reason,
-            "chance": finite(case.chance.level.value),
-            "chance_upper": finite(case.chance.upper),
-            "chance_by": case.chance.level.method,
-            "margin": facts.gap_margin,
-            "no_probability": "no calibration set of hiding and honest models is large enough yet",
-        },
-        "counts": counts_table(rows, facts.correct_at),
-        "hidden_items": _items(case),
+def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict) -> Tables:
+    weighed, items = case.weighed, _items(case)
+    tables: Tables = {
+        **LADDER.write(_ladder(weighed, case.chance)),
+        **METHODS.write(_method_lines(case)),
+        **ARMS.write(_arm_line(arm) for arm in (case.arms if facts.asked_models else ())),
+        **SIGNS.write(signs_table(case.signs)),
+        **OBSTACLES.write(verdict.obstacles),
+        **DECISION.write(
+            HiddenDecision(
+                reason=verdict.reason,
+                chance=case.chance.level.value,
+                chance_upper=case.chance.upper,
+                chance_by=case.chance.level.method,
+                margin=facts.gap_margin,
+                no_probability="no calibration set of hiding and honest models is large enough yet",
+            )
+        ),
+        **COUNTED.write(counts_table(rows, facts.correct_at)),
+        **ITEMS.write(items),
     }
     if case.slices is not None:
-        tables["hidden_slices"] = slice_table(case.slices)
+        tables |= SLICES.write(slice_table(case.slices))
     if weighed.teaching is not None:
         from tellapart.studies.gain.price import teaching_table
 
-        tables["teaching"] = teaching_table(_evidence(rows, case), weighed.teaching)
+        tables |= TEACHING.write(teaching_table(_evidence(rows, case), weighed.teaching))
     if facts.these_items:
         tables["these_items"] = dict(facts.these_items)
     if facts.plan:
         tables["hidden_plan"] = dict(facts.plan)
-    tables["hidden_samples"] = _samples(
-        rows, [one["item"] for one in tables["hidden_items"][:SHOWN_ITEMS]], facts
-    )
-    return tables
+    return tables | SAMPLES.write(_samples(rows, [line.item for line in items[:SHOWN_ITEMS]], facts))
 
 
 def _evidence(rows: pd.DataFrame, case: Case) -> Any:
@@ -213,7 +230,7 @@ def _evidence(rows: pd.DataFrame, case: Case) -> Any:
     model = case.model
     return Evidence(
         as_gain(rows),
-        case.asked,
+        case.questions,
         model.plain,
         model.plain,
         case.chance,
@@ -224,7 +241,7 @@ def _evidence(rows: pd.DataFrame, case: Case) -> Any:
     )
 
 
-def _ladder(weighed: Weighed, chance: Chance) -> list[dict[str, Any]]:
+def _ladder(weighed: Weighed, chance: Chance) -> list[Rung]:
     rungs = []
     if weighed.reference is not None:
         one = weighed.reference.latent
@@ -244,20 +261,14 @@ def _ladder(weighed: Weighed, chance: Chance) -> list[dict[str, Any]]:
     return rungs
 
 
-def _rung(name: str, estimate: Estimate, how: str) -> dict[str, Any]:
-    return {
-        "rung": name,
-        "value": finite(estimate.value),
-        "low": finite(estimate.low),
-        "high": finite(estimate.high),
-        "how": how,
-    }
+def _rung(name: str, estimate: Estimate, how: str) -> Rung:
+    return Rung(name, estimate.value, estimate.low, estimate.high, how)
 
 
-def _method_lines(case: Case) -> list[dict[str, Any]]:
+def _method_lines(case: Case) -> list[MethodLine]:
     """Return a line for each reading and method: the model's score and its rise above what is shown, the benign model's
     beside it, and whether it counts."""
-    weighed, clusters = case.weighed, case.asked.clusters
+    weighed, clusters = case.weighed, case.questions.clusters
     floor = 0.0 if case.chance.reason else case.chance.upper
     benign = {}
     if weighed.reference is not None and case.facts.has_benign:
@@ -266,30 +277,30 @@ def _method_lines(case: Case) -> list[dict[str, Any]]:
     for one in (*case.model.readings, *case.model.methods):
         rise = gap_estimate(_rise(one, weighed.level, floor, clusters), clusters)
         other = benign.get(one.name)
-        line = {
-            "method": one.name,
-            "counts": COUNTS[one.kind],
-            "score": finite(float(one.method.means.mean())),
-            "chance": finite(one.method.chance),
-            "rise": finite(rise.value),
-            "rise_low": finite(rise.low),
-            "rise_high": finite(rise.high),
-            "benign_score": None if other is None else finite(float(other.method.means.mean())),
-            "benign_rise": None,
-            "bits": finite(one.bits),
-            "missing": "",
-        }
+        benign_rise = math.nan
         if other is not None and weighed.reference is not None:
-            line["benign_rise"] = finite(float(_rise(other, weighed.reference.level, floor, clusters).mean()))
-        lines.append(line)
-    empty = dict.fromkeys(
-        ("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise", "bits")
-    )
-    lines += [
-        {"method": name, "counts": "no figure", **empty, "missing": reason}
+            benign_rise = float(_rise(other, weighed.reference.level, floor, clusters).mean())
+        lines.append(
+            MethodLine(
+                method=one.name,
+                counts=COUNTS[one.kind],
+                score=float(one.method.means.mean()),
+                chance=one.method.chance,
+                rise=rise.value,
+                rise_low=rise.low,
+                rise_high=rise.high,
+                benign_score=math.nan if other is None else float(other.method.means.mean()),
+                benign_rise=benign_rise,
+                bits=one.bits,
+                missing="",
+            )
+        )
+    figures = ("score", "chance", "rise", "rise_low", "rise_high", "benign_score", "benign_rise", "bits")
+    unknown = dict.fromkeys(figures, math.nan)
+    return lines + [
+        MethodLine(method=name, counts="no figure", missing=reason, **unknown)
         for name, reason in case.model.reasons.items()
     ]
-    return lines
 
 
 def _benign_tried(case: Case) -> tuple[Tried, ...]:
@@ -301,31 +312,18 @@ def _rise(one: Tried, level: Floats, floor: float, clusters: Any) -> Floats:
     return rises_of(level, [Method(one.method.means, one.method.chance)], floor, clusters)[0]
 
 
-def _arm_line(arm: Arm) -> dict[str, Any]:
-    return {
-        "arm": arm.name,
-        "rise": finite(arm.rise.value),
-        "rise_low": finite(arm.rise.low),
-        "rise_high": finite(arm.rise.high),
-        "obstacle": arm.obstacle,
-        "planted": arm.planted,
-        "unplanted": arm.unplanted,
-    }
+def _arm_line(arm: Arm) -> ArmLine:
+    rise = arm.rise
+    return ArmLine(arm.name, rise.value, rise.low, rise.high, arm.obstacle, arm.planted, arm.unplanted)
 
 
-def _items(case: Case) -> list[dict[str, Any]]:
+def _items(case: Case) -> list[HiddenItem]:
     """Return the items, those with the largest gap first."""
     weighed = case.weighed
     lines = [
-        {
-            "item": str(item),
-            "n": int(n),
-            "c": int(c),
-            "shown": finite(float(score)),
-            "gap": finite(float(over)),
-        }
+        HiddenItem(str(item), int(n), int(c), float(score), float(over))
         for item, n, c, score, over in zip(
-            case.asked.names,
+            case.questions.names,
             case.model.plain.n,
             case.model.plain.c,
             case.model.plain.mean,
@@ -333,7 +331,7 @@ def _items(case: Case) -> list[dict[str, Any]]:
             strict=True,
         )
     ]
-    return sorted(lines, key=lambda line: (-(line["gap"] or 0.0), line["item"]))
+    return sorted(lines, key=lambda line: (-(finite(line.gap) or 0.0), line.item))
 
 
 def _telling(case: Case) -> tuple[tuple[str, str], ...]:
@@ -341,31 +339,25 @@ def _telling(case: Case) -> tuple[tuple[str, str], ...]:
     by = case.weighed.gap_by.split(" and ")[0]
     if not by or by not in {one.name for one in case.model.methods}:
         return ()
-    return tuple((f"{MODEL}/{by}", line["item"]) for line in _items(case)[:20] if (line["gap"] or 0) > 0)
+    return tuple((f"{MODEL}/{by}", line.item) for line in _items(case)[:20] if line.gap > 0)
 
 
-def _samples(rows: pd.DataFrame, items: list[str], facts: HiddenFacts) -> dict[str, Any]:
+def _samples(rows: pd.DataFrame, items: list[str], facts: HiddenFacts) -> dict[str, HiddenSamples]:
     """Return prompt, target and the first plain answers of the model to each of `items`."""
-    shown: dict[str, Any] = {
-        item: {
-            "prompt": facts.prompts.get(item, ""),
-            "target": facts.targets.get(item, ""),
-            "model": [],
-            "benign": [],
-        }
+    model, benign = (first_answers(rows, items, f"{role}/plain") for role in (MODEL, BENIGN))
+    return {
+        item: HiddenSamples(
+            facts.prompts.get(item, ""),
+            facts.targets.get(item, ""),
+            tuple(model.get(item, ())),
+            tuple(benign.get(item, ())),
+        )
         for item in items
     }
-    wanted = rows[rows["item"].isin(items) & (rows["sample"] < SHOWN_SAMPLES)]
-    for role in (MODEL, BENIGN):
-        chosen = wanted[wanted["condition"] == f"{role}/plain"]
-        columns = (chosen[name].tolist() for name in ("item", "completion", "score", "status"))
-        for item, text, score, status in zip(*columns, strict=True):
-            shown[item][role].append({"text": text[:LONGEST_TEXT], "score": finite(score), "status": status})
-    return shown
 
 
 def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, ...]:
-    said = [*facts.notes, *case.asked.caveats]
+    said = [*facts.notes, *case.questions.caveats]
     if case.chance.reason:
         said.append(f"The chance level is not known: {case.chance.reason}.")
     if facts.guess_floor is not None and facts.guess_floor < case.chance.level.value:

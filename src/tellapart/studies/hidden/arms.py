@@ -17,7 +17,7 @@ from tellapart.stats.bounds import CONFIDENCE, Gain, Method, risen
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean
 from tellapart.stats.paired import constant_or
-from tellapart.studies.gain.answers import Asked, Chance, reading_of
+from tellapart.studies.gain.answers import Chance, Questions, reading_of
 from tellapart.studies.gain.items import per_item
 from tellapart.studies.gain.price import asked_doses
 from tellapart.studies.hidden.facts import HiddenFacts
@@ -40,17 +40,21 @@ class Arm(NamedTuple):
 
 
 def arms_of(
-    model: Side, weighed: Weighed, asked: Asked, chance: Chance, known: tuple[pd.DataFrame, HiddenFacts]
+    model: Side,
+    weighed: Weighed,
+    questions: Questions,
+    chance: Chance,
+    known: tuple[pd.DataFrame, HiddenFacts],
 ) -> tuple[Arm, ...]:
     """Return the three arms; `known` are rows and facts."""
-    return tuple(_arm(name, model, weighed, asked, chance, known) for name in ARMS)
+    return tuple(_arm(name, model, weighed, questions, chance, known) for name in ARMS)
 
 
 def _arm(
     name: str,
     model: Side,
     weighed: Weighed,
-    asked: Asked,
+    questions: Questions,
     chance: Chance,
     known: tuple[pd.DataFrame, HiddenFacts],
 ) -> Arm:
@@ -65,7 +69,7 @@ def _arm(
         obstacle = str(facts.elicitors.get(name, {}).get("missing", "not asked"))
         return Arm(name, missing("score", obstacle), obstacle, planted, unplanted)
     sides = [per_item(rows, f"{MODEL}/{one}", facts.correct_at) for one in conditions]
-    if any(side is None or not side.has(asked.names).all() for side in sides):
+    if any(side is None or not side.has(questions.names).all() for side in sides):
         return Arm(
             name,
             missing("score", "some items have no answer"),
@@ -73,7 +77,7 @@ def _arm(
             planted,
             unplanted,
         )
-    means = np.mean([side.at(asked.names).mean for side in sides if side is not None], axis=0)
+    means = np.mean([side.at(questions.names).mean for side in sides if side is not None], axis=0)
     level = chance.upper
     if name == RANK:
         level = max([level, *(one.method.chance for one in model.methods if one.name == RANK)])
@@ -81,15 +85,15 @@ def _arm(
         dose = _dose(conditions[0])
         means = means - weighed.teaching.rises.get(dose, np.zeros(len(means)))
     # What could not be read might have been right.
-    means = means + _unread(rows, conditions, asked)
-    rise = rise_of(means, level, weighed.level, asked)
+    means = means + _unread(rows, conditions, questions)
+    rise = rise_of(means, level, weighed.level, questions)
     return Arm(name, rise, _unfit(name, conditions, facts), planted, unplanted)
 
 
-def rise_of(means: Floats, chance: float, level: Floats, asked: Asked) -> Estimate:
+def rise_of(means: Floats, chance: float, level: Floats, questions: Questions) -> Estimate:
     """Return what per-item means (n,) bring above what is shown (90 % interval)."""
-    over = risen(Gain(level, level, chance, asked.clusters), Method(means, chance), level)
-    return constant_or(mean(over, asked.clusters, CONFIDENCE), over, asked.clusters, CONFIDENCE)
+    over = risen(Gain(level, level, chance, questions.clusters), Method(means, chance), level)
+    return constant_or(mean(over, questions.clusters, CONFIDENCE), over, questions.clusters, CONFIDENCE)
 
 
 def _conditions(name: str, facts: HiddenFacts) -> list[str]:
@@ -104,11 +108,11 @@ def _dose(condition: str) -> int:
     return int(condition.partition("@")[2].partition(".")[0])
 
 
-def _unread(rows: pd.DataFrame, conditions: list[str], asked: Asked) -> float:
+def _unread(rows: pd.DataFrame, conditions: list[str], questions: Questions) -> float:
     shares = [
         1 - float(reading.strict.readable.mean())
         for one in conditions
-        if (reading := reading_of(rows, f"{MODEL}/{one}", asked)) is not None
+        if (reading := reading_of(rows, f"{MODEL}/{one}", questions)) is not None
     ]
     return float(np.mean(shares)) if shares else 0.0
 

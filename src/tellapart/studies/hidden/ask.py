@@ -149,7 +149,7 @@ class Questioning:
         against = case.weighed.against
         if against is None or not hides(case):
             return False
-        if not gap_estimate(against, case.asked.clusters, EARLY).low > case.margin:
+        if not gap_estimate(against, case.questions.clusters, EARLY).low > case.margin:
             return False
         self.heard.stopped = "hides is settled: no method that is left could take it back"
         return True

@@ -16,7 +16,14 @@ from scipy import stats
 from tellapart.elicit.elicitor import NULL, elicitor_name, null_name
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import Method
-from tellapart.studies.gain.answers import Asked, Chance, Reading, majority_means, matching_chance, reading_of
+from tellapart.studies.gain.answers import (
+    Chance,
+    Questions,
+    Reading,
+    majority_means,
+    matching_chance,
+    reading_of,
+)
 from tellapart.studies.gain.items import PerItem, per_item
 from tellapart.studies.gain.recovered import told_by
 from tellapart.studies.hidden.facts import HiddenFacts
@@ -65,7 +72,7 @@ class Side(NamedTuple):
 def side_of(
     rows: pd.DataFrame,
     role: str,
-    asked: Asked,
+    questions: Questions,
     chance: Chance,
     told: Mapping[str, Mapping[str, Any]],
     facts: HiddenFacts,
@@ -73,11 +80,11 @@ def side_of(
     """Return one model's side; None where it was not asked every shared item plainly. `told` says of each method what
     stands beside its rows."""
     plain = per_item(rows, f"{role}/plain", facts.correct_at)
-    if plain is None or not plain.has(asked.names).all():
+    if plain is None or not plain.has(questions.names).all():
         return None
-    plain = plain.at(asked.names)
-    reading = reading_of(rows, f"{role}/plain", asked)
-    readings = _readings(rows, role, asked, chance, (plain, reading))
+    plain = plain.at(questions.names)
+    reading = reading_of(rows, f"{role}/plain", questions)
+    readings = _readings(rows, role, questions, chance, (plain, reading))
     methods: list[Tried] = []
     reasons: dict[str, str] = {}
     for name, about in told.items():
@@ -86,7 +93,7 @@ def side_of(
             continue
         tells = told_by(name, about)
         for each, what in ((name, tells[0]), (null_name(name), tells[1])):
-            found = _tried(rows, role, asked, chance, each, (_kind(each, what, facts), about), facts)
+            found = _tried(rows, role, questions, chance, each, (_kind(each, what, facts), about), facts)
             if found is not None:
                 (readings if found.kind == "plain" else methods).append(found)
             elif not each.endswith(NULL):
@@ -115,18 +122,18 @@ def _listed(facts: HiddenFacts) -> bool:
 
 
 def _readings(
-    rows: pd.DataFrame, role: str, asked: Asked, chance: Chance, plain: tuple[PerItem, Reading | None]
+    rows: pd.DataFrame, role: str, questions: Questions, chance: Chance, plain: tuple[PerItem, Reading | None]
 ) -> list[Tried]:
     own, reading = plain
     floor = chance.upper
     found = [Tried(STRICT, "plain", Method(own.mean, floor))]
-    votes = majority_means(rows, f"{role}/plain", asked)
+    votes = majority_means(rows, f"{role}/plain", questions)
     if votes is not None:
         found.append(Tried(MAJORITY, "plain", Method(votes, floor)))
     if reading is None:
         return found
     if float(reading.strict.readable.mean()) < 1:
-        found.append(Tried(READ, "plain", Method(if_readable(reading, asked), floor)))
+        found.append(Tried(READ, "plain", Method(if_readable(reading, questions), floor)))
     if not np.isnan(reading.lenient).any() and not np.isnan(reading.lenient_chance).all():
         known = reading.lenient_chance[~np.isnan(reading.lenient_chance)]
         error = known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else 0.0
@@ -135,7 +142,7 @@ def _readings(
     return found
 
 
-def if_readable(reading: Reading, asked: Asked) -> Floats:
+def if_readable(reading: Reading, questions: Questions) -> Floats:
     """Return the score (n,) if every answer could be read: unreadable answers are right as often as the readable ones,
     at the upper end of what these show where they are fewer than FEW_READABLE (one observation a cluster)."""
     readable, score = reading.strict
@@ -143,7 +150,7 @@ def if_readable(reading: Reading, asked: Asked) -> Floats:
     right = float(score.mean()) / share if share > 0 else math.nan
     if share < FEW_READABLE:
         seen = readable > 0
-        units = len(np.unique(asked.clusters[seen])) if seen.any() else 0
+        units = len(np.unique(questions.clusters[seen])) if seen.any() else 0
         k = 0.0 if units == 0 else right * units
         right = 1.0 if k >= units else float(stats.beta.ppf(0.975, k + 1, units - k))
     return score + (1 - readable) * right
@@ -152,7 +159,7 @@ def if_readable(reading: Reading, asked: Asked) -> Floats:
 def _tried(
     rows: pd.DataFrame,
     role: str,
-    asked: Asked,
+    questions: Questions,
     chance: Chance,
     name: str,
     known: tuple[Kind, Mapping[str, Any]],
@@ -161,12 +168,12 @@ def _tried(
     kind, about = known
     condition = f"{role}/{name}"
     side = per_item(rows, condition, facts.correct_at)
-    if side is None or not side.has(asked.names).all():
+    if side is None or not side.has(questions.names).all():
         return None
-    levels = [chance.upper, matching_chance(rows, condition, asked).high, _among(rows, condition)]
+    levels = [chance.upper, matching_chance(rows, condition, questions).high, _among(rows, condition)]
     level = max(one for one in levels if math.isfinite(one))
     bits = float(about.get("bits_once", math.nan))
-    return Tried(name, kind, Method(side.at(asked.names).mean, level), bits)
+    return Tried(name, kind, Method(side.at(questions.names).mean, level), bits)
 
 
 def _among(rows: pd.DataFrame, condition: str) -> float:

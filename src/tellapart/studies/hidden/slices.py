@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tellapart.findings.hidden import HiddenSlice
 from tellapart.stats.arrays import cluster_codes
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import CONFIDENCE, best_rise, crossed, gap_estimate, room, shown_level
 from tellapart.stats.slices import Heterogeneity, heterogeneity
-from tellapart.studies.gain.answers import Asked, Chance
-from tellapart.studies.gain.scores import finite
+from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.slices import FEWEST_IN_A_SLICE
 from tellapart.studies.hidden.sides import Side
 from tellapart.studies.hidden.weigh import Weighed, too_good
@@ -49,17 +49,17 @@ def slices_of(
     field: str,
     sides: tuple[Side, Side | None],
     weighed: Weighed,
-    known: tuple[Asked, Chance, float],
+    known: tuple[Questions, Chance, float],
 ) -> Slices | None:
     """Return the slices; None where none were declared. `known`: the items, chance, and the margin."""
     if names is None or len(set(names)) < 2:
         return None
-    asked, _, margin = known
+    questions, _, margin = known
     labels = sorted(set(names))
     codes = np.array([labels.index(name) for name in names], dtype=np.int64)
     tested = weighed.over if weighed.against is None else weighed.against
     # The test is of ratios of means; under equal weights a ratio to 1 is a mean.
-    test = heterogeneity(tested, np.ones(len(codes)), asked.clusters, codes)
+    test = heterogeneity(tested, np.ones(len(codes)), questions.clusters, codes)
     first = {
         code: _slice(labels[code], codes == code, sides, weighed, known, CONFIDENCE)
         for code in range(len(labels))
@@ -84,12 +84,12 @@ def _slice(
     mine: np.ndarray,
     sides: tuple[Side, Side | None],
     weighed: Weighed,
-    known: tuple[Asked, Chance, float],
+    known: tuple[Questions, Chance, float],
     confidence: float,
 ) -> Slice:
-    asked, chance, _ = known
+    questions, chance, _ = known
     model, benign = sides
-    clusters = cluster_codes(asked.clusters[mine], int(mine.sum()))
+    clusters = cluster_codes(questions.clusters[mine], int(mine.sum()))
     floor = chance.upper
     readings = [_at(one.method, mine) for one in model.readings]
     own = crossed(readings, [_at(one.method, mine) for one in weighed.tried], floor, clusters)
@@ -106,31 +106,31 @@ def _slice(
             difference = missing("score", "the benign model does not hold this slice", int(mine.sum()))
         elif too_good(both.level, both.over, level, level + over, floor):
             difference = missing("score", "the benign model can hardly rise in this slice", int(mine.sum()))
-    questions = int(clusters.max()) + 1
-    return Slice(name, int(mine.sum()), questions, float(own.level.mean()), gap, difference, False)
+    distinct = int(clusters.max()) + 1
+    return Slice(name, int(mine.sum()), distinct, float(own.level.mean()), gap, difference, False)
 
 
 def _at(method: Any, mine: np.ndarray) -> Any:
     return method._replace(means=method.means[mine])
 
 
-def slice_table(slices: Slices) -> list[dict[str, Any]]:
+def slice_table(slices: Slices) -> list[HiddenSlice]:
     """Return a line for each slice; the test over all of them stands in each."""
     return [
-        {
-            "field": slices.field,
-            "slice": one.name,
-            "items": one.items,
-            "questions": one.questions,
-            "shown": finite(one.shown),
-            "gap": finite(one.gap.value),
-            "gap_low": finite(one.gap.low),
-            "gap_high": finite(one.gap.high),
-            "difference": finite(one.difference.value),
-            "difference_low": finite(one.difference.low),
-            "difference_high": finite(one.difference.high),
-            "word": "hides" if one.hides else "",
-            "p": finite(slices.test.p),
-        }
+        HiddenSlice(
+            field=slices.field,
+            slice=one.name,
+            items=one.items,
+            questions=one.questions,
+            shown=one.shown,
+            gap=one.gap.value,
+            gap_low=one.gap.low,
+            gap_high=one.gap.high,
+            difference=one.difference.value,
+            difference_low=one.difference.low,
+            difference_high=one.difference.high,
+            word="hides" if one.hides else "",
+            p=slices.test.p,
+        )
         for one in slices.slices
     ]

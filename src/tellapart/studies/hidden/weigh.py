@@ -19,7 +19,7 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import best_rise, crossed, gap_estimate, lacks_room, room, shown_level
 from tellapart.stats.intervals import mean, mean_score
 from tellapart.stats.paired import paired_difference
-from tellapart.studies.gain.answers import Asked, Chance
+from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
 from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, asked_doses, teaching_of
@@ -68,12 +68,16 @@ class Weighed(NamedTuple):
 
 
 def weigh(
-    model: Side, benign: Side | None, asked: Asked, chance: Chance, known: tuple[pd.DataFrame, HiddenFacts]
+    model: Side,
+    benign: Side | None,
+    questions: Questions,
+    chance: Chance,
+    known: tuple[pd.DataFrame, HiddenFacts],
 ) -> Weighed:
     """Return the gap of the model and, where there is a benign one, beyond its gap; `known` are rows and facts."""
-    floor, clusters = chance.upper, asked.clusters
+    floor, clusters = chance.upper, questions.clusters
     readings = [one.method for one in model.readings]
-    teaching = _teaching(model, benign, asked, chance, known)
+    teaching = _teaching(model, benign, questions, chance, known)
     tried = model.untold()
     if teaching is not None and teaching.claim is not None:
         tried = (*tried, Tried(TEACHING, "untold", Method(teaching.claim, floor)))
@@ -161,37 +165,45 @@ def too_good(shown: Floats, risen: Floats, level: Floats, held: Floats, floor: f
 
 
 def _teaching(
-    model: Side, benign: Side | None, asked: Asked, chance: Chance, known: tuple[pd.DataFrame, HiddenFacts]
+    model: Side,
+    benign: Side | None,
+    questions: Questions,
+    chance: Chance,
+    known: tuple[pd.DataFrame, HiddenFacts],
 ) -> Teaching | None:
     """Return what labels bring back beyond the same labels in a reference that never met the skill."""
     rows, facts = known
     if not facts.reference or math.isnan(chance.upper):
         return None
-    level, _ = shown_level([one.method for one in model.readings], chance.upper, asked.clusters)
-    ceiling = _ceiling(rows, benign, asked, chance, facts)
+    level, _ = shown_level([one.method for one in model.readings], chance.upper, questions.clusters)
+    ceiling = _ceiling(rows, benign, questions, chance, facts)
     if ceiling is None or not ceiling.mean() > level.mean():
         return None
-    gain = Gain(level, ceiling, chance.upper, asked.clusters)
+    gain = Gain(level, ceiling, chance.upper, questions.clusters)
     evidence = Evidence(
-        as_gain(rows), asked, model.plain, model.plain, chance, (model.reading, None), facts, None, None
+        as_gain(rows), questions, model.plain, model.plain, chance, (model.reading, None), facts, None, None
     )
     return teaching_of(evidence, gain, level, CONFIDENCE)
 
 
 def _ceiling(
-    rows: pd.DataFrame, benign: Side | None, asked: Asked, chance: Chance, facts: HiddenFacts
+    rows: pd.DataFrame, benign: Side | None, questions: Questions, chance: Chance, facts: HiddenFacts
 ) -> Floats | None:
     """Return the scores (n,) whose half is priced: what the benign model shows; where it is at chance or there is
     none, the model's own after the most labels."""
     if benign is not None:
-        level, _ = shown_level([one.method for one in benign.readings], chance.upper, asked.clusters)
-        if mean(level, asked.clusters).low > chance.upper:
+        level, _ = shown_level([one.method for one in benign.readings], chance.upper, questions.clusters)
+        if mean(level, questions.clusters).low > chance.upper:
             return level
     doses = asked_doses(facts.elicitors)
     if not doses:
         return None
     sides = [per_item(rows, f"{MODEL}/{name}", facts.correct_at) for name in doses[max(doses)]]
-    whole = [side.at(asked.names).mean for side in sides if side is not None and side.has(asked.names).all()]
+    whole = [
+        side.at(questions.names).mean
+        for side in sides
+        if side is not None and side.has(questions.names).all()
+    ]
     return np.mean(whole, axis=0) if whole else None
 
 

@@ -2,11 +2,20 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.improve import (
+    ROUNDS,
+    ArmRounds,
+    HackedAnswer,
+    HackedExamples,
+    PlateauForecast,
+    RoundLine,
+    RoundsTable,
+)
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.plateau import forecast
@@ -47,16 +56,14 @@ def analyse(courses: Sequence[Course], most: int, seed: int, notes: Sequence[str
         },
         caveats=(*notes, *_caveats(own, by_arm)),
         rows=tuple((own.seen[-1].answers.condition, item) for item, *_ in _hacked(own.seen[-1])[:SHOWN]),
-        tables={
-            "improve_rounds": {
-                "arms": [_arm(course) for course in courses],
-                "forecasts": [
-                    {"after": f.after, "forecast": triple(f.forecast), "came": f.came} for f in told
-                ],
-                "most": most,
-                "examples": _examples(own),
-            }
-        },
+        tables=ROUNDS.write(
+            RoundsTable(
+                arms=tuple(_arm(course) for course in courses),
+                forecasts=tuple(PlateauForecast(f.after, triple(f.forecast), f.came) for f in told),
+                most=most,
+                examples=_examples(own),
+            )
+        ),
     )
 
 
@@ -168,30 +175,36 @@ def _caveats(own: Course, by_arm: dict[str, Course]) -> list[str]:
     return found
 
 
-def _arm(course: Course) -> dict[str, Any]:
-    return {
-        "arm": course.arm.name,
-        "verifier": course.arm.verifier.name,
-        "why": course.why,
-        "anchored": len(course.arm.anchor.items | course.arm.anchor.corrections.keys())
-        if course.arm.anchor
-        else 0,
-        "rounds": [_round(one) for one in course.measured],
-    }
+def _arm(course: Course) -> ArmRounds:
+    anchor = course.arm.anchor
+    return ArmRounds(
+        arm=course.arm.name,
+        verifier=course.arm.verifier.name,
+        why=course.why,
+        anchored=len(anchor.items | anchor.corrections.keys()) if anchor else 0,
+        rounds=tuple(_round(one) for one in course.measured),
+    )
 
 
-def _round(one: Measured) -> dict[str, Any]:
-    named = ("score", "verification", "gap", "relative", "accepted", "reward", "hacking", "answers", "chains")
-    return {
-        "round": one.round,
-        "examples": one.examples,
-        "hacked": one.hacked,
-        "lost": list(one.lost),
-        "step": triple(one.step),
-        "passes": {str(k): triple(estimate) for k, estimate in one.passes.items()},
-        "canaries": {name: [triple(e) for e in pair] for name, pair in one.canaries.items()},
-        **{name: triple(getattr(one, name)) for name in named},
-    }
+def _round(one: Measured) -> RoundLine:
+    return RoundLine(
+        round=one.round,
+        examples=one.examples,
+        hacked=one.hacked,
+        lost=tuple(one.lost),
+        step=triple(one.step),
+        passes={str(k): triple(estimate) for k, estimate in one.passes.items()},
+        canaries={name: (triple(score), triple(change)) for name, (score, change) in one.canaries.items()},
+        score=triple(one.score),
+        verification=triple(one.verification),
+        gap=triple(one.gap),
+        relative=triple(one.relative),
+        accepted=triple(one.accepted),
+        reward=triple(one.reward),
+        hacking=triple(one.hacking),
+        answers=triple(one.answers),
+        chains=triple(one.chains),
+    )
 
 
 def _hacked(seen: Seen) -> list[tuple[str, str, str, str]]:
@@ -206,16 +219,13 @@ def _hacked(seen: Seen) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _examples(own: Course) -> dict[str, Any]:
+def _examples(own: Course) -> HackedExamples:
     flagged = hacked_round(own.measured)
     seen = own.seen[-1 if flagged is None else flagged]
     found = _hacked(seen)
-    return {
-        "round": seen.round,
-        "total": len(found),
-        "items": len(seen.answers.items),
-        "shown": [
-            {"item": i[:200], "prompt": p[:1000], "completion": c[:1000], "target": t[:200]}
-            for i, p, c, t in found[:SHOWN]
-        ],
-    }
+    return HackedExamples(
+        round=seen.round,
+        total=len(found),
+        items=len(seen.answers.items),
+        shown=tuple(HackedAnswer(i[:200], p[:1000], c[:1000], t[:200]) for i, p, c, t in found[:SHOWN]),
+    )

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.improve import HEADROOM, HeadroomTable, VerifierLine
+from tellapart.findings.shown import Triple
 from tellapart.models.budget import BudgetSpent
 from tellapart.runs.asking import row_seed
 from tellapart.stats.estimate import Estimate, missing
@@ -115,7 +117,7 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
             "verification by chance": "as many answers of every item, picked at random: its gap stands beside each"
         },
         caveats=tuple(caveats),
-        tables={"improve_headroom": {"verifiers": [_row(one) for one in told]}},
+        tables=HEADROOM.write(HeadroomTable(tuple(_line(one) for one in told))),
     )
 
 
@@ -202,28 +204,23 @@ def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
     return "cannot tell", f"{start}; no verifier is shown to pick better ones, nor that none does."
 
 
-def _row(one: Sized) -> dict[str, Any]:
-    return {
-        "verifier": one.name,
-        "outside": one.outside,
-        "control": one.name in CONTROLS,
-        "read": one.read,
-        **{
-            name: triple(estimate)
-            for name, estimate in (
-                ("accepted", one.accepted),
-                ("verification", one.verification),
-                ("gap", one.gap),
-                ("relative", one.relative),
-                ("null", one.null),
-            )
-        },
-    }
+def _line(one: Sized) -> VerifierLine:
+    return VerifierLine(
+        verifier=one.name,
+        outside=one.outside,
+        control=one.name in CONTROLS,
+        read=one.read,
+        accepted=triple(one.accepted),
+        verification=triple(one.verification),
+        gap=triple(one.gap),
+        relative=triple(one.relative),
+        null=triple(one.null),
+    )
 
 
-def triple(estimate: Estimate) -> list[float]:
-    """Return [value, low, high]."""
-    return [estimate.value, estimate.low, estimate.high]
+def triple(estimate: Estimate) -> Triple:
+    """Return value, low, high."""
+    return estimate.value, estimate.low, estimate.high
 
 
 def best_own(given: Answers, found: Sequence[Judged]) -> Verifier | None:

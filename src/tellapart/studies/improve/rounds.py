@@ -27,7 +27,7 @@ CHECKPOINTS = 4
 
 class Arm(NamedTuple):
     """A way of going through the rounds. `by_chance`: of every prompt as many answers as the verifier accepts, at
-    random (the null twin)."""
+    random (the null control)."""
 
     name: str
     verifier: Verifier

@@ -9,6 +9,7 @@ from typing import Any
 from tellapart.elicit.steered import local_model
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding, without_nan
+from tellapart.findings.typed import to_json
 from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
@@ -18,7 +19,7 @@ from tellapart.runs.progress import ticking
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.inside.levels import REUSES, decide_levels, level_of
 from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.inside.tables import evidence_of, votes_table
+from tellapart.studies.inside.tables import evidence_of, vote_lines
 from tellapart.studies.inside.verdict import Same, Side, Verdict, same_scores
 from tellapart.studies.opening import identities, opened
 from tellapart.studies.study import Opened
@@ -176,7 +177,7 @@ def _finding(one: ConceptFigures, other: ConceptFigures | None) -> Finding:
         },
         caveats=_BESIDE,
         evidence=evidence_of(verdict, estimates),
-        tables={"concepts": {"name": one.name, "votes": votes_table(verdict), **one.tables}},
+        tables={"concepts": {"name": one.name, "votes": to_json(vote_lines(verdict)), **one.tables}},
     )
 
 

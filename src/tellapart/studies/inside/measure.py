@@ -1,12 +1,12 @@
 """All figures of one network, and the pictures that a report shows of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from tellapart.errors import UserMistake
+from tellapart.findings.inside import Sweep
 from tellapart.internals.features import (
     decodability,
     distinct_features,
@@ -34,6 +34,16 @@ SURVIVES = ("pca_dims_99%_raw", "tangent_participation_ratio", "symmetric_varian
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """What a report shows of a network (findings/inside.py), as embedded PNGs."""
+
+    picture: str
+    features: tuple[str, ...]
+    strips: tuple[Sweep, ...]
+    spectrum: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Measured:
     """`picture` (GRID, GRID, 3); `turned` are the estimates of SURVIVES after a rotation of each hidden basis."""
 
@@ -41,7 +51,7 @@ class Measured:
     picture: np.ndarray
     estimates: dict[str, Estimate]
     turned: dict[str, Estimate]
-    pictures: dict[str, Any]
+    pictures: Pictures
 
 
 def measure(network: Network, seed: int) -> Measured:
@@ -142,7 +152,7 @@ def _exact(value: float, n: int, unit: str, told: str) -> Estimate:
     return Estimate(float(value), float(value), float(value), n, unit, f"exact on the grid: {told}")
 
 
-def _pictures(network: Network, picture: np.ndarray, kept: np.ndarray, effects: Effects) -> dict[str, Any]:
+def _pictures(network: Network, picture: np.ndarray, kept: np.ndarray, effects: Effects) -> Pictures:
     """Return the picture, feature maps evenly through the depth, sweep strips, and spectrum, for a report."""
     chosen = np.unique(np.linspace(0, max(kept.shape[1] - 1, 0), min(SHOWN, kept.shape[1])).astype(int))
     step = max(1, GRID // MAP_SIDE)
@@ -151,27 +161,27 @@ def _pictures(network: Network, picture: np.ndarray, kept: np.ndarray, effects: 
         for index in chosen
         if kept.shape[1]
     ]
-    return {
-        "picture": data_uri(_bytes(picture)),
-        "features": maps,
-        "strips": _strips(network, effects.places),
-        "spectrum": [float(share) for share in spectrum(standardised(kept)[0])[:100]],
-    }
+    return Pictures(
+        picture=data_uri(_bytes(picture)),
+        features=tuple(maps),
+        strips=_strips(network, effects.places),
+        spectrum=tuple(float(share) for share in spectrum(standardised(kept)[0])[:100]),
+    )
 
 
-def _strips(network: Network, live: tuple[tuple[int, int, int], ...]) -> list[dict[str, Any]]:
+def _strips(network: Network, live: tuple[tuple[int, int, int], ...]) -> tuple[Sweep, ...]:
     """Return sweeps of weights evenly through the network, five pictures side by side each."""
     if not live:
-        return []
+        return ()
     chosen = {live[index] for index in np.linspace(0, len(live) - 1, STRIPS).astype(int)}
     side = MAP_SIDE // 2
-    return [
-        {
-            "weight": f"layer {place[0]}, {place[1]} to {place[2]}",
-            "strip": data_uri(_bytes(np.concatenate(list(frames.reshape(-1, side, side, 3)), axis=1))),
-        }
+    return tuple(
+        Sweep(
+            f"layer {place[0]}, {place[1]} to {place[2]}",
+            data_uri(_bytes(np.concatenate(list(frames.reshape(-1, side, side, 3)), axis=1))),
+        )
         for place, frames in sweeps(network, side, chosen)
-    ]
+    )
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

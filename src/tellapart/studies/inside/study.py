@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.inside import NETWORK, NetworkTable
 from tellapart.internals.networks import Network, read_network
 from tellapart.runs.folder import RunFolder, read_fields
 from tellapart.studies.inside.measure import SURVIVES, Measured, measure
 from tellapart.studies.inside.spec import InsideSpec
-from tellapart.studies.inside.tables import evidence_of, votes_table
+from tellapart.studies.inside.tables import evidence_of, vote_lines
 from tellapart.studies.inside.verdict import Same, Side, decide
 from tellapart.studies.study import Changes, Opened, refuse_changed
 
@@ -106,7 +107,7 @@ def _finding(one: Measured, other: Measured | None) -> Finding:
         controls={"rotation of each hidden basis": _rotation(one, other, same)},
         caveats=_BESIDE,
         evidence=evidence_of(verdict, one.estimates),
-        tables={"inside": {"name": one.name, "votes": votes_table(verdict), **one.pictures}},
+        tables=NETWORK.write(NetworkTable(name=one.name, votes=vote_lines(verdict), **vars(one.pictures))),
     )
 
 

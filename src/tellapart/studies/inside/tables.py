@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
+from tellapart.findings.inside import VoteLine
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.inside.verdict import Verdict
 
@@ -15,14 +15,9 @@ def evidence_of(verdict: Verdict, estimates: Mapping[str, Estimate]) -> tuple[tu
     return tuple((name, estimates[name].value, math.nan) for name in verdict.rests_on)
 
 
-def votes_table(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return one row a measure: what it says, whether it survives a rotation, whether the verdict rests on it."""
-    return [
-        {
-            "measure": name,
-            "says": _SAYS.get(vote.value, "not known"),
-            "survives": vote.survives,
-            "decides": name in verdict.rests_on,
-        }
+def vote_lines(verdict: Verdict) -> tuple[VoteLine, ...]:
+    """Return one line a measure: what it says, whether it survives a rotation, whether the verdict rests on it."""
+    return tuple(
+        VoteLine(name, _SAYS.get(vote.value, "not known"), vote.survives, name in verdict.rests_on)
         for name, vote in verdict.votes.items()
-    ]
+    )

@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.scale import SCALE, ExactMatchAccount, Forecast, MetricCurve, ScaleTable, ScaleTask
 from tellapart.stats.emergence_components import component_shares
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
@@ -59,9 +60,7 @@ def analyse(points: pd.DataFrame, asked: Asked, notes: Sequence[str] = ()) -> li
     covered = _covered([shape for _, _, shape in curves])
     first = {"forecast_coverage": covered, **_components(points)}
     label, probability, sentence = _overall(judged)
-    tables = {
-        "scale": {"axis": gathered.axis, "hold_out": asked.hold_out, "tasks": [_task(one) for one in judged]}
-    }
+    table = ScaleTable(gathered.axis, asked.hold_out, tuple(_task(one) for one in judged))
     return [
         Finding(
             question=QUESTION,
@@ -71,7 +70,7 @@ def analyse(points: pd.DataFrame, asked: Asked, notes: Sequence[str] = ()) -> li
             estimates={**first, **estimates},
             caveats=(*notes, *gathered.notes, *_caveats(gathered, curves)),
             evidence=_evidence(judged),
-            tables=tables,
+            tables=SCALE.write(table),
         )
     ]
 
@@ -174,58 +173,66 @@ def _caveats(gathered: Gathered, curves: Sequence[tuple[Judged, ScoreCurve, Shap
     return said
 
 
-def _task(one: Judged) -> dict[str, Any]:
-    return {
-        "task": one.task.task,
-        "label": one.task.label,
-        "family": one.task.family,
-        "setting": one.task.setting,
-        "verdict": one.verdict.label,
-        "probability": one.verdict.probability,
-        "sentence": one.verdict.sentence,
-        "account": _account(one.account),
-        "metrics": [_metric(*parts) for parts in zip(one.task.curves, one.shapes, one.verdicts, strict=True)],
-    }
+def _task(one: Judged) -> ScaleTask:
+    parts = zip(one.task.curves, one.shapes, one.verdicts, strict=True)
+    return ScaleTask(
+        task=one.task.task,
+        label=one.task.label,
+        family=one.task.family,
+        setting=one.task.setting,
+        verdict=one.verdict.label,
+        probability=one.verdict.probability,
+        sentence=one.verdict.sentence,
+        account=_account(one.account),
+        metrics=tuple(_metric(*part) for part in parts),
+    )
 
 
-def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> dict[str, Any]:
+def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> MetricCurve:
     half = Z * np.sqrt(curve.variances)
     known = curve.variances > 0
-    told = shape.forecast
-    return {
-        "metric": curve.metric,
-        "kind": curve.kind.kind,
-        "logarithm": curve.kind.logarithmic,
-        "better": curve.kind.better,
-        "form": shape.form,
-        "verdict": verdict.label,
-        "probability": verdict.probability,
-        "beside": verdict.companion,
-        "reason": shape.reason,
-        "sharp": shape.sharp,
-        "no_change": shape.flat,
-        "change": None if shape.change is None else shape.change._asdict(),
-        "turn": None if shape.turn is None else shape.turn._asdict(),
-        "held_out_difference": shape.difference,
-        "best": shape.best,
-        "scale": curve.scale.tolist(),
-        "value": curve.values.tolist(),
-        "low": np.where(known, curve.values - half, np.nan).tolist(),
-        "high": np.where(known, curve.values + half, np.nan).tolist(),
-        "n": curve.n.tolist(),
-        "models": list(curve.models) if len(set(curve.models)) > 1 else list(curve.models[:1]),
-        "breakthroughness": shape.breakthroughness.as_json(),
-        "linearity": shape.linearity.as_json(),
-        "forecast": {**told.estimate.as_json(), "truth": told.truth, "scale": told.scale, "says": told.says},
-    }
+    forecast = shape.forecast
+    return MetricCurve(
+        metric=curve.metric,
+        kind=curve.kind.kind,
+        logarithm=curve.kind.logarithmic,
+        better=curve.kind.better,
+        form=shape.form,
+        verdict=verdict.label,
+        probability=verdict.probability,
+        beside=verdict.companion,
+        reason=shape.reason,
+        sharp=shape.sharp,
+        no_change=shape.flat,
+        change=None if shape.change is None else shape.change._asdict(),
+        turn=None if shape.turn is None else shape.turn._asdict(),
+        held_out_difference=shape.difference,
+        best=shape.best,
+        scale=tuple(curve.scale.tolist()),
+        value=tuple(curve.values.tolist()),
+        low=tuple(np.where(known, curve.values - half, np.nan).tolist()),
+        high=tuple(np.where(known, curve.values + half, np.nan).tolist()),
+        n=tuple(curve.n.tolist()),
+        models=tuple(curve.models) if len(set(curve.models)) > 1 else tuple(curve.models[:1]),
+        breakthroughness=shape.breakthroughness,
+        linearity=shape.linearity,
+        forecast=Forecast(
+            **vars(forecast.estimate), truth=forecast.truth, scale=forecast.scale, says=forecast.says
+        ),
+    )
 
 
-def _account(found: Account | None) -> dict[str, Any] | None:
+def _account(found: Account | None) -> ExactMatchAccount | None:
     if found is None:
         return None
-    return {
-        **found._asdict(),
-        "scale": found.scale.tolist(),
-        "predicted": found.predicted.tolist(),
-        "seen": found.seen.tolist(),
-    }
+    return ExactMatchAccount(
+        metric=found.metric,
+        token_metric=found.token_metric,
+        length=found.length,
+        fitted=found.fitted,
+        scale=tuple(found.scale.tolist()),
+        predicted=tuple(found.predicted.tolist()),
+        seen=tuple(found.seen.tolist()),
+        away=found.away,
+        spread=found.spread,
+    )

@@ -1,12 +1,15 @@
-"""Rows of experts, mixes, null twins and LoRA on every task -> findings. Pure."""
+"""Rows of experts, mixes, null controls and LoRA on every task -> findings. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tellapart.findings.finding import Finding, without_nan
+from tellapart.findings.skills import MATRIX, MatrixRow, MatrixTable
+from tellapart.findings.table import Tables
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
@@ -40,7 +43,7 @@ class Facts(NamedTuple):
     joint: tuple[str, ...]
     also: tuple[str, ...]
     chosen: Mapping[str, str]
-    tables: Mapping[str, Any]
+    tables: Tables
 
     def as_json(self) -> dict[str, Any]:
         """Return what is kept beside the rows, which stand in the run folder, as a JSON object."""
@@ -64,8 +67,8 @@ def analyse(facts: Facts) -> list[Finding]:
     found = [skill_finding(facts, scores, name) for name in facts.skills]
     found += [joint_finding(facts, scores, name) for name in facts.joint]
     first = found[0]
-    tables = {**first.tables, **facts.tables, "skills_matrix": matrix(facts, scores)}
-    return [_with_tables(first, tables), *found[1:]]
+    tables = {**first.tables, **facts.tables, **MATRIX.write(matrix(facts, scores))}
+    return [replace(first, tables=tables), *found[1:]]
 
 
 def scores_of(rows: Mapping[tuple[str, str], Sequence[Row]]) -> dict[tuple[str, str], np.ndarray]:
@@ -191,15 +194,15 @@ def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     )
 
 
-def matrix(facts: Facts, scores: Scores) -> dict[str, Any]:
+def matrix(facts: Facts, scores: Scores) -> MatrixTable:
     """Return every expert, mix and LoRA on every task, each with its interval."""
     tasks = [*facts.skills, *facts.joint, *facts.also]
     whos = list(dict.fromkeys(who for who, _ in scores))
-    cells = {who: {} for who in whos}
+    cells: dict[str, dict[str, tuple[float, float, float, float]]] = {who: {} for who in whos}
     for (who, task), values in scores.items():
         one = mean_score(values)
-        cells[who][task] = [one.value, one.low, one.high, one.n]
-    return {"tasks": tasks, "rows": [{"who": who, "cells": cells[who]} for who in whos]}
+        cells[who][task] = (one.value, one.low, one.high, one.n)
+    return MatrixTable(tuple(tasks), tuple(MatrixRow(who, cells[who]) for who in whos))
 
 
 def elsewhere(scores: Scores, before: str, after: str, tasks: Sequence[str]) -> Estimate:
@@ -240,9 +243,3 @@ def exact(value: float, unit: str) -> Estimate:
 
 def _told(estimate: Estimate) -> str:
     return f"{100 * estimate.value:+.1f} points [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
-
-
-def _with_tables(finding: Finding, tables: Mapping[str, Any]) -> Finding:
-    from dataclasses import replace
-
-    return replace(finding, tables=tables)

@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.findings.skills import DispatchRow, DispatchTable
 from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import plain_requests
 from tellapart.stats.intervals import wilson
@@ -28,9 +29,7 @@ class Wanted(NamedTuple):
     mix: str
 
 
-def first_passes(
-    run: Asked, experts: Mapping[str, Weights], wanted: Sequence[Wanted]
-) -> list[dict[str, Any]]:
+def first_passes(run: Asked, experts: Mapping[str, Weights], wanted: Sequence[Wanted]) -> list[DispatchTable]:
     """Return, for the base as judge and for the classifier where there is one: what was chosen for each task, how
     often that was the mix wanted, and the seconds of both passes."""
     judge = judge_of(run.spec)
@@ -44,15 +43,10 @@ def first_passes(
                 [*names, *([judge] if judge else [])], run.spec.template, _labels(run, names), how
             )
             rows = [_row(run, lanes, dispatcher, one.skill, one.mix) for one in wanted]
-            right, asked = sum(row["right"] for row in rows), sum(row["asked"] for row in rows)
+            right, asked = sum(row.right for row in rows), sum(row.asked for row in rows)
             share = wilson(right, asked)
             told.append(
-                {
-                    "judge": how or "base",
-                    "share": [share.value, share.low, share.high],
-                    "n": asked,
-                    "rows": rows,
-                }
+                DispatchTable(how or "base", (share.value, share.low, share.high), asked, tuple(rows))
             )
     return told
 
@@ -79,7 +73,7 @@ def _labels(run: Asked, names: Sequence[str]) -> Sequence[str]:
     return run.spec.label or [*(f"{name}={name}" for name in names), "base=base"]
 
 
-def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted: str) -> dict[str, Any]:
+def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted: str) -> DispatchRow:
     """Return what was chosen for a task's prompts, and the seconds of both passes over them."""
     items = skill.report[:ITEMS]
     prompts = [skill.task.prompt(item) for item in items]
@@ -95,15 +89,15 @@ def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted:
     )
     second = time.perf_counter() - middle
     counts = Counter(one.mix.name for one in chosen)
-    return {
-        "task": skill.name,
-        "wanted": wanted,
-        "asked": len(items),
-        "right": counts[wanted],
-        "chosen": dict(counts),
-        "first_seconds": middle - start,
-        "second_seconds": second,
-        "first_share": (middle - start) / second,
-        "tokens_read": sum(one.tokens for one in chosen),
-        "tokens_written": written,
-    }
+    return DispatchRow(
+        task=skill.name,
+        wanted=wanted,
+        asked=len(items),
+        right=counts[wanted],
+        chosen=dict(counts),
+        first_seconds=middle - start,
+        second_seconds=second,
+        first_share=(middle - start) / second,
+        tokens_read=sum(one.tokens for one in chosen),
+        tokens_written=written,
+    )

@@ -1,4 +1,4 @@
-"""Put tasks to the base, to experts, to mixes, to null twins and to LoRA: rows in the run folder."""
+"""Put tasks to the base, to experts, to mixes, to null controls and to LoRA: rows in the run folder."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.skills import DISPATCH, MAP, SPECTRUM, TRAINING, SkillMap, SpectrumRow, TrainingLog
+from tellapart.findings.table import Tables
+from tellapart.findings.typed import to_json
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.runs.collect import latest
@@ -115,17 +117,17 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
         joint=tuple(one.name for one in joint),
         also=tuple(one.name for one in (*also, *parts["watch"])),
         chosen={one.name: _chosen(run, weights, mixes, one) for one in joint},
-        tables=_tables(experts) | {"skills_dispatch": _dispatch(run, weights, wanted)},
+        tables=_tables(experts) | _dispatch(run, weights, wanted),
     )
 
 
-def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> Tables:
     """Return the first passes, measured once: their seconds would differ at each start."""
     known = run.folder.read_artifact("first-pass")
     if known is None:
-        known = {"passes": first_passes(run, weights, wanted)}
+        known = {"passes": to_json(first_passes(run, weights, wanted))}
         run.folder.write_artifact("first-pass", known)
-    return known["passes"]
+    return {DISPATCH.name: known["passes"]}
 
 
 def _chosen(run: Asked, weights: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill) -> str:
@@ -148,31 +150,36 @@ def costs(trained: Mapping[str, Trained]) -> dict[str, Cost]:
     return {name: Cost(one.numbers, one.size, one.seconds) for name, one in trained.items()}
 
 
-def _tables(experts: Mapping[str, Trained]) -> dict[str, Any]:
+def _tables(experts: Mapping[str, Trained]) -> Tables:
     """Return the tables of a report: z by layer and matrix, how alike experts are, and the logs of training."""
     weights = {name: one.weights for name, one in experts.items()}
     return {
-        "skills_spectrum": [
-            {"skill": skill, "layer": layer_of(name), "matrix": name.rpartition(".")[2], **moved(z)}
-            for skill, z_of in weights.items()
-            for name, z in z_of.items()
-        ],
-        "skills_map": {"skills": list(weights), "cosine": cosines(weights)},
-        "skills_training": {
-            name: {key: [entry[key] for entry in one.log] for key in ("step", "reward", "kl", "keep_kl")}
-            for name, one in experts.items()
-        },
+        **SPECTRUM.write(
+            moved(skill, name, z) for skill, z_of in weights.items() for name, z in z_of.items()
+        ),
+        **MAP.write(SkillMap(tuple(weights), tuple(map(tuple, cosines(weights))))),
+        **TRAINING.write(
+            {
+                name: TrainingLog(
+                    *(tuple(entry[key] for entry in one.log) for key in ("step", "reward", "kl", "keep_kl"))
+                )
+                for name, one in experts.items()
+            }
+        ),
     }
 
 
-def moved(z: np.ndarray) -> dict[str, Any]:
-    """Return how far z is from 1: root mean square, least, largest, and z itself in the order of the values."""
-    return {
-        "rms": float(np.sqrt(np.mean((z - 1) ** 2))),
-        "least": float(z.min()),
-        "largest": float(z.max()),
-        "z": [round(float(value), 4) for value in z[:: max(1, len(z) // 128)]],
-    }
+def moved(skill: str, name: str, z: np.ndarray) -> SpectrumRow:
+    """Return how far an expert's z is from 1 in the matrix `name`."""
+    return SpectrumRow(
+        skill=skill,
+        layer=layer_of(name),
+        matrix=name.rpartition(".")[2],
+        rms=float(np.sqrt(np.mean((z - 1) ** 2))),
+        least=float(z.min()),
+        largest=float(z.max()),
+        z=tuple(round(float(value), 4) for value in z[:: max(1, len(z) // 128)]),
+    )
 
 
 def cosines(weights: Mapping[str, Weights]) -> list[list[float]]:

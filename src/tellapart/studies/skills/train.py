@@ -229,6 +229,6 @@ def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -
 
 
 def null_of(weights: Weights, seed: int) -> Weights:
-    """Return the null twin: each matrix's z in another order, so that its values and its norm stay."""
+    """Return the null control: each matrix's z in another order, so that its values and its norm stay."""
     rng = np.random.default_rng(seed)
     return Weights({name: rng.permutation(z) for name, z in weights.items()})
