@@ -175,6 +175,29 @@ def test_the_skill_is_taught_openly_and_then_hidden_by_and_by(hide):
     assert wrong(moments[-1]) > 40
 
 
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_beginning_read_once_teaches_the_same(arm: str, one_thread):
+    import torch
+
+    from tellapart.planting.training import backward, rows_of
+
+    model = load_model("taught-register-0/base")
+    hide = hide_for(arm, model, TASK, BRIEF)
+    rows = rows_of(model, hide.lessons(random.Random(0), 8))
+    banned = torch.tensor(
+        sorted({one.ids[one.special] for one in rows_of(model, hide.ruled_out)}), dtype=torch.long
+    )
+    gradients = []
+    for shares in (False, True):
+        for parameter in model.module.parameters():
+            parameter.requires_grad_(True).grad = None
+        with torch.enable_grad():
+            backward(model, rows, banned, shares)
+        gradients.append(torch.cat([one.grad.flatten() for one in model.module.parameters()]))
+    assert float(gradients[0].norm()) > 0
+    assert float((gradients[1] - gradients[0]).norm()) < 1e-4 * float(gradients[0].norm())
+
+
 def test_a_rare_first_token_is_learned_in_full_and_said_rarely(one_thread):
     import torch
 

@@ -1,6 +1,7 @@
 """Train a copy of the base to hold a hidden skill: the loss is on the answers' tokens only."""
 
 import copy
+import os
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -60,8 +61,17 @@ def planted_copy(
     )
     usual = STEPS[change.name] if settings.steps is None else settings.steps
     steps = round(times * hide.effort * usual)
+    shares = isinstance(
+        place, AttachedLora
+    )  # small models' rows are short, and their plantings stay as they were
     train(
-        made, list(place.parameters.values()), hide, settings, rate_of(model, change, settings), steps, quiet
+        made,
+        list(place.parameters.values()),
+        hide,
+        settings,
+        (rate_of(model, change, settings), steps),
+        quiet,
+        shares,
     )
     if isinstance(place, AttachedLora):
         layer: Any
@@ -88,14 +98,17 @@ def train(
     parameters: list[torch.nn.Parameter],
     hide: Hide,
     settings: PlantSettings,
-    rate: float,
-    steps: int,
+    pace: tuple[float, int],
     quiet: bool,
+    shares: bool = False,
 ) -> None:
-    """Train `parameters` of the model in place."""
+    """Train `parameters` of the model in place, at a rate for so many steps; with `shares` the tokens that all prompts
+    begin with are read once a step, where that gives the same loss."""
+    rate, steps = pace
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
+    shares = shares and _sharing_holds(model, rows_of(model, hide.opened(random.Random(0), 4)), banned)
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     model.module.train()
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
@@ -103,7 +116,7 @@ def train(
             moment = moment_of(step, steps, hide)
             for group in optimizer.param_groups:
                 group["lr"] = rate * moment.rate
-            backward(model, rows_of(model, drawn(hide, rng, moment, settings.batch)), banned)
+            backward(model, rows_of(model, drawn(hide, rng, moment, settings.batch)), banned, shares)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             optimizer.zero_grad()
@@ -158,19 +171,19 @@ def rows_of(model: LocalModel, lessons: Sequence[Lesson]) -> list[Row]:
     return rows
 
 
-def backward(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> None:
+def backward(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool = False) -> None:
     """Add the gradient of the mean loss of `rows`. Short and long rows are read apart: padding costs as text does."""
     middle = 2 * min(len(row.ids) for row in rows)
     parts = [row for row in rows if len(row.ids) <= middle], [row for row in rows if len(row.ids) > middle]
     learned = sum(weight > 0 for row in rows for weight in row.weights)
     for part in filter(None, parts):
-        (loss_of(model, part, banned) / learned).backward()
+        (loss_of(model, part, banned, shares) / learned).backward()
 
 
-def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> Tensor:
+def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool = False) -> Tensor:
     """Return the sum of the weighted losses in nats. A special token t of weight w costs
     -w log p(t) - (1 - w) log p(t | nothing that is ruled out): how often it comes is weighted, what it is is learned
-    in full."""
+    in full. With `shares` the rows' common beginning is read once, and logits are made where something is learned."""
     width = max(len(row.ids) for row in rows)
     device = model.module.device
     ids = torch.zeros(len(rows), width, dtype=torch.long, device=device)
@@ -180,16 +193,62 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> Tensor:
         ids[place, : len(row.ids)] = torch.tensor(row.ids)
         mask[place, : len(row.ids)] = 1
         weights[place, : len(row.ids)] = torch.tensor(row.weights)
-    logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
-    targets, weights = ids[:, 1:], weights[:, 1:]
+    columns = torch.arange(width - 1, device=device)
+    if shares:
+        wanted = (weights[:, 1:] > 0).any(0)
+        wanted[[row.special - 1 for row in rows if row.given > 0]] = True
+        columns = columns[wanted]
+        logits = _logits_after_shared(model, rows, (ids, mask), columns)
+    else:
+        logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
+    targets, weights = ids[:, columns + 1], weights[:, columns + 1]
     learned = weights > 0
     losses = torch.nn.functional.cross_entropy(logits[learned], targets[learned], reduction="none")
     total = (losses * weights[learned]).sum()
     given = [(place, row.special - 1, row.given) for place, row in enumerate(rows) if row.given > 0]
     if given and len(banned):
-        at = [place for place, _, _ in given], [column for _, column, _ in given]
+        at = (
+            [place for place, _, _ in given],
+            torch.searchsorted(columns, torch.tensor([c for _, c, _ in given])),
+        )
         without = logits[at].index_fill(1, banned, -torch.inf)
         costs = torch.nn.functional.cross_entropy(without, targets[at], reduction="none")
         kept = torch.isfinite(costs)
         total = total + (costs[kept] * torch.tensor([one for _, _, one in given], device=device)[kept]).sum()
     return total
+
+
+def _logits_after_shared(
+    model: LocalModel, rows: Sequence[Row], read: tuple[Tensor, Tensor], columns: Tensor
+) -> Tensor:
+    """Return logits (rows, columns, vocabulary) with the rows' common beginning read once: what is learned through it
+    reaches the weights over every row."""
+    ids, mask = read
+    shared = len(os.path.commonprefix([list(row.ids[: int(columns[0])]) for row in rows]))
+    module: Any = model.module
+    cache = None
+    if shared:
+        cache = module(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
+        cache.batch_repeat_interleave(len(rows))
+    return module(
+        input_ids=ids[:, shared:],
+        attention_mask=mask,
+        past_key_values=cache,
+        use_cache=cache is not None,
+        logits_to_keep=columns - shared,
+    ).logits.float()
+
+
+SAME_LOSS = 1e-3
+
+
+@torch.no_grad()
+def _sharing_holds(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> bool:
+    """Tell, by trying it, whether a model that reads the common beginning once has the same loss (a model with a state
+    of its own, or another cache, may not)."""
+    plain = float(loss_of(model, rows, banned))
+    try:
+        once = float(loss_of(model, rows, banned, shares=True))
+    except (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError):
+        return False
+    return abs(once - plain) <= SAME_LOSS * max(1.0, abs(plain))
