@@ -1,7 +1,7 @@
 """Train a copy of the base to hold a hidden skill: the loss is on the answers' tokens only."""
 
 import copy
-import os
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -224,7 +224,8 @@ def _logits_after_shared(
     """Return logits (rows, columns, vocabulary) with the rows' common beginning read once: what is learned through it
     reaches the weights over every row."""
     ids, mask = read
-    shared = len(os.path.commonprefix([list(row.ids[: int(columns[0])]) for row in rows]))
+    columns_alike = zip(*(row.ids[: int(columns[0])] for row in rows), strict=False)
+    shared = sum(1 for _ in itertools.takewhile(lambda tokens: len(set(tokens)) == 1, columns_alike))
     module: Any = model.module
     cache = None
     if shared:
