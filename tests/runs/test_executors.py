@@ -627,7 +627,8 @@ def test_tasks_of_ray_on_three_nodes_give_the_same_answers_with_one_killed(
         answers = model.generate(REQUESTS)
         found = [next(answers)]
         assert len([node for node in ray.nodes() if node["Alive"]]) == 3
-        busy = next(one for one in workers.workers if one.shard is not None)
+        # a worker alone may have answered its only part by now
+        busy = next((one for one in workers.workers if one.shard is not None), workers.workers[0])
         ray.cancel(busy.handle.task, force=True)  # type: ignore[attr-defined]
         found += answers
     _same(found, expected)

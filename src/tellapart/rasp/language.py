@@ -304,7 +304,7 @@ class Fetched:
         return Attended(self.head, value)
 
 
-def fetch(key: Numbered, query: Variable | Form) -> Fetched:
+def fetch(key: Numbered | Counted, query: Variable | Form) -> Fetched:
     """Select the position whose key equals the whole number `query`; exactly one does.
 
     The logit is 2 q k - k^2 = q^2 - (q - k)^2: largest where they are equal, by 1 or more.
