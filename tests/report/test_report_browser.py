@@ -138,7 +138,7 @@ def test_a_chart_tells_its_values_on_hover_and_focus(opened):
     tip = page.locator("#tip")
     assert tip.is_hidden()
     page.locator("#coverage-1 .hit").nth(6).hover()
-    assert tip.inner_text().startswith("k = 64\nknow-nothing: 92.7 %\nbase:")
+    assert tip.inner_text().startswith("k = 64\nrandom guesser: 92.7 %\nbase:")
     box = tip.bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= PHONE["width"]
