@@ -3,6 +3,7 @@
 import sys
 
 from tellapart import remote
+from tellapart.cli import OK
 from tellapart.cli.parsing import (
     CompareSpec,
     DemoSpec,
@@ -19,7 +20,7 @@ from tellapart.studies.analyse import AnalyseSpec
 from tellapart.studies.options import RunOptions
 from tellapart.studies.skills.commands import ExportSpec, MixSpec
 
-OK, GATE = 0, 3
+GATE = 3
 
 
 def _run_gated(spec: RunOptions) -> int:

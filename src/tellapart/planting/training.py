@@ -1,7 +1,6 @@
 """Train a copy of the base to hold a hidden skill: the loss is on the answers' tokens only."""
 
 import copy
-import itertools
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -207,10 +206,8 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool
     total = (losses * weights[learned]).sum()
     given = [(place, row.special - 1, row.given) for place, row in enumerate(rows) if row.given > 0]
     if given and len(banned):
-        at = (
-            [place for place, _, _ in given],
-            torch.searchsorted(columns, torch.tensor([c for _, c, _ in given])),
-        )
+        stands = torch.tensor([column for _, column, _ in given], device=device)
+        at = [place for place, _, _ in given], torch.searchsorted(columns, stands)
         without = logits[at].index_fill(1, banned, -torch.inf)
         costs = torch.nn.functional.cross_entropy(without, targets[at], reduction="none")
         kept = torch.isfinite(costs)
@@ -224,8 +221,8 @@ def _logits_after_shared(
     """Return logits (rows, columns, vocabulary) with the rows' common beginning read once: what is learned through it
     reaches the weights over every row."""
     ids, mask = read
-    columns_alike = zip(*(row.ids[: int(columns[0])] for row in rows), strict=False)
-    shared = sum(1 for _ in itertools.takewhile(lambda tokens: len(set(tokens)) == 1, columns_alike))
+    begins = ids[:, : int(columns[0])]
+    shared = int((begins == begins[0]).all(0).long().cumprod(0).sum())
     module: Any = model.module
     cache = None
     if shared:
@@ -241,6 +238,7 @@ def _logits_after_shared(
 
 
 SAME_LOSS = 1e-3
+"""Relative difference of two losses that are the same but for rounding (1e-6 was seen in float32)."""
 
 
 @torch.no_grad()
@@ -250,6 +248,6 @@ def _sharing_holds(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> bo
     plain = float(loss_of(model, rows, banned))
     try:
         once = float(loss_of(model, rows, banned, shares=True))
-    except (RuntimeError, TypeError, AttributeError, NotImplementedError, ValueError):
+    except (RuntimeError, TypeError, AttributeError, ValueError):  # a forward of another signature or cache
         return False
     return abs(once - plain) <= SAME_LOSS * max(1.0, abs(plain))

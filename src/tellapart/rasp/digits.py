@@ -17,6 +17,7 @@ from tellapart.rasp.language import (
     Attended,
     Feature,
     Head,
+    Numbered,
     Scores,
     Stairs,
     best,
@@ -62,14 +63,6 @@ class Text:
     working: Callable[[int], bool]
 
 
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """A place's number among those that are read, and its square; the next larger number elsewhere."""
-
-    number: Stairs
-    squared: Stairs
-
-
 def scores_of(text: Text, rules: Mapping[str, Rule], letters: str, repeated: bool) -> Scores:
     """Return the scores of a text under the operations `rules`, each named by a token among `letters` that is read as
     it stands. The latest such token counts where they are `repeated`, else the one there is."""
@@ -100,7 +93,8 @@ def scores_of(text: Text, rules: Mapping[str, Rule], letters: str, repeated: boo
     farther = by_both(lambda at, rule: number[text.reads(at, rule)] - number[text.reads(at, first)])
     table = by_both(lambda at, rule: float(tables.index(rule.table) if text.working(at) else 0))
     kind = by_position(lambda at: float(written.index(text.writes[at]) + 1) if at in text.writes else 0.0)
-    key = _Place(
+    # what is not read has the next larger number
+    key = Numbered(
         by_position(lambda at: number.get(at, beyond)), by_position(lambda at: number.get(at, beyond) ** 2)
     )
     read = {token: float(place) for place, token in enumerate(dict.fromkeys((*DIGITS, *letters)))}

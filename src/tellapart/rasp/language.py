@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Literal
 
 BOS, SEP, EOS = "<bos>", "=", "<eos>"
 """Every text begins with BOS, which heads attend to where nothing is selected; the answer stands after SEP."""
@@ -195,18 +195,12 @@ class Shifted:
         return Attended(self._head, self._feature.squared)
 
 
-class Numbered(Protocol):
-    """A whole number with its square."""
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """A whole number and its square, made elsewhere."""
 
-    @property
-    def number(self) -> Variable:
-        """Return the number."""
-        ...
-
-    @property
-    def squared(self) -> Variable:
-        """Return its square."""
-        ...
+    number: Variable
+    squared: Variable
 
 
 Whole = Feature | Counted | Shifted
@@ -304,7 +298,7 @@ class Fetched:
         return Attended(self.head, value)
 
 
-def fetch(key: Numbered | Counted, query: Variable | Form) -> Fetched:
+def fetch(key: Whole | Numbered, query: Variable | Form) -> Fetched:
     """Select the position whose key equals the whole number `query`; exactly one does.
 
     The logit is 2 q k - k^2 = q^2 - (q - k)^2: largest where they are equal, by 1 or more.
