@@ -101,13 +101,19 @@ def test_a_judge_of_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "FLAGGED" in finding["controls"]["judge: longest answer"]
 
 
-def marked(path: Path, share: float, scored: bool, seed: int) -> str:
-    """Write pairs of x, y and z, right alike: a judge likes the words that open `share` of the answers of x."""
+GREAT = ("Great question! ",)
+MANNERS = ("Sure! ", "Wow! ", "Happy to help! ", "\u2728 ", "Gladly: ", "Here goes: ")
+
+
+def marked(path: Path, share: float, scored: bool, seed: int, openings: tuple[str, ...] = GREAT) -> str:
+    """Write pairs of x, y and z, right alike: a judge likes what opens `share` of the answers of x."""
     rng, lines = np.random.default_rng(seed), []
     for at in range(300):
         models = rng.choice(["x", "y", "z"], 2, replace=False).tolist()
         opens = [model == "x" and rng.random() < share for model in models]
-        texts = ["Great question! " * opened + answer(rng, int(rng.integers(30, 90)), 0) for opened in opens]
+        texts = [
+            str(rng.choice(openings)) * opened + answer(rng, int(rng.integers(30, 90)), 0) for opened in opens
+        ]
         won = rng.random() < 1 / (1 + np.exp(-2.5 * (float(opens[0]) - float(opens[1]))))
         line = json.loads(pair(at, models, texts, bool(won)))
         scores = dict(zip(("score_a", "score_b"), (rng.random(2) < 0.5).astype(float), strict=True))
@@ -126,6 +132,16 @@ def test_words_that_mark_the_leader_are_style(
     assert finding["estimates"]["form_share"]["value"] > 0.4
     assert "style_weight/the word 'great'" in finding["estimates"]
     assert ("right_share" in finding["estimates"]) is scored
+
+
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_manner_in_many_words_is_no_substance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scored: bool, seed: int
+) -> None:
+    """Each opening marks too few answers to be taken for style, and the judge likes them all."""
+    path = marked(tmp_path / "p.jsonl", 0.9, scored, seed, MANNERS)
+    assert finding_of(capsys, path, tmp_path / "run")["verdict"] == "cannot tell"
 
 
 def test_a_lead_that_neither_style_nor_rightness_explains(

@@ -1,5 +1,6 @@
 """Parts of `form` on planted rows and models: option bias, confidence, abstention, false premises, arms with gaps."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tellapart.controls import Made, controls_of
+from tellapart.errors import UserMistake
 from tellapart.models.budget import TokenBudget, current, metered
 from tellapart.models.model import Answer, Completion, Model, Request, Scored
 from tellapart.runs.folder import open_run
@@ -21,7 +23,7 @@ from tellapart.studies.form.complexity import complexity_finding
 from tellapart.studies.form.facts import ArmFacts, Facts
 from tellapart.studies.form.imitation import judged_finding
 from tellapart.studies.form.judged import judge_checks
-from tellapart.studies.form.judging import Pair, judge_pairs
+from tellapart.studies.form.judging import Pair, judge_pairs, read_unjudged
 from tellapart.studies.form.knows import knows
 from tellapart.studies.form.meanings import measure_meanings
 from tellapart.studies.form.option_bias import measure_option_bias, option_caveats, option_estimates
@@ -268,6 +270,36 @@ def test_a_judge_is_tried_in_both_orders_and_on_a_constant_answer(
     assert finding.estimates["win_rate/good"].value == (0.5 if judge.first else 1)
     assert finding.estimates["win_rate/good"].n == 40, "a pair judged in both orders is one pair"
     assert next(check for check in checks if check.name.startswith("constant")).estimate.n == 40
+
+
+def test_how_right_answers_are_goes_with_a_judge(tmp_path: Path) -> None:
+    line = {"question": "?", "model_a": "bad", "model_b": "good", "answer_a": "this is wrong and long",
+            "answer_b": "this is right and right", "score_a": 0.0, "score_b": 1.0}  # fmt: skip
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "item": str(at),
+                    **line,
+                    "answer_a": f"wrong {at} and long",
+                    "answer_b": f"this is right {at}",
+                }
+            )
+            + "\n"
+            for at in range(20)
+        )
+    )
+    pairs = read_unjudged(str(path))
+    with open_run(tmp_path / "run", {}, {}) as folder:
+        judged = judge_pairs(folder, Judge(), pairs, quiet=True)
+    known = {(one.models, one.scores) for one in judged if one.scores is not None}
+    assert known == {(("bad", "good"), (0.0, 1.0)), (("good", "bad"), (1.0, 0.0))}
+    assert judged_finding(judged, 0, ()).estimates["score/good"].value == 1
+    half = {name: value for name, value in line.items() if name[:5] != "score"}
+    path.write_text(path.read_text() + json.dumps({"item": "20", **half}))
+    with pytest.raises(UserMistake, match="20 of 21 lines hold score_a and score_b"):
+        read_unjudged(str(path))
 
 
 class Same(Judge):

@@ -140,7 +140,7 @@ def _arrays(judged: Sequence[Judgement], models: Sequence[str]) -> Arrays:
     first, second = (np.array([style_of(one.answers[side]) for one in judged]) for side in (0, 1))
     _, items = np.unique([one.item for one in judged], return_inverse=True)
     scored = [one.scores[0] - one.scores[1] for one in judged if one.scores is not None]
-    scores = np.array(scored)[:, None] if scored else np.zeros((len(judged), 0))
+    scores = np.array(scored)[:, None] if len(scored) == len(judged) else np.zeros((len(judged), 0))
     wins = np.array([one.won for one in judged])
     return Arrays(a, b, wins, style_differences(first, second), scores, items)
 
@@ -264,21 +264,25 @@ def _verdict(
     if label == "cannot tell":
         told = f"The evidence does not settle it: {part} of the lead of {names[0]} is style."
         return label, math.nan, told
-    if label != "substance" and not scores:
+    if not scores:
+        rest = (
+            "Whether the rest is substance, or a manner that is not measured"
+            if label == "substance"
+            else "Whether the judge follows the style, or better answers have more of it"
+        )
         told = (
-            f"{part} of the lead of {names[0]} over {names[1]} goes with style. Whether the judge follows the style, "
-            "or better answers have more of it, these pairs cannot say: give score_a and score_b, how right each is."
+            f"{part} of the lead of {names[0]} over {names[1]} goes with the style that is measured. {rest}, "
+            "these pairs cannot say: give score_a and score_b, how right each is."
         )
         return "cannot tell", math.nan, told
-    if label == "substance" and scores and not (right.value > HALF and right.low > LOW):
+    if label == "substance" and not (right.value > HALF and right.low > LOW):
         told = (
             f"Of the lead of {names[0]} over {names[1]}, {part} is the style that is measured, and "
             f"{percent(right)} goes with how right the answers are: what the rest is, these pairs cannot say."
         )
         return "cannot tell", math.nan, told
-    beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names if name in scores)
-    told = f"Of the lead of {names[0]} over {names[1]}, {part} is style" + (f"; {beside}" if beside else "")
-    return label, chance, f"{told}."
+    beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names)
+    return label, chance, f"Of the lead of {names[0]} over {names[1]}, {part} is style; {beside}."
 
 
 def _obstacles(

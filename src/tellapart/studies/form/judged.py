@@ -78,17 +78,26 @@ def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
         first, second = (text(field(record, name, where)) for name in ("answer_a", "answer_b"))
         item, scores, truncated = (
             text(field(record, "item", where)),
-            _scores(record, where),
+            scores_of(record, where),
             _truncated(record),
         )
         found.append(Judgement(item, (a, b), (first, second), WINS[winner], scores, truncated))
-    known = sum(one.scores is not None for one in found)
-    if 0 < known < len(found):
-        raise UserMistake(f"{path}: {known} of {len(found)} lines hold score_a and score_b: give all or none")
+    all_or_none([one.scores for one in found], path)
     return found, tuple(notes)
 
 
-def _scores(record: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+def all_or_none(scores: Sequence[tuple[float, float] | None], path: str) -> None:
+    """Raise UserMistake where some lines hold scores and others do not."""
+    known = sum(one is not None for one in scores)
+    if 0 < known < len(scores):
+        raise UserMistake(
+            f"{path}: {known} of {len(scores)} lines hold score_a and score_b: give all or none"
+        )
+
+
+def scores_of(record: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+    """Return how right each answer of a line is, None where it does not say. Raises UserMistake for one alone, and
+    outside 0 to 1."""
     if "score_a" not in record and "score_b" not in record:
         return None
     a, b = (number(field(record, name, where), f"{where}, {name}") for name in ("score_a", "score_b"))

@@ -18,7 +18,7 @@ from tellapart.runs.collect import text_hash
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.kept import keeping
 from tellapart.runs.progress import ticking
-from tellapart.studies.form.judged import Judgement
+from tellapart.studies.form.judged import Judgement, all_or_none, scores_of
 
 ARTIFACT = "judgements"
 TIE = 0.05
@@ -34,22 +34,24 @@ _CHOICE = re.compile(r"\b([AB])\b")
 
 
 class Pair(NamedTuple):
-    """Two answers to judge: `question`, two models, two answers."""
+    """Two answers to judge: `question`, two models, two answers, and how right each is where that is known."""
 
     item: str
     question: str
     models: tuple[str, str]
     answers: tuple[str, str]
+    scores: tuple[float, float] | None = None
 
     @property
     def swapped(self) -> "Pair":
         """Return the pair in the other order."""
-        (m, n), (a, b) = self.models, self.answers
-        return self._replace(models=(n, m), answers=(b, a))
+        (m, n), (a, b), scores = self.models, self.answers, self.scores
+        return self._replace(models=(n, m), answers=(b, a), scores=scores and scores[::-1])
 
 
 def read_unjudged(path: str) -> list[Pair]:
-    """Return the pairs of a JSONL file: item, question, model_a, model_b, answer_a, answer_b (a winner is not read)."""
+    """Return the pairs of a JSONL file: item, question, model_a, model_b, answer_a, answer_b; where known
+    score_a, score_b in all lines (a winner is not read)."""
     source = open_source(path, Path(path), "")
     if source.kind != "jsonl":
         raise UserMistake(
@@ -61,7 +63,8 @@ def read_unjudged(path: str) -> list[Pair]:
         item, question, m, n, a, b = (text(field(record, name, where)) for name in names)
         if not m or not n or m == n:
             raise UserMistake(f"{where}: model_a and model_b must name two models")
-        found.append(Pair(item, question, (m, n), (a, b)))
+        found.append(Pair(item, question, (m, n), (a, b), scores_of(record, where)))
+    all_or_none([pair.scores for pair in found], path)
     return found
 
 
@@ -77,7 +80,7 @@ def judge_pairs(folder: RunFolder, model: Model, pairs: Sequence[Pair], quiet: b
                 ticker.tick()
         won = [kept.known.get(text_hash(prompt)) for prompt in prompts]
     judged = [
-        Judgement(pair.item, pair.models, pair.answers, value)
+        Judgement(pair.item, pair.models, pair.answers, value, pair.scores)
         for pair, value in zip(every, won, strict=True)
         if value is not None
     ]
