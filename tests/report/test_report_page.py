@@ -197,5 +197,7 @@ def test_the_top_says_when_and_how_much_was_asked_of_which_sizes():
         "29 November 2026, 23:28 UTC · 1,234 items · 8 plain samples an item · base 135 M · tuned 8.03 G"
         in page
     )
+    elsewhere = {**spec, "spec": {**spec["spec"], "logs": ["a", "b"], "samples": 1}}
+    assert "plain sample" not in render([elicited()], elsewhere, None)
     assert "<code>tellapart gain &lt;b&gt; t</code>" in page
     assert 'class="asked"' not in render([elicited()], {"started": "yesterday", "models": [1]}, None)

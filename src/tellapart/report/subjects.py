@@ -44,8 +44,11 @@ def asked(spec: Mapping[str, Any]) -> list[str]:
     told = [_date(spec.get("started"))]
     if isinstance(items, int):
         told.append(f"{items:,} items")
-    if isinstance(inner.get("samples"), int):
-        told.append(f"{inner['samples']} plain samples an item")
+    samples = inner.get("samples")
+    if isinstance(samples, int) and not (
+        inner.get("pairs") or inner.get("logs")
+    ):  # those were asked elsewhere
+        told.append(f"{samples} plain sample{'s' * (samples != 1)} an item")
     sizes = {name: _mapping(one).get("parameters") for name, one in models.items()}
     known = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
     told += (

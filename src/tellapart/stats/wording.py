@@ -67,6 +67,7 @@ _LABELS = {
     "labels_for_half": "Labels for half",
     "full_score": "Full",
     "form_share": "Left to form",
+    "right_share": "Goes with how right the answers are",
     "tuned_score": "Tuned",
     "gain": "Gain",
     "guess_floor": "Chance level",

@@ -107,7 +107,10 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
         estimates=estimates,
         controls={f"judge: {check.name}": check.told for check in checks},
         caveats=(*notes, *_caveats(checks, constant, truncated), UNCONTROLLED),
-        evidence=(("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),),
+        evidence=(
+            ("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),
+            *([("right_share", right.value, math.nan)] if arrays.scores.shape[1] else []),
+        ),
         tables={"ratings": _table(models, order, estimates), **JUDGE_CONTROLS.write(_check_table(checks))},
     )
 
@@ -282,7 +285,8 @@ def _verdict(
         )
         return "cannot tell", math.nan, told
     beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names)
-    return label, chance, f"Of the lead of {names[0]} over {names[1]}, {part} is style; {beside}."
+    told = f"Of the lead of {names[0]} over {names[1]}, {part} is style, {percent(right)} goes with how right"
+    return label, chance, f"{told} the answers are; {beside}."
 
 
 def _obstacles(
