@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 
 class Fake:
@@ -20,6 +20,7 @@ class Fake:
         self.gives_logprobs = True
         self.finish: str | None = None
         self.floor: float | None = None
+        self.interrupts = False
         self.says = ""
         self.refuses = ""
 
@@ -46,6 +47,8 @@ def install(monkeypatch: Any) -> Fake:
                 "prompt_logprobs": None,
                 "stop": [],
                 "stop_token_ids": [],
+                "ignore_eos": False,
+                "detokenize": True,
             } | fields
             self.fields = fields
 
@@ -56,6 +59,8 @@ def install(monkeypatch: Any) -> Fake:
                 raise ValueError(fake.refuses)
             print(fake.says, end="")
             self.module = AutoModelForCausalLM.from_pretrained(arguments["model"]).eval()
+            self.tokenizer = AutoTokenizer.from_pretrained(arguments["model"])
+            self.left: list[Any] = []  # what an interrupted call left comes out of the next one
             self.lora = bool(arguments.get("enable_lora"))
             limit = self.module.config.max_position_embeddings
             self.llm_engine = SimpleNamespace(model_config=SimpleNamespace(max_model_len=limit))
@@ -66,6 +71,14 @@ def install(monkeypatch: Any) -> Fake:
             print(fake.says, end="")
             assert not use_tqdm
             fake.batches.append(len(prompts))
+            limit = self.llm_engine.model_config.max_model_len
+            for prompt, setting in zip(prompts, params, strict=True):
+                if len(prompt["prompt_token_ids"]) + 1 > limit:
+                    raise ValueError("the prompt is longer than the maximum model length")
+                self.left.append((list(prompt["prompt_token_ids"]), setting))
+            if fake.interrupts:
+                fake.interrupts = False
+                raise KeyboardInterrupt
             module = self.module
             if lora_request is not None:
                 assert self.lora
@@ -74,10 +87,8 @@ def install(monkeypatch: Any) -> Fake:
 
                     fresh = AutoModelForCausalLM.from_pretrained(fake.started[-1]["model"])
                     module = PeftModel.from_pretrained(fresh, lora_request.path).merge_and_unload().eval()
-            return [
-                self.one(module, list(prompt["prompt_token_ids"]), setting, lora_request)
-                for prompt, setting in zip(prompts, params, strict=True)
-            ]
+            asked, self.left = self.left, []
+            return [self.one(module, ids, setting, lora_request) for ids, setting in asked]
 
         @torch.inference_mode()
         def one(self, module: Any, ids: list[int], setting: Any, lora: Any) -> Any:
@@ -103,7 +114,12 @@ def install(monkeypatch: Any) -> Fake:
                 tokens.append(token)
                 if setting.logprobs is not None and fake.gives_logprobs:
                     given.append(logprobs_at(row, token, setting.logprobs, fake.floor))
-                if token in setting.stop_token_ids:
+                said = self.tokenizer.decode(tokens, skip_special_tokens=True)
+                ends = {
+                    *setting.stop_token_ids,
+                    *([] if setting.ignore_eos else [self.tokenizer.eos_token_id]),
+                }
+                if token in ends or (setting.detokenize and any(stop in said for stop in setting.stop)):
                     finish = "stop"
                     break
             written = SimpleNamespace(

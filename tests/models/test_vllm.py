@@ -12,8 +12,9 @@ import pytest
 pytest.importorskip("torch")
 
 import fake_vllm
+import transformers
 from safetensors.torch import load_file, save_file
-from tiny import END, module_of, whole
+from tiny import END, SHAPE, adapter_on, module_of, whole
 
 from tellapart.elicit.access import MISSING, offers, tokens_of
 from tellapart.errors import NotApplicable, UserMistake
@@ -93,7 +94,7 @@ def test_what_is_asked_of_it(fake, base) -> None:
     assert lora is None
     assert fields == {
         "temperature": 0.7, "top_p": 0.9, "top_k": 5, "min_p": 0.05, "seed": 5, "max_tokens": 6, "stop": ["z"],
-        "stop_token_ids": [END], "logprobs": 0, "detokenize": True,
+        "stop_token_ids": [END], "ignore_eos": True, "logprobs": 0, "detokenize": True,
     }  # fmt: skip
     assert fake.asked[1][1]["seed"] == 3
     assert fake.started[0]["max_num_seqs"] == 7
@@ -113,8 +114,22 @@ def test_stop_strings_end_the_text(fake, base) -> None:
     model = open_model(f"vllm:{base}")
     whole_text = answers(model)[0].text
     stop = whole_text[3]
-    (cut,) = answers(model, [Request("the cat", 0, Sampling(0.0, max_tokens=24, stop=(stop,)))])
-    assert cut.text == whole_text.split(stop)[0]
+    asked = [Request("the cat", 0, Sampling(0.0, max_tokens=24, stop=(stop,)), begun) for begun in ("", "a ")]
+    for one, other in zip(answers(model, asked), answers(open_local(str(base)), asked), strict=True):
+        assert (one.text, one.tokens, one.finish) == (other.text, other.tokens, other.finish)
+    cut = answers(model, asked)[0]
+    assert (cut.text, cut.finish) == (whole_text.split(stop)[0], "stop")
+    fake.finish = "length"  # one that vLLM does not see in its own reading of the tokens
+    assert answers(model, asked)[0].finish == "stop"
+
+
+def test_answers_end_where_the_model_says(fake, base) -> None:
+    """Not at what the tokenizer that vLLM reads calls the end, where an adapter brings another."""
+    model = open_model(f"vllm:{base}")
+    seen = answers(model)[0].tokens
+    assert fake.asked[-1][1]["ignore_eos"] is True
+    model.ends = frozenset({seen[2]})
+    assert answers(model)[0].tokens == seen[: seen.index(seen[2]) + 1]
 
 
 def test_missing_and_infinite_log_probabilities(fake, base) -> None:
@@ -155,13 +170,15 @@ def test_what_it_does_not_open(fake, base, adapter, monkeypatch) -> None:
     told = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(told | {"peft_type": "IA3"}))
     assert "vLLM takes LoRA" in refusal(f"vllm:{base}+{adapter}")
-    monkeypatch.setenv("TELLAPART_VLLM", "[1]")
-    assert "give a JSON object" in refusal(f"vllm:{base}")
+    monkeypatch.setenv("TELLAPART_VLLM", '["hf_secret"]')
+    assert "is no JSON object" in refusal(f"vllm:{base}")
+    assert "secret" not in refusal(f"vllm:{base}")
     monkeypatch.setenv("TELLAPART_VLLM", '{"dtype": "float16"}')
     assert "sets dtype" in refusal(f"vllm:{base}")
-    monkeypatch.setenv("TELLAPART_VLLM", '{"tensor_parallel_size": 2}')
+    monkeypatch.setenv("TELLAPART_VLLM", '{"tensor_parallel_size": 2, "hf_token": "hf_secret"}')
     model = open_model(f"vllm:{base}")
     answers(model)
+    assert "secret" not in json.dumps(dict(model.identity))
     assert fake.started[-1]["tensor_parallel_size"] == 2
     monkeypatch.delenv("TELLAPART_VLLM")
     assert open_model(f"vllm:{base}").fingerprint != model.fingerprint
@@ -180,6 +197,71 @@ def test_identity_is_of_the_files(fake, base, adapter) -> None:
     whole(base, module_of("llama", seed=1))
     after = open_model(f"vllm:{base}")
     assert {key for key in after.identity if after.identity[key] != before.identity[key]} == {"weights"}
+
+
+def test_changed_files_are_another_engine(fake, base) -> None:
+    before = open_model(f"vllm:{base}")
+    old = [one.text for one in answers(before)]
+    whole(base, module_of("llama", seed=1))
+    after = open_model(f"vllm:{base}")
+    assert [one.text for one in answers(after)] == [one.text for one in answers(open_local(str(base)))] != old
+    assert [one.text for one in answers(before)] == old
+
+
+def test_files_that_change_before_they_are_read_are_refused(fake, base) -> None:
+    model = open_model(f"vllm:{base}")
+    whole(base, module_of("llama", seed=1))
+    with pytest.raises(UserMistake, match="was changed since it was opened"):
+        answers(model)
+
+
+def test_a_changed_adapter_is_another_one(fake, base, adapter) -> None:
+    before = open_model(f"vllm:{base}+{adapter}")
+    answers(before)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: value * 2 for name, value in weights.items()}, adapter / "adapter_model.safetensors")
+    after = open_model(f"vllm:{base}+{adapter}")
+    answers(after)
+    assert before.fingerprint != after.fingerprint
+    assert len({lora.number for _, _, lora in fake.asked if lora}) == 2
+    with pytest.raises(UserMistake, match="was changed since it was opened"):
+        answers(before)
+
+
+def test_weights_that_are_not_hashed_are_not_read(fake, base) -> None:
+    model = open_model(f"vllm:{base}")
+    answers(model)
+    assert fake.started[0]["load_format"] == "safetensors"
+    (base / "model.safetensors").rename(base / "weights.safetensors")
+    first = open_model(f"vllm:{base}").fingerprint
+    whole(base, module_of("llama", seed=1))
+    (base / "model.safetensors").rename(base / "weights.safetensors")
+    assert open_model(f"vllm:{base}").fingerprint != first
+
+
+def test_a_hub_model_without_safetensors_is_refused(fake, base, monkeypatch) -> None:
+    (base / "model.safetensors").unlink()
+    (base / "pytorch_model.bin").touch()
+    monkeypatch.setattr("tellapart.models.vllm_model.hub_folder", lambda *_: base)
+    assert "no *.safetensors" in refusal("vllm:someone/model")
+
+
+def test_what_an_interrupted_call_left_is_no_answer(fake, base) -> None:
+    model = open_model(f"vllm:{base}")
+    expected = [one.text for one in answers(model)]
+    fake.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        answers(model, [Request("zebra", 0, Sampling(0.0, max_tokens=24))])
+    assert [one.text for one in answers(model)] == expected
+
+
+def test_a_prompt_too_long_for_it(fake, base) -> None:
+    model = open_model(f"vllm:{base}")
+    tokens = tokens_of(model)
+    with pytest.raises(NotApplicable, match="128 tokens, the model's context holds 127"):
+        tokens.next_tokens([(1,), (1,) * 128], 3)
+    made = answers(model, [Request("a" * 128, 0), Request("a" * 127, 0, Sampling(0.0))])
+    assert [(one.finish, len(one.tokens)) for one in made] == [("failed", 0), ("length", 1)]
 
 
 def test_what_it_offers(fake, base) -> None:
@@ -274,7 +356,11 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vllm is not installed")
-def test_the_real_vllm_agrees(base, adapter, tmp_path) -> None:
+def test_the_real_vllm_agrees(tmp_path) -> None:
+    """On a model with heads of 32: vLLM runs no narrower ones on a CPU."""
+    config = transformers.LlamaConfig(**SHAPE | {"hidden_size": 128})
+    base = whole(tmp_path / "base", module_of("llama", config=config))
+    adapter = adapter_on(base, module_of("llama", config=config), tmp_path / "adapter")
     script = tmp_path / "real.py"
     script.write_text(REAL)
     done = subprocess.run(

@@ -65,10 +65,11 @@ def tokenizer() -> tf.PreTrainedTokenizerFast:
     return tf.PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>", pad_token="<pad>")
 
 
-def module_of(kind: str, seed: int = 0) -> tf.PreTrainedModel:
-    """Return a random model whose logits are spread enough to make argmax and softmax interesting."""
+def module_of(kind: str, seed: int = 0, config: tf.PretrainedConfig | None = None) -> tf.PreTrainedModel:
+    """Return a random model (of `config` where one is given) whose logits are spread enough to make argmax and softmax
+    interesting."""
     torch.manual_seed(seed)
-    module = tf.AutoModelForCausalLM.from_config(ARCHITECTURES[kind]()).eval()
+    module = tf.AutoModelForCausalLM.from_config(config or ARCHITECTURES[kind]()).eval()
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.dim() > 1:
@@ -96,3 +97,16 @@ def filled(module, scale: float = 0.3):
             if "lora_" in name or "ia3" in name:
                 value.copy_(torch.randn_like(value) * scale + ("ia3" in name))
     return module
+
+
+def adapter_on(base: Path, module: tf.PreTrainedModel, path: Path) -> Path:
+    """Save a LoRA adapter on `module`, which lies in `base`; beside it, in "merged", the whole model with it merged.
+    Return its folder."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    made = filled(get_peft_model(module, config))
+    made.peft_config["default"].base_model_name_or_path = str(base)
+    made.save_pretrained(path)
+    whole(path.parent / "merged", made.merge_and_unload())
+    return path

@@ -4,16 +4,18 @@ Methods that branch on tokens or resume from the middle of an answer work on any
 engine is one. Nothing here imports torch.
 """
 
-import sys
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from tellapart.elicit.elicitor import Elicitor, Need
 from tellapart.errors import NotApplicable
 from tellapart.models.model import Answer, Model, Request
 from tellapart.runs.asking import Pair
 from tellapart.tasks.item import Task
+
+if TYPE_CHECKING:
+    from tellapart.models.vocabulary import Ids, Vocabulary
 
 Extra = Literal["margins", "entropies"]
 TRAINING = ("trl", "peft")
@@ -56,6 +58,26 @@ class TokenModel(Protocol):
 
 
 @runtime_checkable
+class RunningModel(Protocol):
+    """A model that runs in this process, in our engine or in vLLM."""
+
+    vocabulary: "Vocabulary"
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids that end an answer."""
+        ...
+
+    def likeliest(self, prompts: "Sequence[Ids]", count: int) -> list[list[tuple[int, float]]]:
+        """Return the likeliest next tokens of each prompt with their log-probabilities (nats), likeliest first."""
+        ...
+
+    def generate(self, requests: Sequence[Request], record: frozenset[Extra]) -> Iterator[Answer]:
+        """Answer the requests."""
+        ...
+
+
+@runtime_checkable
 class WeightModel(Protocol):
     """A model whose weights are at hand: `module` is the torch module."""
 
@@ -67,38 +89,11 @@ def tokens_of(model: Model) -> TokenModel | None:
     """Return `model` as a TokenModel; None where it gives no token ids."""
     if isinstance(model, TokenModel):
         return model
-    if "tellapart.models.local" in sys.modules:
-        from tellapart.elicit.local_tokens import LocalModel, LocalTokens
+    if isinstance(model, RunningModel):
+        from tellapart.elicit.model_tokens import ModelTokens
 
-        if isinstance(model, LocalModel):
-            return LocalTokens(model)
-    if "tellapart.models.vllm_model" in sys.modules:
-        from tellapart.elicit.vllm_tokens import VllmModel, VllmTokens
-
-        if isinstance(model, VllmModel):
-            return VllmTokens(model)
+        return ModelTokens(model)
     return None
-
-
-def branches_of(
-    model: TokenModel,
-    prompt: tuple[int, ...],
-    ranked: Iterable[tuple[int, float]],
-    ends: Container[int],
-    k: int,
-) -> list[Branch]:
-    """Return the first `k` of ranked (token, log-probability) after a prompt that have a text of their own and end
-    nothing."""
-    branches: list[Branch] = []
-    for token, logprob in ranked:
-        if len(branches) == k:
-            break
-        if token in ends:
-            continue
-        text = model.decode(prompt, (token,))
-        if text and "\N{REPLACEMENT CHARACTER}" not in text:
-            branches.append(Branch(token, text, logprob))
-    return branches
 
 
 def token_model(model: Model) -> TokenModel:

@@ -67,14 +67,21 @@ def _from_hub(reference: str) -> Path:
     name, _, revision = reference.partition("@")
     if reference.startswith((".", "/", "~")) or name.count("/") != 1:
         raise UserMistake(f"no adapter folder at {reference!r}: check the path")
+    return hub_folder(name, revision or None, WANTED, "an adapter")
+
+
+def hub_folder(name: str, revision: str | None, wanted: list[str], what: str) -> Path:
+    """Return where the wanted files of a repository on the hub lie here, downloaded where they are not. Raises
+    UserMistake where the hub does not give them."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=WANTED))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
+        at = f"@{revision}" if revision else ""
         raise UserMistake(
-            f"{reference} is neither a folder here nor an adapter the hub gave us: check the name and the network"
+            f"{name}{at} is neither a folder here nor {what} the hub gave us: check the name and the network"
         ) from error
 
 

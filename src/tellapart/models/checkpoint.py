@@ -25,7 +25,7 @@ from transformers import (
 from transformers.utils import logging
 
 from tellapart.errors import UserMistake
-from tellapart.models.adapters import ADAPTER_CONFIG, adapted, read_adapter
+from tellapart.models.adapters import ADAPTER_CONFIG, Adapter, adapted, read_adapter
 
 DTYPES = {
     "float32": torch.float32,
@@ -46,9 +46,6 @@ ATTENTION = {"full_attention", "sliding_attention"}
 INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 """Files that hold a whole model's weights; what lies beside them (consolidated.safetensors) is not ours."""
-
-WHOLE = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "vocab*", "merges.txt"]
-"""What is taken of a whole model on the hub."""
 
 _PLAIN: "weakref.WeakValueDictionary[tuple[object, ...], PreTrainedModel]" = weakref.WeakValueDictionary()
 """Plain models that are open: an adapter on one of them shares its weights."""
@@ -88,16 +85,25 @@ def read_checkpoint(reference: str, device: str, dtype: str) -> Checkpoint:
             f"{adapter.folder} is an adapter for {named.model}: {mistake}; give BASE+ADAPTER, or merge it into its base"
         ) from mistake
     module = adapted(beneath.module, adapter)
-    tokenizer = beneath.tokenizer
+    tokenizer = tokenizer_with(adapter, beneath.tokenizer, module.config, named.model)
+    return Checkpoint(module, tokenizer, beneath.notes, beneath.module)
+
+
+def tokenizer_with(
+    adapter: Adapter, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, base: str
+) -> PreTrainedTokenizerBase:
+    """Return the tokenizer that an adapter brings, else its base's. Raises UserMistake where it has more tokens than
+    the adapted model."""
     if (adapter.folder / "tokenizer_config.json").is_file():
         with in_one_line(f"the tokenizer in {adapter.folder} cannot be loaded"):
             tokenizer = AutoTokenizer.from_pretrained(adapter.folder, trust_remote_code=False)
-    if len(tokenizer) > module.config.get_text_config().vocab_size:
+    size = config.get_text_config().vocab_size
+    if len(tokenizer) > size:
         raise UserMistake(
-            f"{adapter.folder}: its tokenizer has {len(tokenizer)} tokens, the base {named.model} "
-            f"{module.config.get_text_config().vocab_size}: merge the adapter into a whole model"
+            f"{adapter.folder}: its tokenizer has {len(tokenizer)} tokens, the base {base} {size}: merge the adapter "
+            "into a whole model"
         )
-    return Checkpoint(module, tokenizer, beneath.notes, beneath.module)
+    return tokenizer
 
 
 def read_reference(reference: str) -> Named:
@@ -199,13 +205,13 @@ def _read_plain(named: Named, reference: str, where: tuple[str, str], shared: bo
     """Load a whole model to a device and dtype; where it is wanted to share its weights (with an adapter) and is open
     already, that one is returned."""
     device, dtype = where
-    key = (*_files_of(named), device, dtype)
+    key = (*files_of(named), device, dtype)
     folder = Path(named.model)
     options: dict[str, Any] = {"trust_remote_code": False, "revision": named.revision or "main"}
     if named.gguf:
         options["gguf_file"] = named.gguf
     if folder.is_dir():
-        _check_declared(folder)
+        check_declared(folder)
     else:
         _check_hub(named)
     with in_one_line(f"{reference} cannot be loaded as a causal language model"), _silent():
@@ -237,7 +243,7 @@ MOST_LAYERS, LARGEST_ID = 1_000, 2**24
 """What a config and a tokenizer may declare: beyond it the libraries build for hours, or abort the process."""
 
 
-def _check_declared(folder: Path) -> None:
+def check_declared(folder: Path) -> None:
     """Raise UserMistake where the files declare more layers or a larger token id than any model has."""
     config, table = _json_in(folder / "config.json"), _json_in(folder / "tokenizer.json")
     nested = (one for one in config.values() if isinstance(one, dict))
@@ -281,8 +287,8 @@ def _unpack(module: PreTrainedModel) -> None:
         module.__dict__.pop(name, None)
 
 
-def _files_of(named: Named) -> tuple[object, ...]:
-    """Return what a plain model's files are known by while it is open: place, sizes and times of change."""
+def files_of(named: Named) -> tuple[object, ...]:
+    """Return what the files of a model or adapter are known by while it is open: place, sizes and times of change."""
     folder = Path(named.model)
     if not folder.is_dir():
         return (named.model, named.revision)
@@ -386,27 +392,6 @@ def _check_hub(named: Named) -> None:
     try:
         AutoConfig.from_pretrained(named.model, trust_remote_code=False, revision=named.revision or "main")
     except (OSError, ValueError) as error:
-        raise UserMistake(
-            f"{name} is neither a folder here nor a model the hub gave us: check the name and the network"
-        ) from error
-
-
-def files_in(folder: Path) -> list[Path]:
-    """Return the files that hold a whole model's weights."""
-    weights = sorted(one for one in folder.glob("*.safetensors") if SHARD.fullmatch(one.name))
-    return [one for one in weights if one.name == "model.safetensors"] or weights
-
-
-def hub_folder(named: Named) -> Path:
-    """Return where the hub's files of a whole model lie here, downloaded where they are not. Raises UserMistake where
-    the hub does not give them."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    try:
-        return Path(snapshot_download(named.model, revision=named.revision, allow_patterns=WHOLE))
-    except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-        name = named.model + (f"@{named.revision}" if named.revision else "")
         raise UserMistake(
             f"{name} is neither a folder here nor a model the hub gave us: check the name and the network"
         ) from error

@@ -31,19 +31,27 @@ def identity_of(
     tokens, the tokenizer as it encodes and decodes, and (where it is asked in a chat) template and system prompt."""
     return {
         "weights": hash_tensors(module),
-        "config": config_hash(module.config),
         "dtype": str(module.dtype).removeprefix("torch."),
-        "end_tokens": hash_of(str(sorted(end_tokens(module, tokenizer)))),
-        "tokenizer": hash_of(tokenizer_table(tokenizer)),
-        "template": hash_of(str(tokenizer.chat_template)) if chat else "none",
-        "system": hash_of(system) if system else "none",
+        **identity_beside(module.config, end_tokens(module, tokenizer), tokenizer, chat, system),
     }
 
 
-def config_hash(config: PreTrainedConfig) -> str:
-    """Return a hash of a model's config, without what changes no answer."""
+def identity_beside(
+    config: PreTrainedConfig,
+    ends: frozenset[int],
+    tokenizer: PreTrainedTokenizerBase,
+    chat: bool,
+    system: str,
+) -> dict[str, str]:
+    """Return, as hashes, what beside weights and their dtype changes a model's answers."""
     told = {name: value for name, value in config.to_dict().items() if name not in PASSING}
-    return hash_of(json.dumps(told, sort_keys=True, default=str))
+    return {
+        "config": hash_of(json.dumps(told, sort_keys=True, default=str)),
+        "end_tokens": hash_of(str(sorted(ends))),
+        "tokenizer": hash_of(_tokenizer_table(tokenizer)),
+        "template": hash_of(str(tokenizer.chat_template)) if chat else "none",
+        "system": hash_of(system) if system else "none",
+    }
 
 
 def fingerprint_of(identity: Mapping[str, str]) -> str:
@@ -71,11 +79,13 @@ def hash_tensors(module: PreTrainedModel) -> str:
 def end_tokens(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Return the ids that end an answer, from the generation config, the config and the tokenizer."""
     generation = module.generation_config
-    given = (
-        generation.eos_token_id if generation else None,
-        module.config.eos_token_id,
-        tokenizer.eos_token_id,
+    return ids_of(
+        generation.eos_token_id if generation else None, module.config.eos_token_id, tokenizer.eos_token_id
     )
+
+
+def ids_of(*given: object) -> frozenset[int]:
+    """Return the ids in what configs give: an id, a list of them, or none."""
     lists = [value if isinstance(value, list) else [value] for value in given]
     return frozenset(value for values in lists for value in values if isinstance(value, int))
 
@@ -95,7 +105,7 @@ def tokenizer_identity(tokenizer: PreTrainedTokenizerBase) -> tuple[str, frozens
     return hash_of(json.dumps(table, sort_keys=True)), added
 
 
-def tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:
+def _tokenizer_table(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return everything by which a tokenizer encodes and decodes, as text. Truncation and padding, which a call sets
     anew, are left out."""
     beside = [sorted(map(int, tokenizer.all_special_ids)), tokenizer("")["input_ids"]]

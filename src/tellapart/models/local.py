@@ -15,6 +15,7 @@ from tellapart.models.checkpoint import longest_context, read_checkpoint
 from tellapart.models.draw import draw, gumbel_noise
 from tellapart.models.engine import write_answers
 from tellapart.models.executor import Extra, executor_of
+from tellapart.models.families import families
 from tellapart.models.identity import (
     end_tokens,
     engine_versions,
@@ -23,10 +24,11 @@ from tellapart.models.identity import (
     tokenizer_identity,
 )
 from tellapart.models.model import Answer, Model, Prompt, Request, Scored
+from tellapart.models.prefill import read_prompts
 from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.scoring import score_tokens
-from tellapart.models.vocabulary import Text, Vocabulary, chat_notes
+from tellapart.models.vocabulary import Ids, Text, Vocabulary, chat_notes
 
 
 def open_local(
@@ -94,6 +96,11 @@ class LocalModel(Model):
             self.engine = engine_versions()
         self.fingerprint = fingerprint_of(self.identity) if fingerprint is None else fingerprint
 
+    @property
+    def ends(self) -> frozenset[int]:
+        """The ids that end an answer."""
+        return self.asked.ends
+
     def generate(
         self, requests: Sequence[Request], record: frozenset[Extra] = frozenset()
     ) -> Iterator[Answer]:
@@ -155,6 +162,18 @@ class LocalModel(Model):
             Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs.tolist()))
             for (_, tokens), logprobs in zip(encoded, scores, strict=True)
         ]
+
+    @torch.inference_mode()
+    def likeliest(self, prompts: Sequence[Ids], count: int) -> list[list[tuple[int, float]]]:
+        """Return the `count` likeliest next tokens of each prompt with their log-probabilities (nats), likeliest
+        first."""
+        found: dict[Ids, list[tuple[int, float]]] = {}
+        for family in families({prompt: len(prompt) - 1 for prompt in prompts}):
+            for prompt, filled in read_prompts([self.module], family, family.members):
+                logprobs = filled.logits[0].float().log_softmax(-1)
+                best = logprobs.topk(min(len(logprobs), count))
+                found[prompt] = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+        return [found[prompt] for prompt in prompts]
 
 
 def choose_plain(logits: Tensor, rows: Drawing, record: frozenset[Extra]) -> Choice:

@@ -23,6 +23,7 @@ import torch
 
 from tellapart.errors import UserMistake, one_line
 from tellapart.extras import require
+from tellapart.models.checkpoint import Named, files_of
 from tellapart.models.width import CPU_BYTES, available_bytes, check_max_rows
 
 FURTHER = "TELLAPART_VLLM"
@@ -30,7 +31,7 @@ FURTHER = "TELLAPART_VLLM"
 OURS = frozenset(
     {
         "model", "tokenizer", "dtype", "revision", "enable_lora", "logprobs_mode", "max_logprobs", "runner",
-        "generation_config", "trust_remote_code", "skip_tokenizer_init", "hf_overrides", "max_num_seqs",
+        "generation_config", "load_format", "trust_remote_code", "skip_tokenizer_init", "hf_overrides", "max_num_seqs",
     }
 )  # fmt: skip
 """Arguments that are not for others to set: answers are read as these say."""
@@ -48,11 +49,11 @@ QUIET = {
 
 
 class LoraFolder(NamedTuple):
-    """A LoRA adapter as vLLM takes it: a number of its own, its folder, its rank."""
+    """A LoRA adapter as vLLM takes it: a number of its own and its folder; and its files as they were opened."""
 
     number: int
     folder: str
-    rank: int
+    files: tuple[object, ...]
 
 
 class Engine:
@@ -62,21 +63,22 @@ class Engine:
     def __init__(self, folder: str, dtype: str, max_rows: int | None) -> None:
         self.folder, self.dtype, self.max_rows = folder, dtype, max_rows
         self.further = further_arguments()
+        self._files = files_of(Named(folder))
         self._rank = 0
-        self._adapters: list[str] = []
+        self._adapters: list[tuple[object, ...]] = []
         self._llm: Any = None
 
     def adapter(self, folder: Path, rank: int) -> LoraFolder:
         """Return an adapter that this engine will answer with. Raises UserMistake for a rank that vLLM lacks."""
         if rank > RANKS[-1]:
             raise UserMistake(f"{folder} has rank {rank}, vLLM takes {RANKS[-1]} at most: merge the adapter")
-        place = str(folder.resolve())
-        if place not in self._adapters:
-            self._adapters.append(place)
+        files = files_of(Named(str(folder)))
+        if files not in self._adapters:  # vLLM keeps what it read under a number
+            self._adapters.append(files)
         if rank > self._rank:
             self.close()
             self._rank = min(size for size in RANKS if size >= rank)
-        return LoraFolder(self._adapters.index(place) + 1, place, rank)
+        return LoraFolder(self._adapters.index(files) + 1, str(folder.resolve()), files)
 
     @property
     def context(self) -> int:
@@ -97,13 +99,19 @@ class Engine:
     ) -> list[Any]:
         """Return vLLM's RequestOutput of each prompt, `settings` being the fields of its SamplingParams."""
         vllm, llm = import_vllm(), self._started()
-        with stdout_to_stderr():
-            return llm.generate(
-                [{"prompt_token_ids": list(prompt)} for prompt in prompts],
-                [vllm.SamplingParams(**one) for one in settings],
-                use_tqdm=False,
-                lora_request=None if adapter is None else lora_request(adapter),
-            )
+        if adapter is not None:
+            check_unchanged(adapter.folder, adapter.files)
+        try:
+            with stdout_to_stderr():
+                return llm.generate(
+                    [{"prompt_token_ids": list(prompt)} for prompt in prompts],
+                    [vllm.SamplingParams(**one) for one in settings],
+                    use_tqdm=False,
+                    lora_request=None if adapter is None else lora_request(adapter),
+                )
+        except BaseException:  # vLLM gives what an interrupted call left as the next call's answers
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give back what the engine holds."""
@@ -115,6 +123,7 @@ class Engine:
 
     def _started(self) -> Any:
         if self._llm is None:
+            check_unchanged(self.folder, self._files)
             vllm, threads = import_vllm(), torch.set_num_threads
             try:
                 with stdout_to_stderr():
@@ -137,6 +146,7 @@ class Engine:
             "generation_config": "vllm",  # no sampling defaults of the model's own
             "logprobs_mode": "raw_logprobs",  # of the plain model, before temperature and truncation
             "max_logprobs": MOST_LOGPROBS,
+            "load_format": "safetensors",  # no other file of the folder
             "trust_remote_code": False,
         }
         if device_type() == "cpu":
@@ -163,11 +173,17 @@ _ENGINES: "weakref.WeakValueDictionary[tuple[object, ...], Engine]" = weakref.We
 def engine_for(folder: str, dtype: str, max_rows: int | None) -> Engine:
     """Return the engine of a folder, a new one where there is none yet; it is started at the first question."""
     check_max_rows(max_rows)
-    key = (str(Path(folder).resolve()), dtype, max_rows, os.environ.get(FURTHER, ""))
+    key = (*files_of(Named(folder)), dtype, max_rows, os.environ.get(FURTHER, ""))
     engine = _ENGINES.get(key)
     if engine is None:
         engine = _ENGINES[key] = Engine(folder, dtype, max_rows)
     return engine
+
+
+def check_unchanged(folder: str, files: tuple[object, ...]) -> None:
+    """Raise UserMistake where a folder's files are others than those whose hash is the model's identity."""
+    if files_of(Named(folder)) != files:
+        raise UserMistake(f"{folder} was changed since it was opened: open it again")
 
 
 def import_vllm() -> Any:
@@ -217,7 +233,7 @@ def further_arguments() -> dict[str, Any]:
         given = None
     if not isinstance(given, dict):
         raise UserMistake(
-            f"{FURTHER} is {text[:80]!r}: give a JSON object of arguments of vllm.LLM, as "
+            f"{FURTHER} is no JSON object: give one of arguments of vllm.LLM, as "  # its text may hold a token
             '{"tensor_parallel_size": 2}'
         )
     if taken := sorted(OURS & given.keys()):

@@ -11,7 +11,7 @@ answer depends on its seed, and on its batch by rounding only; it is another ans
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,28 +20,28 @@ import numpy as np
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from tellapart.errors import NotApplicable, UserMistake, one_line
-from tellapart.models.adapters import ADAPTER_WEIGHTS, Adapter, read_adapter
+from tellapart.models.adapters import ADAPTER_WEIGHTS, Adapter, hub_folder, read_adapter
 from tellapart.models.budget import current, paid_for
 from tellapart.models.checkpoint import (
     DTYPES,
     Named,
-    files_in,
-    hub_folder,
+    check_declared,
     in_one_line,
     longest_of,
     read_reference,
+    tokenizer_with,
 )
 from tellapart.models.endpoint_answer import as_logprob
 from tellapart.models.executor import Extra
 from tellapart.models.identity import (
-    config_hash,
     fingerprint_of,
     hash_of,
+    identity_beside,
+    ids_of,
     tokenizer_identity,
-    tokenizer_table,
 )
 from tellapart.models.model import Answer, Finish, Model, Prompt, Request, Scored
-from tellapart.models.requests import Asked, completion_of, jobs_of
+from tellapart.models.requests import Asked, completion_of, jobs_of, refusal
 from tellapart.models.rows import Finished, Job
 from tellapart.models.vllm_engine import (
     MOST_LOGPROBS,
@@ -59,6 +59,8 @@ AT_ONCE = 256
 PROBE = "The quick brown fox jumps over the lazy dog. What is 12 + 3? The answer is"
 ENDS: dict[str | None, Finish] = {"stop": "stop", "length": "length"}
 """vLLM's finish reasons that are ends of an answer; others (abort, error, repetition) make a failed one."""
+WHOLE = ["*.safetensors", "*.json", "*.jinja", "tokenizer*", "vocab*", "merges.txt"]
+"""What is taken of a whole model on the hub."""
 HARMLESS = ("base_model_name_or_path", "inference_mode", "revision", "auto_mapping", "peft_version")
 """Entries of an adapter's config that change no answer."""
 
@@ -139,23 +141,22 @@ class VllmModel(Model):
         return scored
 
     def _prompt_logprobs(self, wholes: Sequence[Ids]) -> list[list[float]]:
-        setting = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0, "detokenize": False}
-        size = 1 if self.engine_of.one_at_a_time else AT_ONCE
-        found = []
-        for begin in range(0, len(wholes), size):
-            part = wholes[begin : begin + size]
-            outputs = self.engine_of.ask(part, [setting] * len(part), self.adapter)
-            found += [prompt_logprobs(whole, output) for whole, output in zip(part, outputs, strict=True)]
-        return found
+        outputs = self._read(wholes, {"prompt_logprobs": 0}, 1 if self.engine_of.one_at_a_time else AT_ONCE)
+        return [prompt_logprobs(whole, output) for whole, output in zip(wholes, outputs, strict=True)]
 
     def likeliest(self, prompts: Sequence[Ids], count: int) -> list[list[tuple[int, float]]]:
         """Return the likeliest next tokens of each prompt with their log-probabilities (nats), likeliest first;
-        MOST_LOGPROBS at most."""
-        setting = {
-            "max_tokens": 1, "temperature": 0.0, "logprobs": min(count, MOST_LOGPROBS), "detokenize": False,
-        }  # fmt: skip
-        outputs = self.engine_of.ask(prompts, [setting] * len(prompts), self.adapter)
+        MOST_LOGPROBS at most. Raises NotApplicable for a prompt that the model does not hold."""
+        if reason := next(filter(None, (refusal(self.asked, prompt) for prompt in prompts)), ""):
+            raise NotApplicable(f"{self.reference}: {reason}")
+        outputs = self._read(prompts, {"logprobs": min(count, MOST_LOGPROBS)}, AT_ONCE)
         return [ranked(output.outputs[0].logprobs[0]) for output in outputs]
+
+    def _read(self, prompts: Sequence[Ids], wanted: Mapping[str, int], size: int) -> Iterator[Any]:
+        setting = {"max_tokens": 1, "temperature": 0.0, "detokenize": False, **wanted}
+        for begin in range(0, len(prompts), size):
+            part = prompts[begin : begin + size]
+            yield from self.engine_of.ask(part, [setting] * len(part), self.adapter)
 
 
 def open_vllm(
@@ -180,16 +181,25 @@ def open_vllm(
     named = read_reference(reference)
     if named.gguf:
         raise UserMistake(f"vllm:{reference}: a GGUF file is opened without vllm:, or served")
-    folder = named.model if Path(named.model).is_dir() else hub_folder(named)
+    folder = Path(named.model)
+    if not folder.is_dir():
+        folder = hub_folder(named.model, named.revision, WHOLE, "a model")
+    check_declared(folder)
     with in_one_line(f"{reference} cannot be read"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     kind = str(config.dtype or "float32").removeprefix("torch.") if dtype == "auto" else dtype
     engine = engine_for(str(folder), kind, max_rows)
     adapter = read_adapter(named.adapter) if named.adapter else None
+    with in_one_line(f"the tokenizer in {folder} cannot be loaded"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if adapter:
+        tokenizer = tokenizer_with(adapter, tokenizer, config, named.model)
+    through = bool(tokenizer.chat_template) if chat is None else chat
+    vocabulary = Vocabulary(tokenizer, through, system if through else "")
     lora = engine.adapter(adapter.folder, rank_of(adapter)) if adapter else None
-    model = VllmModel(f"vllm:{reference}", engine, lora, vocabulary_of(folder, adapter, chat, system), config)
+    model = VllmModel(f"vllm:{reference}", engine, lora, vocabulary, config)
     model.vocabulary.check_template()
-    model.identity = identity_of_files(model, Path(folder), adapter, kind)
+    model.identity = identity_of_files(model, folder, adapter, kind)
     model.fingerprint = fingerprint_of(model.identity)
     if adapter:
         prove_effect(model, named)
@@ -218,38 +228,27 @@ def rank_of(adapter: Adapter) -> int:
     return max(ranks)
 
 
-def vocabulary_of(folder: str | Path, adapter: Adapter | None, chat: bool | None, system: str) -> Vocabulary:
-    """Return how text becomes tokens: by the adapter's tokenizer where it brings one, else the model's."""
-    own = adapter is not None and (adapter.folder / "tokenizer_config.json").is_file()
-    place = adapter.folder if adapter is not None and own else folder
-    with in_one_line(f"the tokenizer in {place} cannot be loaded"):
-        tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-    through = bool(tokenizer.chat_template) if chat is None else chat
-    return Vocabulary(tokenizer, through, system if through else "")
-
-
 def ends_of(folder: str, config: Any, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """Return the ids that end an answer, from the generation config, the config and the tokenizer."""
     given = [config.get_text_config().eos_token_id, tokenizer.eos_token_id]
     if (Path(folder) / "generation_config.json").is_file():
         given.append(GenerationConfig.from_pretrained(folder).eos_token_id)
-    lists = [value if isinstance(value, list) else [value] for value in given]
-    return frozenset(value for values in lists for value in values if isinstance(value, int))
+    return ids_of(*given)
 
 
 def identity_of_files(model: VllmModel, folder: Path, adapter: Adapter | None, dtype: str) -> dict[str, str]:
     """Return, as hashes, all that changes the model's answers. The weights are hashed as the files hold them: what is
-    in memory is vLLM's."""
+    in memory is vLLM's. Raises UserMistake where there are none that vLLM would read."""
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise UserMistake(f"{model.reference}: no *.safetensors in {folder}: convert its weights first")
+    further = model.engine_of.further  # may hold a token
     return {
-        "weights": hash_files(files_in(folder)),
-        "config": config_hash(model.config),
-        "adapter": hash_adapter(adapter) if adapter else "none",
+        "weights": hash_files(weights),
         "dtype": dtype,
-        "end_tokens": hash_of(str(sorted(model.ends))),
-        "tokenizer": hash_of(tokenizer_table(model.tokenizer)),
-        "template": hash_of(str(model.tokenizer.chat_template)) if model.chat else "none",
-        "system": hash_of(model.vocabulary.system) if model.vocabulary.system else "none",
-        "vllm_arguments": json.dumps(model.engine_of.further, sort_keys=True),
+        "adapter": hash_adapter(adapter) if adapter else "none",
+        "vllm_arguments": hash_of(json.dumps(further, sort_keys=True)) if further else "none",
+        **identity_beside(model.config, model.ends, model.tokenizer, model.chat, model.vocabulary.system),
     }
 
 
@@ -298,6 +297,7 @@ def settings_of(job: Job, ends: frozenset[int], margins: bool) -> dict[str, Any]
         "max_tokens": job.budget,
         "stop": list(sampling.stop),
         "stop_token_ids": sorted(ends),
+        "ignore_eos": True,  # of what the folder's tokenizer calls the end: `ends` says
         "logprobs": 2 if margins else 0,
         "detokenize": bool(sampling.stop),
     }
@@ -327,7 +327,8 @@ def finished_of(job: Job, output: Any, vocabulary: Vocabulary, margins: bool) ->
     text = None
     if job.sampling.stop:
         text = cut_at(vocabulary.decode_after(job.prompt, tokens.tolist()), job.sampling.stop)
-    return Finished(job, tokens, columns, ENDS[made.finish_reason], 0.0, text)
+    finish = ENDS[made.finish_reason] if text is None else "stop"
+    return Finished(job, tokens, columns, finish, 0.0, text)
 
 
 def prompt_logprobs(whole: Ids, output: Any) -> list[float]:

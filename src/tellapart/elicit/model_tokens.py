@@ -1,18 +1,18 @@
-"""The tokens of a model in vLLM: ids of prompts, texts of answers, and the likeliest next tokens."""
+"""The tokens of a model in this process (ours or vLLM's): prompts' ids, answers' texts, the likeliest next tokens."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from tellapart.elicit.access import Branch, Extra, branches_of
+from tellapart.elicit.access import Branch, Extra, RunningModel
 from tellapart.models.model import Answer, Request
-from tellapart.models.vllm_model import VllmModel
 
 Ids = tuple[int, ...]
 
 
-class VllmTokens:
-    """A VllmModel as a TokenModel."""
+class ModelTokens:
+    """A RunningModel as a TokenModel."""
 
-    def __init__(self, model: VllmModel) -> None:
+    def __init__(self, model: RunningModel) -> None:
         self.model = model
 
     def encode(self, text: str) -> Ids:
@@ -28,12 +28,20 @@ class VllmTokens:
         return self.model.vocabulary.decode_after(prompt, tokens)
 
     def next_tokens(self, prompts: Sequence[Ids], k: int) -> list[list[Branch]]:
-        """Return the `k` likeliest next tokens of each prompt; tokens without a text of their own are left out."""
+        """Return the `k` likeliest next tokens of each prompt; ends of text, and tokens without a text of their own,
+        are left out."""
         found = self.model.likeliest(prompts, 4 * k + 16)
         return [
-            branches_of(self, prompt, ranked, self.model.ends, k)
+            list(islice(self._branches(prompt, ranked), k))
             for prompt, ranked in zip(prompts, found, strict=True)
         ]
+
+    def _branches(self, prompt: Ids, ranked: Sequence[tuple[int, float]]) -> Iterator[Branch]:
+        for token, logprob in ranked:
+            if token not in self.model.ends:
+                text = self.decode(prompt, (token,))
+                if text and "\N{REPLACEMENT CHARACTER}" not in text:
+                    yield Branch(token, text, logprob)
 
     def generate(
         self, requests: Sequence[Request], record: frozenset[Extra] = frozenset()
