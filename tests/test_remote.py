@@ -1,5 +1,6 @@
 """Logs and finished runs on other stores: read as those of this machine are, and never written to."""
 
+import io
 import json
 import socket
 import uuid
@@ -12,7 +13,7 @@ import pytest
 
 from tellapart import remote
 from tellapart.cli import run
-from tellapart.logs import content_of
+from tellapart.logs import content_of, read_log
 from tellapart.report.view import ViewServer
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'tellapart[remote]'")
@@ -122,17 +123,27 @@ def test_finished_runs_are_looked_at_from_afar(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("verb", ["out", "analyse"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["gain", "--logs", "{local}/base.csv", "{local}/tuned.csv", "--out", "s3://results/run"],
+        ["gain", "--logs", "{local}/base.csv", "{local}/tuned.csv", "--out", "S3://results/run"],
+        ["export", "{local}/runs/a", "--format", "csv", "--out", "memory://results/csv"],
+        ["demo", "--out", "s3://results/demo"],
+        ["skills", "export", "{local}/runs/a", "--out", "s3://results/adapter"],
+        ["specimens", "build", "--out", "s3://results/specimens"],
+        ["analyse", "s3://results/run"],
+    ],
+)
 def test_nothing_is_written_there(
-    verb: str,
+    command: list[str],
     tmp_path: Path,
     local: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    logs = ["gain", "--logs", str(local / "base.csv"), str(local / "tuned.csv"), "--out", "s3://results/run"]
-    assert run(logs if verb == "out" else ["analyse", "s3://results/run"]) == 2
+    assert run([one.format(local=local) for one in command]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "docs/running-at-scale.md" in said
@@ -152,7 +163,14 @@ def _free_port() -> int:
         ("memory://results/none", "memory://results/none: no such file or folder"),
         ("memory://results/none#model", "no such file or folder"),
         ("nosuch://a/b", "nosuch://a/b cannot be read"),
-        ("file:///etc/../etc/none", "is no name of a file here"),
+        ("memory://results/../none", "is no name of a file here"),
+        ("file:///etc/hosts", "give its path"),
+        ("https://results/none", "download it and give its path"),
+        ("HTTP://results/none", "download it and give its path"),
+        ("reference://::memory://results/none", "one URL within another"),
+        ("S3://results/none", "S3://results/none cannot be read"),
+        ("memory://results", "memory://results: holds 2 logs"),
+        ("memory://", "memory://: holds"),
         ("s3://results/none", "s3://results/none cannot be read"),
     ],
 )
@@ -163,6 +181,11 @@ def test_what_cannot_be_read_is_one_line(
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     if reference.startswith("s3"):
         pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    for name in ("a.csv", "b.csv", "results/a.csv", "results/b.csv"):
+        system.pipe_file(f"/{name}", counts(0).encode())
     assert run(["read", reference]) == 2
     told = capsys.readouterr().err
     assert told.count("\n") == 1
@@ -171,11 +194,63 @@ def test_what_cannot_be_read_is_one_line(
         pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("user", ["user:secret@", "user:sec/ret@", ":secret@", "a:1:secret@"])
+def test_a_password_is_told_nowhere(
+    user: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    url = f"ftp://{user}127.0.0.1/base.csv"
+    for command in (["read", url], ["view", url], ["gain", "--logs", url, url, "--out", "run"]):
+        assert run(command) == 2
+        said = capsys.readouterr().err
+        assert "a password in a URL" in said
+        assert "sec" not in said
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(remote.UserMistake, match="no such file"):
+        remote.fetch("memory://host:22/results@none")
+
+
+def test_without_the_package_it_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tellapart.extras.find_spec", lambda name: None)
+    assert run(["read", "memory://results/a.csv#x"]) == 2
+    assert capsys.readouterr().err.endswith("a URL here needs fsspec: pip install 'tellapart[remote]'\n")
+
+
+def test_what_lies_beside_a_log_is_read_too(tmp_path: Path) -> None:
+    """lm-eval says in another file how many shots there were and which metric counts; HELM keeps answers there."""
+    held = {
+        "results_2025-01-02T03-04-05.json": json.dumps({"higher_is_better": {"t": {"ups": False}}}),
+        "samples_t_2025-01-02T03-04-05.jsonl": "".join(
+            json.dumps(
+                {
+                    "doc_id": n, "doc": {"question": f"q{n}"}, "target": "a", "resps": [["a"]], "filtered_resps": ["a"],
+                    "filter": "none", "metrics": ["ups", "acc"], "ups": n / 9, "acc": 1.0,
+                }
+            )
+            + "\n"
+            for n in range(9)
+        ),
+    }  # fmt: skip
+    place = f"beside/{uuid.uuid4().hex}"
+    for name, said in held.items():
+        (tmp_path / name).write_text(said)
+        fsspec.filesystem("memory").pipe_file(f"/{place}/{name}", said.encode())
+    name = list(held)[1]
+    here, there = (read_log(f"{above}/{name}") for above in (tmp_path, f"memory://{place}"))
+    assert here.metric == there.metric
+    assert there.metric is not None
+    assert there.metric.name == "acc"
+
+
 class _Store:
     """A store with names that no file of this machine may have."""
 
-    def __init__(self, names: list[str], size: int = 1) -> None:
+    def __init__(self, names: list[str], size: int = 1, data: bytes = b"1") -> None:
         self.files = {name: {"size": size, "name": name} for name in names}
+        self.data = data
 
     def invalidate_cache(self) -> None: ...
 
@@ -188,6 +263,9 @@ class _Store:
     def find(self, *_: Any, **__: Any) -> dict[str, dict[str, Any]]:
         return self.files
 
+    def open(self, name: str, mode: str) -> io.BytesIO:
+        return io.BytesIO(self.data)
+
 
 @pytest.mark.parametrize(
     ("store", "said"),
@@ -196,16 +274,42 @@ class _Store:
         (_Store(["b/run/a\0b"]), "is no name of a file here"),
         (_Store([f"b/run/{n}" for n in range(10_001)]), "10,001 files"),
         (_Store(["b/run/a"], 2**40), "bytes"),
+        (_Store(["b/run/a"], -(2**40), b"1" * 2**12), "said it held less"),
+        (_Store(["b/run/1/2/3/4/5/6/7/8/9"]), "9 folders deep"),
+        (_Store(["b/run/a", "b/run//a"]), "FileExistsError"),
+        (_Store(["b/run/a", "b/run/a/b"]), "FileExistsError|NotADirectoryError"),
+        (_Store(["b/run/a"], 2), "came in part"),
+        (_Store(["b/run/a"], 1, b"12"), "came in part"),
     ],
 )
 def test_hostile_names_and_sizes_are_refused(
     store: _Store, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fsspec.core.url_to_fs", lambda reference: (store, "b/run"))
-    monkeypatch.setattr(remote, "_root", lambda: tmp_path / "a" / "b" / "c")
-    with pytest.raises(remote.UserMistake, match=said):
+    monkeypatch.setattr(remote, "MOST_BYTES", 2**10)
+    with pytest.raises(remote.UserMistake, match=said) as raised:
         remote.fetch("odd://b/run")
-    assert not list(tmp_path.rglob("escaped"))
+    assert str(remote._root()) not in str(raised.value)
+    assert not list(remote._root().parent.rglob("escaped"))
+
+
+def test_what_was_copied_in_part_is_copied_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, part = _Store(["b/run/a"]), _Store(["b/run/a"], 2)
+    for store in (whole, part, whole):
+        monkeypatch.setattr("fsspec.core.url_to_fs", lambda reference, store=store: (store, "b/run"))
+        if store is whole:
+            assert (remote.fetch("odd://b/part") / "a").read_bytes() == b"1"
+            continue
+        with pytest.raises(remote.UserMistake, match="came in part"):
+            remote.fetch("odd://b/part")
+
+
+def test_what_stands_for_a_folder_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _Store(["b/run/rows/a"])
+    store.files |= {name: {"size": 0, "name": name} for name in ("b/run", "b/run/", "b/run/rows/")}
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda reference: (store, "b/run"))
+    copy = remote.fetch("odd://b/marked")
+    assert [path.relative_to(copy).as_posix() for path in sorted(copy.rglob("*"))] == ["rows", "rows/a"]
 
 
 def test_what_changed_there_is_copied_anew() -> None:
@@ -227,6 +331,14 @@ def test_what_changed_there_is_copied_anew() -> None:
 
 
 def test_a_path_is_a_path() -> None:
-    for reference in ("runs/a", "C:/x", "openai:m@http://127.0.0.1/v1", "given:a-0", "a#b://c", "specimen:x"):
+    for reference in (
+        "runs/a",
+        "C:/x",
+        "openai:m@http://127.0.0.1/v1",
+        "given:a-0",
+        "a#b://c",
+        "specimen:x",
+        "C://x",
+    ):
         assert not remote.is_remote(reference)
     assert remote.folder("runs/a") == Path("runs/a")

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Mapping
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -20,9 +21,19 @@ from typing import Any, NamedTuple
 from tellapart.errors import InvalidInput, UserMistake
 from tellapart.extras import require
 
-_URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+.]*)://(?P<path>.*)", re.DOTALL)
+_PROTOCOL = "[A-Za-z][A-Za-z0-9+._-]+"
+_URL = re.compile(f"(?P<protocol>{_PROTOCOL})://")
+_PASSWORD = re.compile(r"[^/@]*:(?![0-9]*(/|$)).*@", re.DOTALL)
+"""What follows `://` where a password stands in a URL; `host:22/path` has none."""
+NO_STORES = {
+    "file": "give its path",
+    "local": "give its path",
+    "http": "a web page does not say which files there are: download it and give its path",
+    "https": "a web page does not say which files there are: download it and give its path",
+}
 MOST_BYTES, MOST_FILES, DEEPEST = 8 * 2**30, 10_000, 8
 """Of what is copied at once."""
+BLOCK = 2**20
 _LEFT_OUT = re.compile(r"(.*/)?(scratch/.*|\.lock|\..*\.tmp)")
 """What a run needs while it is under way alone."""
 _HELD: dict[Path, object] = {}
@@ -30,10 +41,12 @@ _HELD: dict[Path, object] = {}
 
 
 class _Listed(NamedTuple):
-    """What a store holds at a reference: file system, the path there, and what it says of each file, by its path."""
+    """What a store holds at a reference: file system, the folder there, whether the reference is a file in it, and what
+    the store says of each file, by its path."""
 
     system: Any
-    root: str
+    folder: str
+    is_file: bool
     files: Mapping[str, Mapping[str, Any]]
 
 
@@ -42,71 +55,110 @@ def is_remote(reference: str) -> bool:
     return _URL.match(reference) is not None
 
 
-def fetch(reference: str, only: Collection[str] = ()) -> Path:
+def fetch(reference: str, only: Collection[str] = (), beside: Collection[str] = ()) -> Path:
     """Return the copy of a file or folder; it is copied anew where the store says that it has changed. `only` are the
-    names of the files that are wanted of a folder (default: all). Raises UserMistake, one line, where it cannot be."""
+    names of the files that are wanted of a folder (default: all), `beside` patterns of the names of those that are to
+    lie beside a file. Raises UserMistake, one line, where it cannot be."""
     require("fsspec", "a URL")
+    _check_url(reference)
     told = hashlib.blake2b(f"{reference} {sorted(only)}".encode(), digest_size=8).hexdigest()
-    place = _root() / told / _checked(reference, reference.replace("://", "/", 1))  # none lies within another
+    above = _root() / told  # none lies within another
+    place = above / _checked(reference, reference.replace("://", "/", 1))
     try:
-        found = _listed(reference, only)
+        found = _listed(reference, only, beside)
         said = [(name, str(sorted(about.items(), key=str))) for name, about in sorted(found.files.items())]
         if _HELD.get(place) != said:
-            _copy(reference, found, place)
+            _HELD.pop(place, None)  # what is copied in part is no copy
+            if above.is_dir():
+                shutil.rmtree(above)
+            _copy(reference, found, place.parent if found.is_file else place)
             _HELD[place] = said
     except UserMistake:
         raise
     except Exception as error:  # of whichever package reads this store
-        raise UserMistake(f"{reference} cannot be read ({type(error).__name__}: {error})") from error
+        raise UserMistake(named(f"{reference} cannot be read ({type(error).__name__}: {error})")) from error
     return place
 
 
-def _listed(reference: str, only: Collection[str]) -> _Listed:
+def _check_url(reference: str) -> None:
+    protocol, _, path = reference.partition("://")
+    if _PASSWORD.match(path):  # it would stand in spec.json, in the report and in messages
+        raise InvalidInput(
+            f"{protocol}://...: a password in a URL; give it as fsspec's configuration or the environment of the store"
+        )
+    if (
+        "::" in reference
+    ):  # fsspec would unpack one within the other, and evaluate templates of a `reference://`
+        raise InvalidInput(f"{reference}: one URL within another; give the file itself")
+    if protocol.lower() in NO_STORES:
+        raise InvalidInput(f"{reference}: {NO_STORES[protocol.lower()]}")
+
+
+def _listed(reference: str, only: Collection[str], beside: Collection[str]) -> _Listed:
     from fsspec.core import url_to_fs
 
     system, root = url_to_fs(reference)
     system.invalidate_cache()
-    if system.isfile(root):
-        return _Listed(system, root, {root: system.info(root)})
-    if not system.isdir(root):
+    if is_file := system.isfile(root):
+        folder, _, own = root.rpartition("/")
+        others = system.ls(folder, detail=True) if beside else []
+        found = {root: system.info(root)} | {
+            one["name"]: one
+            for one in others
+            if one["type"] == "file"
+            and (name := _below(one["name"], folder)) != own
+            and any(fnmatchcase(name, pattern) for pattern in beside)
+        }
+    elif system.isdir(root):
+        folder, found = root, system.find(root, maxdepth=DEEPEST + 1, detail=True)
+    else:
         raise UserMistake(f"{reference}: no such file or folder")
-    found = system.find(root, maxdepth=DEEPEST, detail=True)
-    files = {
-        name: about
-        for name, about in found.items()
-        if _LEFT_OUT.fullmatch(_below(name, root)) is None and (not only or PurePosixPath(name).name in only)
-    }
+    files = {name: about for name, about in found.items() if _is_wanted(_below(name, folder), about, only)}
     size = sum(int(about.get("size") or 0) for about in files.values())
-    if len(files) > MOST_FILES or size > MOST_BYTES:
+    deepest = max((_below(name, folder).count("/") + 1 for name in files), default=0)
+    if len(files) > MOST_FILES or size > MOST_BYTES or deepest > DEEPEST:
         raise UserMistake(
-            f"{reference} holds {len(files):,} files of {size:,} bytes, at most {MOST_FILES:,} of {MOST_BYTES:,} are "
-            "copied: name a folder or a file below it"
+            f"{reference} holds {len(files):,} files of {size:,} bytes, {deepest} folders deep; at most {MOST_FILES:,} "
+            f"of {MOST_BYTES:,}, {DEEPEST} deep, are copied: name a folder or a file below it"
         )
-    return _Listed(system, root, files)
+    return _Listed(system, folder, is_file, files)
 
 
-def _below(name: str, root: str) -> str:
-    return name.removeprefix(root).lstrip("/")
+def _is_wanted(below: str, about: Mapping[str, Any], only: Collection[str]) -> bool:
+    if (not below or below.endswith("/")) and not about.get("size"):
+        return False  # what stands for a folder in an object store
+    return _LEFT_OUT.fullmatch(below) is None and (not only or PurePosixPath(below).name in only)
+
+
+def _below(name: str, folder: str) -> str:
+    return name.removeprefix(folder).lstrip("/")
 
 
 def _checked(reference: str, path: str) -> PurePosixPath:
     """Return a path that leads nowhere else. Names in a store may be anything."""
-    if "\0" in path or path.startswith("/") or ".." in path.split("/"):
+    if "\0" in path or ".." in path.split("/"):
         raise UserMistake(f"{reference}: {path!r:.200} is no name of a file here")
     return PurePosixPath(path)
 
 
 def _copy(reference: str, found: _Listed, place: Path) -> None:
-    if place.is_dir():
-        shutil.rmtree(place)
-    for name in found.files:
-        below = _below(name, found.root)
-        target = place / _checked(reference, below) if below else place
+    place.mkdir(parents=True, exist_ok=True)
+    left = MOST_BYTES
+    for name, about in found.files.items():
+        target = place / _checked(reference, _below(name, found.folder))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with found.system.open(name, "rb") as there, target.open("wb") as here:
-            shutil.copyfileobj(there, here)
-    if not found.files:
-        place.mkdir(parents=True, exist_ok=True)
+        with found.system.open(name, "rb") as there, target.open("xb") as here:  # no two names of one file
+            while block := there.read(BLOCK):
+                left -= len(block)
+                if left < 0:
+                    raise UserMistake(
+                        f"{reference} holds more than {MOST_BYTES:,} bytes, and said it held less"
+                    )
+                here.write(block)
+        if about.get("size") not in (None, target.stat().st_size):
+            raise UserMistake(
+                f"{reference}: {name!r:.200} was changed while it was copied, or came in part; try again"
+            )
 
 
 def folder(reference: str, only: Collection[str] = ()) -> Path:
@@ -114,20 +166,20 @@ def folder(reference: str, only: Collection[str] = ()) -> Path:
     return fetch(reference, only) if is_remote(reference) else Path(reference)
 
 
-def refuse(option: str, reference: str) -> None:
+def refuse_out(out: str | None) -> None:
     """Raise InvalidInput where what is to be written to is remote."""
-    if is_remote(reference):
+    if is_remote(out or ""):
         raise InvalidInput(
-            f"{option}{reference}: a run is locked and appended to, which a store of objects cannot do: give a folder "
-            "of this machine, and copy it there when it is finished (docs/running-at-scale.md)"
+            f"--out {out}: nothing is written to a URL (a run is locked and appended to, which an object store cannot "
+            "do): give a folder of this machine, and copy it there when it is finished (docs/running-at-scale.md)"
         )
 
 
 def named(text: str) -> str:
     """Return a message with the copies in it named as they were given."""
-    if not _HELD:
+    if not _root.cache_info().currsize:
         return text
-    return re.sub(rf"{re.escape(str(_root()))}/[0-9a-f]{{16}}/([a-z][a-z0-9+.]*)/", r"\1://", text)
+    return re.sub(rf"{re.escape(str(_root()))}/[0-9a-f]{{16}}/({_PROTOCOL})/?", r"\1://", text)
 
 
 @cache

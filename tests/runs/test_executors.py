@@ -28,7 +28,7 @@ from tellapart.models.open import open_model
 from tellapart.runs import executors, worker
 from tellapart.runs.executors import Workers, workers_for
 from tellapart.runs.folder import RunFolder, open_run
-from tellapart.runs.launchers import Handle, Launcher, Processes, Ray, Slurm, check_executor
+from tellapart.runs.launchers import Handle, Launcher, Processes, Ray, Slurm, check_executor, launcher_for
 from tellapart.runs.shard import (
     Shard,
     answer_of,
@@ -411,6 +411,22 @@ def test_wrong_options_are_told_in_one_line(
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
         check_executor(executor, workers, device)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "settings"),
+    [
+        ("processes", Processes, None),
+        ("slurm:cluster=local,timeout_min=5", Slurm, {"timeout_min": 5, "name": "tellapart"}),
+        ("ray:num_gpus=1", Ray, {"num_cpus": 1, "max_retries": 0, "num_gpus": 1}),
+    ],
+)
+def test_the_executor_that_is_named_starts_the_workers(
+    text: str, kind: type[Launcher], settings: dict[str, Any] | None
+) -> None:
+    launcher = launcher_for(text, "cpu")
+    assert type(launcher) is kind
+    assert settings is None or launcher.settings == settings  # type: ignore[attr-defined]
 
 
 # The whole command, killed and gone on with under another number of workers.

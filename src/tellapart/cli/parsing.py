@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 import tyro
 from tyro.conf import Positional, subcommand
 
+from tellapart import remote
 from tellapart.errors import InvalidInput
 from tellapart.serving.commands import ServeSpec
 from tellapart.studies import STUDIES
@@ -152,7 +153,7 @@ def parse(arguments: Sequence[str]) -> Any:
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            spec = tyro.cli(
                 spec_of(arguments[0]),
                 prog=f"tellapart {arguments[0]}",
                 args=list(arguments[1:]),
@@ -166,6 +167,10 @@ def parse(arguments: Sequence[str]) -> Any:
         if leaving.code in (0, None):
             raise
         raise InvalidInput(_one_line(complaint.getvalue(), arguments[0])) from None
+    remote.refuse_out(
+        vars(vars(spec).get("action", spec)).get("out")
+    )  # a Path of a URL is a folder of this machine
+    return spec
 
 
 _COMPLAINTS = (

@@ -99,16 +99,24 @@ def split(reference: str) -> tuple[Path, str]:
     raise UserMistake(f"{reference}: no such file or folder")
 
 
+COMPANIONS = (
+    "results*.json", "metadata.json", "run_spec.json", "scenario_state.json", "per_instance_stats.json",
+)  # fmt: skip
+"""Files in which readers look, beside a log, for what it does not say itself."""
+
+
 def _fetched(reference: str) -> tuple[Path, str]:
     """Return the copy of a remote log and the choice after `#`; a name may hold a `#` of its own."""
-    ends = [len(reference), *(at for at in range(len(reference) - 1, 0, -1) if reference[at] == "#")]
+    *ends, last = len(reference), *(at for at in range(len(reference) - 1, 0, -1) if reference[at] == "#")
     for end in ends:
-        try:
-            return remote.fetch(reference[:end]), reference[end + 1 :]
-        except UserMistake:
-            if end == ends[-1]:
-                raise
-    raise AssertionError(reference)
+        with contextlib.suppress(UserMistake):
+            return _copy_of(reference[:end]), reference[end + 1 :]
+    return _copy_of(reference[:last]), reference[last + 1 :]
+
+
+def _copy_of(url: str) -> Path:
+    aggregate = url.rpartition("/")[2].replace("_samples.jsonl", ".json")
+    return remote.fetch(url, beside=(*COMPANIONS, aggregate))
 
 
 def open_source(reference: str, path: Path, choice: str) -> Source:

@@ -164,7 +164,7 @@ def run_path(out: str | None, study: str) -> Path:
 
     It is not made here: a command that is refused leaves nothing behind. Raises InvalidInput for a URL.
     """
-    remote.refuse("--out ", out or "")
+    remote.refuse_out(out)
     return Path(out or time.strftime(f"runs/{study}-%Y%m%d-%H%M%S-{secrets.token_hex(4)}"))
 
 

@@ -274,7 +274,9 @@ def cores() -> int:
 
 def launcher_for(text: str, device: str) -> Launcher | None:
     """Return what starts the workers that an executor names; None for `serial`."""
-    name, _, _settings = text.partition(":")
+    name, _, settings = text.partition(":")
     if name == "serial":
         return None
-    return Processes(gpus() if device == "cuda" else ())
+    if name == "processes":
+        return Processes(gpus() if device == "cuda" else ())
+    return {"slurm": Slurm, "ray": Ray}[name](settings_of(settings))
