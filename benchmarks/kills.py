@@ -356,8 +356,7 @@ def kill(verbs: list[str], kills: int, seconds: float, ledger: Ledger, seed: int
         rng = random.Random(f"{verb}|{seed}|{len(ledger.lines)}")
         most = min(MOST_KILLS_OF_ONE_RUN, wanted[verb] - ledger.kills(verb))
         killed, wrong = life(verb, references[verb], rng, place / verb, most)
-        if killed or wrong:
-            ledger.add(verb=verb, kills=killed, differences=wrong, commit=version)
+        ledger.add(verb=verb, kills=killed, differences=wrong, commit=version)
     return ledger.tell(verbs)
 
 

@@ -548,6 +548,7 @@ def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
             found.append(answer)
         found += model.generate(REQUESTS[:1])
     _same(found[:-1], expected)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.skipif(shutil.which("srun") is not None, reason="there is a SLURM here")

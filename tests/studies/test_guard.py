@@ -262,6 +262,15 @@ def test_counts_end_to_end(tmp_path):
     assert json.loads((tmp_path / "out/spec.json").read_text())["spec"]["study"] == "guard"
 
 
+def test_ids_that_utf_8_cannot_hold_stay_apart(tmp_path):
+    path = tmp_path / "problems.jsonl"
+    path.write_text("".join(f'{{"id": "\\ud80{i}", "n": 64, "c": {c}}}\n' for i, c in enumerate((0, 32, 64))))
+    run = run_study(GuardSpec(str(path), out=str(tmp_path / "out")), quiet=True)
+    assert run.findings[0].verdict == "keep some"
+    kept = (tmp_path / "out/kept.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in kept] == ["\ud801"]
+
+
 def test_one_shot_rlvr_is_counted_exactly(shared, tmp_path):
     spec = GuardSpec(str(shared / "data/one_shot_rlvr/acc_step_500.json"), out=str(tmp_path / "out"))
     table = run_study(spec, quiet=True).findings[0].tables["guard_problems"]

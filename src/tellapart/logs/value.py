@@ -54,10 +54,12 @@ def text(value: Any) -> str:
 
 
 def identity(value: Any, where: str) -> str:
-    """Return an item's id as text; raises UserMistake where it is neither text nor a number, or empty."""
+    """Return an item's id as text; raises UserMistake where it is neither text nor a number, or empty.
+
+    Half a surrogate pair, which JSON allows and UTF-8 cannot hold, is written as its escape: ids stay apart."""
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         raise UserMistake(f"{where}: the id {short(value)} must be text or a number")
-    return str(value)
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def hashed(value: Any) -> str:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -146,6 +146,20 @@ class _Submitted(Handle):
                 process.wait(STOP_SECONDS)
 
 
+@contextlib.contextmanager
+def _stderr_in(log: Path) -> Iterator[None]:
+    """Let what is started here write its stderr to a file."""
+    kept = os.dup(2)
+    writing = files.opened(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        os.dup2(writing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(writing)
+        os.close(kept)
+
+
 class Slurm(Launcher):
     """Jobs of SLURM, one array of them, through submitit. Settings are submitit's, in its words for every cluster
     (timeout_min, gpus_per_node ...) or SLURM's own (partition, account ...); `cluster=local` runs them here."""
@@ -171,7 +185,8 @@ class Slurm(Launcher):
             executor.update_parameters(**self.settings)
         except (RuntimeError, ValueError, TypeError, NameError) as error:
             raise InvalidInput(f"--executor slurm: {error}") from error
-        jobs = executor.map_array(Job(), [str(place) for place in places])
+        with _stderr_in(places[0].parent / "jobs.log"):  # of local jobs, whose end is a traceback
+            jobs = executor.map_array(Job(), [str(place) for place in places])
         return [_Submitted(job, self.cluster == "local") for job in jobs]
 
 
