@@ -218,6 +218,7 @@ def test_the_openai_client_works_unchanged(served: Served) -> None:
         (b'{"model": "a", "prompt": []}', 400),
         (b'{"model": "a", "prompt": [99999]}', 400),
         (b'{"model": "a", "prompt": "x", "max_tokens": 0}', 400),
+        (b'{"model": "a", "prompt": "x", "max_tokens": 0, "max_completion_tokens": 1}', 400),
         (b'{"model": "a", "prompt": "x", "n": 1000}', 400),
         (b'{"model": "a", "prompt": "x", "logprobs": 6}', 400),
         (b'{"model": "a", "prompt": "x", "stop": ["", "b"]}', 400),
@@ -240,6 +241,17 @@ def test_malformed_requests_get_openais_errors(served: Served, body: bytes, stat
     reply = httpx.post(f"{served.url}/completions", content=body)
     assert reply.status_code == status
     assert set(reply.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_log_probabilities_of_a_chat_are_wanted_or_not(served: Served) -> None:
+    body = {"model": "a", "messages": [{"role": "user", "content": "1="}], "max_tokens": 1}
+    replies = [
+        httpx.post(f"{served.url}/chat/completions", json={**body, "logprobs": one})
+        for one in (True, False, None, {}, 0)
+    ]
+    assert [reply.status_code for reply in replies] == [200, 200, 200, 400, 400]
+    told = [reply.json()["choices"][0]["logprobs"] for reply in replies[:3]]
+    assert [one is None for one in told] == [False, True, True]
 
 
 def test_pages_and_unknown_paths(served: Served) -> None:

@@ -99,7 +99,9 @@ def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
         raise ApiError(400, "messages must be a list of one message or more", "messages")
     told = [_message(one, at) for at, one in enumerate(messages)]
     top = _whole(body, "top_logprobs", 0, 0, MOST_TOP)
-    if body.get("logprobs") in (None, False):
+    if not isinstance(wanted := body.get("logprobs"), bool | None):
+        raise ApiError(400, "logprobs must be true or false", "logprobs")
+    if not wanted:
         top = None
     last = next((one["content"] for one in reversed(told) if one["role"] == "user"), told[-1]["content"])
     return _asked(body, reader, [reader.chat_prompt(told)], [last], top, True)
@@ -159,9 +161,8 @@ def _mix(reader: Reader, model: str) -> Mix:
 
 
 def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
-    tokens = body.get("max_completion_tokens")
-    name = "max_tokens" if tokens is None else "max_completion_tokens"
-    wanted = _whole(body, name, min(DEFAULT_TOKENS, most), 1, most)
+    older = _whole(body, "max_tokens", min(DEFAULT_TOKENS, most), 1, most)
+    wanted = _whole(body, "max_completion_tokens", older, 1, most)
     stop = body.get("stop")
     stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
     good = isinstance(stops, list) and len(stops) <= MOST_STOPS
