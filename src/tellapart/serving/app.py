@@ -212,7 +212,11 @@ def _pages(app: FastAPI, desk: Desk) -> None:
     @app.get("/openapi.json")
     async def described() -> Response:
         names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
-        return JSONResponse(document(names, desk.limits.max_tokens, desk.experts.model.asked.size))
+        model = desk.experts.model
+        begins = model.vocabulary.encode_prompts([("", "")])[
+            "", ""
+        ]  # a first token, without which nothing is read
+        return JSONResponse(document(names, desk.limits.max_tokens, model.asked.size, 0 if begins else 1))
 
     @app.get("/v1/models")
     async def models() -> Response:

@@ -16,6 +16,7 @@ AUTO = "auto"
 MOST_PROMPTS, MOST_CHOICES, MOST_STOPS, MOST_TOP = 64, 16, 4, 5
 MOST_STOP_LETTERS = 1000
 DEFAULT_TOKENS = 16
+ROLES = ("system", "developer", "user", "assistant", "tool")
 NEUTRAL = {
     "best_of": (None, 1),
     "echo": (None, False),
@@ -89,7 +90,7 @@ def completion_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
     """Return what a body of /v1/completions asks. Raises ApiError."""
     prompts = _prompts(body.get("prompt"))
     top = _whole(body, "logprobs", None, 0, MOST_TOP)
-    return _asked(body, reader, prompts, [p if isinstance(p, str) else "" for p in prompts], top, False)
+    return _asked(body, reader, prompts, [p if isinstance(p, str) else None for p in prompts], top, False)
 
 
 def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
@@ -111,7 +112,7 @@ def _asked(
     body: Mapping[str, Any],
     reader: Reader,
     prompts: Sequence[str | Ids],
-    questions: Sequence[str],
+    questions: Sequence[str | None],
     top: int | None,
     chat: bool,
 ) -> Asked:
@@ -122,7 +123,7 @@ def _asked(
     if not isinstance(model, str) or not model:
         raise ApiError(400, "model must be a name; GET /v1/models lists them", "model")
     mix = None if model == AUTO else _mix(reader, model)
-    if mix is None and not all(questions):
+    if mix is None and None in questions:
         raise ApiError(400, "auto needs prompts as text", "prompt")
     count, sampling = _whole(body, "n", 1, 1, MOST_CHOICES) or 1, _sampling(body, reader.most_tokens)
     seed = _whole(body, "seed", 0, -(2**63), 2**63 - 1) or 0
@@ -137,7 +138,7 @@ def _asked(
         model,
         mix,
         tuple(requests),
-        tuple(question for question in questions for _ in range(count)),
+        tuple(question or "" for question in questions for _ in range(count)),
         stream,
         options.get("include_usage") is True,
         top,
@@ -196,7 +197,7 @@ def _is_id(value: Any) -> bool:
 
 
 def _message(one: Any, at: int) -> dict[str, str]:
-    if isinstance(one, dict) and isinstance(one.get("role"), str):
+    if isinstance(one, dict) and one.get("role") in ROLES:
         content = one.get("content")
         if isinstance(content, list) and all(
             isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str)
@@ -205,7 +206,8 @@ def _message(one: Any, at: int) -> dict[str, str]:
             content = "".join(part["text"] for part in content)
         if isinstance(content, str):
             return {"role": one["role"], "content": content}
-    raise ApiError(400, f"messages[{at}] must have a role and a content of text", "messages")
+    roles = ", ".join(ROLES)
+    raise ApiError(400, f"messages[{at}] must have a role ({roles}) and a content of text", "messages")
 
 
 def _number(body: Mapping[str, Any], name: str, usual: float, low: float, high: float) -> float:

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tellapart.serving.asked import AUTO, MOST_CHOICES, MOST_PROMPTS, MOST_STOP_LETTERS, MOST_STOPS, MOST_TOP
+from tellapart.serving.asked import (
+    AUTO,
+    MOST_CHOICES,
+    MOST_PROMPTS,
+    MOST_STOP_LETTERS,
+    MOST_STOPS,
+    MOST_TOP,
+    ROLES,
+)
 from tellapart.version import __version__
 
 Schema = dict[str, Any]
@@ -20,10 +28,11 @@ REFUSALS = {
 }
 
 
-def document(names: Sequence[str], most_tokens: int, size: int) -> Schema:
-    """Return the document of a server of the models `names`, of answers up to `most_tokens`, of `size` token ids."""
+def document(names: Sequence[str], most_tokens: int, size: int, shortest: int) -> Schema:
+    """Return the document of a server of the models `names`, of answers up to `most_tokens`, of `size` token ids, whose
+    prompts have `shortest` characters or more."""
     ids = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": size - 1}, "minItems": 1}
-    text = {"type": "string", "minLength": 1}
+    text = {"type": "string", "minLength": shortest}
     prompt = {
         "anyOf": [
             text,
@@ -34,9 +43,7 @@ def document(names: Sequence[str], most_tokens: int, size: int) -> Schema:
     }
     part = _object({"type": {"const": "text"}, "text": {"type": "string"}}, ["type", "text"])
     content = {"anyOf": [text, {"type": "array", "items": part}]}
-    message = _object(
-        {"role": {"enum": ["system", "user", "assistant"]}, "content": content}, ["role", "content"]
-    )
+    message = _object({"role": {"enum": list(ROLES)}, "content": content}, ["role", "content"])
     common = _common(names, most_tokens)
     completion = {**common, "prompt": prompt, "logprobs": _nullable(_whole(0, MOST_TOP))}
     texts = {"anyOf": [prompt["anyOf"][0], prompt["anyOf"][2]]}
