@@ -75,7 +75,28 @@ def test_half_of_the_items_is_mixed(seed):
     targets = numbers(120, seed)
     half = knows(targets, 0.5, seed)
     world = planted(World(targets, right_in(targets, 0.0), right_in(targets, 0.98), arms(half)))
-    assert verdict_on(world, seed).label == "mixed"
+    said = verdict_on(world, seed)
+    assert said.label == "mixed"
+    assert "bounds that cross" not in said.sentence
+
+
+def test_bounds_that_cross_are_not_at_least_and_at_most(monkeypatch):
+    """By chance the lower bound's point may lie above the upper's, with intervals that overlap."""
+    from tellapart.studies.gain import judge as judging
+
+    whole = judging.bounds
+
+    def crossed(*given, **named):
+        held = whole(*given, **named)
+        return held._replace(high=replace(held.high, value=held.low.value - 0.03))
+
+    monkeypatch.setattr(judging, "bounds", crossed)
+    targets = numbers(120, 0)
+    half = arms(knows(targets, 0.5, 0))
+    said = verdict_on(planted(World(targets, right_in(targets, 0.0), right_in(targets, 0.98), half)), 0)
+    assert said.label == "mixed"
+    assert "bounds that cross" in said.sentence
+    assert "at most" not in said.sentence
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -434,10 +434,12 @@ def _sentence(case: Case, label: Label) -> str:
             f"{_narrower(case.scores)}"
         ).strip()
     if label == "mixed":
-        return (
-            f"The base already held part of the gain ({gain}): at least {low} by {held.low_by} and at most {high} by "
-            f"{held.high_by}, {chance}; the rest is new."
+        bounds = (
+            f"at least {low} by {held.low_by} and at most {high} by {held.high_by}"
+            if held.low.value <= held.high.value
+            else f"{low} by {held.low_by} and {high} by {held.high_by} (bounds that cross within their intervals)"
         )
+        return f"The base already held part of the gain ({gain}): {bounds}, {chance}; the rest is new."
     return (
         f"The gain ({gain}) is new to the base: three arms that each found a planted skill in this base found at most "
         f"{high} of it ({held.high_by}), {chance}. Whether the skill or these very items were learned is not known "
