@@ -362,5 +362,5 @@ def test_own_run(tmp_path: Path) -> None:
 
 
 def test_every_reader_is_named_once() -> None:
-    assert len(READERS) == 27
+    assert len(READERS) == 29
     assert all(name == reader.tool for name, reader in READERS.items())

@@ -168,6 +168,18 @@ FORMATS: dict[str, Format] = {
         jsonl,
         "r_rollouts_1.jsonl",
     ),
+    "live_code_bench": Format(
+        lambda a: {
+            "question_id": a.id,
+            "question_content": a.question,
+            "code_list": [a.completion],
+            "graded_list": [bool(a.score)],
+        },
+        as_list,
+        "m_eval_all.json",
+        1,
+        "question_id",
+    ),
     "math_eval": Format(
         lambda a: {
             "idx": a.item,
@@ -484,4 +496,4 @@ def test_every_reader_of_rows_is_among_these() -> None:
         "swe_bench",
         "tellapart",
     }
-    assert set(READERS) - told - by_document == {"reasoning_gym"}
+    assert set(READERS) - told - by_document == {"reasoning_gym", "arena"}

@@ -10,6 +10,7 @@ To add a format: one module with a READER, and its name in MODULES; from another
 from tellapart.extras import Registry, offered_by_others
 from tellapart.logs import (
     alpaca_eval,
+    arena,
     bbh_outputs,
     big_bench_mistake,
     counts,
@@ -23,6 +24,7 @@ from tellapart.logs import (
     inspect_eval,
     judge_bench,
     lighteval,
+    live_code_bench,
     lm_eval,
     math_eval,
     mt_bench,
@@ -63,7 +65,9 @@ MODULES = (
     open_compass,
     human_eval,
     evalplus,
+    live_code_bench,
     alpaca_eval,
+    arena,
     judge_bench,
     mt_bench,
     swe_bench,

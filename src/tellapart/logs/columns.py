@@ -30,7 +30,8 @@ def load(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: li
         else:
             table = _jsonl(source, texts, numeric, notes)
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise UserMistake(f"{source.path}: cannot be read: {str(error)[:200]}") from None
+        way = "; save it as UTF-8 (Excel: CSV UTF-8)" if "invalid UTF8" in str(error) else ""
+        raise UserMistake(f"{source.path}: cannot be read: {str(error)[:200]}{way}") from None
     if table.num_rows == 0:
         raise UserMistake(f"{source.path}: has no rows")
     return table
@@ -55,7 +56,13 @@ def _csv(source: Source, wanted: Sequence[str]) -> pa.Table:
 def _jsonl(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: list[str]) -> pa.Table:
     first = _first_values(source, (*texts, *numeric))
     names = list(first)
-    kinds = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+    kinds = {
+        str: pa.string(),
+        bool: pa.bool_(),
+        int: pa.int64(),
+        float: pa.float64(),
+        type(None): pa.string(),
+    }
     fast = source.rows is None and b"NaN" not in source.data
     if fast and all(type(value) in kinds for value in first.values()):
         schema = pa.schema([(name, kinds[type(value)]) for name, value in first.items()])
@@ -103,6 +110,17 @@ LOOKED_AT = 200
 """Lines in which a key that the first line lacks is looked for: a text may hold its name as well."""
 
 
+def without_blank_end(table: pa.Table, notes: list[str]) -> pa.Table:
+    """Return the table without rows of empty cells at its end, which spreadsheets write, with a note."""
+    kept = table.num_rows
+    while kept and all(not table[name][kept - 1].as_py() for name in table.column_names):
+        kept -= 1
+    if not 0 < kept < table.num_rows:
+        return table
+    notes.append(f"{table.num_rows - kept} empty rows at the end were left out")
+    return table.slice(0, kept)
+
+
 def strings(table: pa.Table, name: str, source: Source) -> pd.Series:
     """Return a column as text, "" where missing (an item's id must be there)."""
     column = table[name]
@@ -119,6 +137,8 @@ def strings(table: pa.Table, name: str, source: Source) -> pd.Series:
 def numbers(table: pa.Table, name: str, source: Source) -> np.ndarray:
     """Return a column as floats, NaN where missing; raises UserMistake naming the row that is no number."""
     column = table[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         try:
             return column.cast(pa.float64(), safe=False).to_numpy().astype(float)

@@ -7,6 +7,7 @@ models in one file are told apart by `path#model`), `sample`, `question`, `compl
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from tellapart.errors import UserMistake
 from tellapart.logs.choice import one_of
-from tellapart.logs.columns import load, numbers, strings, wholes
+from tellapart.logs.columns import load, numbers, strings, wholes, without_blank_end
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, from_columns
@@ -23,6 +24,8 @@ from tellapart.logs.source import Source
 from tellapart.logs.value import short
 
 TOOL = "counts"
+GROUPS = ("category", "subject", "subset", "subtask", "task", "domain", "dataset", "split")
+"""Columns that may name the part in which an id stands, where ids start again in each part."""
 TEXTS = ("item", "model", "question", "completion", "status", "cluster", "target", "answer")
 NUMBERS = ("n", "c", "sample", "correct", "score", "logprob", "tokens")
 MOST = 8_000_000
@@ -40,7 +43,9 @@ class Told(NamedTuple):
 def read(source: Source) -> Recorded:
     """Return one row a sample, counts expanded; raises UserMistake naming the row that cannot be read."""
     notes: list[str] = []
-    table = load(source, TEXTS, NUMBERS, notes)
+    table = load(source, (*TEXTS, "error", *GROUPS), NUMBERS, notes)
+    if source.kind == "csv":
+        table = without_blank_end(table, notes)
     return from_table(table, Told(source, TOOL, Metric()), source.choice, notes)
 
 
@@ -50,12 +55,17 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
     model = choice
     if "model" in table.column_names:
         names = strings(table, "model", source)
-        model = one_of([str(name) for name in names.unique()], choice, source.path, "models")
+        where_from = (
+            source.path if told.tool == TOOL else Path(source.reference)
+        )  # with the map that reads it
+        model = one_of([str(name) for name in names.unique()], choice, where_from, "models")
         table = table.filter((names == model).to_numpy()) if names.nunique() > 1 else table
     elif choice:
         raise UserMistake(f"{source.path}: has no column `model`, so #{choice} cannot be chosen")
     data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
     data.pop("model", None)
+    if not {"sample", "question", "cluster"} & set(table.column_names):
+        data |= _grouped(table, source, notes)
     if "status" in data:
         data["status"] = data["status"].where(data["status"] != "", "ok")  # as where no row has one
     answer = data.pop("answer", None)
@@ -73,11 +83,48 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
     for name in ("logprob", "tokens"):
         if name in table.column_names:
             data[name] = numbers(table, name, source)
+    if "status" in data:
+        failed = (data["status"] == "failed").to_numpy()
+        data["score"] = np.where(failed, np.nan, data["score"])
+    notes += _with_errors(table, data, source)
     if {"sample", "question", "cluster"} & set(data):
         return from_columns(data, where, notes)
     notes += _repeated(data["item"])
     untold = data["item"].duplicated().any() and "target" not in data
     return replace(from_columns(data, where, notes), untold_samples=bool(untold))
+
+
+def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, Any]:
+    """Return {"cluster": column} where ids start again in each of its parts: most ids lie in several of them, each in
+    each as often as any other."""
+    items = strings(table, "item", source)
+    if not items.duplicated().any():
+        return {}
+    for name in GROUPS:
+        if name not in table.column_names or pa.types.is_nested(table[name].type):
+            continue
+        parts = strings(table, name, source)
+        times = pd.concat([items, parts], axis=1, keys=["item", "part"]).groupby(["item", "part"]).size()
+        if times.nunique() == 1 and (times.groupby(level="item").size() > 1).mean() > 0.5:
+            notes.append(f"ids start again in each {name}: items are told apart by it")
+            return {"cluster": parts}
+    return {}
+
+
+def _with_errors(table: pa.Table, data: dict[str, Any], source: Source) -> list[str]:
+    """Return a note where rows that have a score also name an error: a request that failed is no wrong answer."""
+    if "error" not in table.column_names or pa.types.is_nested(table["error"].type):
+        return []
+    said = ~strings(table, "error", source).str.strip().str.lower().isin(
+        ("", "none", "null", "nan", "false", "0")
+    )
+    both = said.to_numpy() & ~np.isnan(data["score"])
+    if not both.any():
+        return []
+    return [
+        f"{int(both.sum())} rows name an error and have a score, which counts: where the answer failed to come, leave "
+        "the score empty or give `status` = failed"
+    ]
 
 
 def _repeated(items: pd.Series) -> list[str]:

@@ -24,7 +24,7 @@ def read(source: Source) -> Recorded:
     samples = [
         (task, one) for task, held in tasks.items() for one in _samples(held, f"{place}: {short(task)}")
     ]
-    if not any(plus is not None for _, (_, plus, _) in samples):
+    if all(plus is None for _, (_, plus, _) in samples):
         metrics = [Metric("base")]
     metric = choose(metrics, source.choice, place, [])
     rows = [
@@ -50,7 +50,11 @@ def _samples(held: Any, where: str) -> list[tuple[bool | None, bool | None, str]
     for sample in listing(held, where):
         told: Mapping[str, Any] = mapping(sample, where)
         made.append(
-            (_passed(told.get("base_status")), _passed(told.get("plus_status")), text(told.get("solution")))
+            (
+                _passed(told.get("base_status", told.get("status"))),
+                _passed(told.get("plus_status")),
+                text(told.get("solution")),
+            )
         )
     return made
 
@@ -65,7 +69,9 @@ def _recognises(source: Source) -> bool:
         return False
     first = next(iter(source.first["eval"].values()), None)
     first = first[0] if isinstance(first, list) and first else first
-    return isinstance(first, dict) and bool({"base_status", "plus_status", "base", "nfiles"} & set(first))
+    return (
+        isinstance(first, dict) and bool({"base_status", "plus_status", "base", "nfiles"} & set(first))
+    ) or (isinstance(first, dict) and {"task_id", "solution", "status"} <= set(first))
 
 
 READER = Reader(TOOL, _recognises, read)

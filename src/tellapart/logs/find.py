@@ -11,10 +11,10 @@ import numpy as np
 
 from tellapart.errors import UserMistake
 from tellapart.logs import mapped
-from tellapart.logs.reader import Reader, as_tasks, joined
+from tellapart.logs.reader import Reader, as_tasks, joined, shards_joined
 from tellapart.logs.recorded import Origin, Recorded
+from tellapart.logs.source import SAVED, Source, as_rows, in_form, open_source, split
 from tellapart.logs.source import SUFFIXES as PACKED
-from tellapart.logs.source import Source, as_rows, in_form, open_source, split
 from tellapart.logs.value import listed
 
 SUFFIXES = {".json", ".jsonl", ".csv", ".tsv", ".parquet", ".eval"}
@@ -25,6 +25,8 @@ BESIDE = re.compile(
     r"|.*_metrics|.*_summary)\.json"
 )
 """Files that tools write beside their samples."""
+_SHARD = re.compile(r"(?P<name>.*)-(?P<number>\d{3,})-of-(?P<of>\d{3,})\.\w+(?:\.(?:gz|bz2|xz|zst))?")
+"""The files of one table that was cut in parts, as data sets on the hub are."""
 _THRESHOLD = re.compile(r"^(?P<name>(?:[^=]|==)*?)>=\s*(?P<least>[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)$")
 
 
@@ -50,13 +52,19 @@ def _read(readers: Sequence[Reader], reference: str, path: Path, choice: str) ->
                 if files := reader.whole(path):
                     return _joined(reader, reference, files)
             files, choice = _in_folder(path, choice)
+            if len(files) > 1 and _SHARD.fullmatch(files[0].name):
+                return _of_shards(readers, reference, files, choice)
             if len(files) > 1:
                 return _of_tasks(readers, reference, files, choice, path)
             path = files[0]
     except OSError as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
-    source = open_source(reference, path, choice)
-    return read_source(readers, source)
+    log = read_source(readers, open_source(reference, path, choice))
+    shard = _SHARD.fullmatch(path.name)
+    if shard is None or int(shard["of"]) < 2:
+        return log
+    note = f"{path.name} is one of {int(shard['of'])} shards of a table: give the folder to read all"
+    return replace(log, notes=(*log.notes, note))
 
 
 def content_hash(readers: Sequence[Reader], reference: str) -> str:
@@ -112,6 +120,26 @@ def _thresholded(log: Recorded, least: float) -> Recorded:
     return replace(log, frame=log.frame.assign(score=right), notes=(*notes, note))
 
 
+def _of_shards(readers: Sequence[Reader], reference: str, files: Sequence[Path], choice: str) -> Recorded:
+    """Return the shards of one table (train-00000-of-00003.parquet, ..) as one log. Raises UserMistake where some are
+    missing, or other files lie among them."""
+    found = [_SHARD.fullmatch(file.name) for file in files]
+    names = {(one["name"], int(one["of"])) for one in found if one}
+    folder = files[0].parent
+    if not all(found) or len(names) > 1:
+        raise UserMistake(
+            f"{folder}: holds the shards of several tables ({_named(files)}); name one: {folder}#PART*"
+        )
+    (_, total), numbers = next(iter(names)), {int(one["number"]) for one in found if one}
+    if missing := sorted(set(range(total)) - numbers):
+        raise UserMistake(
+            f"{folder}: {len(missing)} of the {total} shards of one table are missing (the first is {missing[0]:05d}): "
+            "copy them all, or name one shard"
+        )
+    sources = [open_source(str(file), file, choice) for file in files]
+    return shards_joined([read_source(readers, source) for source in sources], reference)
+
+
 def _joined(reader: Reader, reference: str, files: Sequence[Path]) -> Recorded:
     sources = [open_source(str(file), file, "") for file in files]
     for source in sources:
@@ -165,11 +193,14 @@ def _in_folder(folder: Path, choice: str) -> tuple[list[Path], str]:
         if (folder / "spec.json").is_file():
             raise UserMistake(f"{folder}: the run is not complete (no rows.parquet); run its command again")
         inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        if len(inside) == 1 and inside[0].is_dir():
-            folder = inside[0]
+        if arrow := next((path for path in inside if path.suffix == ".arrow"), None):
+            raise UserMistake(f"{folder}: holds {arrow.name}, an Arrow file, {SAVED}")
+        logs = [path for path in inside if path.is_file() and _suffix(path) in SUFFIXES]
+        folders = [path for path in inside if path.is_dir()]
+        if len(folders) == 1 and not logs:  # what else lies there is no log: a README
+            folder = folders[0]
             continue
         break
-    logs = [path for path in inside if path.is_file() and _suffix(path) in SUFFIXES]
     samples = [path for path in logs if path.name.startswith("samples_")]
     logs = samples or [path for path in logs if not BESIDE.fullmatch(path.name)] or logs
     if len(logs) > 1 and choice:
@@ -179,8 +210,7 @@ def _in_folder(folder: Path, choice: str) -> tuple[list[Path], str]:
             return named, rest
     if logs:
         return logs, choice
-    folders = [path.name for path in inside if path.is_dir()]
-    way = f"; its folders: {listed(folders)}: name one" if folders else ""
+    way = f"; its folders: {listed(path.name for path in folders)}: name one" if folders else ""
     raise UserMistake(f"{folder}: holds no log ({', '.join(sorted(SUFFIXES))}){way}")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.logs.archive import Archive
-from tellapart.logs.inspect_sample import Reading, logged
+from tellapart.logs.inspect_sample import logged, reading_of
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
@@ -37,7 +37,7 @@ def read(source: Source) -> Recorded:
         notes.append(f"the run's status is {status!r}: samples may be missing")
     if not samples:
         raise UserMistake(f"{place}: holds no samples ({WITHOUT.get(status, 'run with samples logged')})")
-    reading = Reading(source.choice, trusted=not model.startswith("hf/"))
+    reading = reading_of(samples, _scorers(header), source.choice, trusted=not model.startswith("hf/"))
     rows = [logged(sample, reading, where) for where, sample in samples]
     notes += _missing(header, rows)
     if not reading.trusted:
@@ -48,6 +48,14 @@ def read(source: Source) -> Recorded:
         origin(source, TOOL, model, text(spec.get("task")), Metric(reading.used), metrics),
         [*notes, *reading.notes()],
     )
+
+
+def _scorers(header: Mapping[str, Any]) -> list[str]:
+    """Return the names of the scorers in the order in which the header lists them."""
+    results = header.get("results")
+    told = results.get("scores") if isinstance(results, dict) else None
+    every = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return [text(one.get("scorer") or one.get("name")) for one in every]
 
 
 def _missing(header: Mapping[str, Any], rows: Sequence[Logged]) -> list[str]:
@@ -92,6 +100,8 @@ def _header(archive: Archive) -> tuple[str, Mapping[str, Any]]:
     """Return the name of the entry that begins a log, and its content."""
     names, place = archive.names, str(archive.path)
     head = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
+    if head is None and "xl/workbook.xml" in names:
+        raise UserMistake(f"{place}: is an Excel workbook; save it as CSV (UTF-8)")
     if head is None:
         raise UserMistake(
             f"{place}: is a ZIP without header.json, so no Inspect log (it holds {listed(names)}); unpack it first"

@@ -1,15 +1,15 @@
 """One sample of an Inspect log as one row."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.logs.metric import Metric, also
-from tellapart.logs.recorded import NAN, Logged, Status
+from tellapart.logs.recorded import KEYED, NAN, Logged, Status
 from tellapart.logs.value import field as required
-from tellapart.logs.value import identity, listed, listing, mapping, number, short, text, whole
+from tellapart.logs.value import hashed, identity, listed, listing, mapping, number, short, text, whole
 
 LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "no": 0.0}
 ATTACHMENT = "attachment://"
@@ -18,14 +18,13 @@ CUT = ("max_tokens", "model_length")
 
 @dataclass
 class Reading:
-    """How samples are read (`choice` of scorer, whether the model's stop reasons are `trusted`) and what was
-    met on the way, for the notes."""
+    """How samples are read: the score that is `used` of all `scores` (names of scorers, SCORER/KEY where a value is an
+    object), whether the model's stop reasons are `trusted`; and what was met on the way, for the notes."""
 
-    choice: str
+    used: str
+    scores: tuple[str, ...]
     trusted: bool
-    scores: dict[str, None] = field(default_factory=dict)
     unattached: int = 0
-    used: str = ""
 
     def notes(self) -> list[str]:
         """Return the one-line warnings that the samples gave rise to."""
@@ -35,6 +34,26 @@ class Reading:
         if self.unattached:
             notes.append(f"{self.unattached} texts are attachments that the log lacks; left as references")
         return notes
+
+
+def reading_of(
+    samples: Sequence[tuple[str, Mapping[str, Any]]], listed_first: Sequence[str], choice: str, trusted: bool
+) -> Reading:
+    """Return how samples are read: by the scorer that `choice` names, else the first one, in the order of
+    `listed_first` (the header's), that is no error. A sample may lack a scorer that others have. Raises UserMistake
+    where none has the one that was chosen."""
+    found: dict[str, None] = {}
+    for where, sample in samples:
+        found |= dict.fromkeys(_values(sample, where))
+    order = {name: place for place, name in reversed(list(enumerate(listed_first)))}
+    names = sorted(found, key=lambda name: order.get(name.split("/")[0], len(order)))
+    if choice and names:
+        used = next((name for name in names if choice in (name, name.split("/")[0])), "")
+        if not used:
+            raise UserMistake(f"{samples[0][0]}: no scorer {short(choice)}; it has {listed(names)}")
+    else:
+        used = next((name for name in names if not Metric(name).is_error), next(iter(names), ""))
+    return Reading(used, tuple(names), trusted)
 
 
 def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
@@ -48,7 +67,7 @@ def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
     status = _status(sample, choice, reading)
     return Logged(
         item=identity(required(sample, "id", where), where),
-        score=NAN if status == "failed" else _score(sample.get("scores"), reading, where),
+        score=NAN if status == "failed" else _score(sample, reading, where),
         question=_question(sample, attachments, reading, where),
         completion=_completion(output, choice, attachments, reading, where),
         sample=whole(sample.get("epoch", 1), f"{where}: epoch") - 1,
@@ -57,6 +76,7 @@ def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
         tokens=number(usage.get("output_tokens"), f"{where}: output_tokens"),
         cluster=text(mapping(sample.get("metadata") or {}, f"{where}: metadata").get("cluster")),
         target=_target(sample.get("target"), attachments, reading),
+        document=_keyed(sample, where),
         token_logprobs=logprobs,
     )
 
@@ -69,27 +89,26 @@ def _status(sample: Mapping[str, Any], choice: Mapping[str, Any], reading: Readi
     return "ok"
 
 
-def _score(scores: Any, reading: Reading, where: str) -> float:
+def _values(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a sample's scores by name, parts of an object by SCORER/KEY. Logs of before version 2 have one `score`."""
     values: dict[str, Any] = {}
+    scores = sample.get("scores")
+    if scores is None and isinstance(sample.get("score"), dict):
+        scores = {"score": sample["score"]}
     for scorer, score in mapping(scores or {}, f"{where}: scores").items():
         value = score.get("value") if isinstance(score, dict) else score
         if isinstance(value, dict):
             values |= {f"{scorer}/{key}": part for key, part in value.items()}
         else:
             values[scorer] = value
-    reading.scores.update(dict.fromkeys(values))
-    if not values:
-        return NAN
-    used = reading.used or next((name for name in values if not Metric(name).is_error), next(iter(values)))
-    if reading.choice:
-        used = next((name for name in values if reading.choice in (name, name.split("/")[0])), "")
-        if not used:
-            raise UserMistake(f"{where}: no scorer {short(reading.choice)}; it has {listed(values)}")
-    reading.used = used
-    value = values.get(used)
+    return values
+
+
+def _score(sample: Mapping[str, Any], reading: Reading, where: str) -> float:
+    value = _values(sample, where).get(reading.used)
     if isinstance(value, str) and (value in LETTERS or value.lower() in LETTERS):
         return LETTERS.get(value, LETTERS.get(value.lower(), NAN))
-    return number(value, f"{where}: score of {short(used)}")
+    return number(value, f"{where}: score of {short(reading.used)}")
 
 
 def _question(sample: Mapping[str, Any], attachments: Mapping[str, Any], reading: Reading, where: str) -> str:
@@ -98,7 +117,8 @@ def _question(sample: Mapping[str, Any], attachments: Mapping[str, Any], reading
         parts = [_content(mapping(m, where).get("content"), attachments, reading, where) for m in given]
     else:
         parts = [_resolved(text(given), attachments, reading)]
-    parts += [text(choice) for choice in listing(sample.get("choices") or [], f"{where}: choices")]
+    # sorted, as options may be shuffled anew in each run
+    parts += sorted(text(choice) for choice in listing(sample.get("choices") or [], f"{where}: choices"))
     return "\n".join(part for part in parts if part)
 
 
@@ -142,6 +162,19 @@ def _resolved(written: str, attachments: Mapping[str, Any], reading: Reading) ->
 def _target(target: Any, attachments: Mapping[str, Any], reading: Reading) -> str:
     parts = target if isinstance(target, list) else [target]
     return " | ".join(_resolved(text(part), attachments, reading) for part in parts)
+
+
+def _keyed(sample: Mapping[str, Any], where: str) -> str:
+    """Return a hash of a sample's input, options and the texts of its right options, whatever letters they have; ""
+    where it has no options, or its target is no letter of one."""
+    options = [text(choice) for choice in listing(sample.get("choices") or [], f"{where}: choices")]
+    target = sample.get("target")
+    letters = [text(one).strip() for one in (target if isinstance(target, list) else [target])]
+    places = [ord(letter) - ord("A") if len(letter) == 1 else -1 for letter in letters]
+    if not options or not all(0 <= place < len(options) for place in places):
+        return ""
+    right = sorted(options[place] for place in places)
+    return KEYED + hashed([sample.get("input"), sorted(options), right])
 
 
 def _logprobs(choice: Mapping[str, Any], where: str) -> tuple[float, ...] | None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake
-from tellapart.logs.lm_eval_sample import is_single, logged, metrics_of, questions
+from tellapart.logs.lm_eval_sample import BYPASS, is_single, logged, metrics_of, questions
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, recorded
+from tellapart.logs.source import SUFFIXES as PACKED
 from tellapart.logs.source import Source, parse, records
 from tellapart.logs.value import identity, mapping, short, text
 
@@ -30,7 +31,13 @@ def read(source: Source) -> Recorded:
     results = results_beside(source.path)
     metrics = metrics_in(samples, results, source)
     if not metrics:
-        raise UserMistake(f"{source.path}: no sample has a metric")
+        bypassed = any(BYPASS in sample for _, sample in samples)
+        why = (
+            " (predict_only: the answers were not scored); score them, or ask again without it"
+            if bypassed
+            else ""
+        )
+        raise UserMistake(f"{source.path}: no sample has a metric{why}")
     metric = choose(metrics, source.choice, str(source.path), notes)
     kept = [(where, s) for where, s in samples if text(s.get("filter")) == metric.filter]
     asked = questions(kept)
@@ -79,7 +86,7 @@ def task_of(source: Source) -> str:
 
 
 def _samples(source: Source, notes: list[str]) -> list[Placed]:
-    if source.kind == "jsonl":
+    if source.kind in ("jsonl", "parquet"):
         samples: list[Placed] = list(records(source, notes))
     else:  # up to version 0.4.2: one JSON list
         samples = [
@@ -94,7 +101,7 @@ def _samples(source: Source, notes: list[str]) -> list[Placed]:
 
 def results_beside(path: Path) -> Mapping[str, Any]:
     """Return the results that lie beside a samples file (of its time, or the only ones), {} where there are none."""
-    name = NAME.fullmatch(path.name.removesuffix(".gz"))
+    name = NAME.fullmatch(path.stem if path.name.endswith(PACKED) else path.name)
     beside = sorted(path.parent.glob("results*.json"))
     matching = [other for other in beside if name and name["time"] in other.name]
     chosen = matching or beside
@@ -106,11 +113,17 @@ def results_beside(path: Path) -> Mapping[str, Any]:
 def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: Source) -> list[Metric]:
     """Return the metrics of samples, one a filter, those that the results list first; each a single number a sample."""
     single: dict[tuple[str, str], bool] = {}
+    in_parts: set[tuple[str, str]] = (
+        set()
+    )  # a list of its own length in some sample: instructions, not responses
     for _, sample in samples:
         for name in metrics_of(sample):
             key = name, text(sample.get("filter"))
-            single[key] = single.get(key, False) or is_single(sample, name)
-    found = [key for key, fits in single.items() if fits] or list(single)
+            fits = is_single(sample, name)
+            single[key] = single.get(key, False) or fits
+            if not fits and isinstance(sample[name], list):
+                in_parts.add(key)
+    found = [key for key, fits in single.items() if fits and key not in in_parts] or list(single)
     task = task_of(source)
     preferred = [key for key in _listed(task, results) if key in found]
     told = results.get("higher_is_better")

@@ -8,6 +8,8 @@ from tellapart.logs.recorded import NAN, Logged
 from tellapart.logs.value import hashed, listing, mapping, number, short, text
 
 QUESTIONS = ("question", "query", "problem", "input", "prompt", "instruction", "text")
+BYPASS = "bypass"
+"""The metric of answers that were not scored (--predict_only): 999 for each."""
 OWN = {
     "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics", "doc_hash",
     "prompt_hash", "target_hash",
@@ -18,9 +20,11 @@ def metrics_of(sample: Mapping[str, Any]) -> list[str]:
     """Return the names of a sample's metrics, in the task's order."""
     named = sample.get("metrics")
     if isinstance(named, list):
-        return [name for name in named if isinstance(name, str) and name in sample]
+        return [name for name in named if isinstance(name, str) and name in sample and name != BYPASS]
     return [
-        name for name, value in sample.items() if name not in OWN and isinstance(value, int | float | list)
+        name
+        for name, value in sample.items()
+        if name not in OWN and name != BYPASS and isinstance(value, int | float | list)
     ]
 
 
@@ -94,12 +98,18 @@ def _option(
     best, chosen, logprob = -float("inf"), "", NAN
     for index, request in enumerate(requests):
         answer = request[0] if request else None
-        likelihood = number(answer[0] if isinstance(answer, list) and answer else answer, f"{where}: resps")
+        likelihood = likelihood_of(answer[0] if isinstance(answer, list) and answer else answer, where)
         option = _argument(sample, index, 1, where)
         value = likelihood / max(len(option.removeprefix(" ")), 1) if metric == "acc_norm" else likelihood
         if value > best:
             best, chosen, logprob = value, option, likelihood
     return chosen, logprob
+
+
+def likelihood_of(value: Any, where: str) -> float:
+    """Return a log-likelihood; -inf, which a served model may give, is one."""
+    minus_infinity = value == -float("inf") or text(value).strip().lower() in ("-inf", "-infinity")
+    return -float("inf") if minus_infinity else number(value, f"{where}: resps")
 
 
 def _argument(sample: Mapping[str, Any], request: int, position: int, where: str) -> str:

@@ -7,6 +7,7 @@ Left of = stands a column of plain scores (counts.py), right of it a key of the 
 import math
 import re
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from tellapart.logs.source import Source, as_rows, records
 from tellapart.logs.value import listed, number, short, text
 
 TOOL = "mapped"
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?")
 FIELDS = tuple(dict.fromkeys((*counts.TEXTS, *counts.NUMBERS)))
 _ENTRY = re.compile(r"^\s*(?P<field>[a-z_]+)\s*=(?!=)\s*(?P<key>.+?)\s*$", re.DOTALL)
 _COMPARED = re.compile(r"^(?P<left>.+?)\s*(?P<sign>==|>=)\s*(?P<right>.*)$", re.DOTALL)
@@ -89,7 +91,14 @@ def _parts(choice: str) -> list[str]:
 
 
 def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
-    """Return the log whose columns are those that the map names. Raises UserMistake naming the keys that are there."""
+    """Return the log whose columns are those that the map names; of several models the one named after a second `#`.
+    Raises UserMistake naming the keys that are there."""
+    *_, last = mapping
+    key, sign, model = mapping[last].rpartition("#")
+    if sign and "model" in mapping and mapping[last] not in _known_keys(source):
+        mapping = {**mapping, last: key}
+    else:
+        model = ""
     view = source if source.kind in ("jsonl", "csv", "parquet") else as_rows(source)
     if view is None:
         raise UserMistake(f"{source.path}: holds no rows that could be mapped{_keys(source)}")
@@ -111,7 +120,7 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
         {name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()}
     )
     told = mapping.get("correct") or mapping.get("score") or f"{mapping['c']} of {mapping['n']}"
-    return counts.from_table(table, counts.Told(view, TOOL, Metric(told)), "", notes)
+    return counts.from_table(table, counts.Told(view, TOOL, Metric(told)), model, notes)
 
 
 def _rows(
@@ -164,7 +173,14 @@ def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: 
     right = compared["right"][1:-1] if _quoted(compared["right"]) else _at(row, compared["right"], seen)
     if right is None or right == "":
         return None
-    return _plain(left) == _plain(right)
+    return _plain(left) == _plain(right) or _equal_numbers(left, right)
+
+
+def _equal_numbers(left: Any, right: Any) -> bool:
+    """Say whether both are one number, however it is written: a column of whole numbers with a gap has 7.0 for 7."""
+    if not all(_NUMBER.fullmatch(_plain(one)) for one in (left, right)):
+        return False
+    return Decimal(_plain(left)) == Decimal(_plain(right))
 
 
 def _plain(value: Any) -> str:
@@ -257,5 +273,6 @@ def _parquet_keys(view: Source) -> list[str]:
 
 def _begins(source: Source) -> str:
     if isinstance(source.first, Mapping) and source.first:
-        return f"begins with {', '.join(str(name)[:30] for name in list(source.first)[:8])}"
+        keys = ", ".join(str(name)[:30] for name in list(source.first)[:8])
+        return f"begins with {keys}; no list of scored answers is in it: give the file that holds a row an answer"
     return "a ZIP archive" if source.kind == "zip" else "holds no rows"

@@ -13,7 +13,7 @@ from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source
-from tellapart.logs.value import identity, listed, mapping, number, short, spoken, text
+from tellapart.logs.value import identity, listed, number, short, spoken, text
 
 TOOL = "open_compass"
 RIGHT = ("correct", "is_correct")
@@ -25,7 +25,9 @@ def read(source: Source) -> Recorded:
     """Return one row a question; raises UserMistake where its detail says nothing of right or wrong."""
     notes: list[str] = []
     rows = [
-        _row(detail, item, f"{source.path}: detail {short(item)}") for item, detail in _details(source.first)
+        row
+        for item, detail in _details(source.first)
+        for row in _rows(detail, item, f"{source.path}: detail {short(item)}")
     ]
     if not any(name in detail for _, detail in _details(source.first) for name in RIGHT):
         notes.append(
@@ -45,17 +47,30 @@ def _details(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     yield from ((str(name), detail) for name, detail in pairs if isinstance(detail, dict))
 
 
-def _row(detail: Mapping[str, Any], item: str, where: str) -> Logged:
-    mapping(detail, where)
+def _rows(detail: Mapping[str, Any], item: str, where: str) -> Iterator[Logged]:
+    """Yield the answers of one detail: one, or, where several were asked for, one for each entry of `correct`."""
+    right = next((detail[name] for name in RIGHT if name in detail), None)
+    if not isinstance(right, list):
+        yield _row(detail, item, right, where)
+        return
+    for index, one in enumerate(right):
+        parts = {
+            name: detail[name][index]
+            for name in (*GIVEN, "origin_prediction")
+            if isinstance(detail.get(name), list) and len(detail[name]) == len(right)
+        }
+        yield _row({**detail, **parts}, item, one, where)
+
+
+def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged:
     given = next((detail[name] for name in GIVEN if name in detail), None)
     wanted = next((detail[name] for name in WANTED if name in detail), None)
-    right = next((detail[name] for name in RIGHT if name in detail), None)
-    if isinstance(right, list):  # several answers a question
-        right = right[0] if len(right) == 1 else None
     if right is None and (given is None or wanted is None):
         raise UserMistake(
             f"{where}: says neither correct nor prediction and reference (has {listed(detail)})"
         )
+    if right is None and isinstance(given, list):
+        raise UserMistake(f"{where}: has several predictions and does not say which are correct")
     accepted = [text(one).strip() for one in (wanted if isinstance(wanted, list) else [wanted])]
     score = (
         number(right, f"{where}: correct")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
-from tellapart.logs.recorded import Recorded
+from tellapart.logs.recorded import KEYED, Recorded
 from tellapart.logs.value import short
 
 By = Literal["question", "question and id", "question and document", "question and place", "document", "item"]
@@ -82,7 +82,11 @@ def pair(a: Recorded, b: Recorded) -> Paired:
 
 def _regraded(first: "_Items", second: "_Items", pairs: Sequence[tuple[int, int]]) -> list[str]:
     """Return a note where paired items have other targets: a score may then differ by the answer key alone."""
-    apart = [(i, " ".join(first.targets[i].split()), " ".join(second.targets[j].split())) for i, j in pairs]
+    apart = [
+        (i, " ".join(first.targets[i].split()), " ".join(second.targets[j].split()))
+        for i, j in pairs
+        if not (first.documents[i].startswith(KEYED) and first.documents[i] == second.documents[j])
+    ]
     apart = [(i, here, there) for i, here, there in apart if here and there and here != there]
     if not apart:
         return []
@@ -223,6 +227,9 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
         else:
             found[by] += pairs
             elsewhere += not pairs
+    others = _with_other_texts(first, second, set(here))
+    if others:
+        found["document"] += others
     used = sorted(found, key=_WEAKEST_FIRST.index)
     weakest: By = used[0] if used else "question"
     pairs = sorted(pair for some in found.values() for pair in some)
@@ -235,8 +242,19 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
     return _Matched(weakest, pairs, notes, apart)
 
 
+def _with_other_texts(first: _Items, second: _Items, shared: set[str]) -> list[tuple[int, int]]:
+    """Return the pairs of whole documents among items whose text the other log lacks: one log may give some of its
+    items by their prompt and the other by their question."""
+    left, right = (
+        _once("" if question in shared else document for question, document in zip(*texts, strict=True))
+        for texts in ((first.questions, first.documents), (second.questions, second.documents))
+    )
+    return _same(left, right)
+
+
 _WEAKEST_FIRST: tuple[By, ...] = (
     "question and place",
+    "document",
     "question and document",
     "question and id",
     "question",
@@ -252,23 +270,32 @@ class _Trust(NamedTuple):
 
     @classmethod
     def of(cls, first: _Items, second: _Items) -> "_Trust":
-        """Ids are good where every shared one asks the same in both logs, and bad where one does not."""
+        """Ids are good where every shared one asks the same in both logs, and bad where one does not; a few whose text
+        was changed (neither is in the other log) say nothing."""
         whole = set(zip(second.questions, second.contents, strict=True))
-        good, bad, example = set(), set(), None
+        here, there = set(first.questions), set(second.questions)
+        good, bad, example = Counter[str](), set(), None
+        changed: dict[str, list[str]] = defaultdict(list)
         for i, j in _same(first.ids, second.ids):
             cluster, asked, content = first.clusters[i], first.questions[i], first.contents[i]
             moved = bool(content) and content != second.contents[j] and (asked, content) in whole
-            if asked != second.questions[j] or moved:
+            if asked == second.questions[j] and not moved:
+                good[cluster] += 1
+            elif asked not in there and second.questions[j] not in here:
+                changed[cluster].append(first.ids[i])
+            else:
                 bad.add(cluster)
                 example = example or first.ids[i]
-            else:
-                good.add(cluster)
+        for cluster, ids in changed.items():
+            if len(ids) > MOST_MOVED * (len(ids) + good[cluster]):
+                bad.add(cluster)
+                example = example or ids[0]
         notes = []
         if example is not None:
             notes.append(
                 f"the logs' ids disagree (item {short(example)} is another one in each): ids not used there"
             )
-        return cls(frozenset(good - bad), frozenset(bad), notes)
+        return cls(frozenset(set(good) - bad), frozenset(bad), notes)
 
 
 def _told_apart(
@@ -311,6 +338,12 @@ def _remarks(
         remarks.append(
             f"{len(placed)} repeated questions have no id that both logs share: the n-th occurrence pairs with the "
             "n-th, right only if both logs are in one order"
+        )
+    if documents := found.get("document", ()):
+        i, j = documents[0]
+        remarks.append(
+            f"{len(documents)} items are one document with another text in each log (as "
+            f"{short(first.questions[i])} and {short(second.questions[j])})"
         )
     if apart:
         remarks.append(f"{len(apart)} repeated questions are left out of the pairs, as {_why(apart)}")

@@ -1,4 +1,4 @@
-"""promptfoo results: results.json, {"results": {"results": [..]}}, one object a test, prompt and provider.
+"""promptfoo results: results.json, {"results": {"results": [..]}}, or a line each: one a test, prompt and provider.
 
 A test that passed is 1 (`success`); `path#score` reads the graded score, `path#NAME` a named one. Several providers
 or prompts are told apart by `path#PROVIDER`, or `path#PROVIDER, prompt N`. A test that ended in an error has no
@@ -12,7 +12,7 @@ from tellapart.logs.choice import one_of
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
-from tellapart.logs.source import Source
+from tellapart.logs.source import Source, records
 from tellapart.logs.value import hashed, identity, listing, mapping, number, numeric, short, spoken, text
 
 TOOL = "promptfoo"
@@ -23,10 +23,15 @@ ERROR = 2
 def read(source: Source) -> Recorded:
     """Return one row a test of one provider and prompt; raises UserMistake naming those that are there."""
     place = str(source.path)
-    found = [
-        (f"{place}: result {index + 1}", mapping(one, f"{place}: result {index + 1}"))
-        for index, one in enumerate(listing(_results(source.first), f"{place}: results"))
-    ]
+    notes: list[str] = []
+    found: list[tuple[str, Mapping[str, Any]]] = (
+        list(records(source, notes))
+        if source.kind == "jsonl"
+        else [
+            (f"{place}: result {index + 1}", mapping(one, f"{place}: result {index + 1}"))
+            for index, one in enumerate(listing(_results(source.first), f"{place}: results"))
+        ]
+    )
     prompts = {text(one.get("promptIdx")) for _, one in found if _provider(one) == _provider(found[0][1])}
     named = [
         _provider(one) + (f", prompt {text(one.get('promptIdx'))}" if len(prompts) > 1 else "")
@@ -42,7 +47,7 @@ def read(source: Source) -> Recorded:
     metrics = [Metric(name) for name in dict.fromkeys(("success", "score", *names))]
     metric = choose(metrics, left, place, [])
     rows = [_row(one, metric.name, where) for where, one in kept]
-    return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics))
+    return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics), notes)
 
 
 def _row(one: Mapping[str, Any], metric: str, where: str) -> Logged:
@@ -75,6 +80,8 @@ def _results(document: Any) -> Any:
 
 
 def _recognises(source: Source) -> bool:
+    if source.kind == "jsonl":  # as `promptfoo eval --output FILE.jsonl` writes it, a result a line
+        return source.has("testIdx", "promptIdx", "success")
     found = _results(source.first) if source.kind == "json" else None
     return isinstance(found, list) and bool(found) and isinstance(found[0], dict) and "success" in found[0]
 

@@ -1,14 +1,17 @@
 """What every reader of a log is: a name, a test on the head of the file, and a function that reads it."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.logs.metric import UNNAMED, Metric
 from tellapart.logs.recorded import Origin, Recorded, from_columns
+from tellapart.logs.rollouts import numbered
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed, short
 
@@ -34,6 +37,35 @@ def joined(parts: Sequence[Recorded], where: Origin) -> Recorded:
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
     columns = {name: frame[name] for name in frame.columns}
     return from_columns(columns, where, list(dict.fromkeys(note for part in parts for note in part.notes)))
+
+
+def shards_joined(parts: Sequence[Recorded], source: str) -> Recorded:
+    """Return the parts of one table as one log. Readers that count prompts number them in each part anew: an item is
+    then told by its question; samples are counted over all parts. Raises UserMistake where models or metrics differ."""
+    first = parts[0]
+    for what, values in (
+        ("models", {part.model for part in parts}),
+        ("metrics", {part.metric.label for part in parts}),
+    ):
+        if len(values) > 1:
+            raise UserMistake(
+                f"{source}: its shards are of several {what} ({listed(sorted(values))}); name one"
+            )
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
+    if first.tool in NUMBERED:
+        columns["item"] = numbered(frame["question"].tolist())
+    if pd.DataFrame({"item": columns["item"], "sample": frame["sample"]}).duplicated().any():
+        del columns["sample"]
+    where = Origin(first.tool, source, first.model, first.task, first.metric, first.metrics, first.settings)
+    notes = [note for part in parts for note in part.notes if not _COUNTING.match(note)]
+    return from_columns(columns, where, [f"{len(parts)} shards of one table", *dict.fromkeys(notes)])
+
+
+NUMBERED = ("trl", "verl")
+"""Tools whose rows have no ids: their readers number the prompts of a file."""
+_COUNTING = re.compile(r"\d+ of \d+ answers|scores lie between")
+"""Notes on a part that are made anew for the whole."""
 
 
 def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:

@@ -18,6 +18,9 @@ Status = Literal["ok", "cut off", "failed"]
 NAN = float("nan")
 TEXT = ("item", "question", "completion", "status", "cluster", "target", "steps", "document")
 FLOAT = ("score", "logprob", "tokens")
+KEYED = "key:"
+"""Begins a `document` that covers what the target means: where two logs share it, targets that differ are the letters
+of options in another order."""
 FEWEST_DOUBLED = 20
 """Different answers from which on a log that holds each several times is refused."""
 LONG_ANSWER = 20

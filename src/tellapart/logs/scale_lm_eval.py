@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.logs.lm_eval_sample import BYPASS
 from tellapart.logs.scale_points import NAN, Point, family_of, parameters_of, step_of
 from tellapart.logs.source import Source
 from tellapart.logs.value import mapping, number, short, text
 
-NOT_SCORES = {"alias", "name", "sample_len", "sample_count", "samples", "version", "num_fewshot"}
+NOT_SCORES = {BYPASS, "alias", "name", "sample_len", "sample_count", "samples", "version", "num_fewshot"}
 
 
 class _Run(NamedTuple):

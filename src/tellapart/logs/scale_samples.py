@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tellapart.errors import UserMistake
-from tellapart.logs.lm_eval_sample import metrics_of
+from tellapart.logs.lm_eval_sample import likelihood_of, metrics_of
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.scale_points import NAN, Point, family_of, parameters_of, step_of
 from tellapart.logs.source import Source, records
@@ -170,7 +170,7 @@ def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:
 
 def _likelihood(request: list[Any], where: str) -> float:
     answer = request[0] if request else None
-    return number(answer[0] if isinstance(answer, list) and answer else answer, f"{where}: resps")
+    return likelihood_of(answer[0] if isinstance(answer, list) and answer else answer, where)
 
 
 def _option(sample: Mapping[str, Any], request: int, where: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -33,11 +34,19 @@ LARGEST = 8 * 2**30
 LARGEST_UNPACKED = 2 * 2**30
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+ARROW = (b"ARROW1", b"\xff\xff\xff\xff")
+SAVED = (
+    "as datasets.save_to_disk writes it; write Parquet or JSONL "
+    "(datasets.load_from_disk(FOLDER).to_parquet(FILE))"
+)
+EXCEL_FIRST = re.compile(rb"sep=.\r?\n(?=.)")
+"""A first line that tells a spreadsheet what cuts the columns."""
 LFS = b"version https://git-lfs.github.com/spec/"
 HEAD_LINES = 20
 """Lines after the first whose keys count for what a file is."""
 SEPARATORS = (",", ";", "\t", "|")
-NESTED_LISTS = ("results", "data", "rows", "samples", "examples", "records", "instances", "details", "items")
+NESTED_LISTS = ("results", "data", "rows", "samples", "examples", "records", "instances", "details", "items",
+                "simulations", "testCases", "test_cases")  # fmt: skip
 """Keys under which a document holds its rows, where there are several lists of objects in it."""
 
 
@@ -169,11 +178,17 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
     body = data.lstrip()
     if not body:
         raise UserMistake(f"{path}: is empty")
+    if body.startswith(ARROW):
+        raise UserMistake(f"{path}: is an Arrow file, {SAVED}")
+    if b"\0" in body[:2000]:
+        raise UserMistake(f"{path}: is a binary file of no known kind; give JSON, JSONL, CSV or Parquet")
     if body.startswith(LFS):
         raise UserMistake(
             f"{path}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull) and try again"
         )
     if body[:1] not in b"{[":
+        if excel := EXCEL_FIRST.match(body):
+            data = body = body[excel.end() :]
         separator, columns = _header(body)
         return Source(reference, path, choice, "csv", columns, data, separator)
     line, _, rest = body.partition(b"\n")
@@ -301,11 +316,15 @@ def _under_keys(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def records(source: Source, notes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place, object) for each line of a JSONL file, or each object of a document's list. A torn last line is
-    noted and left out; any other bad line raises UserMistake naming it."""
+    """Yield (place, object) for each line of a JSONL file, object of a document's list or row of Parquet. A torn last
+    line is noted and left out; any other bad line raises UserMistake naming it."""
     if source.rows is not None:
         for index, row in enumerate(source.rows):
             yield f"{source.path}, entry {index + 1}", row
+        return
+    if source.kind == "parquet":
+        for index, row in enumerate(pq.read_table(source.path).to_pylist()):
+            yield f"{source.path}, row {index + 1}", row
         return
     lines = source.data.split(b"\n")
     last = max(index for index, line in enumerate(lines) if line.strip())

@@ -14,6 +14,20 @@ from tellapart.logs.source import Source, records
 from tellapart.logs.value import field, number, short, text
 
 TOOL = "verl"
+IDS = (
+    "id",
+    "item",
+    "task_id",
+    "question_id",
+    "sample_id",
+    "example_id",
+    "doc_id",
+    "idx",
+    "index",
+    "name",
+    "key",
+)
+"""Keys by which other tools' rows of input, output and score name their items, several of which may share an input."""
 OTHER = ("input", "output", "gts", "step", "score")
 
 
@@ -52,4 +66,11 @@ def _numeric(value: Any) -> bool:
         return False
 
 
-READER = Reader(TOOL, lambda source: source.kind == "jsonl" and source.has("input", "output", "score"), read)
+def _recognises(source: Source) -> bool:
+    """Say whether rows are verl's: it names a step or the ground truth (`gts`), and no row by an id of its own."""
+    if source.kind != "jsonl" or not source.has("input", "output", "score"):
+        return False
+    return source.has("step") or source.has("gts") or not any(source.has(name) for name in IDS)
+
+
+READER = Reader(TOOL, _recognises, read)

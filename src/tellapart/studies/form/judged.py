@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.logs import alpaca_eval, mt_bench
-from tellapart.logs.source import as_rows, open_source, records
+from tellapart.logs import alpaca_eval, arena, mt_bench
+from tellapart.logs.source import as_rows, in_form, open_source, records
 from tellapart.logs.value import field, number, short, text
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
@@ -52,19 +52,32 @@ class JudgeCheck(NamedTuple):
 
 def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     """Return the judgements of a file and notes. Raises UserMistake naming the line that is none."""
+    with in_form(path):
+        return _read_pairs(path)
+
+
+KNOWN = (
+    (alpaca_eval.recognises, alpaca_eval.pairs),
+    (mt_bench.is_pairs, mt_bench.pairs),
+    (arena.recognises, arena.pairs),
+)
+"""What recognises the judged pairs of other tools, and what reads them."""
+
+
+def _read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     source = open_source(path, Path(path), "")
-    rows = source if source.kind == "jsonl" else as_rows(source)
+    rows = source if source.kind in ("jsonl", "csv", "parquet") else as_rows(source)
     notes: list[str] = []
-    if rows is not None and (alpaca_eval.recognises(rows) or mt_bench.is_pairs(rows)):
-        pairs = alpaca_eval.pairs if alpaca_eval.recognises(rows) else mt_bench.pairs
+    pairs = None if rows is None else next((read for known, read in KNOWN if known(rows)), None)
+    if rows is not None and pairs is not None:
         judged = [Judgement(one.item, one.models, one.answers, one.won) for one in pairs(rows, notes)]
         if not judged:
             raise UserMistake(f"{path}: holds no judged pair")
         return judged, tuple(notes)
-    if rows is None:
+    if rows is None or rows.kind != "jsonl":
         raise UserMistake(
             f"{path}: give JSONL with item, model_a, model_b, answer_a, answer_b, winner in each line, AlpacaEval's "
-            "annotations.json or MT-bench's judgements of pairs"
+            "annotations.json, MT-bench's judgements of pairs or an arena's battles"
         )
     source = rows
     found = []
