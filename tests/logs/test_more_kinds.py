@@ -237,6 +237,30 @@ def test_rows_with_ids_of_their_own_are_not_verls(tmp_path: Path) -> None:
     assert read_log(dumped).tool == "verl"
 
 
+def test_a_constant_prompt_is_not_one_item(tmp_path: Path) -> None:
+    """Beside the prompt stands what was asked: rows with ids, written by no trainer."""
+    rows = [
+        {"id": i, "prompt": "Solve.", "problem": question(i), "completion": "c", "score": float(s)}
+        for i, s in enumerate(BASE)
+    ]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    with pytest.raises(UserMistake, match="12 rows have ids of their own and 1 different prompts"):
+        read_log(str(path))
+    assert means(read_log(f"{path}#item=id,correct=score,question=problem")) == BASE
+    sampled = [{**row, "id": row["id"] // 2} for row in rows]
+    pq.write_table(pa.Table.from_pylist(sampled), path)
+    assert means(read_log(str(path))) == [(a + b) / 2 for a, b in zip(BASE[::2], BASE[1::2], strict=True)]
+    pq.write_table(pa.Table.from_pylist([{**row, "step": 1} for row in rows]), path)
+    assert read_log(str(path)).frame["item"].nunique() == 1
+    plain = [
+        {"uid": f"u{i}", "input": "Answer:", "output": "o", "gt": str(i), "score": s}
+        for i, s in enumerate(BASE)
+    ]
+    with pytest.raises(UserMistake, match="--map item=uid,correct=score"):
+        read_log(lines(tmp_path / "a.jsonl", plain))
+
+
 def test_promptfoo_a_result_a_line(tmp_path: Path) -> None:
     rows = [
         {"id": f"uuid{i}", "testIdx": i, "promptIdx": 0, "vars": {"n": i}, "provider": {"id": "m"},
@@ -277,6 +301,37 @@ def test_rows_beside_other_lists_can_be_mapped(tmp_path: Path, key: str) -> None
     with pytest.raises(UserMistake, match=r"--map item=task_id,correct=reward_info\.reward"):
         read_log(path)
     assert means(read_log(f"{path}#item=task_id,correct=reward_info.reward")) == BASE
+
+
+def test_a_summary_beside_the_rows_is_not_taken_for_them(tmp_path: Path) -> None:
+    rows = [{"item": i, "correct": s} for i, s in enumerate(BASE)]
+    log = read_log(
+        write(tmp_path / "a.json", {"results": [{"metric": "acc", "value": 0.5}], "samples": rows})
+    )
+    assert means(log) == BASE
+    with pytest.raises(UserMistake, match="holds several lists, train, test"):
+        read_log(write(tmp_path / "b.json", {"train": rows, "test": rows}))
+
+
+def test_a_request_of_helm_that_failed_has_no_score(tmp_path: Path) -> None:
+    stats = [
+        {
+            "instance_id": f"id{i}",
+            "train_trial_index": 0,
+            "stats": [{"name": {"name": "exact_match"}, "mean": score}],
+        }
+        for i, score in enumerate(BASE)
+    ]
+    states = [
+        {"instance": {"id": f"id{i}", "input": {"text": question(i)}, "references": []}, "train_trial_index": 0,
+         "result": {"success": i != 1, "completions": [{"text": "a"}] if i != 1 else []}}
+        for i in range(N)
+    ]  # fmt: skip
+    write(tmp_path / "per_instance_stats.json", stats)
+    write(tmp_path / "scenario_state.json", {"adapter_spec": {"model": "m"}, "request_states": states})
+    scores = read_log(str(tmp_path)).frame["score"]
+    assert scores.isna().tolist() == [i == 1 for i in range(N)]
+    assert scores.dropna().tolist() == [s for i, s in enumerate(BASE) if i != 1]
 
 
 # --- Tables ---
@@ -323,6 +378,28 @@ def test_samples_of_one_category_stay_samples(tmp_path: Path) -> None:
 def test_what_spreadsheets_add(tmp_path: Path, text: str) -> None:
     log = read_log(write(tmp_path / "a.csv", text))
     assert dict(zip(log.frame["item"], log.frame["score"], strict=True)) == {"a": 1, "b": 0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "item, correct\na, 1\nb, 0\n",
+        "item,correct\ra,1\rb,0\r",
+        'item,correct,"note; of; many; parts"\na,1,x\nb,0,y\n',
+        "item;correct;note\na;1;x, y, z, w, v\nb;0;x, y, z, w, v\n",
+    ],
+)
+def test_tables_as_people_write_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    log = read_log(str(tmp_path / "a.csv"))
+    assert dict(zip(log.frame["item"], log.frame["score"], strict=True)) == {"a": 1, "b": 0}
+
+
+def test_a_key_that_names_no_model(tmp_path: Path) -> None:
+    rows = [{"item": i, "model": None, "correct": s} for i, s in enumerate(BASE)]
+    assert means(read_log(lines(tmp_path / "a.jsonl", rows))) == BASE
+    with pytest.raises(UserMistake, match="the column 'model' is empty"):
+        read_log(lines(tmp_path / "b.jsonl", [*rows, {"item": "x", "model": "m", "correct": 1}]))
 
 
 def test_encodings_and_binaries_are_told(tmp_path: Path) -> None:
@@ -410,6 +487,24 @@ def test_rollouts_of_a_prompt_in_several_shards_are_its_samples(tmp_path: Path) 
     assert frame["item"].nunique() == 3
 
 
+def test_a_metric_that_is_part_of_a_tasks_name_chooses_no_task(tmp_path: Path) -> None:
+    """folder#acc is the metric, although one task is called accounting; so too where a shared one is read."""
+    names = ("anatomy", "accounting", "virology")
+    for side, scores, first in (("a", BASE, "acc"), ("b", TUNED, "other")):
+        for part, name in enumerate(names):
+            rows = []
+            for i in range(4):
+                score = scores[4 * part + i]
+                values = {"metrics": [first, "acc"], first: 1 - score} | {"acc": score}
+                rows.append(sample(i, doc={"question": question(4 * part + i)}, **values))
+            lines(tmp_path / side / f"samples_{name}_{TIME}.jsonl", rows)
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    assert figures(read_sides(a, b)) == (N, GAINED, LOST)
+    assert figures(read_sides(f"{a}#acc", f"{b}#acc")) == (N, GAINED, LOST)
+    assert means(read_log(f"{a}#accounting")) == BASE[4:8]
+    assert means(read_log(f"{b}#accounting#acc")) == TUNED[4:8]
+
+
 def test_a_changed_text_leaves_the_ids_of_the_others(tmp_path: Path) -> None:
     """Two repeated questions are told apart by their ids, although another question was corrected between the runs."""
     paths = []
@@ -417,7 +512,9 @@ def test_a_changed_text_leaves_the_ids_of_the_others(tmp_path: Path) -> None:
         rows = [
             {
                 "item": f"i{i}",
-                "question": "Which one?" if i < 2 else question(i) + "!" * (turn and i == 11),
+                "question": "Which one?"
+                if i < 2
+                else question(i).replace("What", "Wath" if turn and i == 11 else "What"),
                 "correct": s,
             }
             for i, s in enumerate(scores)
@@ -425,6 +522,25 @@ def test_a_changed_text_leaves_the_ids_of_the_others(tmp_path: Path) -> None:
         paths.append(lines(tmp_path / f"{turn}.jsonl", rows if turn else rows[::-1]))
     sides = sides_of(paths)
     assert (sides.paired.by, *figures(sides)) == ("question and id", N - 1, GAINED, LOST - 1)
+
+
+def test_long_questions_that_one_log_cuts(tmp_path: Path) -> None:
+    def made(scores: list[int], longest: int, other: str = "") -> list[dict[str, Any]]:
+        return [
+            {
+                "item": f"i{i}",
+                "question": (f"Q{i} " + "word " * i)[:longest] + other * (i == 11),
+                "correct": s,
+            }
+            for i, s in enumerate(scores)
+        ]
+
+    whole, cut = lines(tmp_path / "a.jsonl", made(BASE, 999)), lines(tmp_path / "b.jsonl", made(TUNED, 30))
+    sides = read_sides(whole, cut)
+    assert (sides.paired.by, *figures(sides)) == ("item", N, GAINED, LOST)
+    assert any("one id with another text" in note for note in sides.notes)
+    changed = lines(tmp_path / "c.jsonl", made(TUNED, 30, "another"))
+    assert read_sides(whole, changed).paired.items == 6  # those under 30 characters
 
 
 # --- Judged pairs ---

@@ -53,6 +53,8 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
     """Return the log of a table with the columns of TEXTS and NUMBERS; `choice` is a model where it has several."""
     source = told.source
     model = choice
+    if "model" in table.column_names and set(table["model"].unique().to_pylist()) <= {None, ""}:
+        table = table.drop_columns(["model"])  # a key that names none
     if "model" in table.column_names:
         names = strings(table, "model", source)
         where_from = (
@@ -97,12 +99,11 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
 def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, Any]:
     """Return {"cluster": column} where ids start again in each of its parts: most ids lie in several of them, each in
     each as often as any other."""
-    items = strings(table, "item", source)
+    names = [n for n in GROUPS if n in table.column_names and not pa.types.is_nested(table[n].type)]
+    items = strings(table, "item", source) if names else pd.Series(dtype="str")
     if not items.duplicated().any():
         return {}
-    for name in GROUPS:
-        if name not in table.column_names or pa.types.is_nested(table[name].type):
-            continue
+    for name in names:
         parts = strings(table, name, source)
         times = pd.concat([items, parts], axis=1, keys=["item", "part"]).groupby(["item", "part"]).size()
         if times.nunique() == 1 and (times.groupby(level="item").size() > 1).mean() > 0.5:

@@ -51,7 +51,7 @@ def _read(readers: Sequence[Reader], reference: str, path: Path, choice: str) ->
             for reader in readers:
                 if files := reader.whole(path):
                     return _joined(reader, reference, files)
-            files, choice = _in_folder(path, choice)
+            files, choice = _in_folder(path, choice, readers)
             if len(files) > 1 and _SHARD.fullmatch(files[0].name):
                 return _of_shards(readers, reference, files, choice)
             if len(files) > 1:
@@ -73,7 +73,7 @@ def content_hash(readers: Sequence[Reader], reference: str) -> str:
     if not path.is_dir():
         return content_of_file(path)
     whole = next((found for reader in readers if (found := reader.whole(path))), None)
-    return content_of_file(*(whole or _in_folder(path, choice)[0]))
+    return content_of_file(*(whole or _in_folder(path, choice, readers)[0]))
 
 
 def content_of_file(*paths: str | Path) -> str:
@@ -184,8 +184,11 @@ def _of_tasks(
     return as_tasks(parts, Origin(parts[0].tool, reference))
 
 
-def _in_folder(folder: Path, choice: str) -> tuple[list[Path], str]:
-    """Return the files of a folder that are its log, and the choice that is left once files were chosen by it."""
+def _in_folder(folder: Path, choice: str, readers: Sequence[Reader]) -> tuple[list[Path], str]:
+    """Return the files of a folder that are its log, and the choice that is left once files were chosen by it.
+
+    A pattern or a whole name of a task chooses files; so does a part of a name, unless it is the name of a metric too
+    (acc, of mmlu_professional_accounting)."""
     while True:
         for name in WHOLE:
             if (folder / name).is_file():
@@ -205,13 +208,25 @@ def _in_folder(folder: Path, choice: str) -> tuple[list[Path], str]:
     logs = samples or [path for path in logs if not BESIDE.fullmatch(path.name)] or logs
     if len(logs) > 1 and choice:
         part, _, rest = choice.partition("#")
-        named = [path for path in logs if part in path.name or fnmatchcase(_bare(path.name), part)]
+        named = [path for path in logs if fnmatchcase(_bare(path.name), part)]
+        if not named and not _names_metric(readers, logs[0], part):
+            named = [path for path in logs if part in path.name]
         if named:
             return named, rest
     if logs:
         return logs, choice
     way = f"; its folders: {listed(path.name for path in folders)}: name one" if folders else ""
     raise UserMistake(f"{folder}: holds no log ({', '.join(sorted(SUFFIXES))}){way}")
+
+
+def _names_metric(readers: Sequence[Reader], file: Path, name: str) -> bool:
+    """Say whether a log has a metric, filter or scorer of this name."""
+    try:
+        found = recogniser(readers, open_source(str(file), file, ""))
+        log = found[0].read(found[1]) if found else None
+    except UserMistake:
+        return False
+    return log is not None and any(one.named(name) or one.name.split("/")[0] == name for one in log.metrics)
 
 
 def _suffix(path: Path) -> str:

@@ -42,6 +42,8 @@ class Answered(NamedTuple):
     status: Status
     logprobs: tuple[float, ...] | None
     tokens: float
+    refused: bool = False
+    """Whether the request failed: its score says nothing of the model."""
 
 
 def read(source: Source) -> Recorded:
@@ -64,7 +66,7 @@ def read(source: Source) -> Recorded:
         rows.append(
             Logged(
                 item=key[0],
-                score=scored.means.get(metric.name, NAN),
+                score=NAN if told.refused else scored.means.get(metric.name, NAN),
                 question=told.question,
                 completion=told.completion,
                 sample=key[1],
@@ -217,6 +219,7 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
         status="failed" if failed else "cut off" if reason == "length" else "ok",
         logprobs=logprobs if logprobs and any(logprobs) else None,
         tokens=len(tokens) or NAN,
+        refused=result.get("success") is False,
     )
 
 

@@ -274,5 +274,10 @@ def _parquet_keys(view: Source) -> list[str]:
 def _begins(source: Source) -> str:
     if isinstance(source.first, Mapping) and source.first:
         keys = ", ".join(str(name)[:30] for name in list(source.first)[:8])
+        lists = [
+            str(key) for key, value in source.first.items() if isinstance(value, list) and len(value) > 1
+        ]
+        if len(lists) > 1:
+            return f"holds several lists, {listed(lists)}, and does not say which are scored answers: give one alone"
         return f"begins with {keys}; no list of scored answers is in it: give the file that holds a row an answer"
     return "a ZIP archive" if source.kind == "zip" else "holds no rows"

@@ -227,9 +227,8 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
         else:
             found[by] += pairs
             elsewhere += not pairs
-    others = _with_other_texts(first, second, set(here))
-    if others:
-        found["document"] += others
+    for by, others in _with_other_texts(first, second, set(here), trust.bad).items():
+        found[by] += others
     used = sorted(found, key=_WEAKEST_FIRST.index)
     weakest: By = used[0] if used else "question"
     pairs = sorted(pair for some in found.values() for pair in some)
@@ -242,18 +241,29 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
     return _Matched(weakest, pairs, notes, apart)
 
 
-def _with_other_texts(first: _Items, second: _Items, shared: set[str]) -> list[tuple[int, int]]:
-    """Return the pairs of whole documents among items whose text the other log lacks: one log may give some of its
-    items by their prompt and the other by their question."""
-    left, right = (
-        _once("" if question in shared else document for question, document in zip(*texts, strict=True))
-        for texts in ((first.questions, first.documents), (second.questions, second.documents))
-    )
-    return _same(left, right)
+def _with_other_texts(
+    first: _Items, second: _Items, shared: set[str], bad: frozenset[str]
+) -> dict[By, list[tuple[int, int]]]:
+    """Return the pairs among items whose text the other log lacks: one log may give some of its items by their prompt
+    and the other by their question, or cut long ones. They pair on the whole document, else, outside the `bad`
+    clusters, on ids under all of which each text lies within the other."""
+
+    def alone(log: _Items, keys: Sequence[str]) -> list[str]:
+        return ["" if asked in shared else key for asked, key in zip(log.questions, keys, strict=True)]
+
+    documents = [_once(alone(log, log.documents)) for log in (first, second)]
+    found: dict[By, list[tuple[int, int]]] = {"document": _same(*documents)}
+    used, taken = {i for i, _ in found["document"]}, {j for _, j in found["document"]}
+    by_id = _same(alone(first, first.ids), alone(second, second.ids))
+    by_id = [(i, j) for i, j in by_id if i not in used and j not in taken and first.clusters[i] not in bad]
+    if all(_nested(first.questions[i], second.questions[j]) for i, j in by_id):
+        found["item"] = by_id
+    return {by: pairs for by, pairs in found.items() if pairs}
 
 
 _WEAKEST_FIRST: tuple[By, ...] = (
     "question and place",
+    "item",
     "document",
     "question and document",
     "question and id",
@@ -282,6 +292,8 @@ class _Trust(NamedTuple):
             if asked == second.questions[j] and not moved:
                 good[cluster] += 1
             elif asked not in there and second.questions[j] not in here:
+                if _nested(asked, second.questions[j]):
+                    continue
                 changed[cluster].append(first.ids[i])
             else:
                 bad.add(cluster)
@@ -320,6 +332,9 @@ def _told_apart(
     return None, []
 
 
+OTHER_TEXTS: Mapping[By, str] = {"document": "one document", "item": "one id"}
+
+
 def _remarks(
     first: _Items,
     second: _Items,
@@ -339,12 +354,13 @@ def _remarks(
             f"{len(placed)} repeated questions have no id that both logs share: the n-th occurrence pairs with the "
             "n-th, right only if both logs are in one order"
         )
-    if documents := found.get("document", ()):
-        i, j = documents[0]
-        remarks.append(
-            f"{len(documents)} items are one document with another text in each log (as "
-            f"{short(first.questions[i])} and {short(second.questions[j])})"
-        )
+    for by, told in OTHER_TEXTS.items():
+        if others := found.get(by, ()):
+            i, j = others[0]
+            remarks.append(
+                f"{len(others)} items are {told} with another text in each log (as {short(first.questions[i])} and "
+                f"{short(second.questions[j])})"
+            )
     if apart:
         remarks.append(f"{len(apart)} repeated questions are left out of the pairs, as {_why(apart)}")
     return remarks

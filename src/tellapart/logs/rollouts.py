@@ -6,6 +6,12 @@ from tellapart.errors import UserMistake
 from tellapart.logs.metric import also
 from tellapart.logs.value import listed, short
 
+IDS = (
+    "id", "item", "task_id", "question_id", "sample_id", "example_id", "problem_id", "prompt_id", "doc_id", "uid",
+    "idx", "index", "name", "key",
+)  # fmt: skip
+"""Keys by which rows name their items; several items may share a prompt."""
+
 
 def numbered(prompts: Sequence[str]) -> list[str]:
     """Return each row's item id: the number of its prompt in order of first appearance."""

@@ -189,6 +189,8 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
     if body[:1] not in b"{[":
         if excel := EXCEL_FIRST.match(body):
             data = body = body[excel.end() :]
+        if b"\n" not in body and b"\r" in body:  # lines as old spreadsheets end them
+            data = body = body.replace(b"\r", b"\n")
         separator, columns = _header(body)
         return Source(reference, path, choice, "csv", columns, data, separator)
     line, _, rest = body.partition(b"\n")
@@ -222,17 +224,24 @@ def _with_later_keys(first: dict[str, Any], rest: bytes) -> dict[str, Any]:
 
 
 def _header(body: bytes) -> tuple[str, dict[str, None]]:
-    """Return what cuts the columns of a table and their names: the sign that makes most columns of the first line."""
-    line = body.split(b"\n", 1)[0].decode("utf-8", "replace").strip("\r\n")
-    found: tuple[str, list[str]] = (",", [line])
+    """Return what cuts the columns of a table and their names: of the signs that cut the first lines into equally many
+    columns, else of all, the one that makes most."""
+    lines = [
+        line.decode("utf-8", "replace").strip("\r\n") for line in body.split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    ]
+    lines = [line for line in lines if line.strip()]
+    found: list[tuple[bool, int, str, list[str]]] = []
     for separator in SEPARATORS:
         try:
-            names = next(csv.reader([line], delimiter=separator), [])
+            rows = [next(csv.reader([line], delimiter=separator), []) for line in lines]
         except csv.Error:
             continue
-        if len(names) > len(found[1]):
-            found = separator, names
-    separator, names = found
+        if len(rows[0]) > 1:
+            even = sum(len(row) == len(rows[0]) for row in rows[1:]) > (len(rows) - 1) / 2
+            found.append((even, len(rows[0]), separator, rows[0]))
+    if not found:
+        return ",", {lines[0].strip(): None}
+    _, _, separator, names = max(found, key=lambda one: one[:2])
     return separator, dict.fromkeys(name.strip() for name in names)
 
 
@@ -281,8 +290,8 @@ def _objects(document: Any) -> list[dict[str, Any]]:
         return [dict(zip(map(str, names), row, strict=True)) for row in data]
     lists = {key: value for key, value in document.items() if _objects(value) and isinstance(value, list)}
     if lists:
-        key = next((name for name in NESTED_LISTS if name in lists), None)
-        return lists[key] if key else next(iter(lists.values())) if len(lists) == 1 else []
+        known = [lists[name] for name in NESTED_LISTS if name in lists]  # a list of results may be a summary
+        return max(known, key=len) if known else next(iter(lists.values())) if len(lists) == 1 else []
     return _transposed(document) or _under_keys(document)
 
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
-from tellapart.logs.columns import numbers
+from tellapart.logs.columns import numbers, strings
 from tellapart.logs.metric import FIRST, Metric, also, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, from_columns
-from tellapart.logs.rollouts import numbered
+from tellapart.logs.rollouts import IDS, numbered
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed, mapping, short, text
 
@@ -58,7 +58,7 @@ def read(source: Source) -> Recorded:
     groups = _groups(table, prompts)
     chosen = _rewards(table, values, groups, source, notes)
     columns: dict[str, Any] = {
-        "item": numbered(prompts),
+        "item": _items(table, prompts, source),
         "question": prompts,
         "completion": _texts(table["completion"].to_pylist(), f"{source.path}: completion"),
         "score": summed([values[name] for name in chosen]),
@@ -67,6 +67,23 @@ def read(source: Source) -> Recorded:
     metrics = [Metric(name) for name in numeric if not is_counted(name)]
     where = origin(source, TOOL, model, metric=Metric("+".join(chosen)), metrics=metrics)
     return from_columns(columns, where, notes)
+
+
+def _items(table: pa.Table, prompts: Sequence[str], source: Source) -> list[str]:
+    """Return each row's item: its prompt's number; in a table that TRL did not write, the id that several rows share.
+    Raises UserMistake where ids of single rows and prompts that repeat may be either one's items."""
+    name = next((name for name in IDS if name in table.column_names), None)
+    if name is None or "step" in table.column_names or pa.types.is_nested(table[name].type):
+        return numbered(prompts)
+    ids = strings(table, name, source).tolist()
+    if "" in ids or len(set(prompts)) == len(prompts):
+        return numbered(prompts)
+    if len(set(ids)) < len(ids):
+        return ids
+    raise UserMistake(
+        f"{source.path}: {len(ids)} rows have {name}s of their own and {len(set(prompts))} different prompts: say "
+        f"which tells items apart, --map item={name},correct=SCORE or --map item=prompt,correct=SCORE"
+    )
 
 
 def summed(columns: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,25 +9,11 @@ from tellapart.errors import UserMistake
 from tellapart.logs.metric import Metric, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
-from tellapart.logs.rollouts import numbered, reward_name
+from tellapart.logs.rollouts import IDS, numbered, reward_name
 from tellapart.logs.source import Source, records
 from tellapart.logs.value import field, number, short, text
 
 TOOL = "verl"
-IDS = (
-    "id",
-    "item",
-    "task_id",
-    "question_id",
-    "sample_id",
-    "example_id",
-    "doc_id",
-    "idx",
-    "index",
-    "name",
-    "key",
-)
-"""Keys by which other tools' rows of input, output and score name their items, several of which may share an input."""
 OTHER = ("input", "output", "gts", "step", "score")
 
 
@@ -67,10 +53,16 @@ def _numeric(value: Any) -> bool:
 
 
 def _recognises(source: Source) -> bool:
-    """Say whether rows are verl's: it names a step or the ground truth (`gts`), and no row by an id of its own."""
+    """Say whether rows are verl's: they name a step or the ground truth (`gts`), or hold rewards only beside the texts.
+    Rows of other tools that hold more (an id, a context) are several items with one input as often."""
     if source.kind != "jsonl" or not source.has("input", "output", "score"):
         return False
-    return source.has("step") or source.has("gts") or not any(source.has(name) for name in IDS)
+    more = [name for name in source.first if name not in OTHER]
+    return (
+        source.has("step")
+        or source.has("gts")
+        or all(_numeric(source.first[name]) and name not in IDS for name in more)
+    )
 
 
 READER = Reader(TOOL, _recognises, read)
