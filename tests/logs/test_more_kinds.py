@@ -218,6 +218,9 @@ def test_open_compass_with_several_answers(tmp_path: Path) -> None:
     log = read_log(write(tmp_path / "a.json", {"accuracy (2 runs average)": 66.7, "details": details}))
     assert means(log) == [(score + 1) / 2 for score in BASE]
     assert log.frame["completion"].tolist()[:2] == ["1", "2"]
+    details[1]["correct"] = None
+    frame = read_log(write(tmp_path / "n.json", {"details": details})).frame
+    assert frame.loc[frame["item"] == "1", "score"].isna().tolist() == [True]
     del details[0]["correct"]
     with pytest.raises(UserMistake, match="several predictions"):
         read_log(write(tmp_path / "b.json", {"details": details}))
@@ -473,6 +476,17 @@ def test_the_shards_of_one_table_are_one_log(tmp_path: Path) -> None:
         read_log(shards(tmp_path / "c", BASE, missing=1))
     one = read_log(f"{tmp_path}/a/data/train-00001-of-00003.parquet")
     assert any("one of 3 shards" in note for note in one.notes)
+
+
+def test_settings_beside_the_one_log_of_a_folder(tmp_path: Path) -> None:
+    lines(tmp_path / "rows.jsonl", [{"item": i, "correct": s} for i, s in enumerate(BASE)])
+    write(tmp_path / "args.json", {"lr": 0.1, "seed": 1})
+    log = read_log(str(tmp_path))
+    assert means(log) == BASE
+    assert any("without args.json" in note for note in log.notes)
+    write(tmp_path / "more.jsonl", '{"what": 1}\n{"what": 2}\n')
+    with pytest.raises(UserMistake, match="holds 3 logs"):
+        read_log(str(tmp_path))
 
 
 def test_rollouts_of_a_prompt_in_several_shards_are_its_samples(tmp_path: Path) -> None:

@@ -160,11 +160,26 @@ def _of_tasks(
     if mapped.mapping_of(choice) is not None:
         raise UserMistake(several)
     found = []
+    left_out = []
     for file in files:
-        read = recogniser(readers, open_source(str(file), file, choice))
-        if read is None:
+        source = open_source(str(file), file, choice)
+        read = recogniser(readers, source)
+        if (
+            read is None
+            and source.kind == "json"
+            and as_rows(source) is None
+            and not_a_log(source) != AGGREGATE
+        ):
+            left_out.append(file.name)  # settings, as a script keeps them beside its answers
+        elif read is None:
             raise UserMistake(f"{several} ({file.name} is no known log)")
-        found.append(read)
+        else:
+            found.append(read)
+    if left_out and len(found) == 1:
+        log = found[0][0].read(found[0][1])
+        return replace(log, notes=(*log.notes, f"without {listed(left_out)}, which hold no answers"))
+    if left_out:
+        raise UserMistake(f"{several} ({left_out[0]} is no known log)")
     tools = {reader.tool for reader, _ in found}
     tasks = [reader.task_of(view) for reader, view in found]
     if len(tools) > 1 or not all(tasks):
@@ -229,6 +244,9 @@ def _names_metric(readers: Sequence[Reader], file: Path, name: str) -> bool:
     return log is not None and any(one.named(name) or one.name.split("/")[0] == name for one in log.metrics)
 
 
+AGGREGATE = "holds aggregate results only; give the samples (lm_eval --log_samples)"
+
+
 def _suffix(path: Path) -> str:
     return Path(path.stem).suffix if path.name.endswith(PACKED) else path.suffix
 
@@ -247,5 +265,5 @@ def not_a_log(source: Source) -> str:
     if source.kind == "json" and source.has("results") and (source.has("versions") or source.has("config")):
         results = source.first["results"]
         if isinstance(results, dict) and not isinstance(results.get("results"), list):
-            return "holds aggregate results only; give the samples (lm_eval --log_samples)"
+            return AGGREGATE
     return "is no known log" + mapped.proposal(source)

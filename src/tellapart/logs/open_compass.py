@@ -34,7 +34,8 @@ def read(source: Source) -> Recorded:
             "the details do not say what is right: a prediction that equals its reference is taken for right"
         )
     told = source.first.get("accuracy")
-    mean = 100 * sum(row.score for row in rows) / len(rows) if rows else 0.0
+    known = [row.score for row in rows if row.score == row.score]
+    mean = 100 * sum(known) / len(known) if known else 0.0
     if isinstance(told, int | float) and abs(told - mean) > 0.5 and abs(told - mean / 100) > 0.005:
         notes.append(f"the file's own accuracy is {told:g}, that of its details {mean:.4g} %")
     model = source.path.resolve().parent.name
@@ -65,18 +66,17 @@ def _rows(detail: Mapping[str, Any], item: str, where: str) -> Iterator[Logged]:
 def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged:
     given = next((detail[name] for name in GIVEN if name in detail), None)
     wanted = next((detail[name] for name in WANTED if name in detail), None)
-    if right is None and (given is None or wanted is None):
+    judged = any(name in detail for name in RIGHT)  # null: the judge said nothing
+    if not judged and (given is None or wanted is None):
         raise UserMistake(
             f"{where}: says neither correct nor prediction and reference (has {listed(detail)})"
         )
-    if right is None and isinstance(given, list):
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    if not judged and isinstance(given, list):
         raise UserMistake(f"{where}: has several predictions and does not say which are correct")
     accepted = [text(one).strip() for one in (wanted if isinstance(wanted, list) else [wanted])]
-    score = (
-        number(right, f"{where}: correct")
-        if right is not None
-        else float(spoken(given, where).strip() in accepted)
-    )
+    score = number(right, f"{where}: correct") if judged else float(spoken(given, where).strip() in accepted)
     return Logged(
         item=identity(detail.get("example_abbr") or item, where),
         score=score,
