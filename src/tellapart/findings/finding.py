@@ -42,14 +42,18 @@ class Finding:
         }
 
 
+PLAIN = frozenset({str, int, bool})
+"""Types whose values are JSON as they are."""
+
+
 def without_nan(value: Any) -> Any:
     """Return a JSON value with NaN and infinities as None: "not known", since JSON has neither."""
-    if isinstance(value, str | int):  # first: most values of a table, and the test against Mapping is slow
+    if isinstance(value, str | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, Mapping):  # whose values are plain for the most part, and may be a million
+        return {key: one if type(one) in PLAIN else without_nan(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [without_nan(one) for one in value]
     return value

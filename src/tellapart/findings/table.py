@@ -32,6 +32,10 @@ class Rows(Generic[RowT]):
         """Return the rows; none where the finding has no such table. Raises what odd findings raise (reading.FORM)."""
         return tuple(from_json(self.row, row) for row in finding.tables.get(self.name) or ())
 
+    def count(self, finding: Finding) -> int:
+        """Return how many rows the table has; 0 where the finding has no such table."""
+        return len(finding.tables.get(self.name) or ())
+
 
 @dataclass(frozen=True)
 class One(Generic[RowT]):

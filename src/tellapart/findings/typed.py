@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, TypeVar
 
+from tellapart.findings.finding import PLAIN
+
 KindT = TypeVar("KindT")
 
 
@@ -28,15 +30,24 @@ def to_json(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value):
         return {
-            field.metadata.get("key", field.name): to_json(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.default is not None or getattr(value, field.name) is not None
+            written: given if type(given) in PLAIN else to_json(given)
+            for name, written, always in _written(type(value))
+            if (given := getattr(value, name)) is not None or always
         }
     if isinstance(value, Mapping):
         return {name: to_json(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(one) for one in value]
     return value
+
+
+@cache
+def _written(kind: type) -> tuple[tuple[str, str, bool], ...]:
+    """Return each field's name, its key, and whether it is written where it is None."""
+    return tuple(
+        (field.name, field.metadata.get("key", field.name), field.default is not None)
+        for field in dataclasses.fields(kind)
+    )
 
 
 def from_json(kind: type[KindT], value: Any) -> KindT:
@@ -47,6 +58,7 @@ def from_json(kind: type[KindT], value: Any) -> KindT:
 
 @cache
 def _fields(kind: type) -> tuple[tuple[str, str, Any, dataclasses.Field[Any]], ...]:
+    """Return each field's name, its key, its type, and the field."""
     hints = typing.get_type_hints(kind)
     return tuple(
         (field.name, field.metadata.get("key", field.name), hints[field.name], field)
@@ -89,7 +101,8 @@ def _object(kind: Any, value: Any) -> Any:
     read: dict[str, Any] = {}
     for name, written, hint, field in _fields(kind):
         if written in value:
-            read[name] = _read(hint, value[written])
+            given = value[written]
+            read[name] = given if type(given) is hint and hint in PLAIN else _read(hint, given)
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             if types.NoneType not in typing.get_args(hint):
                 raise KeyError(f"{kind.__name__} without {written!r}")

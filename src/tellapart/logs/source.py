@@ -251,7 +251,7 @@ def parse(data: bytes | str, where: str) -> Any:
         raise UserMistake(f"{where}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull)")
     try:
         text = data if isinstance(data, str) else data.decode("utf-8")
-        return json.loads(text, object_pairs_hook=_unique)
+        return _decode(text)
     except UnicodeDecodeError as error:
         raise UserMistake(f"{where}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except RecursionError:
@@ -269,6 +269,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {short(twice)} is there twice in one object")
     return result
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)  # json.loads makes one a line
+
+
+def _decode(text: str) -> Any:
+    if text.startswith("\ufeff"):
+        return json.loads(text)  # which says what is wrong with it
+    return _DECODER.decode(text)
 
 
 def as_rows(source: Source) -> Source | None:

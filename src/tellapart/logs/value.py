@@ -62,11 +62,14 @@ def identity(value: Any, where: str) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
+_SORTED = json.JSONEncoder(sort_keys=True)  # json.dumps makes one a value
+
+
 def hashed(value: Any) -> str:
     """Return a hash of any JSON value, "" for null: the same value has the same one, whatever its keys' order."""
     if value is None:
         return ""
-    written = json.dumps(value, sort_keys=True, ensure_ascii=True).encode()
+    written = _SORTED.encode(value).encode()
     return hashlib.blake2b(written, digest_size=16).hexdigest()
 
 

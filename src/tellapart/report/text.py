@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tellapart.errors import visible
+from tellapart.findings.finding import PLAIN
 from tellapart.findings.shown import Tokens
 
 
@@ -15,7 +16,14 @@ def visible_deep(value: Any) -> Any:
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):
-        return {visible(str(key)): visible_deep(inner) for key, inner in value.items()}
+        return {
+            visible(str(key)): visible(inner)
+            if type(inner) is str
+            else inner
+            if type(inner) in PLAIN
+            else visible_deep(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
         return [visible_deep(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):

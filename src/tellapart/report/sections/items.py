@@ -1,6 +1,7 @@
 """Items: those solved by one side only, and all of them, each down to its samples.
 
-The rows stand in the page as JSON columns and are drawn a page at a time, so that 10,000 stay usable.
+The rows stand in the page as JSON columns and are drawn a page at a time, so that 10,000 stay usable. Of more items
+than MOST_LISTED those that one side alone solved come first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ COLUMNS = (
     "item", "cluster", "base_n", "base_c", "tuned_n", "tuned_c", "base_p", "base_p_low", "base_p_high",
     "fragile", "only",
 )  # fmt: skip
+MOST_LISTED = 20_000
 TEXT_LIMIT = 20_000
 TOTAL_LIMIT = 3_000_000
 
@@ -58,24 +60,33 @@ def one_sided(finding: Finding, number: int) -> Section | None:
     lead = (
         f"{sides.count('tuned')} only by the tuned, {sides.count('base')} only by the base; {fragile} of them fragile "
         "(few right answers: the other side may just have been unlucky). Open one to read its answers."
+        f"{_left_out(len(table))}"
     )
-    data = _data(table, SAMPLES.read(finding))
-    body = _list(number, "Items solved only by one side", _ONE_SIDED, len(sides) - sides.count(""), data)
+    data = _data(table[:MOST_LISTED], SAMPLES.read(finding))
+    body = _list(
+        number, "Items solved only by one side", _ONE_SIDED, _one_sided_of(table[:MOST_LISTED]), data
+    )
     return Section("one-sided", "Solved by one side only", lead, body)
 
 
 def section(finding: Finding, number: int) -> Section | None:
     """Return the list of all items."""
-    table = ITEMS.read(finding)
-    if not table:
+    total = ITEMS.count(finding)
+    if not total:
         return None
-    body = _list(number, "All items", _ALL, len(table), None)
-    return Section(
-        "items",
-        "All items",
-        "Right answers of those asked, and the base's success rate with its interval.",
-        body,
-    )
+    body = _list(number, "All items", _ALL, min(total, MOST_LISTED), None)
+    lead = "Right answers of those asked, and the base's success rate with its interval."
+    return Section("items", "All items", f"{lead}{_left_out(total)}", body)
+
+
+def _one_sided_of(table: Sequence[ItemLine]) -> int:
+    return sum(row.only != "" for row in table)
+
+
+def _left_out(total: int) -> str:
+    if total <= MOST_LISTED:
+        return ""
+    return f' The first {MOST_LISTED:,} of {total:,} items are listed; findings.json, table "items", has all.'
 
 
 def _list(number: int, title: str, choices: Any, total: int, data: tuple[Markup, Markup] | None) -> Markup:

@@ -173,19 +173,16 @@ def item_lines(base: PerItem, tuned: PerItem) -> tuple[ItemLine, ...]:
     only = np.full(len(base.items), "", dtype=object)
     only[equal[solved.base_only]], only[equal[solved.tuned_only]] = "base", "tuned"
     fragile = {*equal[solved.base_only_fragile].tolist(), *equal[solved.tuned_only_fragile].tolist()}
-    rows = [
-        ItemLine(
-            item=str(base.items[i]),
-            cluster=str(base.cluster[i]) if base.cluster[i] != base.items[i] else "",
-            base_n=int(base.n[i]),
-            base_c=int(base.c[i]),
-            tuned_n=int(tuned.n[i]),
-            tuned_c=int(tuned.c[i]),
-            fragile=i in fragile,
-            only=str(only[i]),
-        )
-        for i in range(len(base.items))
-    ]
+    names, clusters = list(map(str, base.items)), list(map(str, base.cluster))
+    columns = zip(
+        names,
+        ["" if cluster == name else cluster for name, cluster in zip(names, clusters, strict=True)],
+        *(counts.tolist() for counts in (base.n, base.c, tuned.n, tuned.c)),
+        [i in fragile for i in range(len(names))],
+        map(str, only),
+        strict=True,
+    )
+    rows = [ItemLine(*line) for line in columns]
     return tuple(sorted(rows, key=lambda row: (row.only == "", row.only, row.item)))
 
 
