@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from importlib.metadata import version
+
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import LETTERS, module_of, tokenizer
@@ -96,7 +98,7 @@ def test_changed_in_memory_is_another_one() -> None:
 def test_what_runs_it_is_in_the_key_of_a_row() -> None:
     model = LocalModel(module_of("llama"), tokenizer(), "a")
     assert model.known_by() == {"model": model.fingerprint, "engine": engine_versions()}
-    assert f"torch {torch.__version__.partition('+')[0]}," in model.engine
+    assert f"torch {version('torch')}," in model.engine
 
 
 def test_a_run_is_not_gone_on_with_by_another_model_or_version(
