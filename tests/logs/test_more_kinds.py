@@ -365,6 +365,10 @@ def test_ids_that_start_again_in_each_category(tmp_path: Path, name: str) -> Non
         rows.sample(frac=1, random_state=turn).to_csv(tmp_path / f"{turn}.csv", index=False)
         paths.append(str(tmp_path / f"{turn}.csv"))
     assert figures(sides_of(paths)) == (N, GAINED, LOST)
+    numbered = [pd.read_csv(path).assign(sample=0) for path in paths]
+    for frame, path in zip(numbered, paths, strict=True):
+        frame.to_csv(path, index=False)
+    assert figures(sides_of(paths)) == (N, GAINED, LOST)
 
 
 def test_samples_of_one_category_stay_samples(tmp_path: Path) -> None:
@@ -373,6 +377,10 @@ def test_samples_of_one_category_stay_samples(tmp_path: Path) -> None:
     )
     rows.to_csv(tmp_path / "a.csv", index=False)
     assert len(means(read_log(str(tmp_path / "a.csv")))) == 4
+    rows.assign(category=[f"try {i // 4}" for i in range(N)], sample=[i // 4 for i in range(N)]).to_csv(
+        tmp_path / "b.csv", index=False
+    )
+    assert len(means(read_log(str(tmp_path / "b.csv")))) == 4
 
 
 @pytest.mark.parametrize(
@@ -555,6 +563,8 @@ def test_long_questions_that_one_log_cuts(tmp_path: Path) -> None:
     assert any("one id with another text" in note for note in sides.notes)
     changed = lines(tmp_path / "c.jsonl", made(TUNED, 30, "another"))
     assert read_sides(whole, changed).paired.items == 6  # those under 30 characters
+    short = lines(tmp_path / "d.jsonl", made(TUNED, 12))
+    assert read_sides(whole, short).paired.items == 3  # the rest of 12 characters lies anywhere
 
 
 # --- Judged pairs ---

@@ -66,7 +66,7 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
         raise UserMistake(f"{source.path}: has no column `model`, so #{choice} cannot be chosen")
     data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
     data.pop("model", None)
-    if not {"sample", "question", "cluster"} & set(table.column_names):
+    if not {"question", "cluster"} & set(table.column_names):
         data |= _grouped(table, source, notes)
     if "status" in data:
         data["status"] = data["status"].where(data["status"] != "", "ok")  # as where no row has one
@@ -101,7 +101,10 @@ def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, Any
     each as often as any other."""
     names = [n for n in GROUPS if n in table.column_names and not pa.types.is_nested(table[n].type)]
     items = strings(table, "item", source) if names else pd.Series(dtype="str")
-    if not items.duplicated().any():
+    numbered = (
+        [items, strings(table, "sample", source)] if names and "sample" in table.column_names else [items]
+    )
+    if not pd.concat(numbered, axis=1).duplicated().any():
         return {}
     for name in names:
         parts = strings(table, name, source)

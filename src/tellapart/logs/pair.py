@@ -256,11 +256,14 @@ def _with_other_texts(
     used, taken = {i for i, _ in found["document"]}, {j for _, j in found["document"]}
     by_id = _same(alone(first, first.ids), alone(second, second.ids))
     by_id = [(i, j) for i, j in by_id if i not in used and j not in taken and first.clusters[i] not in bad]
-    if all(_nested(first.questions[i], second.questions[j]) for i, j in by_id):
+    asked = [(first.questions[i], second.questions[j]) for i, j in by_id]
+    if all(_nested(here, there) and min(len(here), len(there)) >= LEAST_NESTED for here, there in asked):
         found["item"] = by_id
     return {by: pairs for by, pairs in found.items() if pairs}
 
 
+LEAST_NESTED = 20
+"""Characters of a text from which on it does not lie in another by accident, where other items share whole texts."""
 _WEAKEST_FIRST: tuple[By, ...] = (
     "question and place",
     "item",
