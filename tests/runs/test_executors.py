@@ -535,12 +535,13 @@ def collected() -> Iterator[None]:
 @LEFT
 @pytest.mark.usefixtures("collected")
 @pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2, 4])
 def test_jobs_of_slurm_give_the_same_answers_with_one_killed(
-    folder: RunFolder, model: Model, capfd: pytest.CaptureFixture[str]
+    folder: RunFolder, model: Model, count: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("submitit")
     expected = list(model.generate(REQUESTS))
-    with workers_for(folder, Slurm({"cluster": "local", "partition": "gpu"}), 2) as workers:
+    with workers_for(folder, Slurm({"cluster": "local", "partition": "gpu"}), count) as workers:
         found = []
         for answer in model.generate(REQUESTS):
             if not found:
