@@ -127,6 +127,19 @@ def test_counts_that_do_not_add_up_are_told():
     assert "These do not add up: base/plain." in words
 
 
+def test_of_many_items_as_many_of_each_kind_are_listed(monkeypatch):
+    monkeypatch.setattr("tellapart.report.sections.items.MOST_LISTED", 12)
+    page = render([elicited(240)], SPEC, None)
+    rows = json.loads(re.search(r'id="rows-1">(.*?)</script>', page)[1])
+    assert {side: rows["only"].count(side) for side in ("tuned", "base", "")} == {
+        "tuned": 4,
+        "base": 4,
+        "": 4,
+    }
+    assert page.count("Of 240 items 4 of each kind at most are listed") == 2
+    assert "of each kind" not in render([elicited(12)], SPEC, None)
+
+
 def test_a_report_of_a_small_run_can_be_mailed(tmp_path):
     assert write_report(write_run(tmp_path / "run", elicited())).stat().st_size < 300_000
 

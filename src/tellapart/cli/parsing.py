@@ -167,9 +167,8 @@ def parse(arguments: Sequence[str]) -> Any:
         if leaving.code in (0, None):
             raise
         raise InvalidInput(_one_line(complaint.getvalue(), arguments[0])) from None
-    remote.refuse_out(
-        vars(vars(spec).get("action", spec)).get("out")
-    )  # a Path of a URL is a folder of this machine
+    action = vars(spec).get("action", spec)
+    remote.refuse_out(vars(action).get("out"))  # some verbs make a Path of it: a folder called s3: here
     return spec
 
 

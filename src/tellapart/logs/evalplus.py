@@ -69,9 +69,10 @@ def _recognises(source: Source) -> bool:
         return False
     first = next(iter(source.first["eval"].values()), None)
     first = first[0] if isinstance(first, list) and first else first
-    return (
-        isinstance(first, dict) and bool({"base_status", "plus_status", "base", "nfiles"} & set(first))
-    ) or (isinstance(first, dict) and {"task_id", "solution", "status"} <= set(first))
+    names = set(first) if isinstance(first, dict) else set()
+    return bool({"base_status", "plus_status", "base", "nfiles"} & names) or (
+        {"task_id", "solution", "status"} <= names
+    )
 
 
 READER = Reader(TOOL, _recognises, read)

@@ -113,16 +113,14 @@ def results_beside(path: Path) -> Mapping[str, Any]:
 def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: Source) -> list[Metric]:
     """Return the metrics of samples, one a filter, those that the results list first; each a single number a sample."""
     single: dict[tuple[str, str], bool] = {}
-    in_parts: set[tuple[str, str]] = (
-        set()
-    )  # a list of its own length in some sample: instructions, not responses
+    in_parts: set[tuple[str, str]] = set()
     for _, sample in samples:
         for name in metrics_of(sample):
             key = name, text(sample.get("filter"))
             fits = is_single(sample, name)
             single[key] = single.get(key, False) or fits
             if not fits and isinstance(sample[name], list):
-                in_parts.add(key)
+                in_parts.add(key)  # of instructions, not of responses
     found = [key for key, fits in single.items() if fits and key not in in_parts] or list(single)
     task = task_of(source)
     preferred = [key for key in _listed(task, results) if key in found]

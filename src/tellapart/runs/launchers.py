@@ -150,13 +150,13 @@ class _Submitted(Handle):
 def _stderr_in(log: Path) -> Iterator[None]:
     """Let what is started here write its stderr to a file."""
     kept = os.dup(2)
-    writing = files.opened(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
+        writing = files.opened(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(writing, 2)
+        os.close(writing)
         yield
     finally:
         os.dup2(kept, 2)
-        os.close(writing)
         os.close(kept)
 
 
@@ -185,9 +185,10 @@ class Slurm(Launcher):
             executor.update_parameters(**self.settings)
         except (RuntimeError, ValueError, TypeError, NameError) as error:
             raise InvalidInput(f"--executor slurm: {error}") from error
-        with _stderr_in(places[0].parent / "jobs.log"):  # of local jobs, whose end is a traceback
+        here = self.cluster == "local"  # whose processes write to this terminal, and end by a traceback
+        with _stderr_in(places[0].parent / "jobs.log") if here else contextlib.nullcontext():
             jobs = executor.map_array(Job(), [str(place) for place in places])
-        return [_Submitted(job, self.cluster == "local") for job in jobs]
+        return [_Submitted(job, here) for job in jobs]
 
 
 class _Task(Handle):

@@ -213,9 +213,10 @@ def _pages(app: FastAPI, desk: Desk) -> None:
     async def described() -> Response:
         names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
         model = desk.experts.model
-        begins = model.vocabulary.encode_prompts([("", "")])[
-            "", ""
-        ]  # a first token, without which nothing is read
+        nothing = ("", "")
+        begins = model.vocabulary.encode_prompts([nothing])[
+            nothing
+        ]  # a first token; without one nothing is read
         return JSONResponse(document(names, desk.limits.max_tokens, model.asked.size, 0 if begins else 1))
 
     @app.get("/v1/models")

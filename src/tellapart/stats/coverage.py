@@ -67,11 +67,8 @@ def pass_at_k(counts: Counts, ks: Sequence[int]) -> Floats:
     """
     n, c = checked_counts(counts)
     wanted = checked_ks(ks)
-    if n.max(initial=0) < 2**31:  # one number a pair is sorted ten times as fast
-        _, first, inverse = np.unique(n * 2**31 + c, return_index=True, return_inverse=True)
-    else:
-        _, first, inverse = np.unique(np.column_stack([n, c]), axis=0, return_index=True, return_inverse=True)
-    total, right = n[first, None].astype(np.float64), c[first, None].astype(np.float64)
+    pairs, inverse = np.unique(n + 1j * c, return_inverse=True)  # faster than rows of two
+    total, right = pairs.real[:, None], pairs.imag[:, None]
     left = total - np.arange(wanted.max())
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(left > right, np.log1p(-right / left), -np.inf)

@@ -1,7 +1,7 @@
 """Items: those solved by one side only, and all of them, each down to its samples.
 
 The rows stand in the page as JSON columns and are drawn a page at a time, so that 10,000 stay usable. Of more items
-than MOST_LISTED those that one side alone solved come first.
+than MOST_LISTED it holds as many of each kind: solved by the tuned alone, by the base alone, and the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _TEMPLATE = template("""
   data-only="{{ only }}" data-size="{{ size }}">
   <div class="bar-of-controls">
     <label class="search"><span class="hidden">Search items</span>
-    <input type="search" placeholder="Search {{ total }} items" autocomplete="off" spellcheck="false"></label>
+    <input type="search" placeholder="Search {{ total }}items" autocomplete="off" spellcheck="false"></label>
     <div class="choices" role="group" aria-label="Which items">
       {% for value, told in choices %}
       <button type="button" data-choice="{{ value }}" aria-pressed="false">{{ told }}</button>{% endfor %}
@@ -62,9 +62,10 @@ def one_sided(finding: Finding, number: int) -> Section | None:
         "(few right answers: the other side may just have been unlucky). Open one to read its answers."
         f"{_left_out(len(table))}"
     )
-    data = _data(table[:MOST_LISTED], SAMPLES.read(finding))
+    listed = _listed(table)
+    data = _data(listed, SAMPLES.read(finding))
     body = _list(
-        number, "Items solved only by one side", _ONE_SIDED, _one_sided_of(table[:MOST_LISTED]), data
+        number, "Items solved only by one side", _ONE_SIDED, sum(row.only != "" for row in listed), data
     )
     return Section("one-sided", "Solved by one side only", lead, body)
 
@@ -74,22 +75,30 @@ def section(finding: Finding, number: int) -> Section | None:
     total = ITEMS.count(finding)
     if not total:
         return None
-    body = _list(number, "All items", _ALL, min(total, MOST_LISTED), None)
+    body = _list(number, "All items", _ALL, total if total <= MOST_LISTED else None, None)
     lead = "Right answers of those asked, and the base's success rate with its interval."
     return Section("items", "All items", f"{lead}{_left_out(total)}", body)
 
 
-def _one_sided_of(table: Sequence[ItemLine]) -> int:
-    return sum(row.only != "" for row in table)
+def _listed(table: Sequence[ItemLine]) -> Sequence[ItemLine]:
+    if len(table) <= MOST_LISTED:
+        return table
+    kinds = ([row for row in table if row.only == side] for side in ("tuned", "base", ""))
+    return [row for rows in kinds for row in rows[: MOST_LISTED // 3]]
 
 
 def _left_out(total: int) -> str:
     if total <= MOST_LISTED:
         return ""
-    return f' The first {MOST_LISTED:,} of {total:,} items are listed; findings.json, table "items", has all.'
+    return (
+        f" Of {total:,} items {MOST_LISTED // 3:,} of each kind at most are listed (only tuned, only base, others): "
+        'findings.json, table "items", has all.'
+    )
 
 
-def _list(number: int, title: str, choices: Any, total: int, data: tuple[Markup, Markup] | None) -> Markup:
+def _list(
+    number: int, title: str, choices: Any, total: int | None, data: tuple[Markup, Markup] | None
+) -> Markup:
     return filled(
         _TEMPLATE,
         {
@@ -98,7 +107,7 @@ def _list(number: int, title: str, choices: Any, total: int, data: tuple[Markup,
             "choices": choices,
             "only": choices[0][0],
             "size": 10 if data else 25,
-            "total": f"{total:,}",
+            "total": "" if total is None else f"{total:,} ",
             "data": data[0] if data else None,
             "samples": data[1] if data else None,
         },
