@@ -1,21 +1,39 @@
 """What a log's completions answer: read by the first reader whose verdicts are the log's own.
 
 A log says whether an answer was right, hardly ever what the answer was. A reader (exact text, text without case and
-punctuation, last number, box, letter) is believed where it calls wrong what the log calls wrong and recognises
-most of what the log calls right; else answers count as not recorded.
+punctuation, after "Answer:", last number, box, letter) is believed where it calls wrong what the log calls wrong and
+recognises most of what the log calls right; else answers count as not recorded.
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tellapart.tasks.boxed import Boxed
+from tellapart.tasks.choice import Choice
 from tellapart.tasks.item import Item
 from tellapart.tasks.match import Matched
 from tellapart.tasks.numeric import LastNumber
 from tellapart.tasks.pattern import Regex
-from tellapart.tasks.text_match import AfterMarker, AnswerIs, Exact, Normalised
+from tellapart.tasks.text_match import AfterMarker, AnswerIs, Exact, Normalised, squad_normalised
+
+_ANSWER_LINE = re.compile(r"\banswer\**\s{0,9}:\**[ \t]*\n?([^\n]{1,999})", re.IGNORECASE)
+
+
+class AnswerLine(Matched):
+    """The text behind the last "Answer:" (on its line, or on the next), blind to case, punctuation and articles."""
+
+    name = "answer_line"
+
+    def extract(self, item: Item, completion: str) -> str | None:
+        found = _ANSWER_LINE.findall(completion)
+        return found[-1] if found else None
+
+    def canonical(self, item: Item, text: str) -> str | None:
+        return squad_normalised(text) or None
+
 
 READERS: tuple[Matched, ...] = (
     Exact(),
@@ -25,6 +43,8 @@ READERS: tuple[Matched, ...] = (
     Boxed(),
     AfterMarker("####"),
     AnswerIs(),
+    AnswerLine(),
+    Choice(),
 )
 TRIED = 2000
 """Answers, right and wrong ones, on which a reader is tried."""
