@@ -2,9 +2,9 @@
 
     python benchmarks/logs.py [--folder FOLDER] [--turns 3] [NAME ...]
 
-Names: csv, jsonl, parquet (two sides of a million rows of 1,000 items together), lm_eval (100,000 sample lines of 2 kB),
-items_1000, items_30000, items_300000 (counts as CSV), rollouts (200,000 TRL completions). The inputs are made once, in
-FOLDER. Exits with 1 where a ceiling of wall time is passed by the best turn.
+Names: csv, jsonl, parquet (two sides of a million rows of 1,000 items together), lm_eval (100,000 sample lines of
+2 kB), items_1000, items_30000, items_300000 (counts as CSV), rollouts (200,000 of verl with texts). The inputs are made
+once, in FOLDER. Exits with 1 where a ceiling of wall time is passed by the best turn.
 """
 
 import argparse
@@ -46,7 +46,9 @@ def table(seed: int, rate: float) -> pd.DataFrame:
     items, samples = 1000, ROWS // 2000
     rates = [rng.betavariate(2 * rate, 2 * (1 - rate)) for _ in range(items)]
     rows = [
-        (f"q{item}", sample, int(rng.random() < rates[item])) for item in range(items) for sample in range(samples)
+        (f"q{item}", sample, int(rng.random() < rates[item]))
+        for item in range(items)
+        for sample in range(samples)
     ]
     return pd.DataFrame(rows, columns=["item", "sample", "score"])
 
@@ -80,7 +82,9 @@ def lm_eval(folder: Path) -> list[str]:
 
 def _line(number: int, rng: random.Random, rate: float) -> dict[str, object]:
     text = random.Random(number)
-    words = " ".join(f"{text.choice('bcdfgmnprst')}{text.choice('aeiou')}{text.choice('lmnrst')}" for _ in range(90))
+    words = " ".join(
+        f"{text.choice('bcdfgmnprst')}{text.choice('aeiou')}{text.choice('lmnrst')}" for _ in range(90)
+    )
     right = rng.random() < rate
     answer = 3 * number if right else rng.randrange(LINES)
     steps = " ".join(f"Step {step}: {rng.randrange(999)}." for step in range(40))
@@ -90,7 +94,9 @@ def _line(number: int, rng: random.Random, rate: float) -> dict[str, object]:
         "doc_id": number,
         "doc": {"question": question, "answer": f"It is #### {3 * number}"},
         "target": str(3 * number),
-        "arguments": {"gen_args_0": {"arg_0": f"Question: {question}\nAnswer:", "arg_1": {"until": ["\n\n"]}}},
+        "arguments": {
+            "gen_args_0": {"arg_0": f"Question: {question}\nAnswer:", "arg_1": {"until": ["\n\n"]}}
+        },
         "resps": [[said]],
         "filtered_resps": [str(answer)],
         "filter": "strict-match",
@@ -110,25 +116,28 @@ def counts(folder: Path, items: int) -> list[str]:
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["item", "c", "n"])
-            writer.writerows((f"q{item}", sum(rng.random() < rate for _ in range(8)), 8) for item in range(items))
+            writer.writerows(
+                (f"q{item}", sum(rng.random() < rate for _ in range(8)), 8) for item in range(items)
+            )
         names.append(str(path))
     return ["gain", "--logs", *names]
 
 
 def rollouts(folder: Path) -> list[str]:
-    """Write TRL completions: 200,000 rollouts of 1,000 prompts in 25 steps."""
-    rng, path = random.Random(0), folder / "rollouts.jsonl"
-    with path.open("w") as file:
-        for number in range(ROLLOUTS):
-            right = rng.random() < 0.4
-            row = {
-                "step": number // 8000,
-                "prompt": f"What is three times {number // 8 % 1000}?",
-                "completion": " ".join(str(rng.randrange(999)) for _ in range(60)),
-                "reward": float(right),
-            }
-            file.write(json.dumps(row) + "\n")
-    return ["guard", str(path)]
+    """Write what verl dumps: 200,000 rollouts of 1,000 prompts in 25 steps, a file a step."""
+    rng, place = random.Random(0), folder / "rollouts"
+    place.mkdir()
+    for step in range(25):
+        with (place / f"{step + 1}.jsonl").open("w") as file:
+            for number in range(ROLLOUTS // 25):
+                row = {
+                    "input": f"What is three times {number // 8 % 1000}?",
+                    "output": " ".join(str(rng.randrange(999)) for _ in range(400)),
+                    "score": float(rng.random() < 0.2 + 0.6 * (number // 8 % 1000) / 1000),
+                    "step": step + 1,
+                }
+                file.write(json.dumps(row) + "\n")
+    return ["guard", str(place)]
 
 
 KINDS: dict[str, Callable[[Path], list[str]]] = {
@@ -167,8 +176,16 @@ def cost(arguments: list[str], out: Path) -> Cost:
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e6)
 
 
+def sizes_of(arguments: list[str]) -> int:
+    """Return the bytes of the files that a command reads."""
+    given = [Path(one) for one in arguments if Path(one).exists()]
+    return sum(path.stat().st_size for one in given for path in (one.iterdir() if one.is_dir() else (one,)))
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", default=list(KINDS))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tellapart-logs")
     parser.add_argument("--turns", type=int, default=3)
@@ -180,7 +197,8 @@ def main() -> int:
         ceiling = CEILINGS.get(name)
         late |= ceiling is not None and (best.wall > ceiling or best.memory > MOST_MEMORY)
         print(f"{name:14} {best.wall:6.1f} s wall {best.cpu:6.1f} s CPU {best.memory:5.2f} GB", end="")
-        print(f"  (at most {ceiling:g} s)" if ceiling else "", flush=True)
+        print(f"  (at most {ceiling:g} s)" if ceiling else "", end="")
+        print(f"  files {sizes_of(arguments) / 1e9:.2f} GB", flush=True)
     return int(late)
 
 

@@ -3,6 +3,7 @@
 Every reader ends here, so the checks that hold for all logs are made once, in `recorded`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -179,6 +180,8 @@ def _refuse_doubled(frame: pd.DataFrame, codes: np.ndarray, origin: Origin) -> N
     if len(frame) < 2 * FEWEST_DOUBLED or len(np.unique(codes)) == len(frame):
         return
     texts = frame["completion"]
+    if min(Counter(texts.iloc[np.flatnonzero(codes == codes[0])]).values()) == 1:
+        return  # one answer of one item tells; to compare all of them holds all texts once more
     if (texts.str.len() < LONG_ANSWER).mean() > 0.5:
         return
     keys = pd.DataFrame({"item": codes, "text": texts.factorize()[0], "score": frame["score"].to_numpy()})

@@ -50,7 +50,7 @@ from tellapart.runs.shard import (
 
 RESTARTS = 3
 """A worker that ended so often without an answer between is given up."""
-SHARDS_EACH, SMALLEST, LARGEST = 3, 16, 512
+SHARDS_EACH, SMALLEST, LARGEST = 2, 16, 512
 """Into how many shards each worker's part is cut, so that none waits long for the last, where these have SMALLEST
 questions or more; questions in a shard at most."""
 PLACE = "workers"

