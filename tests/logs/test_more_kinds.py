@@ -12,6 +12,7 @@ import pytest
 
 from tellapart.errors import UserMistake
 from tellapart.logs import read_log
+from tellapart.logs.answers import read_answers
 from tellapart.logs.scale_read import read_points
 from tellapart.logs.sides import Sides, read_sides
 from tellapart.studies.form.judged import read_pairs
@@ -168,6 +169,61 @@ def test_options_shuffled_anew_in_each_run(tmp_path: Path) -> None:
     sides = sides_of(paths)
     assert figures(sides) == (N, GAINED, LOST)
     assert not any("another target" in note for note in sides.notes)
+
+
+ENDINGS = (
+    "ANSWER: {}",
+    "Some thought.\n\nAnswer: {}",
+    "**Answer:** {}",
+    "So the best answer is **{}**.",
+    "({}) because",
+    "{}. yes",
+)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_letter_is_read_as_prompts_of_options_ask_for_it(tmp_path: Path, ending: str) -> None:
+    letters = ["ABCD"[(i * 7 + i // 5) % 4] for i in range(40)]
+    said = [letter if i % 2 else "ABCD"["ABCD".index(letter) - 1] for i, letter in enumerate(letters)]
+    samples = [
+        asked(i, target=letters[i], choices=["red", "blue", "green", "gray"],
+              output={"choices": [{"message": {"role": "assistant", "content": ending.format(said[i])}}]},
+              scores={"choice": {"value": "C" if said[i] == letters[i] else "I", "answer": said[i]}})
+        for i in range(40)
+    ]  # fmt: skip
+    log = read_log(inspect(tmp_path / "a.json", samples, ("choice",)))
+    answers = read_answers(log.frame)
+    assert answers.by is not None
+    assert [found for found in answers.found if found] == said
+
+
+def test_a_text_behind_answer_is_read(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": i,
+            "input": question(i),
+            "target": f"city {i}",
+            "completion": f"I think.\nAnswer: The city {i}.",
+            "correct": 1,
+        }
+        if i % 2
+        else {
+            "id": i,
+            "input": question(i),
+            "target": f"city {i}",
+            "completion": "Answer: no idea",
+            "correct": 0,
+        }
+        for i in range(40)
+    ]
+    chosen = (
+        lines(tmp_path / "a.jsonl", rows)
+        + "#item=id,question=input,target=target,completion=completion,correct=correct"
+    )
+    answers = read_answers(read_log(chosen).frame)
+    assert answers.by is not None
+    assert answers.by.recognised == 1
+    assert answers.found[1] == "city 1"
 
 
 def test_another_right_option_is_another_target(tmp_path: Path) -> None:

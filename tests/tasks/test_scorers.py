@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 from tellapart.errors import UserMistake
 from tellapart.tasks.choice import ChoiceLogprob, continuations, pick
 from tellapart.tasks.item import Item, Task
-from tellapart.tasks.numeric import parse_number, write_number
+from tellapart.tasks.numeric import alike, numbers_in, parse_number, write_number
 from tellapart.tasks.scorers import SCORERS, extracted_share, make_scorer, settings_of
 
 NEEDED = {"regex": {"pattern": r"answer is (\w+)"}, "after_marker": {"marker": ">"}}
 PLAIN = Item("1", {}, ("42",))
 CITIES = Item("1", {}, ("B",), ("Paris", "Paris, Texas", "Rome"))
+
+
+PIECES = ("is 5", "the: 7", "# 12.", "the", "x", "10", "^3", " 6e3", "1 234", "12", "Rs", "$", "x_1", "\\frac{1}{2}",
+          "\\frac", "\u00bd", "1/2", "10:30", "-", "%", "\n", " ", "\t", ".", ",", "_", "^", "\\cdot", "{",
+          "}", "q5")  # fmt: skip
 
 
 def answer(name: str, completion: str, item: Item = PLAIN, **settings: object) -> str | None:
@@ -45,6 +50,11 @@ def answer(name: str, completion: str, item: Item = PLAIN, **settings: object) -
         ("1e999999999", "1"),
         ("none", None),
         ("48/2 = <<48/2=24>>24 clips\n#### 72", "72"),
+        ("of 7 it gives\n42", "42"),
+        ("of 7 it gives 42", "42"),
+        (r"of 7 it gives \frac 12", "0.5"),
+        (r"of 7 it gives \frac{1}{2}", "0.5"),
+        ("of 7 it gives x 12", "12"),
     ],
 )
 def test_last_number(text: str, expected: str | None) -> None:
@@ -353,3 +363,11 @@ def test_same_settings_same_identity(name: str) -> None:
 def test_tasks_need_no_torch() -> None:
     code = "import sys, tellapart.tasks.sources; assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=120), st.sampled_from(("", " ")))
+def test_the_last_number_of_a_long_text_is_that_of_the_whole(pieces: list[str], between: str) -> None:
+    text = between.join(pieces)
+    numbers = numbers_in(alike(text))
+    found = answer("last_number", text)
+    assert found == (None if not numbers else answer("numeric", numbers[-1].group()))

@@ -78,7 +78,7 @@ def read_answers(frame: pd.DataFrame) -> Answers:
     """Return the answers of rows with `completion`, `target`, `score`, `status` and `sample`."""
     usable = (frame["target"] != "") & (frame["completion"] != "") & (frame["status"] != "failed")
     usable &= frame["score"].isin((0.0, 1.0))
-    by = believed(frame[usable]) if usable.any() else None
+    by = believed(frame.loc[usable, ["completion", "target", "score"]]) if usable.any() else None
     return Answers(by, answers_by(by, frame))
 
 
@@ -129,4 +129,5 @@ def accepting(reader: Matched, part: pd.DataFrame) -> float:
 
 def accepted(reader: Matched, target: str) -> set[str]:
     """Return the canonical forms of a target that a log gives as text (several are parted by " | ")."""
-    return {one for text in (target, *target.split(" | ")) if (one := reader.canonical(ANYWHERE, text))}
+    texts = (target, *target.split(" | ")) if " | " in target else (target,)
+    return {one for text in texts if (one := reader.canonical(ANYWHERE, text))}

@@ -142,7 +142,8 @@ def open_source(reference: str, path: Path, choice: str) -> Source:
                 return Source(reference, path, choice, "parquet", columns)
             if magic[:2] == b"PK":
                 return Source(reference, path, choice, "zip", {})
-            data = magic + file.read()
+            file.seek(0)
+            data = file.read()
     except (OSError, pa.ArrowException, UnicodeError) as error:
         raise UserMistake(f"{path}: cannot be read ({error})") from None
     return _text_source(reference, path, choice, _unpacked(data, path))

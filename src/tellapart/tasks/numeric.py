@@ -27,7 +27,7 @@ _ALIKE = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "
                         **{chr(0xFF10 + digit): str(digit) for digit in range(10)}})  # fmt: skip
 _MIXED_SIGN = re.compile(f"([0-9])?\\s?([{''.join(HALVES)}])")
 _FRAC = re.compile(
-    r"([0-9]{1,30})?\s{0,9}\\[dtc]?frac\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))"
+    r"(?:([0-9]{1,30})\s{0,9})?\\[dtc]?frac\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))\s*(?:\{\s*(-?[0-9.,]+)\s*\}|([0-9]))"
 )
 _GROUPED = re.compile(
     r"(?<=[0-9])(?:\{,\}|\\,|\\!|\\ |~|[\u00a0\u2009\u202f\u2007'\u2019_])(?=[0-9]{3}(?![0-9]))"
@@ -143,6 +143,8 @@ def _endings(text: str) -> Iterator[str]:
     yield text
 
 
+_LAST = re.compile(r"(?:\s[A-Za-z]{0,15}[A-WYZa-wyz]:?|#) ([0-9]{1,15})\.?\s*\Z")
+"""A plain integer at the end, behind a word (x is part of 6 x 10^3, \\frac of 1/0): nothing before it changes it."""
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,14}")
 ENDINGS = (40, 200)
 """Characters of a long text that are read first: most name their answer at the end."""
@@ -184,6 +186,9 @@ class LastNumber(Numeric):
     name = "last_number"
 
     def extract(self, item: Item, completion: str) -> str | None:
+        last = _LAST.search(completion[-40:])  # takes a third of the time of looking for any number
+        if last is not None:
+            return last[1]
         for text in _endings(completion):
             text = alike(text)
             for match in reversed(list(_NUMBER.finditer(text))):

@@ -106,7 +106,8 @@ def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str,
 
 def given_answers(rows: pd.DataFrame, condition: str, questions: Questions) -> Given | None:
     """Return the answers of a condition to the shared items; None where none were recorded."""
-    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()]
+    counted = (rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()
+    chosen = rows.loc[counted, ["item", "answer"]]
     at = pd.Index(questions.names).get_indexer(pd.Index(chosen["item"]))
     if not (at >= 0).any():
         return None
@@ -272,10 +273,10 @@ class Reading(NamedTuple):
 
 def reading_of(rows: pd.DataFrame, condition: str, questions: Questions) -> Reading | None:
     """Return how the condition's answers read; None where an item has none or answers were not recorded."""
-    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
+    counted = (rows["condition"] == condition) & (rows["status"] != "failed") & rows["answer"].notna()
+    chosen = rows.loc[counted, ["item", "answer", "score", "lenient", "measures"]]
     at = pd.Index(questions.names).get_indexer(pd.Index(chosen["item"]))
-    there = (at >= 0) & chosen["answer"].notna().to_numpy()
-    chosen, at = chosen[there], at[there]
+    chosen, at = chosen[at >= 0], at[at >= 0]
     n = len(questions.names)
     count = np.bincount(at, minlength=n)
     if (count == 0).any():

@@ -36,8 +36,8 @@ class PerItem:
 
 def per_item(rows: pd.DataFrame, condition: str, correct_at: float = 1.0) -> PerItem | None:
     """Return the items of `condition` in the report split; None where it has no answer that did not fail."""
-    chosen = rows[(rows["condition"] == condition) & (rows["status"] != "failed")]
-    chosen = chosen[chosen["score"].notna()]
+    counted = (rows["condition"] == condition) & (rows["status"] != "failed") & rows["score"].notna()
+    chosen = rows.loc[counted, ["item", "score", "cluster"]]
     if chosen.empty:
         return None
     codes, items = pd.factorize(chosen["item"], sort=True)

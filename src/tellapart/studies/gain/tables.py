@@ -72,11 +72,12 @@ def empty_in_logs(rows: pd.DataFrame) -> tuple[str, ...]:
     """Return a caveat for each log that holds texts and empty answers which are scored: often failed requests."""
     caveats = []
     for role in ("base", "tuned"):
-        answers = rows[(rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")]
-        empty = answers[(answers["completion"].str.strip() == "") & answers["score"].notna()]
-        if MOST_EMPTY * len(answers) < len(empty) < len(answers):
+        chosen = (rows["condition"] == f"{role}/plain") & (rows["status"] != "failed")
+        answers = int(chosen.sum())
+        empty = int(((rows["completion"].str.strip() == "") & rows["score"].notna() & chosen).sum())
+        if MOST_EMPTY * answers < empty < answers:
             caveats.append(
-                f"{role}/plain: {len(empty)} of {len(answers)} answers are empty and count with their score: where "
+                f"{role}/plain: {empty} of {answers} answers are empty and count with their score: where "
                 "these are failed requests they are no wrong answers (status failed, or no score)."
             )
     return tuple(caveats)
