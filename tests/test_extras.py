@@ -3,9 +3,12 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from tellapart.extras import EXTRAS
 
 WITHOUT = """
 import sys
@@ -86,3 +89,10 @@ def test_runs_started_at_once_have_folders_of_their_own_and_logs_need_no_torch(t
     folders = list((tmp_path / "runs").iterdir())
     assert len(folders) == 3
     assert all(json.loads((folder / "findings.json").read_text())["findings"] for folder in folders)
+
+
+def test_every_extra_that_is_named_is_there() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert set(EXTRAS.values()) <= set(project["optional-dependencies"])
+    assert "Typing :: Typed" in project["classifiers"]
+    assert any(one.startswith("Operating System :: POSIX") for one in project["classifiers"])

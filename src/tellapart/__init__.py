@@ -18,7 +18,7 @@ from tellapart.wiring import connect
 if TYPE_CHECKING:
     from tellapart.models.model import Model
     from tellapart.planting.result import Planting, PlantSettings
-    from tellapart.report.compare import Compared
+    from tellapart.report.compare import Comparison
     from tellapart.studies.expressible.spec import ExpressibleSpec
     from tellapart.studies.form.spec import FormSpec
     from tellapart.studies.gain.spec import GainSpec
@@ -127,8 +127,9 @@ def open_run(path: Path | str) -> "Run":
     return open_run(Path(path))
 
 
-def compare(runs: "Sequence[Run | Path | str]") -> "list[Compared]":
-    """Return the verdicts and the common estimates of two runs or more, question by question."""
+def compare(runs: "Sequence[Run | Path | str]") -> "Comparison":
+    """Return the verdicts and the common estimates of two runs or more, question by question; a notebook shows them,
+    `.to_pandas()` is all figures."""
     from tellapart.report.compare import compare_runs
 
     return compare_runs([Path(run) if isinstance(run, str | Path) else run.folder for run in runs])

@@ -35,6 +35,7 @@ EXTRAS = {
     "wandb": "wandb",
     "cairosvg": "pdf",
     "fsspec": "remote",
+    "yaml": "yaml",
 }
 """Packages by import name, as pyproject.toml groups them."""
 

@@ -332,3 +332,25 @@ def test_a_log_paired_with_itself_is_itself() -> None:
     assert paired.a.equals(a.frame)
     assert paired.b.equals(a.frame)
     assert len(paired.a_rest) == len(paired.b_rest) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "map_"),
+    [
+        ("id,result\n1,FAIL\n2,PASS\n", "item=id,correct=result=='PASS'"),
+        ("id;outcome\n1;Passed\n2;Failed\n", "item=id,correct=outcome=='Passed'"),
+        ("item,correct\n1,no\n2,yes\n", "item=item,correct=correct=='yes'"),
+        ("id,is_ok_score\n1,0\n2,1\n", ""),
+    ],
+)
+def test_words_for_right_and_wrong_are_told_with_the_map_that_reads_them(
+    tmp_path: Path, text: str, map_: str
+) -> None:
+    path = write(tmp_path / "t.csv", text)
+    with pytest.raises(UserMistake) as mistake:
+        read_log(path)
+    if map_:
+        assert f'--map "{map_}"' in str(mistake.value)
+        assert read_log(f"{path}#{map_}").frame["score"].sum() == 1
+    else:
+        assert "==" not in str(mistake.value)

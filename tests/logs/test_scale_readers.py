@@ -168,3 +168,27 @@ def test_a_log_tells_which_way_is_better_and_its_samples_what_is_right_or_wrong(
     table = tmp_path / "t.csv"
     table.write_text("model,parameters,task,metric,value,higher_is_better\na,1e7,t,odd,0.5,true\n")
     assert read_points([str(table)]).frame["higher_is_better"].tolist() == ["true"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "family"),
+    [
+        ("stablelm-2-1_6b", 1.6e9, "stablelm-2-#"),
+        ("stablelm-2-12b", 12e9, "stablelm-2-#"),
+        ("bloom-7b1", 7.1e9, "bloom-#"),
+        ("bloom-1b7", 1.7e9, "bloom-#"),
+        ("bloom-560m", 5.6e8, "bloom-#"),
+        ("internlm2_5-7b-chat-1m", 7e9, "internlm2_5-#-chat-1m"),
+        ("my_model_7b", 7e9, "my_model_#"),
+        ("plum_2_7b", math.nan, "plum_2_7b"),
+    ],
+)
+def test_sizes_as_they_are_written(name: str, parameters: float, family: str) -> None:
+    assert parameters_of(name) == pytest.approx(parameters, nan_ok=True)
+    assert family_of(name) == family
+
+
+def test_steps_in_thousands() -> None:
+    assert step_of("TinyLlama-1.1B-intermediate-step-1431k-3T") == 1_431_000
+    assert step_of("step500k-tokens2T") == 500_000
+    assert step_of("step12km") == 12

@@ -95,6 +95,7 @@ def test_markdown_is_a_table_without_html(made: Path) -> None:
     assert "<" not in text
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line.startswith("|")}
     assert widths == {5}
+    assert not re.search(r":[A-Z]", text.split("|")[0])  # a space between models and question
 
 
 def test_charts_stand_alone(made: Path) -> None:
@@ -199,7 +200,9 @@ def test_two_commands_from_lm_eval_folders_to_html_and_latex(tmp_path: Path) -> 
     logs = [lm_eval_folder(tmp_path / name, right) for name, right in (("base", 2), ("tuned", 8))]
     assert run(["gain", "--logs", *logs, "--out", str(tmp_path / "run")]) == 0
     assert run(["export", str(tmp_path / "run"), "--format", "latex"]) == 0
-    assert "+60.0 points" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "+60.0 points" in page
+    assert re.search(r"60 paired items\W+60 answers of base\W+60 answers of tuned", page)
     table = (tmp_path / "run-latex" / "findings.tex").read_text()
     assert re.search(r"^Base & 20\.0 \\% & ", table, re.MULTILINE)
     assert re.search(r"^Gain & \+60\.0 points & ", table, re.MULTILINE)

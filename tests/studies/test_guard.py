@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tellapart.cli import run
 from tellapart.errors import UserMistake
 from tellapart.report.sections import guard as section
 from tellapart.stats.difficulty import Bands
@@ -371,3 +372,79 @@ def test_final_answers():
 def test_no_torch():
     code = "import sys, tellapart.studies.guard.study; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _samples(folder, right):
+    """A folder of lm-eval: 30 documents, of which two ask in the same words with other options."""
+    folder.mkdir()
+    lines = []
+    for i in range(30):
+        doc = {"question": "which is right?" if i < 2 else f"what is {i}?", "choices": [f"a{i}", f"b{i}"]}
+        request = {"gen_args_0": {"arg_0": f"{doc['question']} {doc['choices']}", "arg_1": {"until": []}}}
+        lines.append({"doc_id": i, "doc": doc, "target": "x", "arguments": request, "resps": [[f"y{i}"]],
+                      "filtered_resps": [f"y{i}"], "filter": "none", "metrics": ["acc"],
+                      "acc": float(i < right)})  # fmt: skip
+    file = folder / "samples_t_2026-01-01T00-00-00.000000.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return str(folder)
+
+
+def test_the_folders_that_gain_reads(tmp_path, capsys):
+    base, tuned = _samples(tmp_path / "base", 10), _samples(tmp_path / "tuned", 20)
+    assert run(["guard", base, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    for decision, name, count in (("keep", "kept", 0), ("hold", "held", 30), ("drop", "dropped", 0)):
+        file = tmp_path / f"out/{name}.jsonl"
+        assert f"{decision}: {count} in {file}" in told
+        assert len(file.read_text().splitlines()) == count
+    assert run(["guard", "--before", base, "--after", tuned, "--out", str(tmp_path / "after")]) == 0
+    assert "10 items kept, 0 lost, 10 gained" in capsys.readouterr().out
+    assert run(["gain", "--logs", base, tuned, "--out", str(tmp_path / "gain")]) == 0
+    assert run(["guard", f"{tmp_path}/gain#tuned/plain", "--out", str(tmp_path / "of-run")]) == 0
+    assert "Of 30 problems" in capsys.readouterr().out
+    assert run(["guard", base, "--out", str(tmp_path / "out")]) == 0  # the same command goes on
+    _samples(tmp_path / "other", 11)
+    (tmp_path / "base" / "samples_t_2026-01-01T00-00-00.000000.jsonl").write_bytes(
+        (tmp_path / "other" / "samples_t_2026-01-01T00-00-00.000000.jsonl").read_bytes()
+    )
+    assert run(["guard", base, "--out", str(tmp_path / "out")]) == 2  # other content
+    assert "fingerprint" in capsys.readouterr().err
+
+
+def test_a_folder_of_a_trainer_with_other_files_is_refused(tmp_path, capsys):
+    mixed = tmp_path / "mixed"
+    _samples(mixed, 10)
+    lines = [{"input": "q", "output": "a", "score": 1.0, "step": 1, "gts": "a"} for _ in range(4)]
+    (mixed / "1.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run(["guard", str(mixed), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        "is no log of TRL, verl or open-instruct; give a folder of one run's logs" in capsys.readouterr().err
+    )
+
+
+def test_the_page_says_what_it_is_of(tmp_path):
+    base = _samples(tmp_path / "base", 10)
+    done = run_study(GuardSpec(base, out=str(tmp_path / "out")), quiet=True)
+    page = (done.folder / "report.html").read_text()
+    assert "30 problems" in page
+    assert "plain samples an item" not in page  # no model was asked
+    assert base in page
+
+
+def test_equal_questions_of_other_answers_are_other_problems(tmp_path):
+    lines = [f"{i},which is right?,{i % 2},{int(i < 4)}" for i in range(8)]
+    (tmp_path / "log.csv").write_text("item,question,target,correct\n" + "\n".join(lines) + "\n")
+    done = run_study(GuardSpec(str(tmp_path / "log.csv"), out=str(tmp_path / "out")), quiet=True)
+    rows = done.findings[0].tables["guard_problems"]["problems"]
+    assert [(row["n"], row["c"]) for row in rows] == [(4, 2), (4, 2)]
+
+
+def test_the_page_draws_the_success_rates(tmp_path):
+    lines = [{"id": i, "n": 10, "c": c} for i, c in enumerate([0, 0, 5, 9, 10, 10])]
+    (tmp_path / "problems.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = run_study(GuardSpec(str(tmp_path / "problems.jsonl"), out=str(tmp_path / "out")), quiet=True)
+    page = (done.folder / "report.html").read_text()
+    assert "All 6 problems by the share" in page
+    for told in ("0 to 10 %: 2 problems", "50 to 60 %: 1 problem", "90 to 100 %: 3 problems"):
+        assert told in page
+    assert done.plot().title == "problems by success rate"

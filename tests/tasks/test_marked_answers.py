@@ -231,3 +231,14 @@ def test_the_table_is_as_large_as_it_says() -> None:
     assert len(TABLE) == len(set(TABLE)) == 200
     marks = Counter(row[3] for row in TABLE)
     assert min(marks.values()) >= 50
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [("A", r"\boxed{\textbf{(A)}}"), ("(B)", r"\boxed{B}"), (r"\text{(C)}", r"\boxed{(C)}")],
+)
+def test_an_options_letter_stands_in_parentheses_or_not(target: str, answer: str) -> None:
+    scorer = make_scorer("boxed", {})
+    item = Item("a", {}, (target,))
+    assert scorer.score(item, answer) == 1
+    assert scorer.score(item, r"\boxed{(D)}") == 0

@@ -114,6 +114,8 @@ def test_lm_eval_tasks(tmp_path: Path) -> None:
         "task: mychoice\noutput_type: multiple_choice\n" + head + "acc\ndoc_to_target: label\n"
         'doc_to_choice: "{{options}}"\n'
     )
+    inside = (tmp_path / "mychoice.yaml").read_text().replace("task: mychoice", 'task: "named_inside"  # so')
+    (tmp_path / "v2.yaml").write_text(inside)
     found = asked(
         HEAD
         + """
@@ -124,7 +126,7 @@ print(json.dumps({
     "scores": [sums.score(item, "it is 4"), sums.score(item, "4")],
     "mode": picked.mode, "choices": picked.items[0].choices, "floor": picked.guess_floor,
     "picked": picked.score(picked.items[0], "4"),
-    "told": told("lm-eval:nosuchtask"),
+    "told": told("lm-eval:nosuchtask"), "inside": open_task("lm-eval:v2.yaml").name, "missing": told("lm-eval:no.yaml"),
 }))
 """,
         tmp_path,
@@ -138,4 +140,6 @@ print(json.dumps({
         1.0,
     )
     assert "nosuchtask" in found["told"]
+    assert found["inside"] == "named_inside"
+    assert "no.yaml could not be loaded: FileNotFoundError" in found["missing"]
     assert "\n" not in found["told"]

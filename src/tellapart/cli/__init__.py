@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from tellapart import remote
 from tellapart.cli.overview import check_verb, overview, summaries
+from tellapart.cli.run_file import expanded, is_run_file
 from tellapart.errors import InvalidInput, ServerGone, UserMistake, of_system, one_line
 from tellapart.extras import naming_extras
 from tellapart.runs.stopping import Stopped, stoppable
@@ -30,17 +31,20 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; what ends it early is said in one line on stderr."""
     again = "the same command with the same --out goes on from here"
     try:
+        if is_run_file(arguments):
+            arguments = expanded(arguments)
         answer = _light_answer(arguments)
         if answer is not None:
             print(answer)
             return OK
         from tellapart.cli.dispatch import dispatch
-        from tellapart.cli.parsing import DemoSpec, SkillsVerb, parse
+        from tellapart.cli.parsing import DemoSpec, SkillsVerb
+        from tellapart.cli.trailing import parsed
         from tellapart.runs.folder import run_path
         from tellapart.studies import study_of
         from tellapart.studies.options import RunOptions
 
-        verb = parse(arguments)
+        verb = parsed(arguments)
         if isinstance(verb, SkillsVerb):
             verb = verb.action
         if isinstance(verb, RunOptions) and verb.out is None:  # named before it begins: a stop can tell it

@@ -159,6 +159,15 @@ def numbers(table: pa.Table, name: str, source: Source) -> np.ndarray:
     every = encoded.dictionary.to_pylist()
     if source.separator == ";":  # where columns are cut by semicolons, commas are decimal
         every = [_DECIMAL.sub(r"\1.\2", value) if value else value for value in every]
+    said = {*RIGHT, *RIGHT.values()}
+    words = [value for value in every if value and value.strip().lower() in said and not _fine(value)]
+    if words and name in ("correct", "score"):
+        right = next((word for word in words if word.strip().lower() in RIGHT), "WORD")
+        row = pc.index(column, words[0]).as_py() + 1
+        raise UserMistake(
+            f"{source.path}, row {row}, {name}: {short(words[0])} is not a number; where words say what is right, give "
+            f"--map \"item=item,correct={name}=='{right.strip()}'\""
+        )
     for value in every:
         row = pc.index(column, value).as_py() + 1 if not _fine(value) else 0
         values.append(number(value, f"{source.path}, row {row}, {name}"))
@@ -166,6 +175,11 @@ def numbers(table: pa.Table, name: str, source: Source) -> np.ndarray:
     return np.append(np.array(values, dtype=float), np.nan)[codes]
 
 
+RIGHT = {
+    "pass": "fail", "passed": "failed", "correct": "incorrect", "right": "wrong", "yes": "no", "true": "false",
+    "success": "failure", "successful": "failed", "resolved": "unresolved", "solved": "unsolved",
+}  # fmt: skip
+"""Words for right answers, each with its opposite."""
 _DECIMAL = re.compile(r"^(\s*[-+]?[0-9]+),([0-9]+\s*)$")
 
 

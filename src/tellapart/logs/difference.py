@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from tellapart.errors import InvalidInput, UserMistake
+from tellapart.logs.asked import question_keys
 from tellapart.logs.sides import Sides, read_sides
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import Flips, flips, paired_difference, unpaired_difference
 from tellapart.stats.wording import shown
-from tellapart.tasks.questions import joined, question_key
+from tellapart.tasks.questions import joined
 
 
 class Difference(NamedTuple):
@@ -70,10 +71,7 @@ def difference_of(first: str, second: str) -> Difference:
     named = paired.a.groupby("item")["cluster"].first().reindex(items)
     told = bool((named != "").all()) and 1 < named.nunique() < len(items)
     asked = paired.a.drop_duplicates("item").set_index("item").reindex(items)
-    questions = [
-        question_key(question, [target]) if question.strip() else f"item {item}"
-        for item, question, target in zip(items, asked["question"], asked["target"], strict=True)
-    ]
+    questions = [key or f"item {item}" for item, key in zip(items, question_keys(asked), strict=True)]
     if (distinct := len(set(questions))) < len(items):
         notes.append(f"{len(items)} items ask {distinct} distinct questions; equal ones count as one cluster")
         own = [f"cluster {one}" for one in named] if told else [f"item {item}" for item in items]

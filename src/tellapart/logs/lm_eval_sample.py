@@ -1,5 +1,6 @@
 """One sample of lm-eval as rows: generated responses, or options by their log-likelihood."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,12 +42,34 @@ def is_single(sample: Mapping[str, Any], name: str) -> bool:
 
 def questions(samples: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Return the text that each sample is paired by: the document's question (a field called one of
-    QUESTIONS), or, where two documents ask the same, the whole prompt."""
+    QUESTIONS), or, where two documents ask the same, the whole prompt, with the options where prompts are the same
+    too."""
     asked = [_document_question(sample) for _, sample in samples]
     if "" in asked or len(set(asked)) < len(asked):
         prompts = [_argument(sample, 0, 0, where) for where, sample in samples]
-        return prompts if "" not in prompts else asked
+        if "" in prompts:
+            return asked
+        times = Counter(prompts)
+        return [
+            prompt + _options(sample) if times[prompt] > 1 else prompt
+            for prompt, (_, sample) in zip(prompts, samples, strict=True)
+        ]
     return asked
+
+
+def _options(sample: Mapping[str, Any]) -> str:
+    """Return the continuations that a sample's prompt was given, a line each; "" where there is one only."""
+    arguments = sample.get("arguments")
+    requests = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(requests, list) or len(requests) < 2:
+        return ""
+    given = [
+        one.get("arg_1") if isinstance(one, dict) else one[1:2]
+        for one in requests
+        if isinstance(one, dict | list)
+    ]
+    texts = [one[0] if isinstance(one, list) and one else one for one in given]
+    return "".join(f"\n{one}" for one in texts if isinstance(one, str))
 
 
 def _document_question(sample: Mapping[str, Any]) -> str:

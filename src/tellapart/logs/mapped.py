@@ -4,10 +4,12 @@ Left of = stands a column of plain scores (counts.py), right of it a key of the 
 (`metrics.acc`); for `correct` and `score` also `A==B` (two keys, or a key and a text) and `A>=NUMBER`.
 """
 
+import csv
 import math
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
 from tellapart.logs import counts
+from tellapart.logs.columns import RIGHT
 from tellapart.logs.metric import Metric
 from tellapart.logs.recorded import Recorded, encodable
 from tellapart.logs.source import Source, as_rows, records
@@ -217,7 +220,7 @@ def proposal(source: Source) -> str:
     if not score:
         given = next((lower[name] for name in GIVEN if name in lower), "")
         wanted = next((lower[name] for name in WANTED if name in lower and lower[name] != given), "")
-        score = f"{given}=={wanted}" if given and wanted else ""
+        score = f"{given}=={wanted}" if given and wanted else _worded(source)
     found = f": it has the keys {listed(keys)}"
     if not item or not score:
         missing = " and ".join(
@@ -237,7 +240,39 @@ def proposal(source: Source) -> str:
         *(f"{field}={key}" for field, key in reversed(once.items())),
     ]
     wanted = ",".join(entries)
-    return f"{found}; if these are scored answers, say --map {wanted} (or {source.path.name}#{wanted})"
+    quote = '"' if "'" in wanted else ""  # or the shell would take the quotes of a text
+    return (
+        f"{found}; if these are scored answers, say --map {quote}{wanted}{quote} "
+        f"(or {quote}{source.path.name}#{wanted}{quote})"
+    )
+
+
+LOOKED_AT = 2**16
+"""Bytes of a table in which its first row is looked for."""
+_OPPOSITE = {wrong: right for right, wrong in reversed(RIGHT.items())}
+_SCORED = re.compile(r"correct|pass|right|score|succ|solved|acc", re.IGNORECASE)
+
+
+def _worded(source: Source) -> str:
+    """Return the first key whose first value says right or wrong, as a word (result=='PASS') or, where its name tells
+    of scores, as a number; "" where none does."""
+    view = source if source.kind in ("jsonl", "csv") else as_rows(source)
+    if view is None or not isinstance(view.first, Mapping):
+        return ""
+    first = view.first
+    if view.kind == "csv":
+        begins = view.data[:LOOKED_AT].decode("utf-8", "replace").splitlines()
+        values = next(islice(csv.reader(begins, delimiter=view.separator), 1, None), [])
+        first = dict(zip(first, values, strict=False))
+    for key, value in first.items():
+        word = value.strip() if isinstance(value, str) else ""
+        said = word if word.lower() in RIGHT else _OPPOSITE.get(word.lower(), "")
+        if said:
+            shape = str.upper if word.isupper() else str.title if word.istitle() else str
+            return f"{key}=='{said if said == word else shape(said)}'"
+        if not word and _SCORED.search(str(key)) and isinstance(value, int | float):
+            return str(key)
+    return ""
 
 
 def _keys(source: Source) -> str:

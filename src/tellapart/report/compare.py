@@ -4,11 +4,13 @@ No difference is tested here: two runs on the same items are dependent, and inte
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +22,11 @@ from tellapart.findings.reading import read_findings
 from tellapart.report.document import read_spec
 from tellapart.report.subjects import subjects
 from tellapart.report.text import visible
-from tellapart.stats.estimate import Estimate
+from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.wording import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BESIDE = "Side by side only: no difference between runs is tested here."
 
@@ -36,7 +41,62 @@ class Compared:
     estimates: Mapping[str, tuple[Estimate | None, ...]]
 
 
-def compare_runs(folders: Sequence[Path]) -> list[Compared]:
+class Comparison(list[Compared]):
+    """What several runs found on each question; a notebook shows it as tables."""
+
+    def __init__(self, compared: Iterable[Compared], runs: Sequence[Path]) -> None:
+        super().__init__(compared)
+        self.runs = tuple(runs)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return every estimate that at least two runs have, a row each: question, estimate, and for each run, by the
+        name of its folder, its value, low and high as columns. A missing figure is NaN."""
+        import pandas as pd
+
+        nothing = missing("", "not in this run")
+        keys = [path.name for path in self.runs]
+        heads = pd.MultiIndex.from_product([keys, ("value", "low", "high")])
+        lines = [(one.question, name, row) for one in self for name, row in one.estimates.items()]
+        cells = [
+            [
+                figure
+                for value in row
+                for figure in ((value or nothing).value, (value or nothing).low, (value or nothing).high)
+            ]
+            for _, _, row in lines
+        ]
+        index = pd.MultiIndex.from_tuples([line[:2] for line in lines], names=["question", "estimate"])
+        return pd.DataFrame(cells, index=index, columns=heads)
+
+    def __repr__(self) -> str:
+        """Return the verdicts, a run each line: the figures are in to_pandas()."""
+        lines = []
+        for one in self:
+            told = zip(self.runs, one.verdicts, strict=True)
+            lines += [one.question, *(f"  {path}: {verdict or '–'}" for path, verdict in told)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the tables for a notebook's page; all text of the runs is escaped."""
+        parts = []
+        for one in self:
+            heads = Markup("").join(Markup("<th>{}</th>").format(visible(path.name)) for path in self.runs)
+            rows = [("verdict", [Text(visible(verdict or "–")) for verdict in one.verdicts]), *_lines(one)]
+            body = Markup("").join(
+                Markup("<tr><th>{}</th>{}</tr>").format(
+                    visible(name), Markup("").join(Markup("<td>{}</td>").format(cell.plain) for cell in cells)
+                )
+                for name, cells in rows
+            )
+            parts.append(
+                Markup("<p>{}</p><table><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table>").format(
+                    visible(one.question), heads, body
+                )
+            )
+        return str(Markup("").join([*parts, Markup("<p>{}</p>").format(BESIDE)]))
+
+
+def compare_runs(folders: Sequence[Path]) -> Comparison:
     """Return what the runs found, question by question, in the order of the first run that asks it. Raises InvalidInput
     for fewer than two runs, UserMistake where one cannot be read."""
     if len(folders) < 2:
@@ -44,15 +104,14 @@ def compare_runs(folders: Sequence[Path]) -> list[Compared]:
     runs = [read_findings(folder) for folder in folders]
     questions = [list(dict.fromkeys(one.question for one in findings)) for findings in runs]
     if len({len(asked) for asked in questions}) == 1:  # the same study: questions name models, which differ
-        return [
-            _compared(asked, places)
-            for asked, places in zip(questions[0], zip(*runs, strict=True), strict=True)
-        ]
+        places = zip(questions[0], zip(*runs, strict=True), strict=True)
+        return Comparison((_compared(asked, findings) for asked, findings in places), folders)
     every = dict.fromkeys(question for asked in questions for question in asked)
-    return [
+    found = (
         _compared(name, [next((one for one in run if one.question == name), None) for run in runs])
         for name in every
-    ]
+    )
+    return Comparison(found, folders)
 
 
 def print_comparison(folders: Sequence[str], as_json: bool) -> None:
@@ -87,9 +146,19 @@ def _table(one: Compared, paths: Sequence[Path]) -> Table:
     for path in paths:
         table.add_column(Text(visible(path.name)), overflow="fold")
     table.add_row("verdict", *(Text(visible(verdict or "–")) for verdict in one.verdicts))
-    for name, row in one.estimates.items():
-        table.add_row(Text(visible(name)), *(_cell(name, value) for value in row))
+    for name, cells in _lines(one):
+        table.add_row(Text(visible(name)), *cells)
     return table
+
+
+def _lines(one: Compared) -> list[tuple[str, list[Text]]]:
+    """Return the estimates that are known of a run at least, as cells."""
+    known = {
+        name: row
+        for name, row in one.estimates.items()
+        if any(value is not None and math.isfinite(value.value) for value in row)
+    }
+    return [(name, [_cell(name, value) for value in row]) for name, row in known.items()]
 
 
 def _cell(name: str, estimate: Estimate | None) -> Text:

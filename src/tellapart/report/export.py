@@ -51,12 +51,17 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
+ALSO = {"every_eval_ever": "eee"}
+"""Other names of formats."""
+
+
 def export_run(
     run_folder: Path, form: str, out: Path | None = None, conditions: Sequence[str] = ()
 ) -> Exported:
     """Write a finished run in one of FORMATS, or its answers in one of log_export's; `out` is a folder (default:
     RUN-FORMAT beside the run), or of latex, markdown and csv the file itself. Raises UserMistake where the run is not
     finished or has nothing of that kind."""
+    form = ALSO.get(form, form)
     known = (*FORMATS, *log_export.FORMATS)
     if form not in known:
         raise InvalidInput(f"--format {form!r}{closest(form, known)}: give one of {', '.join(known)}")
@@ -189,7 +194,7 @@ def _markdown(run_folder: Path, out: Path) -> list[Path]:
     for finding, about in _told(run_folder):
         sure = probability(finding.probability)
         parts.append(f"## {markdown(finding.verdict)}{f', {sure} probable' if sure else ''}")
-        parts.append(f"{markdown(about)}{markdown(finding.question)}")
+        parts.append(" ".join(markdown(part) for part in (about.strip(), finding.question) if part))
         parts.append(markdown(finding.sentence))
         for table in tables_of(finding, ""):
             ruler = "|".join((" --- ", *[" ---: "] * (len(table.heads) - 1)))

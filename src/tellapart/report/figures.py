@@ -168,6 +168,26 @@ def profile(table: Concentration) -> Markup:
     return chart(area, "mean bits by token position", [stretched(area, bars), hits(area, positions, tips)])
 
 
+def histogram(rates: Sequence[float]) -> Markup:
+    """Return how many problems have a success rate in each tenth from 0 to 1, as bars; 1 lies in the last."""
+    places = [min(int(10 * rate), 9) for rate in rates if math.isfinite(rate)]
+    counts = [places.count(place) for place in range(10)]
+    high = max(1, *counts)
+    heights = tuple(Tick(float(count), f"{count:,}") for count in sorted({0, high}))
+    area = Area(
+        Axis("success rate", tuple(Tick(at, f"{10 * at} %") for at in (0, 5, 10)), linear(0, 10)),
+        Axis("problems", heights, linear(0, high)),
+        150,
+    )
+    bars = Markup("").join(_bar(area, place, count) for place, count in enumerate(counts))
+    tips = [
+        f"{10 * place} to {10 * place + 10} %: {count:,} problem{'s' * (count != 1)}"
+        for place, count in enumerate(counts)
+    ]
+    middles = [place + 0.5 for place in range(10)]
+    return chart(area, "problems by success rate", [stretched(area, bars), hits(area, middles, tips)])
+
+
 def _bar(area: Area, index: int, value: float) -> Markup:
     left, right = 1000 * area.x.scale(index + 0.1), 1000 * area.x.scale(index + 0.9)
     top, bottom = sorted((area.top(value), area.top(0)))

@@ -56,7 +56,7 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     context = {
         "title": _title(clean, told),
         "subjects": subjects(told),
-        "asked": asked(told),
+        "asked": _asked(told, clean),
         "command": str(told.get("command") or ""),
         "policy": Markup(page_policy()),
         "style": Markup(_style()),
@@ -66,6 +66,11 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
         "version": __version__,
     }
     return str(filled(template(_static("report.html", "templates")), context))
+
+
+def _asked(spec: Mapping[str, Any], findings: Sequence[Finding]) -> list[str]:
+    with in_form("findings.json: the tables pairing, counts or guard_problems are"):
+        return asked(spec, findings)
 
 
 def _sections(finding: Finding, number: int) -> list[Section]:

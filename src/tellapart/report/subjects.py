@@ -1,16 +1,22 @@
 """What a run was about, out of its spec: the models and the task, as the user named them; when and how it was asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tellapart.findings.finding import Finding
+from tellapart.findings.guard import PROBLEMS
+from tellapart.findings.shown import COUNTS
 from tellapart.inputs import REFERENCE
+
+SEVERAL = ("results", "networks", "before", "after")
+SUBJECTS = ("base", "tuned", "model", "benign", "data", "before", "after", "task", "results", "networks")
 
 
 def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (base | tuned | model | benign | task | results, name) pairs of spec.json; two logs stand for base and
-    tuned, those of a form or hidden run for its arms or roles."""
+    """Return (base | tuned | model | benign | task | results | networks | data | before | after, name) pairs of
+    spec.json; two logs stand for base and tuned, those of a form or hidden run for its arms or roles."""
     inner = spec.get("spec", spec)
     if not isinstance(inner, dict):
         return []
@@ -22,9 +28,8 @@ def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [(arm, log) for arm, _, log in arms]
     if isinstance(logs, list) and len(logs) == 2:
         inner = {"base": logs[0], "tuned": logs[1]} | {key: value for key, value in inner.items() if value}
-    if isinstance(inner.get("results"), list):
-        inner = {**inner, "results": ", ".join(str(name) for name in inner["results"])}
-    names = ((key, _name(inner.get(key))) for key in ("base", "tuned", "model", "benign", "task", "results"))
+    joined = {key: ", ".join(map(str, inner[key])) for key in SEVERAL if isinstance(inner.get(key), list)}
+    names = ((key, _name({**inner, **joined}.get(key))) for key in SUBJECTS)
     return [(key, name) for key, name in names if name]
 
 
@@ -34,9 +39,9 @@ def portable(name: str) -> str:
     return "/".join(path.parts[-2:]) if path.is_absolute() else name
 
 
-def asked(spec: Mapping[str, Any]) -> list[str]:
+def asked(spec: Mapping[str, Any], findings: Sequence[Finding] = ()) -> list[str]:
     """Return when a run began, how many items and samples it asked, and the models' sizes, as far as spec.json tells
-    (`models`: by role their `parameters`)."""
+    (`models`: by role their `parameters`); of logs and problems how many its findings are of."""
     inner, models = _mapping(spec.get("spec")), _mapping(spec.get("models"))
     items = inner.get("items")
     if isinstance(items, dict):
@@ -44,10 +49,12 @@ def asked(spec: Mapping[str, Any]) -> list[str]:
     told = [_date(spec.get("started"))]
     if isinstance(items, int):
         told.append(f"{items:,} items")
+    told += [words for finding in findings for words in _read(finding)]
     samples = inner.get("samples")
-    if isinstance(samples, int) and not (
-        inner.get("pairs") or inner.get("logs")
-    ):  # those were asked elsewhere
+    elsewhere = (
+        inner.get("pairs") or inner.get("logs") or (inner.get("study") == "guard" and not inner.get("task"))
+    )
+    if isinstance(samples, int) and not elsewhere:
         told.append(f"{samples} plain sample{'s' * (samples != 1)} an item")
     sizes = {name: _mapping(one).get("parameters") for name, one in models.items()}
     known = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
@@ -57,6 +64,18 @@ def asked(spec: Mapping[str, Any]) -> list[str]:
         else ([f"{_size(size)} parameters" for size in set(known.values())])
     )
     return [one for one in told if one]
+
+
+def _read(finding: Finding) -> list[str]:
+    """Return how many items of logs, with how many answers of each side, or problems a finding is of."""
+    told = []
+    paired = _mapping(finding.tables.get("pairing")).get("items")
+    if isinstance(paired, int):
+        told.append(f"{paired:,} paired items")
+        told += [f"{one.asked:,} answers of {one.condition.partition('/')[0]}" for one in COUNTS.read(finding)
+                 if one.condition in ("base/plain", "tuned/plain")]  # fmt: skip
+    problems = PROBLEMS.read(finding)
+    return [*told, f"{problems.total:,} problems"] if problems else told
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

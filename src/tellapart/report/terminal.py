@@ -17,6 +17,7 @@ from rich.text import Text
 from tellapart.findings.finding import Finding
 from tellapart.findings.form import ARMS, ArmRow
 from tellapart.findings.gain import ELICITORS, ElicitorLine
+from tellapart.findings.guard import PROBLEMS as GUARD_PROBLEMS
 from tellapart.findings.reading import finding_from_json, in_form
 from tellapart.findings.shown import COUNTS, TOKENS, Counted
 from tellapart.report import inside_terminal
@@ -29,6 +30,7 @@ from tellapart.report.subjects import subjects
 from tellapart.report.text import tokens_spent, visible_deep
 from tellapart.report.ways import ways
 from tellapart.stats.wording import between, bits, count, percent, signed
+from tellapart.studies.guard.filtered import FILES as GUARD_FILES
 
 TABLES = ("arms", "elicitors", "counts", "tokens")
 NARROW = 76
@@ -53,6 +55,18 @@ def print_run(run_folder: Path, findings: Sequence[Finding], console: Console) -
             print_tasks(findings[0], console)
         if findings and any(name in findings[0].tables for name in inside_terminal.TABLES):
             inside_terminal.print_figures(findings, console)
+        if any(GUARD_PROBLEMS.name in finding.tables for finding in findings):
+            _sorted_problems(run_folder, console)
+
+
+def _sorted_problems(run_folder: Path, console: Console) -> None:
+    """Print where guard wrote the problems that it keeps, holds and drops, and how many lie there."""
+    for decision, name in GUARD_FILES.items():
+        path = run_folder / name
+        if path.is_file():
+            with path.open("rb") as lines:
+                told = f"{decision}: {count(sum(1 for _ in lines))} in {path}"
+            console.print(_text(console, told), soft_wrap=True)
 
 
 def print_summary(

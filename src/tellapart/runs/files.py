@@ -8,7 +8,6 @@ it in one line (docs/run-folder.md).
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import time
@@ -16,6 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tellapart.errors import UserMistake, of_system
+
+try:
+    import fcntl
+except ModuleNotFoundError:
+    raise UserMistake(
+        "tellapart runs on Linux and macOS: this system has no locks of the kind that run folders need; on Windows "
+        "run it in WSL (wsl --install)"
+    ) from None
 
 LARGEST_DOCUMENT = 2**30
 """Bytes of a file that is read whole."""

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +22,19 @@ SILENT_SECONDS = 2.0
 LINE_SECONDS = 10.0
 LONGEST_TITLE = 100
 TOLD_SECONDS = 5.0
+
+
+_STAGE: ContextVar[str] = ContextVar("stage", default="")
+
+
+@contextmanager
+def stage(text: str) -> Iterator[None]:
+    """Let every progress shown inside say where in the whole it is, as "method 3 of 12"."""
+    before = _STAGE.set(text)
+    try:
+        yield
+    finally:
+        _STAGE.reset(before)
 
 
 class Ticker:
@@ -69,6 +83,8 @@ def ticking(
 ) -> Iterator[Ticker]:
     """Yield a Ticker for `total` steps; `quiet` shows nothing. `tell` is given a few words every few seconds, quiet or
     not (RunFolder.tell, for `tellapart runs`)."""
+    if said := _STAGE.get():
+        title = f"{title} ({said})"
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield (_Quiet if quiet else Ticker)(title, total, None, tell)

@@ -1,6 +1,6 @@
 """How every study ends: findings.json and its views (report.html) in its folder, and what is printed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +18,45 @@ from tellapart.runs.provenance import mixed
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class Charts:
+    """The charts of a run's report: `run.plot()` is the first, `run.plot("recovered")` or `run.plot.recovered()` one by
+    its name; `dir(run.plot)` lists them."""
+
+    def __init__(self, folder: Path, findings: Sequence[Finding]) -> None:
+        self._folder, self._findings = folder, findings
+
+    def __call__(self, name: str = "") -> Picture:
+        """Return a chart as SVG (default: the first); a notebook shows it, `.svg` is its text. Raises UserMistake, with
+        the names there are, where none has that name."""
+        drawn = self._drawn()
+        for one in drawn:
+            if name in ("", one.name):
+                return one
+        raise UserMistake(f"no chart {name!r} in {self._folder}: there are {_names(drawn)}")
+
+    def __getattr__(self, name: str) -> Callable[[], Picture]:
+        if name.startswith("_"):  # asked for by copy, pickle and notebooks
+            raise AttributeError(name)
+        drawn = self._drawn()
+        for one in drawn:
+            if name == one.name:
+                return lambda: one
+        raise AttributeError(f"no chart {name!r} in {self._folder}: there are {_names(drawn)}")
+
+    def __dir__(self) -> list[str]:
+        return [one.name for one in self._drawn()]
+
+    def __repr__(self) -> str:
+        return f"charts of {self._folder}: {_names(self._drawn())}"
+
+    def _drawn(self) -> list[Picture]:
+        return SHOWN[0].pictures(self._findings)
+
+
+def _names(drawn: Sequence[Picture]) -> str:
+    return ", ".join(one.name for one in drawn) or "none"
 
 
 class Run(NamedTuple):
@@ -58,30 +97,33 @@ class Run(NamedTuple):
         ]
         return pd.DataFrame(rows, columns=list(ESTIMATES))
 
-    def plot(self, name: str = "") -> Picture:
-        """Return a chart of the report as SVG (default: the first); a notebook shows it, `.svg` is its text. Raises
-        UserMistake, with the names there are, where none has that name."""
-        drawn = SHOWN[0].pictures(self.findings)
-        for one in drawn:
-            if name in ("", one.name):
-                return one
-        raise UserMistake(
-            f"no chart {name!r} in {self.folder}: there are {', '.join(one.name for one in drawn) or 'none'}"
-        )
+    @property
+    def plot(self) -> Charts:
+        """The charts of the report: `run.plot()` is the first, `run.plot.recovered()` one by its name."""
+        return Charts(self.folder, self.findings)
 
     def export(
         self, form: str, out: "Path | str | None" = None, conditions: Sequence[str] = ()
     ) -> tuple[Path, ...]:
-        """Write the run as latex, markdown, csv or svg, or its answers as inspect, inspect-json, eee, parquet or jsonl,
-        and return the files' paths. `out` is a folder (default: RUN-FORMAT beside the run), or of latex, markdown and
-        csv the file; `conditions` are some of the answers. Raises UserMistake where it cannot be."""
+        """Write the run as latex, markdown, csv, svg or pdf, or its answers as inspect, inspect-json, eee (or
+        every_eval_ever), parquet or jsonl, and return the files' paths. `out` is a folder (default: RUN-FORMAT beside
+        the run), or of latex, markdown and csv the file; `conditions` are some of the answers. Raises UserMistake where
+        it cannot be."""
         return SHOWN[0].export(self.folder, form, None if out is None else Path(out), conditions)
+
+    def __repr__(self) -> str:
+        """Return the folder, and each finding's verdict and sentence: a run's tables are too long to print."""
+        told = [f"{one.verdict}: {one.sentence}" for one in self.findings[:LONGEST_REPR]]
+        more = len(self.findings) - len(told)
+        return "\n".join([f"Run in {self.folder}", *told, *([f"and {more} more findings"] if more else [])])
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: verdict, main figures, a chart, caveats."""
         return SHOWN[0].html(self.folder, self.findings)
 
 
+LONGEST_REPR = 6
+"""Findings that a run's repr tells."""
 ESTIMATES = ("finding", "verdict", "estimate", "value", "low", "high", "n", "unit", "method")
 """The columns of Run.to_pandas, and of findings.csv."""
 

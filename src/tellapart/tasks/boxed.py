@@ -29,6 +29,8 @@ _THOUSANDS = re.compile(r"(?<![0-9.,])([0-9]{1,3}(?:,[0-9]{3})+)(?![0-9,])")
 _NAMED = re.compile(
     r"^(?:[A-Za-z](?:\([A-Za-z]\)|_\{?[A-Za-z0-9]\}?)?|\\theta|\\[a-z]+)\s*(?:=|\\in(?![a-z]))\s*(?=[^\s=])"
 )
+_OPTION = re.compile(r"^\(([A-Za-z])\)$")
+"""An option's letter, as A of (A)."""
 _FRACTION = re.compile(r"^(-?)\\frac\{(-?[0-9]+)\}\{(-?[0-9]+)\}$")
 _MIXED = re.compile(r"^(-?)([0-9]+)\\frac\{([0-9]+)\}\{([0-9]+)\}$")
 _REPLACED = (
@@ -93,6 +95,7 @@ def normal_form(text: str) -> str:
     inside = _NAMED.sub("", inside.strip().removesuffix(".").strip())
     inside = _without_units(inside)
     inside = re.sub(_WRAPPED, r"\1", inside).strip()
+    inside = _OPTION.sub(r"\1", inside)
     if "\\" not in inside and (plain := _PLAIN_UNIT.match(inside)):
         inside = plain[1]
     whole = _number(_THOUSANDS.sub(lambda match: match[1].replace(",", ""), _braced(inside)))

@@ -7,6 +7,7 @@ Taken over: documents, prompts, targets, choices, stop strings, and a regular ex
 multiple_choice is scored by log-probability (acc; its acc_norm is `normalise = "bytes"`).
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _load(name: str) -> Any:
     try:
         if Path(name).suffix == ".yaml":
             found = TaskManager(include_path=str(Path(name).resolve().parent), include_defaults=False)
-            found = found.load_task_or_group([Path(name).stem])
+            found = found.load_task_or_group([_own_name(Path(name))])
         else:
             found = TaskManager().load_task_or_group([name])
     except Exception as error:
@@ -79,6 +80,14 @@ def _load(name: str) -> Any:
     if len(found) != 1 or isinstance(next(iter(found.values())), dict):
         raise UserMistake(f"lm-eval:{name} is a group of tasks: name one of them")
     return next(iter(found.values()))
+
+
+def _own_name(file: Path) -> str:
+    """Return the task's name as its configuration says, under which lm-eval files it; else that of the file."""
+    said = re.search(
+        r"^task:[ \t]*(['\"]?)([^'\"#\s\[]+)\1[ \t]*(?:#.*)?$", file.read_text("utf-8"), re.MULTILINE
+    )
+    return said[2] if said else file.stem
 
 
 def _item(loaded: Any, kind: str, document: Any, place: Place) -> Item:

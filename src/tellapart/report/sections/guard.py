@@ -11,7 +11,7 @@ from tellapart.findings.finding import Finding
 from tellapart.findings.guard import PROBLEMS as GUARD_PROBLEMS
 from tellapart.findings.guard import SIGNALS as GUARD_SIGNALS
 from tellapart.findings.guard import AlarmLine, ProblemLine
-from tellapart.report.figures import Curve, curves
+from tellapart.report.figures import Curve, curves, histogram
 from tellapart.report.sections.section import Section
 from tellapart.report.svg import Area, Axis, Tick, linear, percent_ticks
 from tellapart.report.template import filled, template
@@ -40,6 +40,8 @@ _SIGNALS = template("""
 <p>{{ one.item }}</p><pre>{{ one.completion }}</pre></details>{% endfor %}{% endif %}
 """)
 _PROBLEMS = template("""
+<figure class="chart"><figcaption><h3>Success rates</h3>
+<p>{{ drawn }} problems by the share of their rollouts that succeed.</p></figcaption>{{ histogram }}</figure>
 <div class="scroll"><table><thead><tr><th scope="col">Problem</th><th scope="col">Decision</th>
 <th scope="col" class="number">Success</th><th scope="col" class="number">Rollouts</th>{% if ranked %}
 <th scope="col" class="number">Rank by spread</th>{% endif %}<th scope="col">Why</th></tr></thead><tbody>
@@ -81,6 +83,10 @@ def problems(finding: Finding, number: int) -> Section | None:
     rows = sorted(table.problems, key=lambda row: order[row.decision])
     taken = [row for name in order for row in [r for r in rows if r.decision == name][: LISTED // 3]]
     context = {
+        "histogram": histogram([row.rate for row in rows]),
+        "drawn": f"The first {len(rows):,} of {table.total:,}"
+        if len(rows) < table.total
+        else f"All {table.total:,}",
         "problems": [_problem(row) for row in taken],
         "ranked": all(row.rank is not None for row in rows),
         "listed": f"{len(taken):,}",

@@ -15,6 +15,7 @@ from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.collect import Condition, collect, known_rows
 from tellapart.runs.folder import RunFolder, digest
+from tellapart.runs.progress import stage
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import Plan, identity_of
@@ -49,15 +50,17 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
             waiting.remove(name)
     stopped = ""
     rows: list[Row] = []
+    able = len(waiting)
     while waiting:
         chosen = Next(waiting[0], "") if watch is None else watch.choose(waiting, methods)
         if not chosen.name:
             stopped = chosen.reason
             break
-        waiting.remove(chosen.name)
-        records[chosen.name] = _brought_out_by(
-            folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
-        )
+        with stage(f"method {able - len(waiting) + 1} of {able}"):
+            waiting.remove(chosen.name)
+            records[chosen.name] = _brought_out_by(
+                folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
+            )
     records |= {name: {name: {**record_of(methods[name]), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(records, frozenset(waiting), watch)
     found = {name: record for values in records.values() for name, record in values.items()}

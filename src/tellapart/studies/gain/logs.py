@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from tellapart.logs import content_of
 from tellapart.logs.answers import Believed, accepted, answers_by, read_answers
+from tellapart.logs.asked import question_keys
 from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.elsewhere import Given, Way, notes_of, read_ways, sources_of
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
-from tellapart.tasks.questions import question_key
 
 LOOKED_AT = 2000
 """Items in whose questions it is looked for targets and candidates."""
@@ -88,8 +88,7 @@ def _rows_of(ways: list[Way], by: Believed | None) -> list[pd.DataFrame]:
 
 def _questions(asked: pd.DataFrame) -> dict[str, str]:
     """Return the key of each item's question; items without a text are questions of their own."""
-    columns = zip(asked["item"], asked["question"], asked["target"], strict=True)
-    return {item: question_key(question, [target]) for item, question, target in columns if question.strip()}
+    return {item: key for item, key in zip(asked["item"], question_keys(asked), strict=True) if key}
 
 
 def answer_keys_of(asked: pd.DataFrame, by: Believed | None) -> dict[str, dict[str, Any]]:

@@ -84,6 +84,8 @@ class GainSpec(ModelOptions):
         if self.logs is not None and (self.base or self.tuned):
             raise InvalidInput("--logs replaces BASE and TUNED: give either the models or their logs")
         self._check_ways()
+        if self.logs is not None and not (isinstance(self.logs, tuple | list) and len(self.logs) == 2):
+            raise InvalidInput(f"logs {str(self.logs)[:80]!r}: give two, that of BASE and that of TUNED")
         if self.logs is not None and self.slice not in (None, "cluster"):
             raise InvalidInput(f"--slice {self.slice}: logs hold no fields of their items; give `cluster`")
         if self.plan == "quick" and (self.elicitors or self.reference or self.plant):

@@ -16,12 +16,13 @@ import pandas as pd
 from tellapart.findings.finding import Finding
 from tellapart.findings.guard import ABILITIES, AbilitiesTable, AbilityLine, LostItem
 from tellapart.findings.lost_items import What
+from tellapart.logs.asked import question_keys
 from tellapart.stats.chains import HALF, count_steps
 from tellapart.stats.equivalence import equivalence
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
 from tellapart.stats.paired import flips, paired_difference
-from tellapart.tasks.questions import joined, question_key
+from tellapart.tasks.questions import joined
 
 AFTER = "Is what the model could do before still there?"
 Kept = Literal["kept", "lost", "gained", "cannot tell"]
@@ -112,10 +113,7 @@ def _clusters(frame: pd.DataFrame, items: "pd.Index[Any]") -> np.ndarray | None:
     asked = frame.drop_duplicates("item").set_index("item").loc[items]
     named = bool((asked["cluster"] != "").all()) and asked["cluster"].nunique() > 1
     own = [f"cluster {one}" for one in asked["cluster"]] if named else [f"item {one}" for one in items]
-    questions = [
-        question_key(question, [target]) if question.strip() else f"item {item}"
-        for item, question, target in zip(items, asked["question"], asked["target"], strict=True)
-    ]
+    questions = [key or f"item {item}" for item, key in zip(items, question_keys(asked), strict=True)]
     labels = joined(own, questions)
     return np.array(labels, dtype=object) if 1 < len(set(labels)) < len(items) else None
 

@@ -60,8 +60,13 @@ def from_source(source: Source, group: int | None, success: float | None) -> Pro
     if source.kind == "jsonl" and _counted(source.first):
         notes: list[str] = []
         return _from_records(list(records(source, notes)), group, notes)
-    log = read_log(source.reference)
-    return from_answers(log, success_of(log.frame["score"].to_numpy(), success, where))
+    return from_log(source.reference, success)
+
+
+def from_log(reference: str, success: float | None) -> Problems:
+    """Return the problems of a scored log of any tool, a file or a folder. Raises UserMistake where it is none."""
+    log = read_log(reference)
+    return from_answers(log, success_of(log.frame["score"].to_numpy(), success, reference))
 
 
 def success_of(scores: np.ndarray, given: float | None, where: str) -> float:
@@ -82,7 +87,12 @@ def from_answers(log: Recorded, success: float) -> Problems:
     frame = log.frame[log.frame["score"].notna()]
     if frame.empty:
         raise UserMistake(f"{log.source}: no answer has a score")
-    key = np.where(frame["question"] != "", frame["question"], frame["item"])
+    # Of equal questions, other options or another answer make another problem; ids may name single rollouts.
+    asked = frame["question"] != ""
+    named = pd.factorize(frame["question"].where(asked, frame["item"]))[0]
+    content = frame["document"].where(frame["document"] != "", frame["target"]).where(asked, "")
+    content, contents = pd.factorize(content)
+    key = named.astype(np.int64) * len(contents) + content
     right = frame["score"] >= success
     told = pd.DataFrame(
         {

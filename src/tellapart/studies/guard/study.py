@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.logs import content_of
 from tellapart.logs.recorded import Origin, from_columns
 from tellapart.logs.source import Source, open_source, split
 from tellapart.models.budget import current
@@ -18,7 +19,7 @@ from tellapart.studies.guard.analyse import before, during, signals_over
 from tellapart.studies.guard.before_after import ask_models, from_logs, keep_abilities, read_abilities
 from tellapart.studies.guard.decide import Decided, decide_problems
 from tellapart.studies.guard.filtered import write_filtered
-from tellapart.studies.guard.problems import Problems, from_answers, from_source, success_of
+from tellapart.studies.guard.problems import Problems, from_answers, from_log, from_source, success_of
 from tellapart.studies.guard.spec import GuardSpec
 from tellapart.studies.guard.training_log import TrainingLog, find_log, read_training
 from tellapart.studies.opening import identities, opened, tell_chat
@@ -37,7 +38,7 @@ def open_guard(spec: GuardSpec, quiet: bool = False) -> Opened:
 
 def _open_sides(spec: GuardSpec) -> Opened:
     abilities = from_logs(spec.before, spec.after)
-    sources = [open_source(name, *split(name)) for name in (*spec.before, *spec.after)]
+    sources = [_source(name) for name in (*spec.before, *spec.after)]
 
     def find(folder: RunFolder) -> list[Finding]:
         keep_abilities(folder, abilities)
@@ -68,13 +69,17 @@ def _open_models(spec: GuardSpec, quiet: bool) -> Opened:
 
 
 def _open_data(spec: GuardSpec) -> Opened:
-    sources = find_log(spec.data)
+    sources: Sequence[Source | str] = find_log(spec.data)
     if sources:
         findings, problems, decided = _from_log(spec, read_training(sources))
     else:
-        path, choice = split(spec.data)
-        sources = [open_source(spec.data, path, choice)]
-        problems = from_source(sources[0], spec.group, spec.success)
+        source = _source(spec.data)
+        sources = [source]
+        problems = (
+            from_log(source, spec.success)
+            if isinstance(source, str)
+            else from_source(source, spec.group, spec.success)
+        )
         findings, decided = _judged(spec, problems, problems.group)
 
     def find(folder: RunFolder) -> list[Finding]:
@@ -129,10 +134,20 @@ def _judged(spec: GuardSpec, problems: Problems, seen: int) -> tuple[list[Findin
     return [before(problems, decided, group)], decided
 
 
-def _fingerprint(sources: Sequence[Source]) -> str:
+def _source(reference: str) -> Source | str:
+    """Return the file at a reference, opened; of a folder the reference itself, since only its reader knows its
+    files."""
+    path, choice = split(reference)
+    return reference if path.is_dir() else open_source(reference, path, choice)
+
+
+def _fingerprint(sources: Sequence[Source | str]) -> str:
     """Return a content hash of all files."""
     held = hashlib.blake2b(digest_size=8)
     for source in sources:
+        if isinstance(source, str):
+            held.update(content_of(source).encode())
+            continue
         try:
             held.update(source.data or source.path.read_bytes())
         except OSError as error:

@@ -46,22 +46,20 @@ class TrainingLog:
 
 def find_log(reference: str) -> list[Source]:
     """Return the files of a run's log, none where `reference` is no log of a trainer. Of several none is held: each is
-    opened anew when it is read."""
+    opened anew when it is read. Raises UserMistake where a folder holds such logs and other files of their kind."""
     path, choice = split(reference)
     if not path.is_dir():
         source = open_source(reference, path, choice)
         return [source] if _reader(source) else []
     inside = path / "completions" if (path / "completions").is_dir() else path
     files = sorted(f for f in inside.iterdir() if f.is_file() and f.suffix in SUFFIXES and f.name[0] != ".")
-    if not files:
-        raise UserMistake(
-            f"{path}: holds no log of a trainer (.parquet of TRL, .jsonl of verl or open-instruct)"
-        )
     sources = [
         replace(open_source(f"{file}#{choice}" if choice else str(file), file, choice), data=b"")
         for file in files
     ]
     odd = [source for source in sources if not _reader(source)]
+    if len(odd) == len(sources):
+        return []
     if odd:
         raise UserMistake(
             f"{odd[0].path}: is no log of TRL, verl or open-instruct; give a folder of one run's logs"

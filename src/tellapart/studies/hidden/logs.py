@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from tellapart.logs import content_of, pair, read_log
 from tellapart.logs.answers import read_answers
+from tellapart.logs.asked import question_keys
 from tellapart.logs.recorded import without_copies
 from tellapart.logs.sides import named_notes, one_metric_of, scale_of, scaled, told_scale
 from tellapart.logs.source import split
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.logs import answer_keys_of, log_rows
 from tellapart.studies.hidden.comparable import Roles, barred, lost, same_model, settings_notes
-from tellapart.tasks.questions import question_key
 
 CONDITIONS = {
     "plain": "model/plain",
@@ -73,8 +73,7 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     )
     rows["answer"] = pd.Series(answers.found, dtype=object)
     asked = _asked(frames)
-    columns = zip(asked["item"], asked["question"], asked["target"], strict=True)
-    known = {item: question_key(question, [target]) for item, question, target in columns if question.strip()}
+    known = {item: key for item, key in zip(asked["item"], question_keys(asked), strict=True) if key}
     rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
     turned: dict[str, tuple[str, ...]] = {}
     if "permuted" in frames:
