@@ -1,6 +1,7 @@
 """How fast the local engine is against transformers' `generate` and lm-eval's `hf` model, as ratios.
 
     python benchmarks/engine.py [--turns 3] [--threads 1] [--no-lm-eval]
+    python benchmarks/engine.py --model FOLDER        # of a real model: a shared prompt, and short ones
 
 Both sides of a comparison take turns, so that whatever else runs on the machine slows both; the median over
 the turns is taken. Exits with 1 if a floor is missed or a greedy answer differs.
@@ -101,6 +102,15 @@ def loads(vocab: int, shared: int, few: int, least: float) -> dict[str, tuple[Lo
     }
 
 
+def real_loads(vocab: int) -> dict[str, tuple[Load, float]]:
+    """Return what a real model is asked, each with its floor."""
+    short = [prompt(16, at, vocab) for at in range(32)]
+    return {
+        "300-token shared prompt, 8 samples": (Load([prompt(300, 0, vocab)], 8, [32], 8), 3.0),
+        "32 short prompts": (Load(short, 1, [32] * 32, 32), 1.1),
+    }
+
+
 def ask_ours(model: LocalModel, load: Load, temperature: float) -> list[Ids]:
     """Answer a load with the engine; return the tokens of each answer."""
     model.max_rows = load.width
@@ -188,8 +198,11 @@ def small() -> LocalModel | None:
     """Return the small pretrained Llama that lies beside the checkout, if it is there."""
     beside = Path(os.environ.get("TELLAPART_SHARED", Path(__file__).parents[2] / "shared"))
     folder = beside / "models" / "stories260k"
-    if not folder.is_dir():
-        return None
+    return endless(folder) if folder.is_dir() else None
+
+
+def endless(folder: Path) -> LocalModel:
+    """Open a model that never ends an answer by itself, and generates by no settings of its own."""
     model = open_local(str(folder))
     model.asked = model.asked._replace(ends=frozenset())
     model.module.generation_config = transformers.GenerationConfig()
@@ -225,17 +238,25 @@ def main() -> int:
     parser.add_argument(
         "--threads", type=int, default=1, help="1 measures work done, not waiting for other jobs"
     )
+    parser.add_argument("--model", type=Path, help="a folder: only this model, and what a real one is asked")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     transformers.logging.set_verbosity_error()
     good = True
     print(f"{'':52} {'ours t/s':>9} {'theirs':>9} {'ratio':>6} {'floor':>6}")
-    for model, shared, least in ((medium(), 600, 3.0), (small(), 400, 1.0)):
+    made = (
+        ((medium(), 600, 3.0), (small(), 400, 1.0))
+        if options.model is None
+        else ((endless(options.model), 300, 3.0),)
+    )
+    for model, shared, least in made:
         if model is None:
             continue
         print(model.reference)
         exact = [0, 0]
-        for name, (load, floor) in loads(model.asked.size, shared, 32, least).items():
+        vocab = model.asked.size
+        asked = real_loads(vocab) if options.model else loads(vocab, shared, 32, least)
+        for name, (load, floor) in asked.items():
             sides = (
                 lambda model=model, load=load: ask_ours(model, load, 1.0),
                 lambda model=model, load=load: ask_transformers(model.module, load, 1.0),
@@ -249,7 +270,8 @@ def main() -> int:
         good &= exact[0] == exact[1]
         if shared == 600 and not options.no_lm_eval:
             good &= show(against_lm_eval(model, options.turns))
-    print(tiny_speed())
+    if options.model is None:
+        print(tiny_speed())
     return 0 if good else 1
 
 
