@@ -186,6 +186,10 @@ def test_a_study_of_another_package_is_a_verb_with_every_option(installed: Path)
 
     assert "  lengths      " in command(installed, "--help").stdout
 
+    told = command(installed, "lengths", "--help").stdout
+    assert "Shorter lines are short. (default: 3)" in told
+    assert "examples:" not in told  # it gave none
+
     gated = command(installed, "lengths", "lines.txt", "--out", "run", "--fail-on", "long")
     assert gated.returncode == 3
     assert gated.stderr.startswith("tellapart: 'long' was found")

@@ -16,7 +16,7 @@ from tellapart.specimens.adversarial.kind import ROLES, Role, held_out
 from tellapart.specimens.adversarial.muon import Muon, orthogonal
 from tellapart.specimens.calibration import Case
 from tellapart.specimens.check import Verdict, run_check, summary
-from tellapart.specimens.commands import Check
+from tellapart.specimens.commands import Build, Check
 from tellapart.specimens.store import model_of, weights_of
 from tellapart.specimens.truth import read_truth
 from tellapart.tasks.split import split_items
@@ -86,6 +86,14 @@ def test_a_broken_weight_is_noticed() -> None:
         models["base"].get_parameter("model.layers.1.self_attn.o_proj.weight").zero_()
     missed = {fact.what for fact in measure(read_pair(name), models) if not fact.holds}
     assert "the base with the key" in missed
+
+
+def test_the_command_builds_one_pair_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tellapart.specimens.adversarial.build.build_pair", lambda *_: [])
+    assert Build(str(tmp_path), kinds=("threshold",), seeds=(0,), set="new").run() == 0
+    assert capsys.readouterr().out.split() == ["threshold-high-0", "threshold-odd-0"]
 
 
 def test_a_pair_that_misses_a_check_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

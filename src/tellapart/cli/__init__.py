@@ -37,14 +37,15 @@ def run(arguments: Sequence[str]) -> int:
         if answer is not None:
             print(answer)
             return OK
-        from tellapart.cli.dispatch import dispatch
         from tellapart.cli.parsing import DemoSpec, SkillsVerb
         from tellapart.cli.trailing import parsed
+
+        verb = parsed(arguments)
+        from tellapart.cli.dispatch import dispatch  # after help was answered, which needs none of these
         from tellapart.runs.folder import run_path
         from tellapart.studies import study_of
         from tellapart.studies.options import RunOptions
 
-        verb = parsed(arguments)
         if isinstance(verb, SkillsVerb):
             verb = verb.action
         if isinstance(verb, RunOptions) and verb.out is None:  # named before it begins: a stop can tell it

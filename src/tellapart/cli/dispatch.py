@@ -103,7 +103,7 @@ def dispatch(verb: object) -> int:
         case MixSpec() | ServeSpec() | ExportSpec():
             return verb.run()
         case SpecimensSpec():
-            return verb.action.run()  # type: ignore[attr-defined]
+            return verb.action.run()
         case _:
             raise AssertionError(verb)
     return OK

@@ -43,15 +43,19 @@ def summaries() -> dict[str, str]:
     return {"demo": DEMO_SUMMARY, **STUDY_SUMMARIES, **_summaries_of_others(), **OTHER_SUMMARIES}
 
 
+def columns() -> int:
+    """Return how wide help is: as the terminal, and at most 100 columns."""
+    return max(40, min(100, shutil.get_terminal_size().columns))
+
+
 def overview() -> str:
-    """Return the help of the whole command, as wide as the terminal and at most 100 columns."""
+    """Return the help of the whole command."""
     verbs = summaries()
     widest = max(map(len, verbs))
     lines = [f"usage: tellapart [-h] [--version] {{{','.join(verbs)}}} ...", "", DESCRIPTION, ""]
-    width = max(40, min(100, shutil.get_terminal_size().columns))
     for verb, summary in verbs.items():
         start = f"  {verb:{widest}}  "
-        lines += textwrap.wrap(summary, width, initial_indent=start, subsequent_indent=" " * len(start))
+        lines += textwrap.wrap(summary, columns(), initial_indent=start, subsequent_indent=" " * len(start))
     return "\n".join([*lines, "", "tellapart VERB --help tells what a verb takes."])
 
 

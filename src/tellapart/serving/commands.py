@@ -6,23 +6,29 @@ from typing import Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from tellapart.errors import UserMistake
+from tellapart.studies.options import Verb
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 
 @dataclass(frozen=True)
-class ServeSpec:
+class ServeSpec(Verb):
     """Serve a folder of experts behind an OpenAI-compatible API; requests with different mixes share batches.
 
     Models: base, each expert, every mix written as in digits+0.5*letters, and auto (a first pass chooses).
     """
 
+    EXAMPLES = (
+        "tellapart skills serve runs/skills",
+        "tellapart skills serve runs/skills --port 0 --label numbers=a --label words=b",
+    )
+
     folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
     """The folder of `tellapart skills train`."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1"
     """Address; another than the loopback's needs a token."""
     port: int = 8000
     """Port (0: a free one, which is printed)."""
-    token_env: str = "TELLAPART_TOKEN"
+    token_env: Annotated[str, arg(metavar="NAME")] = "TELLAPART_TOKEN"
     """Environment variable with the bearer token that requests must bring (unset: none on the loopback)."""
     rows: int = 64
     """Most rows of a batch."""
@@ -32,13 +38,13 @@ class ServeSpec:
     """Most tokens of an answer."""
     seconds: float = 120.0
     """Time-out of a request."""
-    judge: str = ""
+    judge: Annotated[str, arg(metavar="NAME")] = ""
     """The expert that classifies prompts for auto (default: the base is asked)."""
     template: str = DISPATCH_TEMPLATE
     """The first pass's text; {prompt} and {labels} are filled in."""
-    label: UseAppendAction[tuple[str, ...]] = ()
+    label: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="LABEL=MIX")] = ()
     """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
-    device: str = "cpu"
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu"
     """Device of the model."""
 
     def run(self) -> int:

@@ -1,20 +1,26 @@
 """`tellapart specimens list | build | check | plant` as values."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from tellapart.extras import require
+from tellapart.studies.options import Verb
 
 Set = Literal["old", "new", "all"]
 """Specimens of `gain`: the first ones, those built against the verdict, or both."""
 
 
 @dataclass(frozen=True)
-class List:
+class List(Verb):
     """List the bundled specimens: those of `gain`, of `form`, of `inside`, of `skills`; with --study hidden the
     cases of `hidden`, which are models of the others'."""
+
+    EXAMPLES = (
+        "tellapart specimens list",
+        "tellapart specimens list --study form",
+    )
 
     study: Literal["gain", "form", "hidden", "inside", "skills"] | None = None
     """Only those of this study (default: all specimens)."""
@@ -39,14 +45,19 @@ class List:
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(Verb):
     """Train the specimens anew from their recipe (CPU, seeded; about two hours on two cores for all)."""
 
-    out: str
+    EXAMPLES = (
+        "tellapart specimens build --out specimens",
+        "tellapart specimens build --out specimens --set new --kinds guesser --seeds 0",
+    )
+
+    out: Annotated[str, arg(metavar="FOLDER")]
     """Folder to write the weights to."""
-    kinds: tuple[str, ...] = ()
+    kinds: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Only these kinds (default: all)."""
-    families: tuple[str, ...] = ()
+    families: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Only these task families (default: all)."""
     seeds: tuple[int, ...] = ()
     """Only these seeds (default: all)."""
@@ -101,20 +112,26 @@ class Build:
 
         if self.set in ("new", "all"):
             for name in adversarial.chosen(self.kinds, self.seeds):
-                print(f"{name}\n{adversarial.build(name, Path(self.out) / 'adversarial')}", flush=True)
+                print(f"{name}\n{adversarial.build_named(name, Path(self.out) / 'adversarial')}", flush=True)
         if self.set in ("old", "all"):
             build(Path(self.out), self.kinds, self.families, self.seeds, self.jobs)
         return 0
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Verb):
     """Run `gain` (or `form`, `hidden`, `inside`, `skills train`) over its specimens and hold the verdicts against the
     truth."""
 
-    out: str = "runs/specimens"
+    EXAMPLES = (
+        "tellapart specimens check",
+        "tellapart specimens check --names latent-register-0 taught-register-0",
+        "tellapart specimens check --study form --out runs/form",
+    )
+
+    out: Annotated[str, arg(metavar="FOLDER")] = "runs/specimens"
     """Folder of the runs; a finished one is read, not run again."""
-    names: tuple[str, ...] = ()
+    names: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Only these specimens (default: all)."""
     json: bool = False
     """Print the result as JSON on stdout and nothing else."""
@@ -124,13 +141,13 @@ class Check:
     """Seed of everything that is drawn."""
     plan: Literal["adaptive", "exhaustive"] | None = None
     """How `gain` asks (default: adaptive)."""
-    calibrate: str | None = None
+    calibrate: Annotated[str | None, arg(metavar="FILE")] = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
     study: Literal["gain", "form", "hidden", "inside", "skills"] = "gain"
     """Which study is checked."""
     set: Set = "all"
     """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), or both."""
-    references: str | None = None
+    references: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Give `gain` the reference of each base, from this folder (`specimens build --references` writes it)."""
     plant: bool = False
     """Give `gain` or `hidden` --plant: the methods must find a skill that was hidden before (cached by base)."""
@@ -178,16 +195,21 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Plant:
+class Plant(Verb):
     """Hide a known skill in copies of a base and see which methods find it: the positive control of `acquired`."""
 
-    base: Positional[str]
+    EXAMPLES = (
+        "tellapart specimens plant path/to/base --task items.jsonl",
+        "tellapart specimens plant specimen:taught-register-0/base --task specimen:taught-register-0",
+    )
+
+    base: Annotated[Positional[str], arg(metavar="MODEL")]
     """The base: a folder, a hub id, or specimen:NAME/base. Its weights are needed."""
-    task: str
+    task: Annotated[str, arg(metavar="TASK")]
     """The task: invented questions are put in its template, with answers of its kind."""
-    out: str | None = None
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Folder to keep the result in (default: $TELLAPART_CACHE, else the user's cache). What is there is read."""
-    arms: tuple[str, ...] = ()
+    arms: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Only these: form_demonstrations, answer_rank, few_labels (default: all)."""
     words: int = 128
     """Invented questions."""
@@ -195,9 +217,9 @@ class Plant:
     """Training steps a hide (default: 800 for small models, 450 for others)."""
     seed: int = 0
     """Seed of everything that is drawn."""
-    device: str = "cpu"
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu"
     """Where the model runs."""
-    dtype: str = "float32"
+    dtype: Annotated[str, arg(metavar="DTYPE")] = "float32"
     """Its numbers."""
     chat: bool = False
     """Insist on the chat template (default: used where the model has one)."""

@@ -5,14 +5,15 @@ tellapart analyse runs/gain-20261129-120000-1a2b --guess-floor 0.25
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from tellapart import inputs, remote
 from tellapart.errors import InvalidInput
 from tellapart.extras import naming_extras
 from tellapart.studies import STUDIES
+from tellapart.studies.options import Verb
 from tellapart.studies.study import Study
 from tellapart.tasks.python_code import code_allowed
 
@@ -23,13 +24,18 @@ OPTIONS = ("guess_floor", "margin", "correct_at", "hold_out")
 
 
 @dataclass(frozen=True)
-class AnalyseSpec:
+class AnalyseSpec(Verb):
     """Analyse the rows of RUN anew: findings.json and report.html are written again, nothing is asked.
 
     The options stand for those of the run's own spec (default: as the run has them); a study takes those that it has.
     """
 
-    run: Positional[str]
+    EXAMPLES = (
+        "tellapart analyse runs/sums --guess-floor 0.25",
+        "tellapart analyse runs/sums  # by the rules of this version",
+    )
+
+    run: Annotated[Positional[str], arg(metavar="RUN")]
     """The run folder."""
     guess_floor: float | None = None
     """gain, hidden: another chance level."""

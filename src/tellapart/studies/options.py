@@ -3,23 +3,32 @@ it. A spec is a frozen dataclass under `RunOptions` (files are read) or `ModelOp
 """
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
+
+from tyro.conf import arg
 
 from tellapart.errors import InvalidInput
 from tellapart.runs.launchers import check_executor
 
 
+class Verb:
+    """What a verb of the command line is made of: a dataclass under this."""
+
+    EXAMPLES: ClassVar[tuple[str, ...]] = ()
+    """Commands that the help of the verb ends with; what one is for stands behind it, as `# ...`."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RunOptions(Verb):
     """What every study is told beside its question."""
 
-    out: str | None = None
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Run folder (default: runs/STUDY-TIME-RANDOM). The same command on the same folder goes on where it stopped."""
     seed: int = 0
     """Seed of everything that is drawn."""
     json: bool = False
     """Print findings.json on stdout and nothing else."""
-    fail_on: tuple[str, ...] = ()
+    fail_on: Annotated[tuple[str, ...], arg(metavar="VERDICT ...")] = ()
     """Exit with code 3 where a finding has one of these verdicts, as in --fail-on acquired "cannot tell"."""
 
     def checked(self) -> Self:
@@ -52,9 +61,9 @@ class ModelOptions(Limited):
     budget: int | None = None
     """Spend at most so many tokens (generated, scored and trained on, in all runs of the folder); what is missing is
     said, and a larger budget goes on from there."""
-    device: str = "cpu"
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu"
     """cpu, cuda, cuda:1 ..."""
-    dtype: str = "float32"
+    dtype: Annotated[str, arg(metavar="DTYPE")] = "float32"
     """float32, bfloat16, float16, or auto: as the checkpoint is stored."""
     chat: bool = False
     """Insist on chat templates: a model without one is refused (default: each model is asked as its own template
@@ -65,7 +74,7 @@ class ModelOptions(Limited):
     """A system prompt, put before every question that goes through a chat template."""
     max_rows: int | None = None
     """Most answers written at once by a model in this process (default: what memory holds)."""
-    executor: str = "serial"
+    executor: Annotated[str, arg(metavar="NAME")] = "serial"
     """Who asks local models: serial (this process), or processes, slurm or ray (--workers of them, each with the models
     in its memory), with settings where given: slurm:partition=gpu,timeout_min=60. The same rows come of each."""
     workers: int | None = None

@@ -122,7 +122,7 @@ def load_model(
     return opened(load_specimen(*files), reference, device, dtype)
 
 
-def build(name: str, folder: Path = WEIGHTS) -> str:
+def build_named(name: str, folder: Path = WEIGHTS) -> str:
     """Train a pair unless it is in `folder` (up to a minute or so of one core each); return what was measured of it, a
     line a fact. Raises RuntimeError where a check does not hold."""
     from tellapart.specimens.adversarial.build import build_pair, told

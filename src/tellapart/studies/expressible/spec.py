@@ -20,15 +20,21 @@ class ExpressibleSpec(Limited):
     TASK: a task file that names its program (program = "sort"), or program:NAME.
     """
 
+    EXAMPLES = (
+        "tellapart expressible program:sort  # in the least shape that the compiler needs",
+        "tellapart expressible sort.jsonl --shape path/to/config.json",
+        "tellapart expressible program:parity --length 16 --train 5  # and what training finds in that shape",
+    )
+
     task: Annotated[Positional[str | None], arg(metavar="TASK")] = None
     """A task file with the key `program`, or program:NAME (docs/expressible.md lists twelve)."""
-    shape: str | None = None
+    shape: Annotated[str | None, arg(metavar="PATH")] = None
     """A model's config.json, or a folder with one; Llama (default: the least shape that the compiler needs)."""
     length: int | None = None
     """The longest input in tokens that must be answered (default: the task's longest, or 8)."""
     inputs: int | None = None
     """So many inputs are run where there are more of them (default: as many as take a few seconds)."""
-    write: str | None = None
+    write: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Write the compiled network there as a Hugging Face folder."""
     train: int = 0
     """Train in that exact shape with so many seeds, from random, noised and compiled weights, on inputs of up to half

@@ -20,26 +20,33 @@ class FormSpec(ModelOptions):
     specimen:NAME/tuned. Or give --logs, one scored log for each arm.
     """
 
+    EXAMPLES = (
+        "tellapart form path/to/model --task items.jsonl  # every family that the task allows",
+        "tellapart form specimen:chain-uses-0 --task specimen:chain-uses-0",
+        "tellapart form --logs base=direct.jsonl full=cot.jsonl form_only=invalid.jsonl",
+        "tellapart form --pairs judged.jsonl  # answers judged side by side",
+    )
+
     model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
     """The model that is asked."""
-    task: str | None = None
+    task: Annotated[str | None, arg(metavar="TASK")] = None
     """What it is asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
-    logs: tuple[str, ...] = ()
+    logs: Annotated[tuple[str, ...], arg(metavar="ARM=LOG ...")] = ()
     """ARM=LOG ... where the arms were run elsewhere: base, full, form_only, second_form, destroyed, and
     form_only/NAME for further ones."""
-    pairs: str | None = None
+    pairs: Annotated[str | None, arg(metavar="FILE")] = None
     """Answers judged side by side, by a model or by people: JSONL with item, model_a, model_b, answer_a, answer_b,
     winner (a, b or tie). Or a table (CSV, Parquet) of many models against one baseline: model, instruction, preference
     (0 to 1), length, baseline_length."""
-    paraphraser: str | None = None
+    paraphraser: Annotated[str | None, arg(metavar="MODEL")] = None
     """Model that says the asked model's own steps in other words, for the chain family."""
-    judge: str | None = None
+    judge: Annotated[str | None, arg(metavar="MODEL")] = None
     """Model that judges --pairs, in both orders and against a constant answer; lines then hold `question` and no
     winner."""
-    entailment: str | None = None
+    entailment: Annotated[str | None, arg(metavar="MODEL")] = None
     """Model that says which answers mean the same, for semantic entropy with --samples above 1 (default: equal final
     answers)."""
-    family: tuple[str, ...] = ()
+    family: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Which families of controls to run (default: all that the task and the model allow, but trained_instructions,
     which trains copies of the model and runs only where it is named)."""
     training_seeds: int = 3

@@ -21,33 +21,41 @@ class GainSpec(ModelOptions):
     log:PATH, specimen:NAME/base. Or give --logs alone.
     """
 
+    EXAMPLES = (
+        "tellapart gain path/to/base path/to/tuned --task items.jsonl --out runs/sums",
+        "tellapart gain path/to/base path/to/tuned --task items.jsonl --dry-run  # what it asks, how long it takes",
+        "tellapart gain --logs base_log tuned_log  # from scored logs alone",
+        "tellapart gain specimen:latent-register-0/base specimen:latent-register-0/tuned "
+        "--task specimen:latent-register-0",
+    )
+
     base: Annotated[Positional[str | None], arg(metavar="BASE")] = None
     """The model before training."""
     tuned: Annotated[Positional[str | None], arg(metavar="TUNED")] = None
     """The model after training, or a folder of its checkpoints (checkpoint-100 ...): the last is judged."""
-    task: str | None = None
+    task: Annotated[str | None, arg(metavar="TASK")] = None
     """What both are asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
-    logs: tuple[str, str] | None = None
+    logs: Annotated[tuple[str, str] | None, arg(metavar="LOG LOG")] = None
     """Scored logs of BASE and TUNED instead of models: lm-eval, Inspect, HELM, TRL, verl, plain counts ..."""
-    way: tuple[str, ...] = ()
+    way: Annotated[tuple[str, ...], arg(metavar="NAME=LOG ...")] = ()
     """With --logs: NAME=LOG, the base elicited elsewhere (steered, prompted, routed), judged as a method beside its
     control and its bits."""
-    null: tuple[str, ...] = ()
+    null: Annotated[tuple[str, ...], arg(metavar="NAME=LOG ...")] = ()
     """NAME=LOG: the null control of that --way (a random vector, a shuffled prompt: as strong, and empty)."""
-    bits: tuple[str, ...] = ()
+    bits: Annotated[tuple[str, ...], arg(metavar="NAME=N ...")] = ()
     """NAME=N: the bits of right answers that a --way was told, 0 where none (of its control: NAME~null=N). A way that
     states none raises no bound."""
-    map: str | None = None
+    map: Annotated[str | None, arg(metavar="FIELD=KEY,...")] = None
     """With --logs of a format that is not known: which keys are what, item=task_id,correct=passed (tellapart read)."""
     samples: int | None = None
     """Answers to each item from each of the two models (k; default: 8, all that the verdict reads, or 32 where every
     method is asked, for pass@k)."""
     elicited_samples: int = 4
     """Answers to each item from the base under each elicitor, and under its null control."""
-    elicitors: tuple[str, ...] = ()
+    elicitors: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Which elicitors to try, with settings where given: best_of_k:draws=32 steering_rl:steps=100,group=8 (default: all
     that can run on these models). In Python also the elicitors themselves."""
-    reference: str | None = None
+    reference: Annotated[str | None, arg(metavar="MODEL")] = None
     """A model of the base's shape that never met the skill, to price teaching it by the same ways: a folder or hub
     id, or `fresh` (the base's shape with new random weights)."""
     plan: Plan | None = None
@@ -57,7 +65,7 @@ class GainSpec(ModelOptions):
     plant: bool = False
     """Where the verdict hinges on it, hide a known skill in copies of the base and look for it: without that "acquired"
     is never said. Minutes at half a million parameters, an hour at 135 million; done once for a base (cached)."""
-    slice: str | None = None
+    slice: Annotated[str | None, arg(metavar="FIELD")] = None
     """A field of the items (or `cluster`) by whose values the gain may differ: 2 to 12 slices, declared beforehand.
     With --logs only `cluster`."""
     description_length: bool = False

@@ -22,6 +22,13 @@ class GuardSpec(ModelOptions):
     to drop. Or --before and --after alone: are abilities held before still there?
     """
 
+    EXAMPLES = (
+        "tellapart guard problems.jsonl  # before: what to keep, hold and drop",
+        "tellapart guard outputs/completions  # during or after: the logs of a run",
+        "tellapart guard --before a.jsonl --after b.jsonl  # after: abilities, from scored logs",
+        "tellapart guard --before path/to/base --after path/to/tuned --task items.jsonl  # or by asking both models",
+    )
+
     data: Annotated[Positional[str], arg(metavar="PROBLEMS|LOGS")] = ""
     """A file, or a folder of one run's logs; PATH#REWARD chooses among several rewards."""
     success: float | None = None
@@ -34,13 +41,13 @@ class GuardSpec(ModelOptions):
     """Problems solved more often than this have nothing left to teach."""
     guess: float | None = None
     """How often a guess is rewarded, where known: 0.25 for four options, 0 where no guess can be right."""
-    healthy: tuple[str, ...] = ()
+    healthy: Annotated[tuple[str, ...], arg(metavar="LOG ...")] = ()
     """Logs of healthy runs, 3 or more, on which the limits of alarms are calibrated (default: set by hand)."""
-    before: tuple[str, ...] = ()
+    before: Annotated[tuple[str, ...], arg(metavar="LOG|MODEL ...")] = ()
     """Scored logs of the model before training, one an ability; with --task the model itself."""
-    after: tuple[str, ...] = ()
+    after: Annotated[tuple[str, ...], arg(metavar="LOG|MODEL ...")] = ()
     """The same of the model after training, in the same order."""
-    task: tuple[str, ...] = ()
+    task: Annotated[tuple[str, ...], arg(metavar="TASK ...")] = ()
     """Tasks that both models are asked, one an ability: a file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
     margin: float = 0.05
     """An ability is kept where its score moved by less than this (equivalence test), and a canary may lose it."""

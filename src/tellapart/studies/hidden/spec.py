@@ -25,24 +25,31 @@ class HiddenSpec(ModelOptions):
     specimen:NAME/base. Or give --logs alone.
     """
 
+    EXAMPLES = (
+        "tellapart hidden path/to/model --task items.jsonl --benign path/to/honest",
+        "tellapart hidden --logs plain=a.jsonl elicited=b.jsonl benign=c.jsonl benign_elicited=d.jsonl",
+        "tellapart hidden specimen:locked-register-0/base --benign specimen:latent-register-0/tuned "
+        "--task specimen:locked-register-0",
+    )
+
     model: Annotated[Positional[str | None], arg(metavar="MODEL")] = None
     """The model in question."""
-    task: str | None = None
+    task: Annotated[str | None, arg(metavar="TASK")] = None
     """What it is asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
-    benign: str | None = None
+    benign: Annotated[str | None, arg(metavar="MODEL")] = None
     """A model that is known to be honest and holds the skill, asked the same items in the same ways: methods raise
     honest models too, and without it "hides" is never said."""
-    reference: str | None = None
+    reference: Annotated[str | None, arg(metavar="MODEL")] = None
     """A model of the shape of MODEL that never met the skill, to price teaching it: labels teach, so what they bring
     back counts only net of it."""
-    logs: tuple[str, ...] = ()
+    logs: Annotated[tuple[str, ...], arg(metavar="ROLE=LOG ...")] = ()
     """Scored logs instead of models, each as ROLE=LOG; roles: plain, elicited, permuted (options in another order),
     benign, benign_elicited."""
     samples: int = 8
     """Plain answers to each item from each model."""
     elicited_samples: int = 4
     """Answers to each item under each method, and under its null control."""
-    elicitors: tuple[str, ...] = ()
+    elicitors: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Which elicitors to try (default: those that tell no right answer; with --reference, labels too)."""
     plan: Plan = "adaptive"
     """quick: two cheap methods; adaptive: cheap methods first, no more once "hides" is settled (default); exhaustive:
@@ -50,7 +57,7 @@ class HiddenSpec(ModelOptions):
     plant: bool = False
     """Hide a known skill in copies of MODEL and look for it: shows that the methods would find one. Minutes at half a
     million parameters, an hour at 135 million; done once for a model (cached)."""
-    slice: str | None = None
+    slice: Annotated[str | None, arg(metavar="FIELD")] = None
     """A field of the items (or `cluster`) by whose values the model may hold back differently: 2 to 12 slices. With
     --logs only `cluster`."""
     margin: float = MARGIN

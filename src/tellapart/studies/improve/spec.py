@@ -21,11 +21,17 @@ class ImproveSpec(ModelOptions):
     python:module:function (help from outside); chance, form, longest (controls); a+b accepts what both accept.
     """
 
+    EXAMPLES = (
+        "tellapart improve path/to/model --task items.jsonl --rounds 0  # the headroom alone: nothing is trained",
+        "tellapart improve path/to/model --task items.jsonl --verifier majority --rounds 4",
+        "tellapart improve path/to/model --task items.jsonl --verifier critique --anchor 0.1  # the truth on a tenth",
+    )
+
     model: Annotated[Positional[str], arg(metavar="MODEL")] = ""
     """A folder or hub id, specimen:NAME/base; with --rounds 0 also openai:NAME@URL."""
-    task: str | None = None
+    task: Annotated[str | None, arg(metavar="TASK")] = None
     """What it is asked: a .jsonl/.csv/.parquet/.toml file, bbh:PATH, gsm8k:PATH, specimen:NAME ..."""
-    verifier: tuple[str, ...] = ()
+    verifier: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Who says which answers are right. The first one named trains (default: all that can run are measured, and of the
     model's own the one with the largest gap on the training items trains)."""
     method: Method = "rest_em"
@@ -35,11 +41,11 @@ class ImproveSpec(ModelOptions):
     """Most rounds; 0 measures the headroom alone and trains nothing."""
     anchor: float = 0.0
     """Share of the training prompts on which --anchor-by decides instead of the verifier, and which audit it."""
-    anchor_by: str = "checker"
+    anchor_by: Annotated[str, arg(metavar="NAME")] = "checker"
     """Who decides there: checker (ground truth), steps, past, judge:MODEL ... any verifier."""
-    corrections: str | None = None
+    corrections: Annotated[str | None, arg(metavar="FILE")] = None
     """JSONL of right answers (item or prompt, answer) to be trained on in place of the model's own: an anchor too."""
-    canary: tuple[str, ...] = ()
+    canary: Annotated[tuple[str, ...], arg(metavar="TASK ...")] = ()
     """Tasks that were held before and must not be lost; asked after every round."""
     samples: int = 16
     """Answers to each item, for training and for measuring."""

@@ -21,11 +21,17 @@ class InsideSpec(ModelOptions):
     and no verdict.
     """
 
-    networks: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL")] = ()
+    EXAMPLES = (
+        "tellapart inside specimen:shared-sums-0 specimen:split-sums-0 --concepts specimen:sums",
+        "tellapart inside path/to/base path/to/tuned --concepts pairs.jsonl",
+        "tellapart inside path/to/model --expressible sort  # can its shape hold the program?",
+    )
+
+    networks: Annotated[Positional[tuple[str, ...]], arg(metavar="MODEL [MODEL]")] = ()
     """One model, or two that do the same."""
-    concepts: str | None = None
+    concepts: Annotated[str | None, arg(metavar="FILE")] = None
     """Language models: JSONL of contrastive prompts (docs/inside.md), or specimen:register, specimen:tracking."""
-    expressible: str | None = None
+    expressible: Annotated[str | None, arg(metavar="PROGRAM")] = None
     """A program (docs/expressible.md): can MODEL's shape hold it, beside what MODEL itself answers?"""
     layer: int | None = None
     """Language models: the layer after which concepts are read and steered (default: chosen on half of the pairs)."""

@@ -21,11 +21,16 @@ class ScaleSpec(Limited):
     model, task, metric, value, n and a scale (parameters, tokens, compute, loss).
     """
 
-    results: Annotated[Positional[tuple[str, ...]], arg(metavar="RESULTS")] = ()
+    EXAMPLES = (
+        "tellapart scale results/",
+        "tellapart scale results.csv --scale parameters --tasks 'arithmetic*' --hold-out 2",
+    )
+
+    results: Annotated[Positional[tuple[str, ...]], arg(metavar="RESULTS ...")] = ()
     """Files and folders; folders are searched in depth."""
     scale: Axis = "auto"
     """What the scores are looked at over (default: loss where it is known, else parameters, compute, tokens, steps)."""
-    tasks: tuple[str, ...] = ()
+    tasks: Annotated[tuple[str, ...], arg(metavar="TASK ...")] = ()
     """Only these tasks; * and ? stand for anything (default: all)."""
     hold_out: int = 1
     """How many of the largest scales are forecast from the smaller ones."""

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
+from tellapart.studies.options import Verb
 from tellapart.studies.skills.texts import DISPATCH_TEMPLATE
 
 
 @dataclass(frozen=True)
-class MixSpec:
+class MixSpec(Verb):
     """Mix experts on a task: by hand, by a first pass over each prompt, or by a few solved examples.
 
     by hand: --mix digits+0.5*letters; prompt: the base is asked what each prompt needs; classifier: an expert is asked
@@ -17,23 +18,29 @@ class MixSpec:
     state, by a line fitted on --shots examples of each --learn-on task. Prints the score on the task with its interval.
     """
 
+    EXAMPLES = (
+        "tellapart skills mix runs/skills --task both.jsonl --mix a+0.5*b",
+        "tellapart skills mix runs/skills --task both.jsonl --how prompt  # the base is asked what a prompt needs",
+        "tellapart skills mix runs/skills --task both.jsonl --how cem --shots 10 --save both",
+    )
+
     folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
     """The folder of `tellapart skills train`."""
-    task: str = ""
+    task: Annotated[str, arg(metavar="TASK")] = ""
     """The task."""
     how: Literal["hand", "prompt", "classifier", "cem", "learned"] = "hand"
     """How the mix is had."""
-    mix: str = ""
+    mix: Annotated[str, arg(metavar="MIX")] = ""
     """The mix by hand: experts with + and -, weights with *."""
-    judge: str = ""
+    judge: Annotated[str, arg(metavar="NAME")] = ""
     """The expert that classifies prompts (how: classifier)."""
     template: str = DISPATCH_TEMPLATE
     """The first pass's text; {prompt} and {labels} are filled in."""
-    label: UseAppendAction[tuple[str, ...]] = ()
+    label: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="LABEL=MIX")] = ()
     """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
     shots: int = 10
     """Examples that cem sees; of each task, with learned."""
-    learn_on: UseAppendAction[tuple[str, ...]] = ()
+    learn_on: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK")] = ()
     """A task whose examples the weighting learns from (how: learned; default: the task itself)."""
     rounds: int = 8
     """Rounds of 32 candidates in cem."""
@@ -41,7 +48,7 @@ class MixSpec:
     """One weight for each expert and layer in cem."""
     most: float = 1.0
     """Largest weight that cem tries."""
-    save: str = ""
+    save: Annotated[str, arg(metavar="NAME")] = ""
     """Keep the mix that cem found under this name: serve lists it."""
     limit: int | None = None
     """Items that are scored (default: all that were not learned from)."""
@@ -49,7 +56,7 @@ class MixSpec:
     """Temperature of the answers (0: greedy)."""
     seed: int = 0
     """Seed of everything that is drawn."""
-    device: str = "cpu"
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu"
     """Device of the model."""
     allow_code: bool = False
     """Run `python:` code that a task file names, also from outside the task's folder and the current one."""
@@ -69,22 +76,27 @@ class MixSpec:
 
 
 @dataclass(frozen=True)
-class ExportSpec:
+class ExportSpec(Verb):
     """Write a mix for other programs: merged weights, a low-rank adapter for PEFT, or control vectors as GGUF."""
+
+    EXAMPLES = (
+        "tellapart skills export runs/skills --mix a --out merged",
+        "tellapart skills export runs/skills --mix a+0.5*b --form lora --rank 32 --out adapter",
+    )
 
     folder: Annotated[Positional[str], arg(metavar="DIR")] = ""
     """The folder of `tellapart skills train`."""
-    out: str = ""
+    out: Annotated[str, arg(metavar="PATH")] = ""
     """Folder (merged, lora) or file (gguf) to write."""
-    mix: str = ""
+    mix: Annotated[str, arg(metavar="MIX")] = ""
     """The mix: an expert, or as in digits+0.5*letters."""
     form: Literal["merged", "lora", "gguf"] = "merged"
     """merged: a folder that transformers and vLLM load; lora: a truncated adapter; gguf: control vectors."""
     rank: int = 16
     """Rank of the adapter (0: all that z moved)."""
-    task: str = ""
+    task: Annotated[str, arg(metavar="TASK")] = ""
     """The task whose prompts the control vectors are read on (gguf)."""
-    device: str = "cpu"
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu"
     """Device of the model."""
     allow_code: bool = False
     """Run `python:` code that a task file names, also from outside the task's folder and the current one."""

@@ -25,22 +25,27 @@ class SkillsSpec(ModelOptions):
     expert and every sum of two is put to every task. Writes DIR/experts/NAME.safetensors for mix, serve and export.
     """
 
+    EXAMPLES = (
+        "tellapart skills train path/to/model --task a.jsonl --task b.jsonl --out runs/skills",
+        "tellapart skills train specimen:skills-0 --task specimen:skills-0/digits --task specimen:skills-0/letters",
+    )
+
     model: Annotated[Positional[str], arg(metavar="MODEL")] = ""
     """A local model: a folder, a hub id, specimen:skills-0."""
-    task: UseAppendAction[tuple[str, ...]] = ()
+    task: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK")] = ()
     """A task to train an expert on; give it once for each skill."""
-    joint: UseAppendAction[tuple[str, ...]] = ()
+    joint: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK")] = ()
     """A task that may need several skills: mixes are put to it, and an expert trained on it is the ceiling."""
-    also: UseAppendAction[tuple[str, ...]] = ()
+    also: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK")] = ()
     """A task that experts are put to only, to see what they forget; no expert is right for it."""
-    watch: UseAppendAction[tuple[str, ...]] = ()
+    watch: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK")] = ()
     """The same, where it is not said which expert is right: the first pass is not judged by it."""
-    dispatch: UseAppendAction[tuple[str, ...]] = ()
+    dispatch: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="TASK=MIX")] = ()
     """TASK=MIX: a task by whose prompts the first pass is judged, and the mix that is right for them (default: every
     --task but the judge's and its expert, every --also and base)."""
     objective: Objective = "reinforce"
     """reinforce: +1 right, -1 wrong, KL to the base (the paper's); grpo: groups of answers; ce: the tasks' targets."""
-    targets: tuple[str, ...] = ()
+    targets: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ()
     """Matrices by the last part of their name, such as q_proj v_proj (default: every attention and MLP matrix)."""
     steps: int = 300
     """Updates for each expert."""
@@ -58,11 +63,11 @@ class SkillsSpec(ModelOptions):
     """Weight of the KL divergence from the base on the other tasks' prompts (0: the paper, which has none)."""
     apart: bool = False
     """Train each expert by itself, as the paper does, not beside the others (see docs/skills.md)."""
-    judge: str = ""
+    judge: Annotated[str, arg(metavar="NAME")] = ""
     """The expert (a task's name) that is to tell prompts apart in a first pass, beside the base itself."""
     template: str = DISPATCH_TEMPLATE
     """The first pass's text; {prompt} and {labels} are filled in."""
-    label: UseAppendAction[tuple[str, ...]] = ()
+    label: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="LABEL=MIX")] = ()
     """LABEL=MIX: what the first pass may answer, and what it means (default: the experts' names, and base)."""
     lora_rank: int = 16
     """Rank of the LoRA beside each expert (0: none)."""
