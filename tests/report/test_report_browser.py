@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from synthetic import HOSTILE, acquired, cannot_tell, elicited, hostile, logs_only, write_run
 
+from tellapart.cli import run
 from tellapart.report.html import write_report
 from tellapart.report.view import open_server
 
@@ -213,3 +214,22 @@ def test_served_it_shows_every_row_of_an_item(browser, reports):
         page.close()
         server.shutdown()
         thread.join()
+
+
+def test_many_problems_are_turned_searched_and_printed_whole(browser, tmp_path):
+    told = "".join(f'{{"item": "problem {at} {"x" * 40}", "n": 16, "c": {at % 17}}}\n' for at in range(180))
+    (tmp_path / "problems.jsonl").write_text(told)
+    assert run(["guard", str(tmp_path / "problems.jsonl"), "--out", str(tmp_path / "run")]) == 0
+    page = browser.new_page(viewport=PHONE)
+    page.goto((tmp_path / "run" / "report.html").as_uri())
+    part = page.locator("[data-part=pages]")
+    rows, place = part.locator("tbody tr:visible"), part.locator(".pager span")
+    assert rows.count() == 50
+    part.locator("[data-turn='1']").click()
+    assert place.inner_text() == "51–100 of 180"
+    assert page.locator(".sideways:visible").count() == 1
+    part.locator("input").fill("problem 77 ")
+    assert (rows.count(), place.inner_text()) == (1, "1–1 of 1")
+    page.emulate_media(media="print")
+    assert rows.count() == 180
+    page.close()

@@ -27,7 +27,7 @@ from tellapart.report.text import visible_deep
 from tellapart.runs.files import write_atomically
 from tellapart.version import __version__
 
-SCRIPTS = ("tips.js", "heat.js", "items.js", "scale.js")
+SCRIPTS = ("tips.js", "heat.js", "items.js", "scale.js", "tables.js")
 OFFLINE = "connect-src 'none'"
 SERVED = "connect-src 'self'"
 

@@ -19,13 +19,15 @@ from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.stats.wording import between, percent, plain
 
 HEIGHT = 150
-LISTED = 200
+LISTED = 3000
+"""Problems on the page, a third of each decision at most; 50 are shown at a time."""
 SHARES = (
     "reward", "lucky", "skipped", "thin", "thin_paid", "repeats_within", "repeats_across", "concentration",
     "all_wrong", "all_right",
 )  # fmt: skip
 _SIGNALS = template("""
-{% if alarms %}<div class="scroll"><table><thead><tr><th scope="col">Signal</th><th scope="col">Is</th>
+{% if alarms %}<div class="scroll" tabindex="0" role="region" aria-label="Alarms">
+<table><thead><tr><th scope="col">Signal</th><th scope="col">Is</th>
 <th scope="col" class="number">Step</th><th scope="col" class="number">Value</th>
 <th scope="col" class="number">Began at</th><th scope="col" class="number">Limit</th></tr></thead><tbody>
 {% for a in alarms %}<tr><th scope="row">{{ a.signal }}</th><td>{{ a.kind }}</td><td class="number">{{ a.step }}</td>
@@ -42,12 +44,18 @@ _SIGNALS = template("""
 _PROBLEMS = template("""
 <figure class="chart"><figcaption><h3>Success rates</h3>
 <p>{{ drawn }} problems by the share of their rollouts that succeed.</p></figcaption>{{ histogram }}</figure>
-<div class="scroll"><table><thead><tr><th scope="col">Problem</th><th scope="col">Decision</th>
+<div data-part="pages" data-size="50"><div class="bar-of-controls" hidden><label class="search">
+<span class="hidden">Search problems</span><input type="search" placeholder="Search problems" autocomplete="off"
+spellcheck="false"></label></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Problems">
+<table><thead><tr><th scope="col">Problem</th><th scope="col">Decision</th>
 <th scope="col" class="number">Success</th><th scope="col" class="number">Rollouts</th>{% if ranked %}
 <th scope="col" class="number">Rank by spread</th>{% endif %}<th scope="col">Why</th></tr></thead><tbody>
 {% for p in problems %}<tr><th scope="row">{{ p.item }}</th><td>{{ p.decision }}{% if p.open %} (open){% endif %}</td>
 <td class="number">{{ p.rate }}</td><td class="number">{{ p.n }}</td>{% if ranked %}<td class="number">{{ p.rank }}</td>
 {% endif %}<td>{{ p.reason }}</td></tr>{% endfor %}</tbody></table></div>
+<div class="pager" hidden><button type="button" data-turn="-1">‹ Previous</button><span aria-live="polite"></span>
+<button type="button" data-turn="1">Next ›</button></div></div>
 <p class="hint">{{ listed }} of {{ total }} problems. All are in kept.jsonl, held.jsonl and dropped.jsonl.</p>
 """)
 

@@ -13,7 +13,8 @@ from tellapart.stats.wording import between, percent
 
 LISTED = 40
 _TEMPLATE = template("""
-<div class="scroll"><table><thead><tr><th scope="col">Ability</th><th scope="col">Is</th>
+<div class="scroll" tabindex="0" role="region" aria-label="Abilities">
+<table><thead><tr><th scope="col">Ability</th><th scope="col">Is</th>
 <th scope="col" class="number">Before</th><th scope="col" class="number">After</th>
 <th scope="col" class="number">Difference</th><th scope="col" class="number">Items kept</th>
 <th scope="col" class="number">Lost</th><th scope="col" class="number">Gained</th></tr></thead><tbody>

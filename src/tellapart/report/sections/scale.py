@@ -48,7 +48,8 @@ _FIGURE = template("""
 <div class="pair">{% for panel in panels %}<figure class="chart"><figcaption><ul class="legend">
 {% for line in panel.legend %}<li><i class="key line {{ line.colour }}"></i>{{ line.name }} ({{ line.kind }}):
 {{ line.form }}</li>{% endfor %}</ul></figcaption>{{ panel.chart }}</figure>{% endfor %}</div>
-<div class="scroll"><table><thead><tr><th scope="col">Metric</th><th scope="col">Form</th>
+<div class="scroll" tabindex="0" role="region" aria-label="Metrics">
+<table><thead><tr><th scope="col">Metric</th><th scope="col">Form</th>
 <th scope="col" class="number">Breakthroughness</th><th scope="col" class="number">Linearity</th>
 <th scope="col" class="number">Broken less smooth</th><th scope="col" class="number">Forecast of the largest</th>
 <th scope="col" class="number">It scored</th></tr></thead><tbody>
