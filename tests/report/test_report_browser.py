@@ -1,5 +1,6 @@
 """The report in a real browser (headless Chromium): drawn, usable, readable, offline, and deaf to hostile text."""
 
+import json
 import os
 import shutil
 import threading
@@ -232,4 +233,24 @@ def test_many_problems_are_turned_searched_and_printed_whole(browser, tmp_path):
     assert (rows.count(), place.inner_text()) == (1, "1–1 of 1")
     page.emulate_media(media="print")
     assert rows.count() == 180
+    page.close()
+
+
+def test_a_run_on_logs_shows_its_questions_and_fits_a_phone(browser, tmp_path):
+    for name, right in (("base", 14), ("tuned", 22)):
+        rows = [
+            {"id": at, "question": f"Which of the four is it, in case {at}?", "target": "ABCD"[at % 4],
+             "completion": f"ANSWER: {'ABCD'[at % 4 if at < right else (at + 1) % 4]}", "correct": int(at < right)}
+            for at in range(40)
+        ]  # fmt: skip
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    keys = "#item=id,question=question,target=target,completion=completion,correct=correct"
+    logs = [f"{tmp_path / name}.jsonl{keys}" for name in ("base", "tuned")]
+    assert run(["gain", "--logs", *logs, "--out", str(tmp_path / "run")]) == 0
+    page = browser.new_page(viewport=PHONE)
+    page.goto((tmp_path / "run" / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "At another chance level" in page.content()
+    shown = json.loads(page.locator("script[id^=samples-]").first.inner_text())
+    assert "in case" in next(iter(shown.values()))["prompt"]
     page.close()

@@ -32,11 +32,13 @@ does not decide{% endif %}</td></tr>{% endfor %}</tbody></table></div>
 <ul>{% for one in obstacles %}<li>{{ one.what }}{% if one.remove %}: <strong>{{ one.remove }}</strong>{% endif %}</li>
 {% endfor %}</ul>{% endif %}
 {% if levels %}<h3>At another chance level</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="At another chance level">
 <table><thead><tr><th scope="col">Chance level</th><th scope="col" class="number">Score</th>
 <th scope="col" class="number">Held at least</th></tr></thead>
 <tbody>{% for one in levels %}<tr><th scope="row">{{ one.chance }}</th><td class="number">{{ one.level | percent }}</td>
-<td class="number">{% if one.refused %}{{ one.refused }}{% else %}{{ one.held_at_least | percent }}{% endif %}</td></tr>
-{% endfor %}</tbody></table>{% endif %}
+{% if one.refused %}<td>{{ one.refused }}</td>{% else %}
+<td class="number">{{ one.held_at_least | percent }}</td>{% endif %}
+</tr>{% endfor %}</tbody></table></div>{% endif %}
 """)
 
 

@@ -10,12 +10,13 @@ from tellapart.stats.wording import points
 _TEMPLATE = template("""
 {% macro data(head, xs, columns) %}
 <details class="data"><summary>Figures of this chart</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ head }}">
 <table><thead><tr><th scope="col" class="number">{{ head }}</th>{% for name, _ in columns %}
 <th scope="col" class="number">{{ name }}</th>{% endfor %}</tr></thead>
 <tbody>{% for x in xs %}{% set i = loop.index0 %}<tr><th scope="row" class="number">{{ x | plain }}</th>
 {% for _, values in columns %}<td class="number">{{ values[i][0] | percent }}
 <span class="interval">{{ between(values[i][1], values[i][2]) }}</span></td>{% endfor %}</tr>
-{% endfor %}</tbody></table></details>
+{% endfor %}</tbody></table></div></details>
 {% endmacro %}
 <div class="pair">
 {% if passes %}

@@ -13,14 +13,16 @@ _TEMPLATE = template("""
   <ul class="legend" aria-hidden="true"><li><i class="key line tuned"></i>right, of those not truncated</li>
   <li><i class="key line floor"></i>p^steps</li></ul>
   {{ picture }}
-  <details class="data"><summary>Figures of this chart</summary><table><thead><tr><th scope="col">Complexity</th>
+  <details class="data"><summary>Figures of this chart</summary>
+  <div class="scroll" tabindex="0" role="region" aria-label="Figures of this chart">
+<table><thead><tr><th scope="col">Complexity</th>
   <th scope="col" class="number">Steps</th><th scope="col" class="number">Answers</th>
   <th scope="col" class="number">Truncated</th><th scope="col" class="number">Right</th>
   <th scope="col" class="number">p^steps</th></tr></thead><tbody>{% for row in rows %}<tr>
   <th scope="row">{{ row.complexity | plain }}</th><td class="number">{{ row.steps | plain }}</td>
   <td class="number">{{ row.answers | count }}</td><td class="number">{{ row.cut_off | count }}</td>
   <td class="number">{{ row.right | percent }} <span class="interval">{{ between(row.low, row.high) }}</span></td>
-  <td class="number">{{ row.expected | percent }}</td></tr>{% endfor %}</tbody></table></details>
+  <td class="number">{{ row.expected | percent }}</td></tr>{% endfor %}</tbody></table></div></details>
 </figure>
 """)
 

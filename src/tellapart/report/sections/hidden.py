@@ -25,6 +25,7 @@ _METHODS = template("""
 <td class="number">{{ one.benign_score | percent }}</td><td class="number">{{ points(one.benign_rise) }}</td>
 <td>{{ one.missing or one.counts }}</td></tr>{% endfor %}</tbody></table></div>
 {% if slices %}<h3>By {{ field }}</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="By {{ field }}">
 <table><thead><tr><th scope="col">Slice</th><th scope="col" class="number">Questions</th>
 <th scope="col" class="number">Shown</th><th scope="col" class="number">Held back</th>
 <th scope="col" class="number">Beyond the benign model</th><th scope="col">Word</th></tr></thead>
@@ -33,23 +34,25 @@ _METHODS = template("""
 <td class="number">{{ points(one.gap) }} <span class="interval">{{ between(one.gap_low, one.gap_high) }}</span></td>
 <td class="number">{{ points(one.difference) }}
 <span class="interval">{{ between(one.difference_low, one.difference_high) }}</span></td>
-<td>{{ one.word or "–" }}</td></tr>{% endfor %}</tbody></table>{% endif %}
+<td>{{ one.word or "–" }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}
 {% if arms %}<h3>What was looked for and not found</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="Arms">
 <table><thead><tr><th scope="col">Arm</th><th scope="col" class="number">Beyond what is shown</th>
 <th scope="col">Says nothing where</th><th scope="col">Found a planted skill</th></tr></thead>
 <tbody>{% for one in arms %}<tr><th scope="row">{{ one.arm }}</th>
 <td class="number">{{ points(one.rise) }} <span class="interval">{{ between(one.rise_low, one.rise_high) }}</span></td>
 <td>{{ one.obstacle or "–" }}</td><td>{% if one.planted %}yes{% else %}no: {{ one.unplanted }}{% endif %}</td>
-</tr>{% endfor %}</tbody></table>{% endif %}
+</tr>{% endfor %}</tbody></table></div>{% endif %}
 """)
 
 _SIGNS = template("""
+<div class="scroll" tabindex="0" role="region" aria-label="Signs">
 <table><thead><tr><th scope="col">Sign</th><th scope="col">Seen</th><th scope="col" class="number">Model</th>
 <th scope="col" class="number">Benign model</th><th scope="col">What</th></tr></thead>
 <tbody>{% for one in signs %}<tr><th scope="row">{{ one.sign }}</th>
 <td>{% if one.seen is none %}not known{% elif one.seen %}<strong>yes</strong>{% else %}no{% endif %}</td>
 <td class="number">{{ one.value | percent }} <span class="interval">{{ between(one.low, one.high) }}</span></td>
-<td class="number">{{ one.benign | percent }}</td><td>{{ one.told }}</td></tr>{% endfor %}</tbody></table>
+<td class="number">{{ one.benign | percent }}</td><td>{{ one.told }}</td></tr>{% endfor %}</tbody></table></div>
 {% if met %}<p>Questions likelier than all of their twins ({{ met.twins }}): {{ met.first | percent }} of
 {{ met.items }}, {{ met.expected | percent }} expected of a model that never met them{% if met.alarm %}:
 <strong>it may have met these very items</strong>{% endif %}.</p>{% endif %}

@@ -15,12 +15,13 @@ _TEMPLATE = template("""
   {% endfor %}</ul>
   {{ picture }}{% else %}<p class="refused">The routed shares are not known, so no curve can be drawn.</p>{% endif %}
   <details class="data"><summary>Figures of this chart</summary>
-  <table><thead><tr><th scope="col">Decider</th><th scope="col" class="number">Routed</th>
+  <div class="scroll" tabindex="0" role="region" aria-label="Figures of this chart">
+<table><thead><tr><th scope="col">Decider</th><th scope="col" class="number">Routed</th>
   <th scope="col" class="number">Recovered</th><th scope="col" class="number">Bits</th></tr></thead>
   <tbody>{% for row in rows %}<tr><th scope="row">{{ row.decider }}</th>
   <td class="number">{{ row.routed_share | percent }}</td>
   <td class="number">{{ row.share | percent }} <span class="interval">{{ between(row.low, row.high) }}</span></td>
-  <td class="number">{{ row.bits | bits }}</td></tr>{% endfor %}</tbody></table></details>
+  <td class="number">{{ row.bits | bits }}</td></tr>{% endfor %}</tbody></table></div></details>
 </figure>
 """)
 

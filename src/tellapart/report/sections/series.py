@@ -12,12 +12,13 @@ _TEMPLATE = template("""
   </figcaption>
   {{ drawn }}
   <details class="data"><summary>Figures of this chart</summary>
-  <table><thead><tr><th scope="col" class="number">step</th><th scope="col" class="number">score</th>
+  <div class="scroll" tabindex="0" role="region" aria-label="Figures of this chart">
+<table><thead><tr><th scope="col" class="number">step</th><th scope="col" class="number">score</th>
   <th scope="col" class="number">gain</th><th scope="col" class="number">items</th></tr></thead>
   <tbody>{% for row in rows %}<tr><th scope="row" class="number">{{ row.step | count }}</th>
   <td class="number">{{ row.score | percent }} <span class="interval">{{ between(row.low, row.high) }}</span></td>
   <td class="number">{{ row.gain | percent }} <span class="interval">{{ between(row.gain_low, row.gain_high) }}</span>
-  </td><td class="number">{{ row.n | count }}</td></tr>{% endfor %}</tbody></table></details>
+  </td><td class="number">{{ row.n | count }}</td></tr>{% endfor %}</tbody></table></div></details>
 </figure>
 """)
 

@@ -13,16 +13,19 @@ from tellapart.logs.asked import question_keys
 from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.elsewhere import Given, Way, notes_of, read_ways, sources_of
+from tellapart.studies.gain.tables import LONGEST_TEXT
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
 
 LOOKED_AT = 2000
 """Items in whose questions it is looked for targets and candidates."""
+MOST_SHOWN = 5000
+"""Items whose questions are kept with the run, for its page; all of a larger log would weigh too much."""
 
 
 class FromLogs(NamedTuple):
     """The rows of all logs, where they came from, what is odd about them, the items' answer keys, how the two sides
-    were paired, and what is told of each way (Facts.elicitors)."""
+    were paired, what is told of each way (Facts.elicitors), and the items' questions and targets to be shown."""
 
     table: pa.Table
     sources: dict[str, dict[str, str]]
@@ -31,6 +34,8 @@ class FromLogs(NamedTuple):
     recognised: float
     pairing: dict[str, Any]
     elicitors: dict[str, dict[str, Any]]
+    prompts: dict[str, str]
+    targets: dict[str, str]
 
 
 def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = None) -> FromLogs:
@@ -73,7 +78,16 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
             **({"ways": {way.name: way.pairing for way in ways}} if ways else {}),
         },
         {way.name: way.about for way in ways},
+        *(_texts(asked, name) for name in ("question", "target")),
     )
+
+
+def _texts(asked: pd.DataFrame, name: str) -> dict[str, str]:
+    """Return what each item's answers are shown with, where the items are few enough to be kept with the run."""
+    if len(asked) > MOST_SHOWN:
+        return {}
+    texts = zip(asked["item"].tolist(), asked[name].tolist(), strict=True)
+    return {item: text[:LONGEST_TEXT] for item, text in texts if text}
 
 
 def _rows_of(ways: list[Way], by: Believed | None) -> list[pd.DataFrame]:

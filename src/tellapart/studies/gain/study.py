@@ -65,6 +65,8 @@ def _open_logs(spec: GainSpec) -> Opened:
         recognised=read.recognised,
         same_model=spec.logs[0] == spec.logs[1],
         asked_models=False,
+        prompts=read.prompts,
+        targets=read.targets,
         pairing=read.pairing,
         elicitors=read.elicitors,
         notes=read.notes,
