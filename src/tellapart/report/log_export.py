@@ -127,10 +127,12 @@ def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:
     """Return what the items of a run asked."""
     facts = RunFolder(run).read_artifact("facts") or {}
     questions, targets = facts.get("prompts"), facts.get("targets")
-    if isinstance(questions, dict) and questions:
-        return Texts(_texts(questions), _texts(targets if isinstance(targets, dict) else {}))
     fields = spec.get("spec")
     fields = fields if isinstance(fields, dict) else {}
+    if (
+        isinstance(questions, dict) and questions and not fields.get("logs")
+    ):  # of logs these are cut, to be shown
+        return Texts(_texts(questions), _texts(targets if isinstance(targets, dict) else {}))
     try:
         return _from_logs(fields) if fields.get("logs") else _from_task(fields)
     except UserMistake as reason:
