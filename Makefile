@@ -58,6 +58,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/svf.py
 	$(BIN)/python benchmarks/skills.py
 	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/logs.py
 
 specimens: $(VENV)/.demo
 	$(BIN)/tellapart specimens build --out build/specimens

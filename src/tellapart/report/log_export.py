@@ -129,9 +129,8 @@ def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:
     questions, targets = facts.get("prompts"), facts.get("targets")
     fields = spec.get("spec")
     fields = fields if isinstance(fields, dict) else {}
-    if (
-        isinstance(questions, dict) and questions and not fields.get("logs")
-    ):  # of logs these are cut, to be shown
+    whole = not fields.get("logs")  # of logs the facts hold texts to be shown, cut
+    if whole and isinstance(questions, dict) and questions:
         return Texts(_texts(questions), _texts(targets if isinstance(targets, dict) else {}))
     try:
         return _from_logs(fields) if fields.get("logs") else _from_task(fields)

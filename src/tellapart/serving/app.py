@@ -214,9 +214,8 @@ def _pages(app: FastAPI, desk: Desk) -> None:
         names = ["base", AUTO, *desk.experts.weights, *desk.experts.kept]
         model = desk.experts.model
         nothing = ("", "")
-        begins = model.vocabulary.encode_prompts([nothing])[
-            nothing
-        ]  # a first token; without one nothing is read
+        # a first token; without one nothing is read
+        begins = model.vocabulary.encode_prompts([nothing])[nothing]
         return JSONResponse(document(names, desk.limits.max_tokens, model.asked.size, 0 if begins else 1))
 
     @app.get("/v1/models")
