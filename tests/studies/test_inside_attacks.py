@@ -107,7 +107,7 @@ def loud(own: bool, seed: int, loudness: float) -> tuple[np.ndarray, np.ndarray,
 
 def figures_of(points: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, Estimate]:
     found = {"linear_decodability/c": held_out_decodability(points[0], points[1], 0),
-             "null_linear_decodability/c": chance_decodability(points[0], points[1], 0, twins=2)}  # fmt: skip
+             "null_linear_decodability/c": chance_decodability(points[0], points[1], 0, copies=2)}  # fmt: skip
     for name in ("direction", "unit", "reading"):
         for figure, of in (("reuse", reuse_estimate), ("limit", reuse_limit), ("readout", readout)):
             found[f"{name}_{figure}/c"] = of(*points, 0)

@@ -61,8 +61,10 @@ def _export(verb: ExportRunSpec) -> None:
     if verb.to is not None:
         from tellapart.report.trackers import Place, send
 
-        told = send(remote.folder(verb.run), verb.to, Place(verb.project, verb.out or ""))
-        print(f"{told.name}: {len(told.metrics)} figures and {len(told.curves)} curves are in {verb.to}")
+        exported = send(remote.folder(verb.run), verb.to, Place(verb.project, verb.out or ""))
+        print(
+            f"{exported.name}: {len(exported.metrics)} figures and {len(exported.curves)} curves are in {verb.to}"
+        )
     else:
         from tellapart.report.export import print_export
 

@@ -56,7 +56,10 @@ def _field_worded(field: StructFieldSpec) -> StructFieldSpec:
 
     required = field.default in (tyro.MISSING, tyro.MISSING_NONPROP)
     # the field's own arg() comes after this one and stands
-    marks = [arg(metavar=word, help_behavior_hint=""), *(one for one in marks if one is not UseAppendAction)]
+    marks = [
+        arg(metavar=word, help_behavior_hint=""),
+        *(mark for mark in marks if mark is not UseAppendAction),
+    ]
     shown: Any = Annotated[(bool if word is None else str, *marks)]  # type: ignore[valid-type]
     default = field.default if required else False if word is None else ""
     return replace(field, type=shown, default=default, helptext=text)
@@ -74,12 +77,12 @@ def with_default(text: str, value: Any) -> str:
 def value_word(kind: Any) -> str | None:
     """Return what is to be typed for a type, as TEXT, N, a choice {a,b} or `N ...` for several; None where that is not
     known, or nothing is typed (a flag)."""
-    origin, inside = get_origin(kind), [one for one in get_args(kind) if one not in (None, NoneType)]
+    origin, inside = get_origin(kind), [part for part in get_args(kind) if part not in (None, NoneType)]
     if origin is Literal:
         return f"{{{','.join(map(str, inside))}}}"
     if origin is Annotated:
         return value_word(inside[0])
-    words = [word for one in inside if one is not Ellipsis and (word := value_word(one))]
+    words = [word for part in inside if part is not Ellipsis and (word := value_word(part))]
     if origin in (Union, UnionType):
         return "|".join(dict.fromkeys(words)) or None
     if origin in (tuple, list, set) and words:
@@ -112,8 +115,8 @@ def page(spec: type[Verb], verb: str) -> str:
         )
     usage, _, options = drawn.getvalue().partition("\n\n")
     about = [
-        textwrap.fill(one, columns(), break_on_hyphens=False, break_long_words=False)
-        for one in _paragraphs(spec.__doc__ or "")
+        textwrap.fill(paragraph, columns(), break_on_hyphens=False, break_long_words=False)
+        for paragraph in _paragraphs(spec.__doc__ or "")
     ]
     examples = ["\n  ".join(("examples:", *spec.EXAMPLES))] if spec.EXAMPLES else []
     return "\n\n".join([usage, *about, options.strip("\n"), *examples])
@@ -121,4 +124,4 @@ def page(spec: type[Verb], verb: str) -> str:
 
 def _paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a text, each as one line."""
-    return [" ".join(one.split()) for one in inspect.cleandoc(text).split("\n\n")]
+    return [" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n")]

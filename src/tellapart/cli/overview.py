@@ -63,9 +63,9 @@ def check_verb(verb: str) -> None:
     """Raise InvalidInput, with the nearest verb and all there are, where `verb` is none."""
     if verb in STUDY_SUMMARIES or verb in OTHER_SUMMARIES or verb == "demo":
         return
-    known = summaries()
-    if verb not in known:
-        raise InvalidInput(f"no verb {verb!r}{closest(verb, known)}: there are {', '.join(known)}")
+    verbs = summaries()
+    if verb not in verbs:
+        raise InvalidInput(f"no verb {verb!r}{closest(verb, verbs)}: there are {', '.join(verbs)}")
 
 
 def _summaries_of_others() -> dict[str, str]:

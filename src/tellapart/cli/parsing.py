@@ -255,12 +255,12 @@ def _one_line(box: str, verb: str) -> str:
     words = " ".join(re.sub(r"[╭╮╰╯│─]|[-+]{3,}|^\||\|$", " ", box, flags=re.MULTILINE).split())
     words, _, _ = words.partition(" For full helptext")
     for pattern, said in _COMPLAINTS:
-        found = re.search(pattern, words)
-        if found:
-            parts = {name: value or "" for name, value in found.groupdict().items()}
+        match = re.search(pattern, words)
+        if match:
+            parts = {name: value or "" for name, value in match.groupdict().items()}
             for shown, plain in _PLAIN:
                 parts["allowed"] = parts.get("allowed", "").replace(shown, plain)
-            choices = {one.strip(" '") for one in parts.get("choices", "").split(",")} - {"None"}
+            choices = {choice.strip(" '") for choice in parts.get("choices", "").split(",")} - {"None"}
             parts["choices"] = ", ".join(sorted(choices))  # tyro gives them in no order
             line = said.format(**parts)
             if parts.get("near"):

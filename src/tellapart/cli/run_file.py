@@ -37,8 +37,8 @@ def expanded(arguments: Sequence[str]) -> list[str]:
     given = {str(key).replace("-", "_"): value for key, value in _read(Path(file)).items()}
     study = given.pop("study", None)
     if not isinstance(study, str) or study not in STUDIES:
-        found = f"study is {study!r}{closest(str(study), STUDIES)}" if study is not None else "names no study"
-        raise InvalidInput(f"{file}: {found}: give study = one of {', '.join(STUDIES)}")
+        fault = f"study is {study!r}{closest(str(study), STUDIES)}" if study is not None else "names no study"
+        raise InvalidInput(f"{file}: {fault}: give study = one of {', '.join(STUDIES)}")
     options = options_of(STUDIES[study].spec)
     for name in given:
         if name not in options:
@@ -64,7 +64,7 @@ def _written(option: str, value: Any, repeated: bool, where: str) -> list[str]:
         return []
     values = _texts(value, where)
     if repeated:
-        return [word for one in values for word in (option, one)]
+        return [word for value in values for word in (option, value)]
     if isinstance(value, list | Mapping):
         return [option, *values]
     return [f"{option}={values[0]}"]
@@ -75,8 +75,8 @@ def _texts(value: Any, where: str) -> list[str]:
     if value is None:
         return []
     if isinstance(value, Mapping):
-        return [f"{name}={_text(one, where)}" for name, one in value.items()]
-    return [_text(one, where) for one in (value if isinstance(value, list) else [value])]
+        return [f"{name}={_text(field, where)}" for name, field in value.items()]
+    return [_text(entry, where) for entry in (value if isinstance(value, list) else [value])]
 
 
 def _text(value: Any, where: str) -> str:
@@ -103,9 +103,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(text)
+        fields = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InvalidInput(f"{path}: is no YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         raise InvalidInput(f"{path}: holds no options: give lines such as study: gain")
-    return found
+    return fields

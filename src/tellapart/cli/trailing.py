@@ -35,9 +35,10 @@ def positionals_first(words: Sequence[str], spec: type) -> list[str]:
         return words
     options = {f"--{name.replace('_', '-')}": option for name, option in options_of(spec).items()}
     needed = [
-        one
-        for one in fields(spec)
-        if options[f"--{one.name.replace('_', '-')}"].positional and one.default in (MISSING, None, "", ())
+        field
+        for field in fields(spec)
+        if options[f"--{field.name.replace('_', '-')}"].positional
+        and field.default in (MISSING, None, "", ())
     ]
     lists: list[list[int]] = []
     own: list[int] = []
@@ -57,8 +58,8 @@ def positionals_first(words: Sequence[str], spec: type) -> list[str]:
         else:
             own.append(place)
     given: list[int] = []
-    for one in reversed(lists):
-        count = min(len(needed) - len(own) - len(given), len(one) - 1)
-        given += one[len(one) - count :] if count > 0 else []
+    for several in reversed(lists):
+        count = min(len(needed) - len(own) - len(given), len(several) - 1)
+        given += several[len(several) - count :] if count > 0 else []
     first = sorted([*own, *given]) if given else []
     return [words[at] for at in first] + [word for at, word in enumerate(words) if at not in first]

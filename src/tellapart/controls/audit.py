@@ -59,7 +59,7 @@ def compare(full: Sequence[str], arm: Sequence[str], ruler: Ruler, tolerance: fl
     if ruler.whole:
         before, after = [_summed(before)], [_summed(after)]
     for what, allowed in (*((w, 0.0) for w in ruler.exact), *((w, tolerance) for w in ruler.within)):
-        lines.append(_line(what, [one[what] for one in before], [one[what] for one in after], allowed))
+        lines.append(_line(what, [row[what] for row in before], [row[what] for row in after], allowed))
     return tuple(lines)
 
 

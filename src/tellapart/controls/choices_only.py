@@ -167,6 +167,8 @@ def _with_others(given: Given, item: Item, rng: random.Random) -> Item:
 def _drawn(given: Given, item: Item, rng: random.Random, count: int) -> Item:
     """Return another item, one with `count` choices where there is one (0: any)."""
     others = [
-        one for one in given.task.items if one.id != item.id and (not count or len(one.choices) == count)
+        candidate
+        for candidate in given.task.items
+        if candidate.id != item.id and (not count or len(candidate.choices) == count)
     ]
     return rng.choice(others) if others else item

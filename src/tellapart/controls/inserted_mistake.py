@@ -44,9 +44,9 @@ class InsertedMistake(Control):
             return None
         if reason := without_chains(given):
             return reason
-        able, asked = len(self.make(given).task.items), len(given.task.items)
-        if able < max(2, LEAST_SHARE * asked):
-            return f"in {able} of {asked} answers a changed step could be proved wrong: too few"
+        able, total = len(self.make(given).task.items), len(given.task.items)
+        if able < max(2, LEAST_SHARE * total):
+            return f"in {able} of {total} answers a changed step could be proved wrong: too few"
         return None
 
 

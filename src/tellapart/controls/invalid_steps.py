@@ -74,8 +74,8 @@ def proved_invalid(task: Task, worked: Worked, wrong: Worked) -> bool:
     item = demonstrated_item(task, worked)
     if item is not None and task.steps is not None:
         return task.steps(item, wrong.text) == "invalid"
-    found = [equation for step in wrong.parts.steps for equation in equations(step)]
-    return bool(found) and not any(equation.true for equation in found)
+    written = [equation for step in wrong.parts.steps for equation in equations(step)]
+    return bool(written) and not any(equation.true for equation in written)
 
 
 def wrong_steps(worked: Worked, rng: random.Random) -> tuple[str, ...]:
@@ -83,14 +83,14 @@ def wrong_steps(worked: Worked, rng: random.Random) -> tuple[str, ...]:
 
     A wrong result replaces the right one in later steps too, unless the question holds that number itself.
     """
-    asked = set(NUMBER.findall(worked.prompt))
+    given_numbers = set(NUMBER.findall(worked.prompt))
     carried: dict[str, str] = {}
     made = []
     for step in worked.parts.steps:
         if " " not in step.strip() and not equations(step):
             made.append(_wrong_symbol(step, rng))
             continue
-        made.append(_wrong_results(_carried_on(step, carried), asked, carried, rng))
+        made.append(_wrong_results(_carried_on(step, carried), given_numbers, carried, rng))
     return tuple(made)
 
 
@@ -105,7 +105,7 @@ def _carried_on(step: str, carried: dict[str, str]) -> str:
     return NUMBER.sub(lambda match: carried.get(match.group(), match.group()), step)
 
 
-def _wrong_results(step: str, asked: set[str], carried: dict[str, str], rng: random.Random) -> str:
+def _wrong_results(step: str, given_numbers: set[str], carried: dict[str, str], rng: random.Random) -> str:
     """Return the step with a wrong value in each of its equations; notes them in `carried`."""
     for number in range(len(equations(step))):
         equation = equations(step)[number]
@@ -114,13 +114,13 @@ def _wrong_results(step: str, asked: set[str], carried: dict[str, str], rng: ran
         wrong = _wrong_value(equation.stated, rng)
         trial = step[: equation.start] + wrong + step[equation.end :]
         for _ in range(TRIES):
-            same_place = [one for one in equations(trial) if one.start == equation.start]
+            same_place = [candidate for candidate in equations(trial) if candidate.start == equation.start]
             if same_place and not same_place[0].true:
                 break
             wrong = _wrong_value(equation.stated, rng)
             trial = step[: equation.start] + wrong + step[equation.end :]
         before, after = NUMBER.search(equation.stated), NUMBER.search(wrong)
-        if before and after and before.group() not in asked:
+        if before and after and before.group() not in given_numbers:
             carried.setdefault(before.group(), after.group())
         step = trial
     return step

@@ -53,22 +53,22 @@ class OwnChain(Control):
 
 def chains(given: Given) -> list[Chain]:
     """Return the items whose own answer has steps before the final answer."""
-    found = []
+    result = []
     for item in given.task.items:
         worked = take_apart(given.task, "", (given.chains or {}).get(item.id, ""))
         if worked.parts.text and worked.answer:
-            found.append(Chain(item, worked))
-    return found
+            result.append(Chain(item, worked))
+    return result
 
 
 def without_chains(given: Given) -> str | None:
     """Return why the model's own answers do not do: too few have steps. None before any was written."""
     if given.chains is None:
         return None
-    own, asked = len(chains(given)), len(given.task.items)
-    if own >= max(2, LEAST_SHARE * asked):
+    own, total = len(chains(given)), len(given.task.items)
+    if own >= max(2, LEAST_SHARE * total):
         return None
-    return f"{own} of {asked} answers of the model have steps before the answer: too few to change"
+    return f"{own} of {total} answers of the model have steps before the answer: too few to change"
 
 
 def cue(task: Task, worked: Worked) -> str:

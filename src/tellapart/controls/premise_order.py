@@ -34,7 +34,7 @@ def tau_of(order: tuple[int, ...]) -> float:
     (-1.0, 1.0)
     """
     pairs = list(combinations(order, 2))
-    return sum(1 if one < other else -1 for one, other in pairs) / len(pairs)
+    return sum(1 if first < second else -1 for first, second in pairs) / len(pairs)
 
 
 def reordered(text: Text, tau: float, rng: random.Random) -> Text | None:

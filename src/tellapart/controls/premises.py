@@ -63,7 +63,7 @@ def rewritten(given: Given, change: Callable[[Item, Text], Text | None]) -> Made
 
 def too_few_able(given: Given, made: Made, what: str) -> str | None:
     """Return why an arm is not worth running: fewer than LEAST_SHARE of the items (or 2) could be made."""
-    able, asked = len(made.task.items), len(given.task.items)
-    if able >= max(2, LEAST_SHARE * asked):
+    able, total = len(made.task.items), len(given.task.items)
+    if able >= max(2, LEAST_SHARE * total):
         return None
-    return f"{able} of {asked} items {what}: too few"
+    return f"{able} of {total} items {what}: too few"

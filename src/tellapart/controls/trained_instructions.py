@@ -53,7 +53,7 @@ class TrainedControl(Control):
         """
         spaces, form = label_pools(given.task), form_of(given.task)
         own = {item.id: item for item in given.task.items}
-        found = []
+        examples = []
         for item in items:
             rng = random.Random(f"{given.seed}|{self.name}|{seed}|{item.id}")
             pool = spaces[own_instruction(given.task, own[item.id])]
@@ -64,8 +64,8 @@ class TrainedControl(Control):
                     "demonstrations, so that the form of an answer is known"
                 )
             label = direct(form, self.label(item, pool, rng))[0]
-            found.append(Example(made.task.prompt(item), label))
-        return found
+            examples.append(Example(made.task.prompt(item), label))
+        return examples
 
     def label(self, item: Item, pool: Sequence[str], rng: random.Random) -> str:
         """Return the label that an item is trained with: the right one."""
@@ -172,8 +172,8 @@ def own_instruction(task: Task, item: Item) -> str:
     name = instruction_field(task)
     if name is not None:
         return str(item.fields[name])
-    found = instruction_of(task)
-    return found.text if found else ""
+    instruction = instruction_of(task)
+    return instruction.text if instruction else ""
 
 
 def label_pools(task: Task) -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ class IrrelevantClause(Control):
             things = [thing for thing in THINGS if thing[:-1] not in words]
             names = [name for name in (*HER, *HIS) if name.lower() not in words]
             numbers = {
-                int(found.replace(",", "")) for found in NUMBER.findall(text.written()) if "." not in found
+                int(number.replace(",", "")) for number in NUMBER.findall(text.written()) if "." not in number
             }
             largest = max((n for n in numbers if n < 10**6), default=9)
             drawn = [n for n in (rng.randint(2, max(9, largest)) for _ in range(20)) if n not in numbers]
@@ -89,16 +89,16 @@ class OtherNames(Control):
     def make(self, given: Given) -> Made:
         """Return the task with other names in the items that hold one (names in a target too)."""
         rng = drawing(given, self.name)
-        known = {name: group for group in (HER, HIS) for name in group}
-        pattern = re.compile(rf"\b(?:{'|'.join(known)})\b")
+        groups = {name: group for group in (HER, HIS) for name in group}
+        pattern = re.compile(rf"\b(?:{'|'.join(groups)})\b")
 
         def change(item: Item, text: Text) -> Text | None:
-            found = list(dict.fromkeys(pattern.findall(text.written())))
-            if not found or any(pattern.search(target) for target in item.target):
+            names = list(dict.fromkeys(pattern.findall(text.written())))
+            if not names or any(pattern.search(target) for target in item.target):
                 return None
-            taken, table = set(found), {}
-            for name in found:
-                free = [n for n in known[name] if n not in taken and abs(len(n) - len(name)) <= 1] or [name]
+            taken, table = set(names), {}
+            for name in names:
+                free = [n for n in groups[name] if n not in taken and abs(len(n) - len(name)) <= 1] or [name]
                 table[name] = rng.choice(free)
                 taken.add(table[name])
             if all(old == new for old, new in table.items()):

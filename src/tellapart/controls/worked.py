@@ -82,9 +82,9 @@ def answer_place(task: Task, text: str) -> int:
     if isinstance(task.scorer, AfterMarker):
         at = text.rfind(task.scorer.marker)
         return len(text) if at < 0 else at
-    found = list(ANSWER.finditer(text))
-    if found:
-        return found[-1].start()
+    matches = list(ANSWER.finditer(text))
+    if matches:
+        return matches[-1].start()
     stripped = text.rstrip()
     line = stripped.rfind("\n") + 1
     if line:

@@ -103,7 +103,7 @@ class Adapting(Elicitor):
             "the base's own code of the right answers": learned.answer_bits,
         }
         by = min(codes, key=lambda code: codes[code])
-        told = {
+        described = {
             "scalars": learned.scalars,
             "rate": learned.rate,
             "steps": self.steps,
@@ -111,7 +111,7 @@ class Adapting(Elicitor):
             "bits_by": by,
             "label": f"{learned.scalars} scalars on {len(own.right)} right answers of its own",
         }
-        return Adapted(name, {**setting, **told}, codes[by], weights=both(learned))
+        return Adapted(name, {**setting, **described}, codes[by], weights=both(learned))
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the adapter that was trained on blind picks, at the same norm."""

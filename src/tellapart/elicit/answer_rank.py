@@ -69,21 +69,21 @@ class Ranked(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield the best candidate of each item, the same for each sample."""
-        known = Known(pair.base)
+        likelihoods = Known(pair.base)
         pool = Pool(ask.task, int(self.setting["wrong"]), int(self.setting["priors"]))
         other = self.setting["prompt"] == "other"
         for first in range(0, len(ask.items), BLOCK):
             items = ask.items[first : first + BLOCK]
             sets = [pool.candidates(item) for item in items]
             prompts = [pool.prompts(item, other) for item in items]
-            known.read(
-                (prompt, one.text)
+            likelihoods.read(
+                (prompt, candidate.text)
                 for candidates, where in zip(sets, prompts, strict=True)
-                for one in candidates
+                for candidate in candidates
                 for prompt in (where.asked, *where.others)
             )
             for place, (item, candidates, where) in enumerate(zip(items, sets, prompts, strict=True)):
-                answer = ranked(known, ask.task, item, candidates, where)
+                answer = ranked(likelihoods, ask.task, item, candidates, where)
                 for sample in range(ask.samples):
                     yield answer._replace(item=first + place, sample=sample)
 
@@ -152,7 +152,7 @@ class Pool:
         self.texts = {}
         targets = {item.target[0]: self.task.prompt(item) for item in self.task.items if item.target}
         self.pieces = {text: pieces_of(prompt) for text, prompt in targets.items()}
-        seen = Counter(piece for some in self.pieces.values() for piece in some)
+        seen = Counter(piece for pieces in self.pieces.values() for piece in pieces)
         self.weight = {piece: math.log(len(targets) / times) for piece, times in seen.items()}
         for text in sorted(targets, key=lambda text: hashed("pool", text)):
             alike = self.texts.setdefault(kind_of(text), [])
@@ -164,12 +164,16 @@ class Pool:
         right = self.right(item)
         listed = self.listed(item)
         copied = [] if listed else self.copied(item)
-        wrong = [one for one in (listed or copied + self.alike(item)) if self.task.score(item, one.text) == 0]
+        wrong = [
+            candidate
+            for candidate in (listed or copied + self.alike(item))
+            if self.task.score(item, candidate.text) == 0
+        ]
         if not listed:
             stranger = self.stranger(item)
-            spared = [one for one in wrong if self.task.score(stranger, one.text) == 0]
+            spared = [candidate for candidate in wrong if self.task.score(stranger, candidate.text) == 0]
             wrong = spared if len(spared) >= self.wrong else wrong
-        wrong = sorted(wrong, key=lambda one: hashed(item.id, one.text))
+        wrong = sorted(wrong, key=lambda candidate: hashed(item.id, candidate.text))
         if not listed:
             wrong = self.hardest(item, wrong, copied)
         wrong = wrong[: self.wrong]
@@ -177,16 +181,16 @@ class Pool:
             raise NotApplicable(
                 f"item {item.id}: no wrong answer of the kind of {item.target[0]!r:.40} is known"
             )
-        return sorted([right, *wrong], key=lambda one: hashed(f"{item.id}|order", one.text))
+        return sorted([right, *wrong], key=lambda candidate: hashed(f"{item.id}|order", candidate.text))
 
     def right(self, item: Item) -> Candidate:
         """Return the right answer. Raises UserMistake where the scorer does not take it."""
-        listed = [one for one in self.listed(item) if self.task.score(item, one.text) == 1]
-        for one in listed or [
+        listed = [candidate for candidate in self.listed(item) if self.task.score(item, candidate.text) == 1]
+        for candidate in listed or [
             self.as_answer(item.target[0]), Candidate(item.target[0], 0, len(item.target[0]))
         ]:  # fmt: skip
-            if self.task.score(item, one.text) == 1:
-                return one
+            if self.task.score(item, candidate.text) == 1:
+                return candidate
         raise NotApplicable(
             f"item {item.id}: its target {item.target[0]!r:.40} as a direct answer does not score 1: give the task "
             "demonstrations, so that the form of an answer is known"
@@ -198,8 +202,8 @@ class Pool:
             return [Candidate(text, 1, len(text)) for text in continuations(item)]
         by_letter = any(target.strip() in LETTERS[: len(item.choices)] for target in item.target)
         texts = LETTERS[: len(item.choices)] if by_letter else item.choices
-        found = [self.as_answer(text) for text in texts if choice_letter(item.choices, text) is not None]
-        return found if any(self.task.score(item, one.text) == 1 for one in found) else []
+        listed = [self.as_answer(text) for text in texts if choice_letter(item.choices, text) is not None]
+        return listed if any(self.task.score(item, candidate.text) == 1 for candidate in listed) else []
 
     def alike(self, item: Item) -> list[Candidate]:
         """Return the right answers of other items that are of the same kind, in the form that this item's has."""
@@ -219,21 +223,23 @@ class Pool:
         """Return the wrong candidates in an order that begins with those that tempt whoever does not know: answers
         known of other items that stand in this prompt, then pieces of it and answers to prompts like it. Small
         words are hardly copied for an answer: pieces made of them alone come after."""
-        known = set(self.texts.get(kind_of(item.target[0]), ()))
-        there = [one for one in copied if one.text[one.begins : one.ends] in known]
+        texts = set(self.texts.get(kind_of(item.target[0]), ()))
+        there = [
+            candidate for candidate in copied if candidate.text[candidate.begins : candidate.ends] in texts
+        ]
         telling = set(sorts_of_words(item.target[0])) != {"other"} or len(item.target[0]) == 1
         first = copied[:MOST_COPIED] if telling else ()
         order = dict.fromkeys([*there, *first, *self.nearest(item, wrong), *copied, *wrong])
         left = set(wrong)
-        return [one for one in order if one in left]
+        return [candidate for candidate in order if candidate in left]
 
     def nearest(self, item: Item, wrong: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates, half as many as are wanted, whose items' prompts share the rarest pieces with this
         one's."""
         own = pieces_of(self.task.prompt(item))
 
-        def likeness(one: Candidate) -> float:
-            prompt = self.pieces.get(one.text[one.begins : one.ends], frozenset())
+        def likeness(candidate: Candidate) -> float:
+            prompt = self.pieces.get(candidate.text[candidate.begins : candidate.ends], frozenset())
             return math.fsum(sorted(self.weight[piece] for piece in own & prompt))
 
         return sorted(wrong, key=likeness, reverse=True)[: (self.wrong + 1) // 2]
@@ -251,23 +257,29 @@ class Pool:
         """Return the other items in an order of their own, those of the same cluster or prompt left out where others
         remain. The order begins at a place that depends on the item, so that partners differ."""
         prompt = self.task.prompt(item)
-        others = [one for one in self.order if one.id != item.id and self.task.prompt(one) != prompt]
-        apart = [one for one in others if one.cluster is None or one.cluster != item.cluster]
-        found = apart or others
-        if not found:
+        others = [
+            candidate
+            for candidate in self.order
+            if candidate.id != item.id and self.task.prompt(candidate) != prompt
+        ]
+        apart = [other for other in others if other.cluster is None or other.cluster != item.cluster]
+        partners = apart or others
+        if not partners:
             raise NotApplicable(f"item {item.id}: the task has no other prompt to compare with")
-        first = int.from_bytes(hashed("partner", item.id)[:8], "big") % len(found)
-        return found[first:] + found[:first]
+        first = int.from_bytes(hashed("partner", item.id)[:8], "big") % len(partners)
+        return partners[first:] + partners[:first]
 
     def prompts(self, item: Item, other: bool) -> Prompts:
         """Return after which prompts the item's candidates are scored; after a stranger's where `other`."""
         first = self.stranger(item)
-        fixed = [one for one in self.order if one.id not in (item.id, first.id)]
-        apart = {one.id for one in self.others(item)}
-        rest = [self.task.prompt(one) for one in fixed if one.id in apart] or [self.task.prompt(first)]
-        asked = self.task.prompt(first if other else item)
-        priors = [prompt for prompt in dict.fromkeys(rest) if prompt != asked][: self.priors]
-        return Prompts(asked, tuple(priors or [self.task.prompt(item)]))
+        fixed = [candidate for candidate in self.order if candidate.id not in (item.id, first.id)]
+        apart = {other_item.id for other_item in self.others(item)}
+        rest = [self.task.prompt(other_item) for other_item in fixed if other_item.id in apart] or [
+            self.task.prompt(first)
+        ]
+        asked_prompt = self.task.prompt(first if other else item)
+        priors = [prompt for prompt in dict.fromkeys(rest) if prompt != asked_prompt][: self.priors]
+        return Prompts(asked_prompt, tuple(priors or [self.task.prompt(item)]))
 
 
 @dataclass
@@ -282,36 +294,38 @@ class Known:
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.scored]
         self.scored.update(zip(new, self.model.score(new), strict=True))
 
-    def logprob(self, prompt: str, one: Candidate) -> float:
+    def logprob(self, prompt: str, candidate: Candidate) -> float:
         """Return the log-probability (nats) of the answer's tokens in `one` after the prompt."""
-        return answer_logprob(self.scored[prompt, one.text], one)
+        return answer_logprob(self.scored[prompt, candidate.text], candidate)
 
 
-def answer_logprob(scored: Scored, one: Candidate) -> float:
+def answer_logprob(scored: Scored, candidate: Candidate) -> float:
     """Return the sum over the tokens that hold a character of the answer proper; NaN where nothing was scored."""
-    at, total, found = 0, 0.0, False
+    at, total, reached = 0, 0.0, False
     for text, logprob in zip(scored.token_texts, scored.logprobs, strict=True):
-        if at < one.ends and at + len(text) > one.begins:
-            total, found = total + logprob, True
+        if at < candidate.ends and at + len(text) > candidate.begins:
+            total, reached = total + logprob, True
         at += len(text)
-    return total if found else math.nan
+    return total if reached else math.nan
 
 
 def ranked(
-    known: Known, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
+    likelihoods: Known, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
 ) -> Elicitation:
     """Return the best candidate as the item's answer."""
     scores = []
-    for one in candidates:
-        prior = math.fsum(known.logprob(prompt, one) for prompt in where.others) / len(where.others)
-        scores.append(round(known.logprob(where.asked, one) - prior, DIGITS))
+    for candidate in candidates:
+        prior = math.fsum(likelihoods.logprob(prompt, candidate) for prompt in where.others) / len(
+            where.others
+        )
+        scores.append(round(likelihoods.logprob(where.asked, candidate) - prior, DIGITS))
     if any(math.isnan(score) for score in scores):
         error = f"item {item.id}: its candidates could not be scored (prompt too long for the model?)"
         return Elicitation(0, 0, where.asked, Completion("", (), (), None, None, "failed", 0, 0.0, error))
     order = sorted(range(len(candidates)), key=lambda place: (-scores[place], place))
-    right = [place for place, one in enumerate(candidates) if task.score(item, one.text) == 1]
+    right = [place for place, candidate in enumerate(candidates) if task.score(item, candidate.text) == 1]
     best = candidates[order[0]]
-    chosen = known.scored[where.asked, best.text]
+    chosen = likelihoods.scored[where.asked, best.text]
     measures = {
         "rank": float(min(order.index(place) for place in right)),
         "candidates": float(len(candidates)),
@@ -361,9 +375,11 @@ def pieces_like(prompt: str, answer: str) -> list[str]:
     (['Ann', 'Eve'], ['k', 'r', 't'])
     """
     text = prompt[-MOST_COMPARED:]
-    found = list(_WORD.finditer(text))
+    words = list(_WORD.finditer(text))
     count = max(1, len(_WORD.findall(answer)))
-    pieces = [text[one.start() : last.end()] for one, last in zip(found, found[count - 1 :], strict=False)]
+    pieces = [
+        text[first.start() : last.end()] for first, last in zip(words, words[count - 1 :], strict=False)
+    ]
     sorts = sorts_of_words
     if answer not in pieces:
         pieces = [text[at : at + len(answer)] for at in range(len(text) - len(answer) + 1)]
@@ -371,7 +387,7 @@ def pieces_like(prompt: str, answer: str) -> list[str]:
     if not answer or answer not in pieces:
         return []
     wanted = sorts(answer)
-    return list(dict.fromkeys(one for one in pieces if one != answer and sorts(one) == wanted))
+    return list(dict.fromkeys(piece for piece in pieces if piece != answer and sorts(piece) == wanted))
 
 
 def sorts_of_words(text: str) -> tuple[str, ...]:
@@ -392,7 +408,10 @@ def sorts_of_characters(text: str) -> tuple[str, ...]:
     >>> sorts_of_characters("a1+")
     ('letter', 'digit', '+')
     """
-    return tuple("digit" if one.isdigit() else "letter" if one.isalpha() else one for one in text)
+    return tuple(
+        "digit" if character.isdigit() else "letter" if character.isalpha() else character
+        for character in text
+    )
 
 
 _WORD = re.compile(r"\w+(?:[.,'-]\w+)*")

@@ -49,12 +49,14 @@ class Tried(NamedTuple):
 
 def try_together(pair: Pair, ask: Ask, candidates: Sequence[Requested]) -> list[Tried]:
     """Return what each candidate scored, all asked in one batch. Raises UserMistake where the model refuses one."""
-    rows = [(owner, row) for owner, one in enumerate(candidates) for row in one.requests(pair, ask)]
-    found: list[list[Elicitation]] = [[] for _ in candidates]
+    rows = [
+        (owner, row) for owner, candidate in enumerate(candidates) for row in candidate.requests(pair, ask)
+    ]
+    rows_answered: list[list[Elicitation]] = [[] for _ in candidates]
     for index, completion in answers_of(pair.base, [row[2] for _, row in rows]):
         owner, (item, sample, request) = rows[index]
-        found[owner].append(Elicitation(item, sample, whole_prompt(request), completion))
-    return [Tried(mean_score(ask, answers)) for answers in found]
+        rows_answered[owner].append(Elicitation(item, sample, whole_prompt(request), completion))
+    return [Tried(mean_score(ask, answers)) for answers in rows_answered]
 
 
 def try_alone(pair: Pair, ask: Ask, candidate: Elicited) -> Tried:
@@ -89,8 +91,8 @@ def choose(pair: Pair, ask: Ask, candidates: Sequence[Elicited]) -> Elicited:
         raise NotApplicable(f"{candidates[0].name}: refused by {pair.base.reference}: {results[0].refused}")
     chosen = candidates[max(sound, key=lambda index: (results[index].score, -index))]
     tried = [
-        [str(one.setting.get("label", "")), None if result.refused else result.score, result.refused]
-        for one, result in zip(candidates, results, strict=True)
+        [str(candidate.setting.get("label", "")), None if result.refused else result.score, result.refused]
+        for candidate, result in zip(candidates, results, strict=True)
     ]
     return replace(
         chosen,

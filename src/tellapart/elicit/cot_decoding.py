@@ -121,7 +121,7 @@ def paths_of(model: TokenModel, ask: Ask, count: int) -> Iterator[tuple[int, lis
         waiting[index][rank] = path(ask.task, ask.items[index], whole)
         if len(waiting[index]) == len(branches[index]):
             there = waiting.pop(index)
-            yield index, [there[one] for one in range(len(there))]
+            yield index, [there[place] for place in range(len(there))]
 
 
 def continued(prompt: tuple[int, ...], branch: Branch, greedy: Sampling) -> Request:
@@ -162,7 +162,7 @@ def pick_path(by: str, paths: Sequence[Path], chance: random.Random) -> int:
         return chance.randrange(len(paths))
     if by not in ("max", "aggregate"):
         raise InvalidInput(f"path picked by {by!r}: give max, aggregate or chance")
-    sure = {index: one.confidence for index, one in enumerate(paths) if not math.isnan(one.confidence)}
+    sure = {index: path.confidence for index, path in enumerate(paths) if not math.isnan(path.confidence)}
     if by == "aggregate":
         sums: dict[str | None, float] = defaultdict(float)
         for index, confidence in sure.items():

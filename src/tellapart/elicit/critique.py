@@ -80,20 +80,20 @@ class Critique(Elicitor):
     def critiques(self, pair: Pair, ask: Ask) -> Critiques:
         """Return what to learn from. Raises UserMistake where it is fewer than two critiques."""
         if self.file is not None:
-            found = Critiques(read_critiques(self.file, ask.task, ask.items), f"file {self.file.name}")
+            critiques = Critiques(read_critiques(self.file, ask.task, ask.items), f"file {self.file.name}")
         else:
             judged = candidates(pair.base, ask, self.draws)
             if self.judge is None:
-                found = Critiques(judged_by_task(ask.task, judged), judge_of(ask.task))
+                critiques = Critiques(judged_by_task(ask.task, judged), judge_of(ask.task))
             else:
                 judge = open_model(self.judge) if isinstance(self.judge, str) else self.judge
                 written = judged_by_model(judge, ask.task, judged, ask.seed)
-                found = Critiques(written, judge.reference)
-        if len({example.answer for example in found.examples}) < 2:
+                critiques = Critiques(written, judge.reference)
+        if len({example.answer for example in critiques.examples}) < 2:
             raise NotApplicable(
-                f"{self.name}: all {len(found.examples)} critiques are alike (the null control exchanges them)"
+                f"{self.name}: all {len(critiques.examples)} critiques are alike (the null control exchanges them)"
             )
-        return found
+        return critiques
 
     def one(self, pair: Pair, ask: Ask, critiques: Critiques, shuffled: bool) -> ByTraining:
         """Train on critiques."""

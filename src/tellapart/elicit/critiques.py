@@ -36,10 +36,12 @@ class Candidate(NamedTuple):
 def candidates(model: Model, ask: Ask, draws: int) -> list[Candidate]:
     """Return the model's own answers to the fit items, `draws` each, no answer twice."""
     rows = list(plain_requests(ask._replace(samples=draws)))
-    answers = sorted(asked(model, rows), key=lambda one: (one.item, one.sample))
-    whole = [one for one in answers if one.completion.finish == "stop" and one.completion.text.strip()]
-    found = dict.fromkeys((one.item, one.completion.text) for one in whole)
-    return [Candidate(ask.items[item], text) for item, text in found]
+    answers = sorted(asked(model, rows), key=lambda answer: (answer.item, answer.sample))
+    whole = [
+        answer for answer in answers if answer.completion.finish == "stop" and answer.completion.text.strip()
+    ]
+    texts = dict.fromkeys((answer.item, answer.completion.text) for answer in whole)
+    return [Candidate(ask.items[item], text) for item, text in texts]
 
 
 def question(task: Task, candidate: Candidate) -> str:
@@ -51,17 +53,17 @@ def question(task: Task, candidate: Candidate) -> str:
 
 def judged_by_task(task: Task, judged: Sequence[Candidate]) -> list[Example]:
     """Return critiques by the task's critic; where it has none a worded verdict of its step checker and scorer."""
-    return [Example(question(task, one), verdict(task, one)) for one in judged]
+    return [Example(question(task, candidate), verdict(task, candidate)) for candidate in judged]
 
 
-def verdict(task: Task, one: Candidate) -> str:
+def verdict(task: Task, candidate: Candidate) -> str:
     """Return the task's critique of an answer."""
     if task.critic is not None:
-        return task.critic(one.item, one.text)
-    right = task.score(one.item, one.text) == 1
+        return task.critic(candidate.item, candidate.text)
+    right = task.score(candidate.item, candidate.text) == 1
     if task.steps is None:
         return "The answer is right." if right else "The answer is wrong."
-    return VERDICTS[task.steps(one.item, one.text), right]
+    return VERDICTS[task.steps(candidate.item, candidate.text), right]
 
 
 def judge_of(task: Task) -> str:
@@ -74,16 +76,16 @@ def judged_by_model(judge: Model, task: Task, judged: Sequence[Candidate], seed:
     sampling = Sampling(temperature=0.0, max_tokens=CRITIC_TOKENS)
     requests = [
         Request(
-            JUDGING.replace("{answer}", one.text).replace("{question}", task.prompt(one.item)),
-            row_seed(seed, one.item.id, index),
+            JUDGING.replace("{answer}", candidate.text).replace("{question}", task.prompt(candidate.item)),
+            row_seed(seed, candidate.item.id, index),
             sampling,
         )
-        for index, one in enumerate(judged)
+        for index, candidate in enumerate(judged)
     ]
     answers = sorted(judge.generate(requests))
     written = [
-        Example(question(task, one), answer.completion.text.strip())
-        for one, answer in zip(judged, answers, strict=True)
+        Example(question(task, candidate), answer.completion.text.strip())
+        for candidate, answer in zip(judged, answers, strict=True)
         if answer.completion.finish != "failed" and answer.completion.text.strip()
     ]
     if not written:
@@ -95,7 +97,7 @@ def judged_by_model(judge: Model, task: Task, judged: Sequence[Candidate], seed:
 def read_critiques(path: Path, task: Task, items: Sequence[Item]) -> list[Example]:
     """Return the critiques in a file of JSON lines with `item` (its id), `answer` and `critique`, those of `items`
     only. Raises UserMistake, naming the line, where it is no such file, or where none is of these items."""
-    known = {item.id: item for item in items}
+    by_id = {item.id: item for item in items}
     examples = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -111,10 +113,10 @@ def read_critiques(path: Path, task: Task, items: Sequence[Item]) -> list[Exampl
             raise InvalidInput(
                 f"{path}:{number}: give item, answer and critique as one JSON object"
             ) from error
-        if not all(isinstance(one, str) and one for one in (item, answer, critique)):
+        if not all(isinstance(text, str) and text for text in (item, answer, critique)):
             raise InvalidInput(f"{path}:{number}: item, answer and critique must be texts that are not empty")
-        if item in known:
-            examples.append(Example(question(task, Candidate(known[item], answer)), critique))
+        if item in by_id:
+            examples.append(Example(question(task, Candidate(by_id[item], answer)), critique))
     if not examples:
         raise InvalidInput(f"{path} holds no critique of a fit item of {task.name}: check its item ids")
     return examples

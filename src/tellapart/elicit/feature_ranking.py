@@ -49,12 +49,12 @@ def evidence_of(model: "LocalModel", ask: Ask) -> Evidence:
 
     own = own_answers(Pair(model), ask)
     worked, bits = worked_parts(model, ask)
-    told = own.verdict_bits + bits
+    bits_given = own.verdict_bits + bits
     contrasts = {"worked": worked, "own": (answer_parts(model, own.right), answer_parts(model, own.blind))}
     good, plain = own.right, own.blind
     if not good:
         good, plain = ask.task.step_demonstrations, ask.task.demonstrations
-        told += description_bits(model, plain)[0] if good and plain else 0.0
+        bits_given += description_bits(model, plain)[0] if good and plain else 0.0
     contrasts = {name: sides for name, sides in contrasts.items() if all(sides)}
     slopes = mean_slopes(model, good) - mean_slopes(model, plain) if good and plain else None
     if slopes is None and not contrasts:
@@ -62,7 +62,7 @@ def evidence_of(model: "LocalModel", ask: Ask) -> Evidence:
             f"nothing on {ask.task.name} tells features apart: the base's own answers are never right, and the task "
             "has no step_demonstrations"
         )
-    return Evidence(contrasts, slopes, told)
+    return Evidence(contrasts, slopes, bits_given)
 
 
 def read_parts(model: "LocalModel", ask: Ask, evidence: Evidence) -> "list[Part]":
@@ -73,9 +73,10 @@ def read_parts(model: "LocalModel", ask: Ask, evidence: Evidence) -> "list[Part]
     from tellapart.models.states import Part
 
     answers = list(asked(model, list(plain_requests(ask._replace(samples=SAMPLES)))))
-    prompts = model.vocabulary.encode_prompts([(one.prompt, "") for one in answers])
+    prompts = model.vocabulary.encode_prompts([(answer.prompt, "") for answer in answers])
     texts = [
-        (*prompts[one.prompt, ""], *one.completion.tokens) for one in sorted(answers, key=lambda one: one[:2])
+        (*prompts[answer.prompt, ""], *answer.completion.tokens)
+        for answer in sorted(answers, key=lambda answer: answer[:2])
     ]
     texts += [part.ids for sides in evidence.contrasts.values() for side in sides for part in side]
     return [Part(ids, slice(1, None)) for ids in dict.fromkeys(texts) if 1 < len(ids) <= model.asked.context]
@@ -83,20 +84,20 @@ def read_parts(model: "LocalModel", ask: Ask, evidence: Evidence) -> "list[Part]
 
 def ranked(model: "LocalModel", sae: "Sae", evidence: Evidence, live: "Tensor") -> list[Candidate]:
     """Return the first A_RANKING features of each ranking among the `live` [feature] ones, each feature once."""
-    found: dict[int, Candidate] = {}
+    candidates: dict[int, Candidate] = {}
     for name, (shown, plain) in evidence.contrasts.items():
         more = (mean_features(model, sae, shown) - mean_features(model, sae, plain)) * live
         for feature in more.topk(min(A_RANKING, sae.count)).indices.tolist():
             if more[feature] > 0:
-                found.setdefault(feature, Candidate(feature, 1, name))
+                candidates.setdefault(feature, Candidate(feature, 1, name))
     if evidence.slopes is not None:
         directions = sae.decoder / sae.decoder.norm(dim=1, keepdim=True)
         effect = (directions @ evidence.slopes[sae.layer].to(directions)) * live
         for feature in effect.abs().topk(min(A_RANKING, sae.count)).indices.tolist():
             if effect[feature] != 0:
                 sign = 1 if effect[feature] > 0 else -1
-                found.setdefault(feature, Candidate(feature, sign, "effect"))
-    return list(found.values())
+                candidates.setdefault(feature, Candidate(feature, sign, "effect"))
+    return list(candidates.values())
 
 
 def mean_features(model: "LocalModel", sae: "Sae", parts: "Sequence[Part]") -> "Tensor":

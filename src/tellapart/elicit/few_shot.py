@@ -77,7 +77,7 @@ class FewShotSteps(Elicitor):
         examples = ask.task.step_demonstrations[: self.most]
         counts = sorted({min(count, len(examples)) for count in (2, 4, self.most)})
         tried = [examples[:count] for count in counts if too_few("", examples[:count]) is None]
-        return choose(pair, ask, [shown(self.name, pair.base, some) for some in tried])
+        return choose(pair, ask, [shown(self.name, pair.base, examples) for examples in tried])
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the same demonstrations, their steps and answers given to other questions."""
@@ -100,8 +100,8 @@ def too_few(field: str, examples: Examples) -> str | None:
 def shown(name: str, model: Model, examples: Examples) -> Prompted:
     """Return the value that shows `examples`; its bits are the description length of their answers."""
     bits, method = description_bits(model, examples)
-    told = {"bits_by": method, "label": f"{len(examples)} demonstrations"}
-    return Prompted(name, {**demonstration_setting(examples, model.chat), **told}, bits)
+    described = {"bits_by": method, "label": f"{len(examples)} demonstrations"}
+    return Prompted(name, {**demonstration_setting(examples, model.chat), **described}, bits)
 
 
 def demonstration_setting(examples: Examples, chat: bool) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def description_bits(model: Model, examples: Examples) -> tuple[float, str]:
     else:
         contexts = [demonstrated(examples[:index]) + prompt for index, (prompt, _) in enumerate(examples)]
         scored = model.score(zip(contexts, [answer for _, answer in examples], strict=True))
-    nats = -math.fsum(logprob for one in scored for logprob in one.logprobs)
+    nats = -math.fsum(logprob for score in scored for logprob in score.logprobs)
     return bound if math.isnan(nats) else (nats / math.log(2), "the base's own log-probabilities")
 
 

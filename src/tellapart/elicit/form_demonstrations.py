@@ -122,7 +122,9 @@ def forms_of(tuned: Model | None, ask: Ask) -> dict[str, list[str]]:
 def written_by(tuned: Model, ask: Ask) -> list[str]:
     """Return the answers of the tuned model to the fit items that end by themselves and can be read, right or wrong."""
     answers = asked(tuned, list(plain_requests(ask._replace(samples=1))))
-    texts = [(one.item, one.completion.text) for one in answers if one.completion.finish == "stop"]
+    texts = [
+        (answer.item, answer.completion.text) for answer in answers if answer.completion.finish == "stop"
+    ]
     return [text for item, text in sorted(texts) if ask.task.scorer.answer(ask.items[item], text) is not None]
 
 

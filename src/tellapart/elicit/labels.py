@@ -57,20 +57,20 @@ def direct(form: tuple[str, str], text: str) -> tuple[str, int]:
 def form_of(task: Task) -> tuple[str, str]:
     """Return what stands before and after the answer in most demonstrations; without any, what the scorer reads an
     answer after; nothing where neither is known."""
-    found = []
+    frames = []
     for _, text in task.demonstrations:
         answer = task.scorer.answer(Item("", {}, ()), text)
         at = -1 if answer is None else text.rfind(answer)
         if answer is not None and at >= 0:
-            found.append((text[:at], text[at + len(answer) :]))
-    if found:
-        return Counter(found).most_common(1)[0][0]
+            frames.append((text[:at], text[at + len(answer) :]))
+    if frames:
+        return Counter(frames).most_common(1)[0][0]
     item = next((item for item in task.items if item.target), None)
-    known = (form for form in FORMS if item and task.score(item, f"{form[0]}{item.target[0]}{form[1]}") == 1)
+    forms = (form for form in FORMS if item and task.score(item, f"{form[0]}{item.target[0]}{form[1]}") == 1)
     marker = getattr(task.scorer, "marker", None)
     if isinstance(marker, str) and item and task.score(item, f"{marker}{item.target[0]}") == 1:
         return ("", "") if task.score(item, item.target[0]) == 1 else (marker, "")
-    return next(known, ("", ""))
+    return next(forms, ("", ""))
 
 
 def leading_space(examples: Sequence[tuple[str, str]]) -> str:
@@ -83,10 +83,10 @@ def tuned_examples(tuned: Model, ask: Ask) -> list[tuple[int, Example]]:
     """Return the tuned model's first right answer to each item that it solves in TRIES draws, with the item's index."""
     rows = list(plain_requests(ask._replace(samples=TRIES)))
     right: dict[int, tuple[int, Example]] = {}
-    for one in asked(tuned, rows):
-        text = one.completion.text
-        if one.completion.finish != "stop" or ask.task.score(ask.items[one.item], text) < 1:
+    for answer in asked(tuned, rows):
+        text = answer.completion.text
+        if answer.completion.finish != "stop" or ask.task.score(ask.items[answer.item], text) < 1:
             continue
-        if one.item not in right or one.sample < right[one.item][0]:
-            right[one.item] = (one.sample, Example(one.prompt, text))
+        if answer.item not in right or answer.sample < right[answer.item][0]:
+            right[answer.item] = (answer.sample, Example(answer.prompt, text))
     return [(index, right[index][1]) for index in sorted(right)]

@@ -64,10 +64,10 @@ class LearnedRouting(Routing):
         if lesson is None:
             return None
         value = self.point(Trial.of(pair, ask, self.kind, lesson.probe), point)
-        told = {"labels": lesson.labels, "labels_yes": lesson.yes, "probe_bits_by": lesson.bits_by}
+        described = {"labels": lesson.labels, "labels_yes": lesson.yes, "probe_bits_by": lesson.bits_by}
         return replace(
             value,
-            setting={**value.setting, **told},
+            setting={**value.setting, **described},
             bits_once=value.bits_once + lesson.bits,
             weights=lesson.probe,
         )
@@ -85,7 +85,8 @@ def learn(pair: Pair, ask: Ask, seen: Trial, budget: float) -> Lesson | None:
     oracle, _ = TeacherRouting().decided(seen, budget)
     requests = [request for _, _, request in plain_requests(ask._replace(samples=1))]
     answers = sorted(
-        routed_answers(pair, requests, Decider("teacher", oracle.level)), key=lambda one: one.index
+        routed_answers(pair, requests, Decider("teacher", oracle.level)),
+        key=lambda routed_answer: routed_answer.index,
     )
     labels = [int(flag) for answer in answers for flag in answer.routed]
     if len(set(labels)) < 2:

@@ -44,8 +44,8 @@ def learn(model: Model, change: Mapping[str, Any], own: OwnAnswers, steps: int, 
         return sft(base, recipe, [Example(*pick) for pick in picks], settings, ask.scratch)
 
     right, blind = trained(own.right, "right answers"), trained(own.blind, "blind picks")
-    twin = of_norm(recipe, blind.weights, norm(recipe, right.weights))
-    return Learned(right.weights, twin, right.parameters, rate, right.supervision_bits)
+    null = of_norm(recipe, blind.weights, norm(recipe, right.weights))
+    return Learned(right.weights, null, right.parameters, rate, right.supervision_bits)
 
 
 def rate_for(model: LocalModel, change: Change) -> float:
@@ -77,16 +77,16 @@ def answers_with(
         raise spent
 
 
-def change_of(told: Mapping[str, Any]) -> Change:
+def change_of(written: Mapping[str, Any]) -> Change:
     """Return the change that this JSON object tells. Raises UserMistake where it is none of ours."""
-    kind = KINDS.get(str(told.get("kind")))
+    kind = KINDS.get(str(written.get("kind")))
     fields = {} if kind is None else {field.name: field.default for field in dataclasses.fields(kind)}
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in told.items() if name != "kind"}
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in written.items() if name != "kind"}
     if kind is None or any(
         name not in fields or type(value) is not type(fields[name]) for name, value in given.items()
     ):
         raise NotApplicable(
-            f"saved change {dict(told)!r}: give one of {', '.join(KINDS)} with its fields; fit it anew"
+            f"saved change {dict(written)!r}: give one of {', '.join(KINDS)} with its fields; fit it anew"
         )
     return kind(**given)
 

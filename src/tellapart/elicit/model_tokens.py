@@ -30,10 +30,10 @@ class ModelTokens:
     def next_tokens(self, prompts: Sequence[Ids], k: int) -> list[list[Branch]]:
         """Return the `k` likeliest next tokens of each prompt; ends of text, and tokens without a text of their own,
         are left out."""
-        found = self.model.likeliest(prompts, 4 * k + 16)
+        likeliest = self.model.likeliest(prompts, 4 * k + 16)
         return [
             list(islice(self._branches(prompt, ranked), k))
-            for prompt, ranked in zip(prompts, found, strict=True)
+            for prompt, ranked in zip(prompts, likeliest, strict=True)
         ]
 
     def _branches(self, prompt: Ids, ranked: Sequence[tuple[int, float]]) -> Iterator[Branch]:

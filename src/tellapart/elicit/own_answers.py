@@ -59,9 +59,9 @@ def own_answers(pair: Pair, ask: Ask) -> OwnAnswers:
     """
     key = _identity(pair, ask)
     if key not in _KEPT:
-        found = _drawn(pair, ask)
+        answers = _drawn(pair, ask)
         _KEPT.clear()
-        _KEPT[key] = found
+        _KEPT[key] = answers
     return _KEPT[key]
 
 
@@ -112,11 +112,16 @@ def _round(pair: Pair, ask: Ask, turn: int) -> list[_Draw]:
     path = _path(pair, mine)
     if path is not None and path.is_file():
         return [_Draw(*line) for line in json.loads(path.read_text(encoding="utf-8"))]
-    answers = sorted(asked(pair.base, list(plain_requests(mine))), key=lambda one: one[:2])
+    answers = sorted(asked(pair.base, list(plain_requests(mine))), key=lambda answer: answer[:2])
     drawn = [
-        _Draw(one.item, one.prompt, one.completion.text, _is_right(ask, one.item, one.completion.text))
-        for one in answers
-        if one.completion.finish != "failed" and one.completion.text
+        _Draw(
+            answer.item,
+            answer.prompt,
+            answer.completion.text,
+            _is_right(ask, answer.item, answer.completion.text),
+        )
+        for answer in answers
+        if answer.completion.finish != "failed" and answer.completion.text
     ]
     if path is not None:
         beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")

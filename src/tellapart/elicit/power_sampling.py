@@ -107,11 +107,13 @@ class PowerSampling(Elicitor):
         """Return the setting, with the acceptance rate on a few items (the null control needs it)."""
         setting = {"alpha": self.alpha, "moves": self.moves, "label": f"alpha {self.alpha:g}"}
         trial = ask._replace(items=ask.items[:RATE_ITEMS], samples=1)
-        shares = [one.measures["accepted_share"] for one in Powered(self.name, setting).answers(pair, trial)]
-        known = [share for share in shares if not math.isnan(share)]
-        if not known:
+        shares = [
+            answer.measures["accepted_share"] for answer in Powered(self.name, setting).answers(pair, trial)
+        ]
+        measured = [share for share in shares if not math.isnan(share)]
+        if not measured:
             raise NotApplicable(f"{self.name} on {ask.task.name}: no chain made a move")
-        return Powered(self.name, {**setting, "fitted_rate": math.fsum(known) / len(known)})
+        return Powered(self.name, {**setting, "fitted_rate": math.fsum(measured) / len(measured)})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that accepts by chance, at the fitted rate."""

@@ -62,11 +62,11 @@ class Rlvr(Elicitor):
     def curve(self, pair: Pair, ask: Ask) -> tuple[Elicited, ...]:
         """Return the true reward's value, then one for each spurious reward."""
         true = self.run(pair, ask, "true", self.settings)
-        twin = self.by_coin(pair, ask, true)
+        null = self.by_coin(pair, ask, true)
         values = [as_value(self.name, true)]
         for name in self.spurious:
             values.append(as_value(f"{self.name}@{name}", self.run(pair, ask, name, self.settings)))
-        return tuple(with_twin(value, twin) for value in values)
+        return tuple(with_twin(value, null) for value in values)
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that was paid by a coin."""

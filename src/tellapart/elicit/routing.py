@@ -81,13 +81,13 @@ class Routed(Switched):
             raise NotApplicable(
                 f"{self.name} changes nothing: {decider.kind} routes {decider.level:g} tokens"
             )
-        told = [int(token) for token in self.setting["told"]]
+        tokens = [int(token) for token in self.setting["told"]]
         rows = list(plain_requests(ask))
         for answer in routed_answers(pair, [request for _, _, request in rows], decider):
             item, sample, request = rows[answer.index]
             share = sum(answer.routed) / len(answer.routed) if answer.routed else math.nan
             measures = {"routed_share": share, "routed_tokens": float(sum(answer.routed))}
-            bits = told_bits(pair, told, answer, decider)
+            bits = told_bits(pair, tokens, answer, decider)
             yield Elicitation(item, sample, str(request.prompt), answer.completion, bits, measures)
 
 
@@ -211,23 +211,23 @@ def told_tokens(answer: "RoutedAnswer") -> list[int]:
     return [token for token, routed in zip(answer.completion.tokens, answer.routed, strict=True) if routed]
 
 
-def told_bits(pair: Pair, told: Sequence[int], answer: "RoutedAnswer", decider: Decider) -> float:
+def told_bits(pair: Pair, tokens: Sequence[int], answer: "RoutedAnswer", decider: Decider) -> float:
     """Return the bits that the teacher told for one answer: its choices, and their places where it decides them."""
     from tellapart.elicit.local_routing import vocabulary_size
 
     logprobs = [log for log, routed in zip(answer.base_logprobs, answer.routed, strict=True) if routed]
     chosen = told_tokens(answer)
     places = position_bits(len(answer.routed), len(chosen), "told" if decider.kind == "teacher" else "known")
-    return places + choice_bits(told, chosen, logprobs, vocabulary_size(pair.base))
+    return places + choice_bits(tokens, chosen, logprobs, vocabulary_size(pair.base))
 
 
 def fit_bits(pair: Pair, answers: "Sequence[RoutedAnswer]", decider: Decider) -> float:
     """Return the bits told on the fit split, answer after answer: the code of the report's choices starts there."""
-    told: list[int] = []
+    tokens: list[int] = []
     bits = 0.0
     for answer in answers:
-        bits += told_bits(pair, told, answer, decider)
-        told += told_tokens(answer)
+        bits += told_bits(pair, tokens, answer, decider)
+        tokens += told_tokens(answer)
     return bits
 
 

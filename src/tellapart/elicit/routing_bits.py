@@ -19,7 +19,7 @@ Positions = Literal["told", "known"]
 
 
 def choice_bits(
-    told: Sequence[int], chosen: Sequence[int], logprobs: Sequence[float], alphabet: int
+    past: Sequence[int], chosen: Sequence[int], logprobs: Sequence[float], alphabet: int
 ) -> float:
     """Return the bits of `chosen` tokens; `logprobs` are the base's own of them, in nats.
 
@@ -30,8 +30,8 @@ def choice_bits(
     """
     if not chosen:
         return 0.0
-    before = [0.0] * len(told)
-    mixture = mixture_bits([*told, *chosen], alphabet, [*before, *logprobs])[len(told) :].sum()
+    before = [0.0] * len(past)
+    mixture = mixture_bits([*past, *chosen], alphabet, [*before, *logprobs])[len(past) :].sum()
     own = -math.fsum(logprobs) / math.log(2)
     return float(1.0 - np.logaddexp2(-own, -mixture))
 

@@ -73,9 +73,11 @@ class SaeFeature(Elicitor):
                 f"{self.name} on {ask.task.name}: no feature is active where it would have to be"
             )
         bits = min(evidence.bits, math.log2(features))
-        site = choose(pair, ask, [replace(one, bits_once=bits) for one in sites])
+        site = choose(pair, ask, [replace(site, bits_once=bits) for site in sites])
         assert isinstance(site, Steered)
-        return choose(pair, ask, [moved(site, where, s) for where, some in STRENGTHS.items() for s in some])
+        return choose(
+            pair, ask, [moved(site, where, s) for where, strengths in STRENGTHS.items() for s in strengths]
+        )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random live features of the same autoencoder, steered as far at the same place."""
@@ -134,13 +136,13 @@ def states_after(model: "LocalModel", parts: "Sequence[Part]", layer: int) -> "T
 
     from tellapart.models.states import states
 
-    found, count = [], 0
+    batches, count = [], 0
     for _, read in states(model, parts, [layer]):
-        found.append(read[0].cpu())
-        count += len(found[-1])
+        batches.append(read[0].cpu())
+        count += len(batches[-1])
         if count >= MOST_STATES:
             break
-    return torch.cat(found)
+    return torch.cat(batches)
 
 
 def sites_of(
@@ -153,47 +155,55 @@ def sites_of(
     from tellapart.interventions.sae import live_features
     from tellapart.interventions.sae_training import sight
 
-    told = sight(sae, states)
-    if not told.explained_variance > 0:
+    fit = sight(sae, states)
+    if not fit.explained_variance > 0:
         raise NotApplicable(
-            f"{name}: the autoencoder of layer {sae.layer} explains {told.explained_variance:.2f} of the variance of "
+            f"{name}: the autoencoder of layer {sae.layer} explains {fit.explained_variance:.2f} of the variance of "
             f"{model.reference}'s states: it is another model's, or wants its inputs rescaled"
         )
     live = live_features(sae, states)
     facts = {
         "layer": sae.layer,
         "features": sae.count,
-        "explained_variance": round(told.explained_variance, 4),
-        "dead_share": round(told.dead_share, 4),
-        "states": told.states,
+        "explained_variance": round(fit.explained_variance, 4),
+        "dead_share": round(fit.dead_share, 4),
+        "states": fit.states,
     }
     tried = ranked(model, sae, evidence, live)
-    return [feature_value(name, sae, one, norms, facts, other_features(sae, one, live)) for one in tried]
+    return [
+        feature_value(name, sae, candidate, norms, facts, other_features(sae, candidate, live))
+        for candidate in tried
+    ]
 
 
-def other_features(sae: "Sae", one: Candidate, live: "Tensor") -> np.ndarray:
+def other_features(sae: "Sae", candidate: Candidate, live: "Tensor") -> np.ndarray:
     """Return the directions [OTHERS, width] of random live features, for the null control."""
-    some = [feature for feature in live.nonzero()[:, 0].tolist() if feature != one.feature]
-    if not some:
+    others = [feature for feature in live.nonzero()[:, 0].tolist() if feature != candidate.feature]
+    if not others:
         raise NotApplicable(
             f"the autoencoder of layer {sae.layer} has one live feature: there is no other to compare with"
         )
-    chosen = np.random.default_rng(one.feature).permutation(some)[:OTHERS]
+    chosen = np.random.default_rng(candidate.feature).permutation(others)[:OTHERS]
     return np.stack([sae.direction(int(feature)).numpy() for feature in chosen])
 
 
 def feature_value(
-    name: str, sae: "Sae", one: Candidate, norms: np.ndarray, facts: Mapping[str, Any], others: np.ndarray
+    name: str,
+    sae: "Sae",
+    candidate: Candidate,
+    norms: np.ndarray,
+    facts: Mapping[str, Any],
+    others: np.ndarray,
 ) -> Steered:
     """Return the value that steers one feature; `facts` are told of it, `others` are kept for the null control."""
     vectors = np.zeros((1, len(norms), sae.width))
-    vectors[0, sae.layer] = one.sign * sae.direction(one.feature).numpy() * FIRST_STRENGTH
+    vectors[0, sae.layer] = candidate.sign * sae.direction(candidate.feature).numpy() * FIRST_STRENGTH
     setting = {
         **facts,
         "where": "first",
         "size": FIRST_STRENGTH,
-        "source": f"feature {'+' if one.sign > 0 else '-'}{one.feature} by {one.ranking}",
-        "label": f"feature {one.feature} of layer {sae.layer} by {one.ranking}",
+        "source": f"feature {'+' if candidate.sign > 0 else '-'}{candidate.feature} by {candidate.ranking}",
+        "label": f"feature {candidate.feature} of layer {sae.layer} by {candidate.ranking}",
         "bits_by": "the choice, and the smaller of what the rankings were told and log2 of all features",
     }
     held = vectors_of(vectors, norms)

@@ -72,8 +72,8 @@ class DecodingSetting(Elicitor):
 
 def settings_beside(plain: Sampling) -> list[dict[str, object]]:
     """Return the settings to try: all but the one that the plain answers are drawn with."""
-    others = [one for one in SETTINGS if one != (plain.temperature, plain.top_p, plain.min_p)]
-    return [{**described(*one), "among": [list(other) for other in others]} for one in others]
+    others = [setting for setting in SETTINGS if setting != (plain.temperature, plain.top_p, plain.min_p)]
+    return [{**described(*setting), "among": [list(other) for other in others]} for setting in others]
 
 
 def described(temperature: float, top_p: float, min_p: float) -> dict[str, object]:

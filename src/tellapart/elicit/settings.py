@@ -25,13 +25,15 @@ PLAIN = (bool, int, float, str, Path)
 MANY = "+"
 
 
-def read_elicitor(text: str, known: Mapping[str, Elicitor]) -> Elicitor:
+def read_elicitor(text: str, elicitors: Mapping[str, Elicitor]) -> Elicitor:
     """Return the method that `text` names, with the settings that it gives. Raises InvalidInput for an unknown method
     or setting, or a value that cannot be."""
     name, _, rest = text.partition(":")
-    if name not in known:
-        raise InvalidInput(f"no elicitor {name!r}{closest(name, known)}; there are: {', '.join(known)}")
-    elicitor = known[name]
+    if name not in elicitors:
+        raise InvalidInput(
+            f"no elicitor {name!r}{closest(name, elicitors)}; there are: {', '.join(elicitors)}"
+        )
+    elicitor = elicitors[name]
     given: dict[str, Any] = {}
     for part in filter(None, rest.split(",")):
         field, equals, value = part.partition("=")
@@ -52,14 +54,14 @@ def write_elicitor(elicitor: Elicitor) -> str:
 
 def settings_of(value: object) -> dict[str, str]:
     """Return the settings of a method that text can give, and their values as text ("" for none)."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for field, kind in _fields(value).items():
         now = getattr(value, field)
         if dataclasses.is_dataclass(now):
-            found |= {f"{field}.{inner}": said for inner, said in settings_of(now).items()}
+            result |= {f"{field}.{inner}": said for inner, said in settings_of(now).items()}
         elif kind is not None:
-            found[field] = "" if now is None else _written(now)
-    return found
+            result[field] = "" if now is None else _written(now)
+    return result
 
 
 def _fields(value: object) -> dict[str, "Kind | None"]:
@@ -100,8 +102,8 @@ def _with(value: Any, given: Mapping[str, str], where: str) -> Any:
         kind = kinds.get(name)
         if kind is None:
             able = settings_of(value)
-            known = ", ".join(able) or "none"
-            raise InvalidInput(f"{where} has no setting {name!r}{closest(name, able)}: there are {known}")
+            names = ", ".join(able) or "none"
+            raise InvalidInput(f"{where} has no setting {name!r}{closest(name, able)}: there are {names}")
         own[name] = _read(text, kind, f"{where}:{name}={text}")
     for field, rest in inner.items():
         own[field] = _with(getattr(value, field), rest, f"{where}:{field}")

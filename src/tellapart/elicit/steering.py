@@ -74,14 +74,16 @@ class Steering(Elicitor):
             )
         layers = spread(len(norms), self.layers)
         sites = [
-            at_layer(self.name, texts, found, layer, norms)
+            at_layer(self.name, texts, vectors, layer, norms)
             for texts in contrasts
-            for found in (directions(model, texts),)
+            for vectors in (directions(model, texts),)
             for layer in layers
         ]
         site = choose(pair, ask, sites)
         assert isinstance(site, Steered)
-        return choose(pair, ask, [moved(site, where, s) for where, some in STRENGTHS.items() for s in some])
+        return choose(
+            pair, ask, [moved(site, where, s) for where, strengths in STRENGTHS.items() for s in strengths]
+        )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random directions of equal norm at the same layer and place."""
@@ -144,12 +146,12 @@ def after_examples(model: "LocalModel", examples: Sequence[Pick], prompt: str) -
     return Turns(exchanged(examples), prompt) if model.chat else demonstrated(examples) + prompt
 
 
-def at_layer(name: str, texts: Texts, found: "Tensor", layer: int, norms: Sequence[float]) -> Steered:
+def at_layer(name: str, texts: Texts, directions: "Tensor", layer: int, norms: Sequence[float]) -> Steered:
     """Return the value that adds one layer's direction where the answer begins, at FIRST_STRENGTH."""
     import numpy as np
 
-    vectors = np.zeros((1, *found.shape))
-    vectors[0, layer] = found[layer].numpy() * FIRST_STRENGTH
+    vectors = np.zeros((1, *directions.shape))
+    vectors[0, layer] = directions[layer].numpy() * FIRST_STRENGTH
     weights = vectors_of(vectors, np.array(norms))
     stored = stored_bits(weights["vectors"])
     setting = {
@@ -179,5 +181,5 @@ def spread(count: int, most: int) -> list[int]:
     >>> spread(2, 8), spread(32, 8)
     ([0, 1], [3, 7, 11, 15, 19, 23, 27, 31])
     """
-    some = min(count, most)
-    return [(index + 1) * count // some - 1 for index in range(some)]
+    places = min(count, most)
+    return [(index + 1) * count // places - 1 for index in range(places)]

@@ -56,11 +56,13 @@ class SteeringSft(Elicitor):
             steps=self.steps, rate=RATE, seed=ask.seed, quiet=ask.scratch is None, title=self.name
         )
         trained = sft(model, LayerVectors(norms), lessons.examples, settings, ask.scratch)
-        told = (
+        bits_given = (
             trained.supervision_bits if lessons.bits is None else min(lessons.bits, trained.supervision_bits)
         )
         label = f"a vector in each of {len(norms)} layers, {len(lessons.examples)} {lessons.source}"
-        return learned(self.name, trained, norms, told, {"label": label, "steps": self.steps, "rate": RATE})
+        return learned(
+            self.name, trained, norms, bits_given, {"label": label, "steps": self.steps, "rate": RATE}
+        )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random vectors of equal norm in each layer."""
@@ -93,7 +95,7 @@ def norms_on(model: "LocalModel", ask: Ask) -> tuple[float, ...]:
 
 
 def learned(
-    name: str, trained: "Trained", norms: tuple[float, ...], told: float, setting: dict[str, Any]
+    name: str, trained: "Trained", norms: tuple[float, ...], bits_given: float, setting: dict[str, Any]
 ) -> Steered:
     """Return trained vectors as a value, charged the smaller of what was told and what they are stored in."""
     import numpy as np
@@ -110,9 +112,9 @@ def learned(
             **setting,
             "where": "everywhere",
             "norms": [round(float(length), 4) for length in lengths],
-            "bits_by": f"the smaller of {told:.1f} bits told and {stored:.0f} bits of vectors in float16",
+            "bits_by": f"the smaller of {bits_given:.1f} bits told and {stored:.0f} bits of vectors in float16",
         },
-        min(told, stored),
+        min(bits_given, stored),
         weights=weights,
     )
     if weights["vectors"].any():

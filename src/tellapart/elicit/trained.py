@@ -80,9 +80,9 @@ def value_of(name: str, change: "Change", trained: "Trained", setting: Mapping[s
     return ByTraining(name, {**facts, **setting}, trained.bits, 1.0, trained.weights)
 
 
-def with_twin(value: ByTraining, twin: ByTraining) -> ByTraining:
+def with_twin(value: ByTraining, null: ByTraining) -> ByTraining:
     """Return `value` with its null control, named after it and charged the same."""
-    return replace(value, twin=replace(twin, name=null_name(value.name), bits_once=value.bits_once))
+    return replace(value, twin=replace(null, name=null_name(value.name), bits_once=value.bits_once))
 
 
 def twin_of(elicited: Elicited) -> Elicited:

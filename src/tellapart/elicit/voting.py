@@ -137,12 +137,12 @@ def drawn_answers(
         there[draw] = completion
         if len(there) == draws:
             waiting.pop((index, sample))
-            yield (index, sample), str(request.prompt), [there[one] for one in range(draws)]
+            yield (index, sample), str(request.prompt), [there[place] for place in range(draws)]
 
 
 def pick(by: str, task: Task, item: Item, drawn: Sequence[Completion], chance: random.Random) -> int:
     """Return the index of the picked draw. Failed draws are never picked while another is there."""
-    sound = [index for index, one in enumerate(drawn) if one.finish != "failed"] or [0]
+    sound = [index for index, answer in enumerate(drawn) if answer.finish != "failed"] or [0]
     if by == "chance":
         return chance.choice(sound)
     if by == "oracle":

@@ -53,7 +53,7 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):  # whose values are plain for the most part, and may be a million
-        return {key: one if type(one) in PLAIN else without_nan(one) for key, one in value.items()}
+        return {key: inner if type(inner) in PLAIN else without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [without_nan(one) for one in value]
+        return [without_nan(inner) for inner in value]
     return value

@@ -50,7 +50,7 @@ def finding_from_json(value: Mapping[str, Any]) -> Finding:
         probability=number(value["probability"]),
         sentence=str(value["sentence"]),
         estimates={str(name): estimate_from_json(inner) for name, inner in value["estimates"].items()},
-        controls={str(name): str(told) for name, told in value.get("controls", {}).items()},
+        controls={str(name): str(words) for name, words in value.get("controls", {}).items()},
         caveats=tuple(str(caveat) for caveat in value.get("caveats", ())),
         evidence=tuple(
             (str(what), number(seen), number(adds)) for what, seen, adds in value.get("evidence", ())

@@ -35,9 +35,9 @@ def to_json(value: Any) -> Any:
             if (given := getattr(value, name)) is not None or always
         }
     if isinstance(value, Mapping):
-        return {name: to_json(one) for name, one in value.items()}
+        return {name: to_json(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [to_json(one) for one in value]
+        return [to_json(inner) for inner in value]
     return value
 
 
@@ -86,12 +86,12 @@ def _read(kind: Any, value: Any) -> Any:
         )
     if origin is tuple:
         if inner[-1] is Ellipsis:
-            return tuple(_read(inner[0], one) for one in value or ())
-        return tuple(_read(part, one) for part, one in zip(inner, value, strict=True))
+            return tuple(_read(inner[0], item) for item in value or ())
+        return tuple(_read(part, item) for part, item in zip(inner, value, strict=True))
     if origin in (Mapping, dict):
-        return {str(name): _read(inner[1], one) for name, one in (value or {}).items()}
+        return {str(name): _read(inner[1], item) for name, item in (value or {}).items()}
     if origin is Sequence:
-        return [_read(inner[0], one) for one in value or ()]
+        return [_read(inner[0], item) for item in value or ()]
     return str(value) if origin is Literal else value
 
 

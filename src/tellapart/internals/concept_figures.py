@@ -80,7 +80,7 @@ class Points(NamedTuple):
 def measure_concepts(
     model: LocalModel,
     pairs: Sequence[ConceptPair],
-    asked: Asked,
+    request: Asked,
     tick: Callable[[str], None] = lambda _: None,
 ) -> ConceptFigures:
     """Return all figures; `tick` is told what begins. Raises UserMistake where a prompt does not fit the model."""
@@ -89,19 +89,21 @@ def measure_concepts(
     answered = [name for name in names(pairs) if fit.pairs[chosen(fit, name)[0]].answered]
     tick("layer")
     count = len(layers_of(model.module))
-    layer = layer_for([model], pairs) if asked.layer is None else asked.layer
+    layer = layer_for([model], pairs) if request.layer is None else request.layer
     bench = Bench(model, fit, report, layer)
     scores, estimates, shown = _scores(bench, answered)
     tick("steering")
-    found = effects(bench, shown, asked.seed)
-    estimates |= _routines(bench, names(pairs), answered, shown, asked.seed)
-    geometry, turned = _geometry(bench, names(pairs), answered, shown, asked.seed)
-    estimates |= geometry | _effects(found, answered, shown) | cross_estimates(found, shown, asked.seed)
+    measured = effects(bench, shown, request.seed)
+    estimates |= _routines(bench, names(pairs), answered, shown, request.seed)
+    geometry, turned = _geometry(bench, names(pairs), answered, shown, request.seed)
+    estimates |= (
+        geometry | _effects(measured, answered, shown) | cross_estimates(measured, shown, request.seed)
+    )
     tick("noise")
-    estimates |= noise_estimates(bench, shown, asked.seed)
+    estimates |= noise_estimates(bench, shown, request.seed)
     tick("fine-tuning")
-    estimates |= tuning_estimates(bench, shown, asked.tuning, asked.seed)
-    tables = _tables(bench, found, names(pairs), shown) | {"layer": layer, "layers": count}
+    estimates |= tuning_estimates(bench, shown, request.tuning, request.seed)
+    tables = _tables(bench, measured, names(pairs), shown) | {"layer": layer, "layers": count}
     return ConceptFigures(model.reference, layer, estimates, turned, scores, tables)
 
 
@@ -152,8 +154,10 @@ def _geometry(
     for concept in concepts:
         points = points_of(bench, concept)
         whole = points._replace(states=rotated([points.states], seed)[0])
-        for told, into in ((points, plain), (whole, turned)):
-            into[f"linear_decodability/{concept}"] = held_out_decodability(told.states, told.side, seed)
+        for points_here, into in ((points, plain), (whole, turned)):
+            into[f"linear_decodability/{concept}"] = held_out_decodability(
+                points_here.states, points_here.side, seed
+            )
         plain[f"null_linear_decodability/{concept}"] = chance_decodability(
             points.states, points.side, seed, twins=2
         )
@@ -205,15 +209,15 @@ def _routines(
     return estimates
 
 
-def _effects(found: Effects, answered: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:
+def _effects(measured: Effects, answered: Sequence[str], shown: Sequence[str]) -> dict[str, Estimate]:
     """Return the effects of steering and interchange, in shares of each concept's own gap."""
     estimates: dict[str, Estimate] = {}
     kinds = {
-        "steering_effect": found.own,
-        "null_steering_effect": found.null,
-        "interchange_direction": found.direct,
-        "null_interchange_direction": found.direct_null,
-        "interchange_state": found.full,
+        "steering_effect": measured.own,
+        "null_steering_effect": measured.null,
+        "interchange_direction": measured.direct,
+        "null_interchange_direction": measured.direct_null,
+        "interchange_state": measured.full,
     }
     for concept in answered:
         for kind, values in kinds.items():
@@ -223,17 +227,17 @@ def _effects(found: Effects, answered: Sequence[str], shown: Sequence[str]) -> d
                 else missing(GAP, "no gap to share out: the model does not show the concept")
             )
         if concept in shown:
-            estimates[f"steering_transfer/{concept}"] = _transfer(found, concept)
+            estimates[f"steering_transfer/{concept}"] = _transfer(measured, concept)
             for method in METHODS:
                 estimates[f"steering_by/{method}/{concept}"] = mean(
-                    found.methods[concept, method].mean(axis=0), unit=GAP
+                    measured.methods[concept, method].mean(axis=0), unit=GAP
                 )
     return estimates
 
 
-def _transfer(found: Effects, concept: str) -> Estimate:
+def _transfer(measured: Effects, concept: str) -> Estimate:
     """Return the mean effect of directions fitted in other contexts; t interval over the contexts they are put to."""
-    mine = {key[1:]: float(value.mean()) for key, value in found.transfer.items() if key[0] == concept}
+    mine = {key[1:]: float(value.mean()) for key, value in measured.transfer.items() if key[0] == concept}
     contexts = list(dict.fromkeys(fitted for fitted, _ in mine))
     if len(contexts) < 2:
         return missing(GAP, "one context")
@@ -246,7 +250,7 @@ def _transfer(found: Effects, concept: str) -> Estimate:
     )
 
 
-def _tables(bench: Bench, found: Effects, concepts: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
+def _tables(bench: Bench, measured: Effects, concepts: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
     """Return what a report draws: the entanglement matrix, and each concept's cosines, transfer and spectrum."""
     drawn = []
     for concept in concepts:
@@ -262,7 +266,7 @@ def _tables(bench: Bench, found: Effects, concepts: Sequence[str], shown: Sequen
             "effective": float("nan") if agree is None else agree.effective,
             "reliability": reliability(points.states, points.side, points.contexts, 0),
             "chance": chance_reuse(points.states, points.side, points.contexts, 0),
-            "transfer": [[float(found.transfer[concept, a, b].mean()) for b in contexts] for a in contexts]
+            "transfer": [[float(measured.transfer[concept, a, b].mean()) for b in contexts] for a in contexts]
             if concept in shown
             else [],
             "spectrum": spectrum(states[:, 0] - states[:, 1])[:20].tolist(),
@@ -270,6 +274,6 @@ def _tables(bench: Bench, found: Effects, concepts: Sequence[str], shown: Sequen
     return {
         "concepts": drawn,
         "shown": list(shown),
-        "matrix": matrix_of(found.cross, shown).tolist(),
-        "null_matrix": matrix_of(found.cross_null, shown).tolist(),
+        "matrix": matrix_of(measured.cross, shown).tolist(),
+        "null_matrix": matrix_of(measured.cross_null, shown).tolist(),
     }

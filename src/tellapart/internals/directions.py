@@ -34,8 +34,8 @@ def probe(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
         slope = -(side * special.expit(-read)) @ points / len(points)
         return float(np.logaddexp(0, -read).mean() + RIDGE * (weights**2).sum() / 2), slope + RIDGE * weights
 
-    found = optimize.minimize(loss, np.zeros(points.shape[1]), jac=True, method="L-BFGS-B").x
-    return _unit(found @ basis)
+    weights = optimize.minimize(loss, np.zeros(points.shape[1]), jac=True, method="L-BFGS-B").x
+    return _unit(weights @ basis)
 
 
 def pca(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:

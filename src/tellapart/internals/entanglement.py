@@ -38,7 +38,7 @@ def cross_share(matrix: np.ndarray) -> float:
     return float(others / own) if own > 0 else float("nan")
 
 
-def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[str, Estimate]:
+def cross_estimates(measured: Effects, concepts: Sequence[str], seed: int) -> dict[str, Estimate]:
     """Return both figures and their null controls, with bootstrap intervals over the pairs of each concept."""
     labels = {
         "cross_effect": "share of own effect",
@@ -50,16 +50,16 @@ def cross_estimates(found: Effects, concepts: Sequence[str], seed: int) -> dict[
             name: missing(unit, "fewer than two concepts that the model shows")
             for name, unit in labels.items()
         }
-    own = {key: value[None] for key, value in found.cross.items() if key[0] == key[1]}
-    plain = {key: value[None] for key, value in found.cross.items()}
-    blind = {**found.cross_null, **own}
+    own = {key: value[None] for key, value in measured.cross.items() if key[0] == key[1]}
+    plain = {key: value[None] for key, value in measured.cross.items()}
+    blind = {**measured.cross_null, **own}
     return {
         "cross_effect": _bootstrapped(plain, concepts, cross_share, "share of own effect", seed),
-        "net_cross_effect": _net(plain, found.cross_null, concepts, seed),
+        "net_cross_effect": _net(plain, measured.cross_null, concepts, seed),
         "null_cross_effect": _bootstrapped(blind, concepts, cross_share, "share of own effect", seed),
         "entanglement_participation_ratio": _bootstrapped(plain, concepts, matrix_ratio, "directions", seed),
         "null_entanglement_participation_ratio": _bootstrapped(
-            found.cross_null, concepts, matrix_ratio, "directions", seed
+            measured.cross_null, concepts, matrix_ratio, "directions", seed
         ),
     }
 
@@ -78,14 +78,14 @@ def _net(plain: Cross, blind: Cross, concepts: Sequence[str], seed: int) -> Esti
         )
         return cross_share(own - random)
 
-    found = _resampled(both, concepts, share, unit, seed)
-    if math.isnan(found.low):
-        return missing(unit, "steering along the concepts moves them no more than random vectors do", found.n)
-    return found
+    net = _resampled(both, concepts, share, unit, seed)
+    if math.isnan(net.low):
+        return missing(unit, "steering along the concepts moves them no more than random vectors do", net.n)
+    return net
 
 
 def _bootstrapped(cross: Cross, concepts: Sequence[str], figure, unit: str, seed: int) -> Estimate:
-    return _resampled(cross, concepts, lambda some: figure(matrix_of(some, concepts)), unit, seed)
+    return _resampled(cross, concepts, lambda sample: figure(matrix_of(sample, concepts)), unit, seed)
 
 
 def _resampled(
@@ -104,8 +104,8 @@ def _resampled(
         }))  # fmt: skip
     low, high = np.percentile(values, [2.5, 97.5])
     n = sum(counts.values())
-    told = f"{len(concepts)} concepts, bootstrap over pairs, {RESAMPLES} resamples"
-    return Estimate(figure(by_pair), float(low), float(high), n, unit, told)
+    method = f"{len(concepts)} concepts, bootstrap over pairs, {RESAMPLES} resamples"
+    return Estimate(figure(by_pair), float(low), float(high), n, unit, method)
 
 
 def _some_draws(value: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -109,23 +109,23 @@ def held_out_decodability(features: np.ndarray, concept: np.ndarray, seed: int) 
         return missing(unit, "a constant concept or too few points", len(features))
     wanted = (concept[:, None] == kinds).astype(float) if classes else np.asarray(concept, float)[:, None]
     fold = np.random.default_rng(seed).permutation(len(features)) % FOLDS
-    found = []
+    scores = []
     for index in range(FOLDS):
-        told, asked = fold != index, fold == index
-        read = _readout(features[told], wanted[told], features[asked])
+        fitted, held_out = fold != index, fold == index
+        read = _readout(features[fitted], wanted[fitted], features[held_out])
         if classes:
-            found.append(float((read.argmax(axis=1) == wanted[asked].argmax(axis=1)).mean()))
+            scores.append(float((read.argmax(axis=1) == wanted[held_out].argmax(axis=1)).mean()))
         else:
-            left = float(((wanted[asked] - read) ** 2).sum())
-            found.append(1 - left / float(((wanted[asked] - wanted[told].mean(axis=0)) ** 2).sum()))
-    mean = float(np.mean(found))
-    reach = float(stats.t.ppf(0.975, FOLDS - 1)) * float(stats.sem(found))
+            left = float(((wanted[held_out] - read) ** 2).sum())
+            scores.append(1 - left / float(((wanted[held_out] - wanted[fitted].mean(axis=0)) ** 2).sum()))
+    mean = float(np.mean(scores))
+    reach = float(stats.t.ppf(0.975, FOLDS - 1)) * float(stats.sem(scores))
     return Estimate(
         mean, mean - reach, mean + reach, len(features), unit, f"ridge, {FOLDS} folds, t interval"
     )
 
 
-def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, twins: int = 1) -> Estimate:
+def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, copies: int = 1) -> Estimate:
     """Return what `held_out_decodability` finds where there is nothing to read, on the same folds: the mean and the
     central 95 % over PERMUTATIONS of the concept's values. With `twins` 2, point i and point i + half are a pair
     (prompts alike but for the concept), and only values within a pair change places.
@@ -136,11 +136,11 @@ def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, tw
     if len(kinds) < 2 or len(features) < 2 * FOLDS:
         return missing(unit, "a constant concept or too few points", len(features))
     random = np.random.default_rng(seed + 1)
-    orders = np.stack([_order(len(features), twins, random) for _ in range(PERMUTATIONS)])
+    orders = np.stack([_order(len(features), copies, random) for _ in range(PERMUTATIONS)])
     fold = np.random.default_rng(seed).permutation(len(features)) % FOLDS
-    found = np.zeros(PERMUTATIONS)
+    scores = np.zeros(PERMUTATIONS)
     for index in range(FOLDS):
-        told, asked = fold != index, fold == index
+        fitted, held_out = fold != index, fold == index
         if classes:
             wanted = (np.asarray(concept)[orders][..., None] == kinds).astype(
                 float
@@ -148,31 +148,33 @@ def chance_decodability(features: np.ndarray, concept: np.ndarray, seed: int, tw
         else:
             wanted = np.asarray(concept, float)[orders][..., None]
         flat = wanted.transpose(1, 0, 2).reshape(len(features), -1)
-        read = _readout(features[told], flat[told], features[asked])
+        read = _readout(features[fitted], flat[fitted], features[held_out])
         read, wanted = read.reshape(len(read), PERMUTATIONS, -1), wanted.transpose(1, 0, 2)
         if classes:
-            found += (read.argmax(axis=2) == wanted[asked].argmax(axis=2)).mean(axis=0) / FOLDS
+            scores += (read.argmax(axis=2) == wanted[held_out].argmax(axis=2)).mean(axis=0) / FOLDS
         else:
-            left = ((wanted[asked] - read) ** 2).sum(axis=(0, 2))
-            found += (1 - left / ((wanted[asked] - wanted[told].mean(axis=0)) ** 2).sum(axis=(0, 2))) / FOLDS
-    low, high = np.percentile(found, [2.5, 97.5])
+            left = ((wanted[held_out] - read) ** 2).sum(axis=(0, 2))
+            scores += (
+                1 - left / ((wanted[held_out] - wanted[fitted].mean(axis=0)) ** 2).sum(axis=(0, 2))
+            ) / FOLDS
+    low, high = np.percentile(scores, [2.5, 97.5])
     told_of = f"ridge, {FOLDS} folds, {PERMUTATIONS} permutations of the concept, central 95 %"
-    return Estimate(float(found.mean()), float(low), float(high), len(features), unit, told_of)
+    return Estimate(float(scores.mean()), float(low), float(high), len(features), unit, told_of)
 
 
-def _order(count: int, twins: int, random: np.random.Generator) -> np.ndarray:
+def _order(count: int, copies: int, random: np.random.Generator) -> np.ndarray:
     """Return an order of the points: any, or one in which only the two of a pair change places."""
-    if twins == 1:
+    if copies == 1:
         return random.permutation(count)
     half = count // 2
     swapped = np.where(random.integers(0, 2, half) > 0, half, 0)
     return np.concatenate([np.arange(half) + swapped, np.arange(half) + half - swapped])
 
 
-def _readout(told: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    centre, level = told.mean(axis=0), wanted.mean(axis=0)
-    centred = told - centre
+def _readout(fitted: np.ndarray, wanted: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    centre, level = fitted.mean(axis=0), wanted.mean(axis=0)
+    centred = fitted - centre
     gram = centred.T @ centred
     ridge = RIDGE * max(float(np.trace(gram)), 1e-300) / len(gram)
     weights = np.linalg.solve(gram + ridge * np.eye(len(gram)), centred.T @ (wanted - level))
-    return (asked - centre) @ weights + level
+    return (held_out - centre) @ weights + level

@@ -47,8 +47,8 @@ def margins(
     """
     total = torch.zeros(len(questions), dtype=torch.float64)
     for batch, logs in _logs(model, questions, layer, shifts):
-        for row, told in zip(batch, logs.double().cpu(), strict=True):
-            total[row.question] += row.sign * told
+        for row, logprob in zip(batch, logs.double().cpu(), strict=True):
+            total[row.question] += row.sign * logprob
     return total
 
 
@@ -58,11 +58,11 @@ def slopes(model: LocalModel, questions: Sequence[Question], layer: int) -> Tens
     width = model.module.get_input_embeddings().get_parameter("weight").shape[1]
     with torch.enable_grad():
         shifts = torch.zeros(len(questions), width, device=model.module.device, requires_grad=True)
-        found = torch.zeros(len(questions), width)
+        slopes = torch.zeros(len(questions), width)
         for batch, logs in _logs(model, questions, layer, shifts):
             signs = torch.tensor([row.sign for row in batch], device=logs.device)
-            found += torch.autograd.grad((signs * logs).sum(), shifts)[0].float().cpu()
-    return found
+            slopes += torch.autograd.grad((signs * logs).sum(), shifts)[0].float().cpu()
+    return slopes
 
 
 def _logs(
@@ -79,10 +79,13 @@ def _logs(
                 input_ids=tokens, position_ids=places, use_cache=False, logits_to_keep=keep
             ).logits
         logs = logits[:, :-1].float().log_softmax(-1)
-        told = logs.gather(-1, tokens[:, 1 - keep :, None])[..., 0]
-        lengths = torch.tensor([len(row.ids) - row.start for row in batch], device=told.device)
-        answers = torch.arange(told.shape[1], device=told.device)[None] >= told.shape[1] - lengths[:, None]
-        yield batch, (told * answers).sum(1)
+        logprobs = logs.gather(-1, tokens[:, 1 - keep :, None])[..., 0]
+        lengths = torch.tensor([len(row.ids) - row.start for row in batch], device=logprobs.device)
+        answers = (
+            torch.arange(logprobs.shape[1], device=logprobs.device)[None]
+            >= logprobs.shape[1] - lengths[:, None]
+        )
+        yield batch, (logprobs * answers).sum(1)
 
 
 def _rows(model: LocalModel, questions: Sequence[Question]) -> list[_Row]:
@@ -103,7 +106,7 @@ def _batches(model: LocalModel, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
     vocab = model.module.config.get_text_config().vocab_size
     batch: list[_Row] = []
     for row in sorted(rows, key=lambda row: len(row.ids)):
-        longest = max(len(one.ids) - one.start for one in (*batch, row)) + 1
+        longest = max(len(member.ids) - member.start for member in (*batch, row)) + 1
         size = (len(batch) + 1) * max(len(row.ids), 1)
         if batch and (
             len(batch[0].ids) != len(row.ids)

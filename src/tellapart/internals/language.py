@@ -67,8 +67,8 @@ def read_half(model: LocalModel, pairs: Sequence[ConceptPair]) -> Half:
     prompts = [text for pair in pairs for text in (pair.positive, pair.negative)]
     encoded = model.vocabulary.encode_prompts([(text, "") for text in prompts])
     parts = [Part(encoded[text, ""], slice(-1, None)) for text in prompts]
-    found = mean_states(model, parts, range(len(layers_of(model.module)))).double().cpu().numpy()
-    return Half(list(pairs), found.reshape(len(pairs), 2, *found.shape[1:]))
+    states = mean_states(model, parts, range(len(layers_of(model.module)))).double().cpu().numpy()
+    return Half(list(pairs), states.reshape(len(pairs), 2, *states.shape[1:]))
 
 
 def both_halves(model: LocalModel, pairs: Sequence[ConceptPair]) -> tuple[Half, Half]:
@@ -148,14 +148,14 @@ class Bench:
 def read_slopes(bench: Bench, concept: str) -> np.ndarray:
     """Return the slopes [2 * pair, width] of a concept's prompts of the report half, positive ones first, by the state
     at the bench's layer; those of negative prompts are turned round, so that the sides' means differ by their sum."""
-    some = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
-    prompts = [*(pair.positive for pair in some), *(pair.negative for pair in some)]
-    asked = [
+    pairs = [bench.report.pairs[index] for index in chosen(bench.report, concept)]
+    prompts = [*(pair.positive for pair in pairs), *(pair.negative for pair in pairs)]
+    requests = [
         Question(prompt, pair.positive_answer, pair.negative_answer)
-        for prompt, pair in zip(prompts, [*some, *some], strict=True)
+        for prompt, pair in zip(prompts, [*pairs, *pairs], strict=True)
     ]
-    signs = np.repeat([1.0, -1.0], len(some))[:, None]
-    return slopes(bench.model, asked, bench.layer).double().numpy() * signs
+    signs = np.repeat([1.0, -1.0], len(pairs))[:, None]
+    return slopes(bench.model, requests, bench.layer).double().numpy() * signs
 
 
 def layer_scores(model: LocalModel, fit: Half, answered: Sequence[str]) -> dict[int, float]:
@@ -169,7 +169,7 @@ def layer_scores(model: LocalModel, fit: Half, answered: Sequence[str]) -> dict[
     ]
     if not answered:
         return {layer: _apart(fit, layer) for layer in layers[:-1]}
-    found = {}
+    scores = {}
     for layer in dict.fromkeys(layers):
         bench = Bench(model, fit, fit, layer)
         moved = [
@@ -177,19 +177,19 @@ def layer_scores(model: LocalModel, fit: Half, answered: Sequence[str]) -> dict[
             for name in answered
             for context in dict.fromkeys(pair.context for pair in fit.pairs if pair.concept == name)
         ]
-        found[layer] = float(np.nanmean(moved)) if np.isfinite(moved).any() else -np.inf
-    return found
+        scores[layer] = float(np.nanmean(moved)) if np.isfinite(moved).any() else -np.inf
+    return scores
 
 
 def best_layer(scores: Sequence[Mapping[int, float]]) -> int:
     """Return the layer with the best mean score over models. After the last layer nothing is left that could use a
     concept, so it is taken only where no other moves ENOUGH of the gap and it moves more: where there are few layers, a
     concept may be worked out in the last."""
-    found = {layer: float(np.mean([one[layer] for one in scores])) for layer in scores[0]}
-    last = max(found)
-    early = {layer: score for layer, score in found.items() if layer != last} or found
+    means = {layer: float(np.mean([score[layer] for score in scores])) for layer in scores[0]}
+    last = max(means)
+    early = {layer: score for layer, score in means.items() if layer != last} or means
     best = max(early, key=lambda layer: early[layer])
-    return last if len(scores[0]) > 1 and early[best] < min(ENOUGH, found[last]) else best
+    return last if len(scores[0]) > 1 and early[best] < min(ENOUGH, means[last]) else best
 
 
 def _apart(half: Half, layer: int) -> float:
@@ -211,11 +211,11 @@ def effects(bench: Bench, answered: Sequence[str], seed: int) -> Effects:
         at, vector = chosen(bench.report, concept), bench.vector(concept)
         blind = [_random(random, vector) for _ in range(NULLS)]
         own[concept] = bench.steer(vector, at).moved
-        null[concept] = np.mean([bench.steer(one, at).moved for one in blind], axis=0)
+        null[concept] = np.mean([bench.steer(vector, at).moved for vector in blind], axis=0)
         for other in answered:
             there = chosen(bench.report, other)
             cross[concept, other] = bench.steer(vector, there).any
-            cross_null[concept, other] = np.stack([bench.steer(one, there).any for one in blind])
+            cross_null[concept, other] = np.stack([bench.steer(vector, there).any for vector in blind])
         for method in METHODS:
             methods[concept, method] = bench.steer(bench.vector(concept, None, method), at).moved
         contexts = list(dict.fromkeys(bench.report.pairs[index].context for index in at))
@@ -226,7 +226,7 @@ def effects(bench: Bench, answered: Sequence[str], seed: int) -> Effects:
                 transfer[concept, fitted, applied] = moved
         length = float(np.linalg.norm(vector)) or 1.0
         direct[concept] = bench.interchange(at, vector / length)
-        along = [bench.interchange(at, one / float(np.linalg.norm(one) or 1.0)) for one in blind]
+        along = [bench.interchange(at, vector / float(np.linalg.norm(vector) or 1.0)) for vector in blind]
         direct_null[concept] = np.mean(along, axis=0)
         full[concept] = bench.interchange(at, None)
     return Effects(own, null, cross, cross_null, transfer, methods, direct, direct_null, full)

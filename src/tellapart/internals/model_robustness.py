@@ -33,11 +33,11 @@ def noise_estimates(bench: Bench, concepts: Sequence[str], seed: int) -> dict[st
             with perturbing_weights(bench.model, sigma, 1000 * seed + draw):
                 scores.append(_score(bench, concepts) / clean)
         kept[name] = mean(scores, unit="share")
-    best = max(kept.values(), key=lambda one: one.value)
-    told = (
+    best = max(kept.values(), key=lambda estimate: estimate.value)
+    method = (
         f"best mean score over sigma {', '.join(f'{s:g}' for s in SIGMAS)} by the clean score; {best.method}"
     )
-    return {**kept, "noise_ratio": Estimate(best.value, best.low, best.high, DRAWS, "ratio", told)}
+    return {**kept, "noise_ratio": Estimate(best.value, best.low, best.high, DRAWS, "ratio", method)}
 
 
 def _score(bench: Bench, concepts: Sequence[str]) -> float:

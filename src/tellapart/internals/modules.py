@@ -81,7 +81,7 @@ def look_inside(
     The module is left as it was. Raises UserMistake for a name that is no submodule, fewer than FEWEST points, outputs
     or activations that are not finite or are constant.
     """
-    asked = _checked(questions or Questions(), len(inputs))
+    checked = _checked(questions or Questions(), len(inputs))
     layers, outputs = read_activations(module, activations, inputs)
     flat = inputs.detach().double().reshape(len(inputs), -1).cpu().numpy()
     features = np.concatenate(layers, axis=1)
@@ -90,14 +90,14 @@ def look_inside(
     estimates["tangent_participation_ratio"] = tangent_estimate(module, inputs)
     estimates["noise_error_1%"] = noise_error(module, inputs, seed)
     estimates["pruning_error_10%"] = pruning_error(module, inputs)
-    concepts, places, turned, chance = _concepts(dict(zip(activations, layers, strict=True)), asked, seed)
+    concepts, places, turned, chance = _concepts(dict(zip(activations, layers, strict=True)), checked, seed)
     estimates |= concepts
     turned["pca_dims_99%_raw"] = float(pca_dims(spectrum(np.concatenate(rotated(layers, seed), axis=1))))
-    scores = None if asked.targets is None else (outputs.argmax(axis=1) == asked.targets).astype(float)
+    scores = None if checked.targets is None else (outputs.argmax(axis=1) == checked.targets).astype(float)
     shares = spectrum(standardised(kept)[0])
     constant = float("nan")
-    if asked.targets is not None:
-        constant = float(np.unique(asked.targets, return_counts=True)[1].max()) / len(inputs)
+    if checked.targets is not None:
+        constant = float(np.unique(checked.targets, return_counts=True)[1].max()) / len(inputs)
     return Inside(name, outputs, estimates, scores, turned, chance, places, shares, chance_score=constant)
 
 
@@ -108,8 +108,8 @@ def read_activations(
     parts = dict(module.named_modules())
     for name in activations:
         if name not in parts or not name:
-            known = ", ".join(key for key in parts if key)[:200]
-            raise UserMistake(f"no activation {name!r} in {type(module).__name__}: choose of {known}")
+            names = ", ".join(key for key in parts if key)[:200]
+            raise UserMistake(f"no activation {name!r} in {type(module).__name__}: choose of {names}")
     if not activations:
         raise UserMistake(f"no activation of {type(module).__name__} named: give at least one")
     if len(inputs) < FEWEST:
@@ -147,41 +147,41 @@ def _finite(name: str, values: Tensor, points: int) -> np.ndarray:
     return array
 
 
-def _checked(asked: Questions, points: int) -> Questions:
-    given = {**asked.concepts}
-    given |= {} if asked.targets is None else {"targets": asked.targets}
-    given |= {} if asked.contexts is None else {"contexts": asked.contexts}
+def _checked(questions: Questions, points: int) -> Questions:
+    given = {**questions.concepts}
+    given |= {} if questions.targets is None else {"targets": questions.targets}
+    given |= {} if questions.contexts is None else {"contexts": questions.contexts}
     for name, values in given.items():
         if np.shape(values) != (points,):
             raise UserMistake(f"{name} has shape {np.shape(values)}, {(points,)} is needed: one a point")
         if np.issubdtype(np.asarray(values).dtype, np.floating) and not np.isfinite(values).all():
             raise UserMistake(f"{name} holds NaN or infinity: give a value for every point")
-    return asked
+    return questions
 
 
 def _feature_estimates(features: np.ndarray, kept: np.ndarray, inputs: np.ndarray) -> dict[str, Estimate]:
-    found = distinct_features(features, inputs)
-    told = f"neither an input nor an earlier feature (|correlation| <= .999); {found.constant} of all are constant"
+    distinct = distinct_features(features, inputs)
+    method = f"neither an input nor an earlier feature (|correlation| <= .999); {distinct.constant} of all are constant"
     dims, raw = pca_dims(spectrum(standardised(kept)[0])), pca_dims(spectrum(features))
     return {
-        "distinct_features": exact(kept.shape[1], found.total, "features", told),
+        "distinct_features": exact(kept.shape[1], distinct.total, "features", method),
         "pca_dims_99%": exact(
             dims, kept.shape[1], "dimensions", "of the distinct features, each of variance 1"
         ),
         "pca_dims_99%_raw": exact(
-            raw, found.total, "dimensions", "99 % of all features' variance, not scaled"
+            raw, distinct.total, "dimensions", "99 % of all features' variance, not scaled"
         ),
     }
 
 
-def exact(value: float, n: int, unit: str, told: str) -> Estimate:
+def exact(value: float, n: int, unit: str, method: str) -> Estimate:
     """Return a figure that has no sampling error on the given points."""
-    return Estimate(float(value), float(value), float(value), n, unit, f"exact on these points: {told}")
+    return Estimate(float(value), float(value), float(value), n, unit, f"exact on these points: {method}")
 
 
 def _sweeps(module: nn.Module, inputs: Tensor, seed: int) -> dict[str, Estimate]:
     maps, swept, total = weight_effects(module, inputs, seed)
-    name, told = (
+    name, method = (
         "effect_participation_ratio",
         f"maps of {swept} of {total} weights that are not 0, w - 1 to w + 1",
     )
@@ -197,7 +197,7 @@ def _sweeps(module: nn.Module, inputs: Tensor, seed: int) -> dict[str, Estimate]
     exactly = swept == total
     low, high = (value, value) if exactly else (value - reach, value + reach)
     return {name: Estimate(value, low, high, len(maps), "directions",
-                           f"{'exact on these points: ' if exactly else ''}{told}"
+                           f"{'exact on these points: ' if exactly else ''}{method}"
                            f"{'' if exactly else ', interval from half samples'}")}  # fmt: skip
 
 
@@ -216,10 +216,10 @@ def tangent_estimate(module: nn.Module, inputs: Tensor) -> Estimate:
         )
     chosen = np.unique(np.linspace(0, len(inputs) - 1, min(len(inputs), most)).astype(int))
 
-    def one(parameters: dict[str, Tensor], point: Tensor) -> Tensor:
+    def output_of(parameters: dict[str, Tensor], point: Tensor) -> Tensor:
         return functional_call(module, parameters, (point[None],))[0].reshape(-1)
 
-    slopes = vmap(jacrev(one), (None, 0))(weights, inputs[torch.from_numpy(chosen)])
+    slopes = vmap(jacrev(output_of), (None, 0))(weights, inputs[torch.from_numpy(chosen)])
     flat = torch.cat([value.reshape(len(chosen) * outputs, -1) for value in slopes.values()], dim=1).double()
     value = kernel_participation_ratio((flat @ flat.T).cpu().numpy())
     if not np.isfinite(value):
@@ -227,31 +227,31 @@ def tangent_estimate(module: nn.Module, inputs: Tensor) -> Estimate:
     return exact(value, len(chosen), "directions", f"gradients of {outputs} outputs over {scalars:,} weights")
 
 
-def _concepts(layers: Mapping[str, np.ndarray], asked: Questions, seed: int):
+def _concepts(layers: Mapping[str, np.ndarray], questions: Questions, seed: int):
     """Return estimates of each concept, the layer it is read at, figures after a rotation, and chance reuse."""
     estimates: dict[str, Estimate] = {}
     places: dict[str, str] = {}
     turned: dict[str, float] = {}
     chance: dict[str, float] = {}
-    several = len(asked.concepts) > 1
-    for concept, values in asked.concepts.items():
+    several = len(questions.concepts) > 1
+    for concept, values in questions.concepts.items():
         tail = f"/{concept}" if several else ""
         read = {at: held_out_decodability(layer, values, seed) for at, layer in layers.items()}
-        known = {at: one for at, one in read.items() if np.isfinite(one.value)}
-        if not known:
+        finite = {at: estimate for at, estimate in read.items() if np.isfinite(estimate.value)}
+        if not finite:
             estimates[f"linear_decodability{tail}"] = next(iter(read.values()))
             continue
-        best = max(known, key=lambda at: known[at].value)
+        best = max(finite, key=lambda at: finite[at].value)
         places[concept] = best
-        estimates[f"linear_decodability{tail}"] = known[best]
+        estimates[f"linear_decodability{tail}"] = finite[best]
         estimates[f"null_linear_decodability{tail}"] = chance_decodability(layers[best], values, seed)
         whole = rotated([layers[best]], seed)[0]
         turned[f"linear_decodability{tail}"] = held_out_decodability(whole, values, seed).value
-        if asked.contexts is None:
+        if questions.contexts is None:
             continue
-        estimates[f"direction_reuse{tail}"] = reuse_estimate(layers[best], values, asked.contexts, seed)
+        estimates[f"direction_reuse{tail}"] = reuse_estimate(layers[best], values, questions.contexts, seed)
         for figure, of in (("direction_limit", reuse_limit), ("null_direction_reuse", random_reuse)):
-            estimates[f"{figure}{tail}"] = of(layers[best], values, asked.contexts, seed)
-        turned[f"direction_reuse{tail}"] = reuse_estimate(whole, values, asked.contexts, seed).value
-        chance[concept] = chance_reuse(layers[best], values, asked.contexts, seed)
+            estimates[f"{figure}{tail}"] = of(layers[best], values, questions.contexts, seed)
+        turned[f"direction_reuse{tail}"] = reuse_estimate(whole, values, questions.contexts, seed).value
+        chance[concept] = chance_reuse(layers[best], values, questions.contexts, seed)
     return estimates, places, turned, chance

@@ -71,10 +71,10 @@ def pruning_error(module: nn.Module, inputs: Tensor, share: float = PRUNED) -> E
     pruned = {name: torch.where(value.abs() <= bound, 0.0, value) for name, value in weights.items()}
     with weights_in_place(module, pruned):
         error = relative_error(plain, _outputs(module, inputs))
-    told = (
+    method = (
         f"exact on these points: squared change of the outputs, smallest {share:.0%} of the weights set to 0"
     )
-    return Estimate(error, error, error, len(sizes), "share of variance", told)
+    return Estimate(error, error, error, len(sizes), "share of variance", method)
 
 
 def weight_effects(module: nn.Module, inputs: Tensor, seed: int) -> tuple[np.ndarray, int, int]:

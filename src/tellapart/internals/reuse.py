@@ -51,10 +51,10 @@ def reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray) -> Reus
     whole = [name for name in np.unique(contexts) if _holds(classes[contexts == name], kinds)]
     if len(whole) < 2 or len(kinds) < 2:
         return None
-    found = np.stack([direction(states[contexts == name], classes[contexts == name]) for name in whole])
-    if not np.isfinite(found).all():
+    directions = np.stack([direction(states[contexts == name], classes[contexts == name]) for name in whole])
+    if not np.isfinite(directions).all():
         return None
-    cosines = found @ found.T
+    cosines = directions @ directions.T
     pairs = [cosines[i, j] for i, j in combinations(range(len(whole)), 2)]
     return Reuse(
         tuple(map(str, whole)), cosines, float(np.mean(pairs)), len(whole) ** 2 / float((cosines**2).sum())
@@ -68,17 +68,18 @@ def _holds(classes: np.ndarray, kinds: np.ndarray) -> bool:
 def reuse_estimate(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
     """Return the mean cosine over pairs of contexts with a 95 % t interval of the grouped jackknife over points."""
     contexts = np.asarray(contexts).astype(str)
-    found = reuse(states, classes, contexts)
-    if found is None:
-        told = "too few points: fewer than two contexts hold two of every class, or their means are equal"
-        return missing("cosine", told, len(states))
+    reused = reuse(states, classes, contexts)
+    if reused is None:
+        method = "too few points: fewer than two contexts hold two of every class, or their means are equal"
+        return missing("cosine", method, len(states))
     group = _groups(classes, contexts, seed)
     left = [reuse(states[group != g], classes[group != g], contexts[group != g]) for g in range(GROUPS)]
-    values = np.array([float("nan") if one is None else one.mean for one in left])
+    values = np.array([float("nan") if part is None else part.mean for part in left])
     error = float(np.sqrt((GROUPS - 1) / GROUPS * ((values - values.mean()) ** 2).sum()))
     reach = float(stats.t.ppf(0.975, GROUPS - 1)) * error
-    told = f"cosine of the concept's directions, mean over pairs of {len(found.contexts)} contexts, grouped jackknife"
-    return Estimate(found.mean, found.mean - reach, found.mean + reach, len(states), "cosine", told)
+    pairs = f"mean over pairs of {len(reused.contexts)} contexts"
+    method = f"cosine of the concept's directions, {pairs}, grouped jackknife"
+    return Estimate(reused.mean, reused.mean - reach, reused.mean + reach, len(states), "cosine", method)
 
 
 def reuse_limit(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
@@ -89,25 +90,25 @@ def reuse_limit(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, s
     agree = float(np.mean(half))
     if not agree > 0:
         return missing("cosine", "two halves of one context do not agree", len(states))
-    told = f"two halves of one context, mean over {SPLITS} splits, by Spearman and Brown; no interval"
+    method = f"two halves of one context, mean over {SPLITS} splits, by Spearman and Brown; no interval"
     value = 2 * agree / (1 + agree)
-    return Estimate(value, float("nan"), float("nan"), len(states), "cosine", told)
+    return Estimate(value, float("nan"), float("nan"), len(states), "cosine", method)
 
 
 def random_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
     """Return the null control of reuse: the mean cosine over pairs of contexts of random vectors, which are as long as
     the concept's directions; mean and central 95 % over DRAWS."""
-    found = reuse(states, classes, contexts)
-    if found is None:
+    reused = reuse(states, classes, contexts)
+    if reused is None:
         return missing("cosine", "the concept has no directions in two contexts", len(states))
-    count = len(found.contexts)
+    count = len(reused.contexts)
     drawn = np.random.default_rng(seed).standard_normal((DRAWS, count, states.shape[1]))
     drawn /= np.linalg.norm(drawn, axis=2, keepdims=True)
     upper = np.triu_indices(count, 1)
     means = (drawn @ drawn.transpose(0, 2, 1))[:, upper[0], upper[1]].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
-    told = f"cosine of random vectors of equal norm, mean over pairs of {count} contexts, {DRAWS} draws, central 95 %"
-    return Estimate(float(means.mean()), float(low), float(high), len(states), "cosine", told)
+    method = f"cosine of random vectors of equal norm, mean over pairs of {count} contexts, {DRAWS} draws, central 95 %"
+    return Estimate(float(means.mean()), float(low), float(high), len(states), "cosine", method)
 
 
 def readout(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> Estimate:
@@ -139,7 +140,7 @@ def chance_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, 
     """Return the mean absolute cosine over SHUFFLES of the classes within each context: the null control. It is not 0:
     what varies most varies in all contexts."""
     random, contexts = np.random.default_rng(seed), np.asarray(contexts).astype(str)
-    found = []
+    means = []
     for _ in range(SHUFFLES):
         shuffled = classes.copy()
         for name in np.unique(contexts):
@@ -147,8 +148,8 @@ def chance_reuse(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, 
             shuffled[at] = random.permutation(classes[at])
         again = reuse(states, shuffled, contexts)
         if again is not None:
-            found.append(float(np.abs(again.cosines[np.triu_indices(len(again.contexts), 1)]).mean()))
-    return float(np.mean(found)) if found else float("nan")
+            means.append(float(np.abs(again.cosines[np.triu_indices(len(again.contexts), 1)]).mean()))
+    return float(np.mean(means)) if means else float("nan")
 
 
 def reliability(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, seed: int) -> float:
@@ -156,14 +157,14 @@ def reliability(states: np.ndarray, classes: np.ndarray, contexts: np.ndarray, s
     contexts had one direction and no more points than half. NaN where no context holds two points of every class."""
     contexts = np.asarray(contexts).astype(str)
     half = _groups(classes, contexts, seed) % 2
-    found = []
+    agreements = []
     for name in np.unique(contexts):
         at = contexts == name
         if _holds(classes[at], np.unique(classes)) and all(
             len(np.unique(classes[at & (half == side)])) == len(np.unique(classes)) for side in (0, 1)
         ):
-            one, other = (
+            left, right = (
                 direction(states[at & (half == side)], classes[at & (half == side)]) for side in (0, 1)
             )
-            found.append(float(one @ other))
-    return float(np.mean(found)) if found else float("nan")
+            agreements.append(float(left @ right))
+    return float(np.mean(agreements)) if agreements else float("nan")

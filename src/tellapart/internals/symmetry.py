@@ -24,13 +24,13 @@ def picture_mirror(picture: np.ndarray) -> Mirror:
     """Return the mirror under which the picture (side, side, 3) is most like itself."""
     centred = picture - picture.mean(axis=(0, 1))
     power = float((centred**2).sum())
-    found = (
+    mirrors = (
         Mirror(
             name, axes, float((centred * np.flip(centred, axes)).sum()) / power if power > 0 else float("nan")
         )
         for name, axes in MIRRORS.items()
     )
-    return max(found, key=lambda mirror: mirror.correlation)
+    return max(mirrors, key=lambda mirror: mirror.correlation)
 
 
 def mirrored(features: np.ndarray, axes: Sequence[int]) -> np.ndarray:

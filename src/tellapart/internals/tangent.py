@@ -44,13 +44,13 @@ def _gradients(network: Network, inputs: np.ndarray, layers: Sequence[np.ndarray
     """Return the gradient of each colour with respect to each layer's weighted sums, (3, points, units) a layer."""
     outputs = layers[-1] @ network.weights[-1]
     back = _colour_slopes(outputs)
-    found = [back]
+    gradients = [back]
     below = [inputs, *layers]
     for layer in range(len(network.weights) - 1, 0, -1):
         sums = below[layer - 1] @ network.weights[layer - 1]
         back = (back @ network.weights[layer].T) * slope(network, sums)
-        found.append(back)
-    return found[::-1]
+        gradients.append(back)
+    return gradients[::-1]
 
 
 def _colour_slopes(outputs: np.ndarray) -> np.ndarray:

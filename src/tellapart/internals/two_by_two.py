@@ -44,7 +44,7 @@ class TwoByTwo:
         return {
             "effects": {name: estimate.as_json() for name, estimate in self.effects.items()},
             "scores": dict(self.scores),
-            "cosines": [None if np.isnan(one) else one for one in self.cosines],
+            "cosines": [None if np.isnan(cosine) else cosine for cosine in self.cosines],
             "layer": self.layer,
             "setting": dict(self.setting),
         }
@@ -68,14 +68,17 @@ def two_by_two(pair: Pair, fit: Ask, report: Ask) -> TwoByTwo:
         )
     value = Steering().fit(Pair(base), fit)
     assert isinstance(value, Steered)
-    texts = next(one for one in texts_of(base, fit) if one.source == value.setting["source"])
-    found = {role: directions(model, texts).numpy() for role, model in models.items()}
-    if found["base"].shape != found["tuned"].shape:
+    texts = next(
+        texts_here for texts_here in texts_of(base, fit) if texts_here.source == value.setting["source"]
+    )
+    unit_vectors = {role: directions(model, texts).numpy() for role, model in models.items()}
+    if unit_vectors["base"].shape != unit_vectors["tuned"].shape:
         raise UserMistake(
             f"{base.reference} and {tuned.reference} differ in layers or width: their vectors too"
         )
     vectors = {
-        role: placed(value, found[role], np.array(norms_on(model, fit))) for role, model in models.items()
+        role: placed(value, unit_vectors[role], np.array(norms_on(model, fit)))
+        for role, model in models.items()
     }
     vectors |= {f"reversed {role}": replace(vectors[role], strength=-1.0) for role in ROLES}
     vectors["random"] = random_twin(vectors["base"], fit.seed)
@@ -87,15 +90,21 @@ def two_by_two(pair: Pair, fit: Ask, report: Ask) -> TwoByTwo:
         for role, model in models.items()
     }
     means = {role: float(np.mean(scores)) for role, scores in plain.items()}
-    told = {name: value.setting[name] for name in ("source", "where", "size", "label")}
-    return TwoByTwo(effects, means, cosines(found["base"], found["tuned"]), int(value.setting["layer"]), told)
+    described = {name: value.setting[name] for name in ("source", "where", "size", "label")}
+    return TwoByTwo(
+        effects,
+        means,
+        cosines(unit_vectors["base"], unit_vectors["tuned"]),
+        int(value.setting["layer"]),
+        described,
+    )
 
 
-def placed(value: Steered, found: np.ndarray, norms: np.ndarray) -> Steered:
+def placed(value: Steered, unit_vectors: np.ndarray, norms: np.ndarray) -> Steered:
     """Return the value with a model's own direction at its layer, as long as the fitted one in that model's norms."""
     layer = int(value.setting["layer"])
-    vectors = np.zeros((1, *found.shape))
-    vectors[0, layer] = found[layer] * float(value.setting["size"])
+    vectors = np.zeros((1, *unit_vectors.shape))
+    vectors[0, layer] = unit_vectors[layer] * float(value.setting["size"])
     return replace(value, weights=vectors_of(vectors, norms))
 
 
@@ -112,10 +121,10 @@ def scores_of(value: Elicited, model: Any, ask: Ask) -> list[float]:
 def by_item(ask: Ask, answers: Any) -> list[float]:
     """Return the mean score of each item; an answer that failed is left out. Raises UserMistake where all of an item
     failed."""
-    found: list[list[Any]] = [[] for _ in ask.items]
+    answers_of: list[list[Any]] = [[] for _ in ask.items]
     for answer in answers:
-        found[answer.item].append(answer)
-    return [mean_score(ask, some) for some in found]
+        answers_of[answer.item].append(answer)
+    return [mean_score(ask, answers_here) for answers_here in answers_of]
 
 
 def clusters_of(ask: Ask) -> list[str] | None:
@@ -125,11 +134,11 @@ def clusters_of(ask: Ask) -> list[str] | None:
     return [f"item {item.id}" if item.cluster is None else item.cluster for item in ask.items]
 
 
-def cosines(one: np.ndarray, other: np.ndarray) -> tuple[float, ...]:
+def cosines(left: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
     """Return the cosine of each pair of rows; NaN where a row is 0."""
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    lengths = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return tuple(float(c) for c in np.where(lengths > 0, (one * other).sum(1) / lengths, np.nan))
+        return tuple(float(c) for c in np.where(lengths > 0, (left * right).sum(1) / lengths, np.nan))
 
 
 class Line(NamedTuple):

@@ -25,17 +25,17 @@ def writers(model: LocalModel, layer: int) -> list[tuple[nn.Module, Tensor]]:
     the norm of what each of its inputs writes [unit]; at most MOST_LAYERS blocks, and none that has no such matrix."""
     width = model.module.get_input_embeddings().get_parameter("weight").shape[1]
     blocks = layers_of(model.module)
-    found = []
+    result = []
     for index in spread(layer + 1, MOST_LAYERS):
-        some = [
+        parts = [
             (part, norms)
             for name, part in blocks[index].named_modules()
             if not any(word in name for word in ATTENTION)
             for norms in (_norms(part, width),)
             if norms is not None
         ]
-        found += some[-1:]
-    return found
+        result += parts[-1:]
+    return result
 
 
 @torch.no_grad()
@@ -59,13 +59,13 @@ def unit_states(model: LocalModel, prompts: Sequence[str], layer: int) -> np.nda
         return None
     encoded = model.vocabulary.encode_prompts([(text, "") for text in prompts])
     ids = [encoded[text, ""] for text in prompts]
-    found = np.empty((len(ids), sum(len(norms) for _, norms in parts)), float)
+    states = np.empty((len(ids), sum(len(norms) for _, norms in parts)), float)
     for length in sorted(set(map(len, ids))):
-        same = [at for at, one in enumerate(ids) if len(one) == length]
+        same = [at for at, row in enumerate(ids) if len(row) == length]
         for start in range(0, len(same), max(1, TOKENS_AT_ONCE // length)):
-            some = same[start : start + max(1, TOKENS_AT_ONCE // length)]
-            found[some] = _read(model, torch.tensor([ids[at] for at in some]), parts)
-    return found
+            batch = same[start : start + max(1, TOKENS_AT_ONCE // length)]
+            states[batch] = _read(model, torch.tensor([ids[at] for at in batch]), parts)
+    return states
 
 
 @torch.inference_mode()

@@ -91,17 +91,17 @@ def explained_variance(sae: Sae, states: Tensor) -> float:
     """Return 1 - (squared error) / (variance) of states [state, width]; NaN where they do not vary."""
     mean = states.double().mean(0)
     error = total = 0.0
-    for some in states.split(AT_ONCE):
-        error += float((sae.decode(sae.encode(some)) - some).double().square().sum())
-        total += float((some - mean).double().square().sum())
+    for part in states.split(AT_ONCE):
+        error += float((sae.decode(sae.encode(part)) - part).double().square().sum())
+        total += float((part - mean).double().square().sum())
     return 1 - error / total if total > 0 else math.nan
 
 
 def live_features(sae: Sae, states: Tensor) -> Tensor:
     """Return which features [feature] are above 0 in any of states [state, width]."""
     live = torch.zeros(sae.count, dtype=torch.bool)
-    for some in states.split(AT_ONCE):
-        live |= (sae.encode(some) > 0).any(0)
+    for part in states.split(AT_ONCE):
+        live |= (sae.encode(part) > 0).any(0)
     return live
 
 
@@ -110,17 +110,17 @@ def save_sae(sae: Sae, path: Path) -> None:
     from safetensors.torch import save
 
     tensors = {name: getattr(sae, name).detach().float().cpu().contiguous() for name in TENSORS}
-    told = json.dumps({"layer": sae.layer, "k": sae.k, "scale": sae.scale})
-    write_atomically(path, save(tensors, metadata={"sae": told}))
+    described = json.dumps({"layer": sae.layer, "k": sae.k, "scale": sae.scale})
+    write_atomically(path, save(tensors, metadata={"sae": described}))
 
 
 def load_sae(path: Path) -> Sae:
     """Read what `save_sae` wrote. Raises UserMistake where the file is not one of ours or is damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {})["sae"])
+            described = json.loads((file.metadata() or {})["sae"])
             tensors = {name: file.get_tensor(name) for name in TENSORS}
-        layer, k, scale = int(told["layer"]), told["k"], float(told["scale"])
+        layer, k, scale = int(described["layer"]), described["k"], float(described["scale"])
         sae = Sae(**tensors, layer=layer, k=None if k is None else int(k), scale=scale)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise UserMistake(f"{path} is no sparse autoencoder of ours ({error}): train it anew") from error

@@ -149,10 +149,10 @@ class Training:
         if path is None or not path.is_file():
             return
         try:
-            tensors, told = load_file(path), _metadata(path)
+            tensors, described = load_file(path), _metadata(path)
         except (OSError, SafetensorError):
             return
-        if told.get("recipe") != repr(self._told()):
+        if described.get("recipe") != repr(self._told()):
             return
         with torch.no_grad():
             for name, value in self.parts.items():
@@ -161,7 +161,7 @@ class Training:
                     moment: tensors[f"{name}.{moment}"].clone()
                     for moment in ("exp_avg", "exp_avg_sq", "step")
                 }
-        self.silent, self.done = tensors["silent"].to(self.silent.device), int(told["step"])
+        self.silent, self.done = tensors["silent"].to(self.silent.device), int(described["step"])
 
     def _told(self) -> tuple[object, ...]:
         r = self.recipe

@@ -55,9 +55,9 @@ def certify(
             f"the compiled network does not fit ({reason}), and no bound says that none does",
             shape,
         )
-    asked = affordable(compiled, most) if inputs is None else inputs
-    some, every = inputs_up_to(program, length, seed, drawn=asked, most=asked)
-    exactness = check(compiled.model(cut=True), program, compiled.layout.symbols, some, every)
+    count = affordable(compiled, most) if inputs is None else inputs
+    drawn, every = inputs_up_to(program, length, seed, drawn=count, most=count)
+    exactness = check(compiled.model(cut=True), program, compiled.layout.symbols, drawn, every)
     if exactness.right < exactness.run:
         by = (
             f"the compiled network fits but answers {exactness.run - exactness.right} of {exactness.run} inputs "
@@ -107,10 +107,10 @@ def _one_coordinate(program: Program, length: int, shape: Shape) -> str:
     """In one coordinate the logits are a number times one row: the largest is the row's largest or its least. Where the
     number is 0 all are equal, and whichever token then counts as the likeliest is the third."""
     answers = {
-        one
+        symbol
         for n in range(1, min(length, 3) + 1)
         for tokens in program.every(n)
-        for one in program.target(tokens)
+        for symbol in program.target(tokens)
     }
     if shape.width > 1 or len(answers) <= 3:
         return ""
@@ -127,5 +127,5 @@ BOUNDS: tuple[Callable[[Program, int, Shape], str], ...] = (
 
 def program_is_constant(program: Program, length: int) -> bool:
     """Return whether short inputs all have the same first answer."""
-    some = (tokens for n in program.lengths(length)[:2] for tokens in program.every(n))
-    return len({program.target(tokens)[0] for tokens in some}) == 1
+    inputs = (tokens for n in program.lengths(length)[:2] for tokens in program.every(n))
+    return len({program.target(tokens)[0] for tokens in inputs}) == 1

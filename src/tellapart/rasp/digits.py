@@ -89,7 +89,7 @@ def scores_of(text: Text, rules: Mapping[str, Rule], letters: str, repeated: boo
     tables = list(dict.fromkeys((SAME, *(rule.table for rule in rules.values()))))
     written = list(dict.fromkeys(text.writes.values()))
     # A place is the first operation's, which position alone tells, and how far another's lies from it: few steps.
-    asked = by_position(lambda at: number[text.reads(at, first)])
+    own = by_position(lambda at: number[text.reads(at, first)])
     farther = by_both(lambda at, rule: number[text.reads(at, rule)] - number[text.reads(at, first)])
     table = by_both(lambda at, rule: float(tables.index(rule.table) if text.working(at) else 0))
     kind = by_position(lambda at: float(written.index(text.writes[at]) + 1) if at in text.writes else 0.0)
@@ -100,10 +100,10 @@ def scores_of(text: Text, rules: Mapping[str, Rule], letters: str, repeated: boo
     read = {token: float(place) for place, token in enumerate(dict.fromkeys((*DIGITS, *letters)))}
     size = len(read)
     said = {**read, **{token: float(size + place) for place, token in enumerate(written)}}
-    there = fetch(key, asked + farther).of(Feature("token", read))
+    there = fetch(key, own + farther).of(Feature("token", read))
     levels = [
-        (place + size * at, said[one[int(token)]] if token in DIGITS else place)
-        for at, one in enumerate(tables) for token, place in read.items()
+        (place + size * at, said[table[int(token)]] if token in DIGITS else place)
+        for at, table in enumerate(tables) for token, place in read.items()
     ]  # fmt: skip
     levels += [
         (place + size * (at + len(tables) * (index + 1)), said[token])

@@ -59,20 +59,20 @@ class Form:
         terms = dict(self.terms)
         for variable, factor in other.terms.items():
             terms[variable] = terms.get(variable, 0.0) + factor
-        return Form({one: by for one, by in terms.items() if by}, self.constant + other.constant)
+        return Form({term: by for term, by in terms.items() if by}, self.constant + other.constant)
 
     def __sub__(self, other: "Variable | Form | float") -> "Form":
         return self + as_form(other) * -1.0
 
     def __mul__(self, factor: float) -> "Form":
-        return Form({one: by * factor for one, by in self.terms.items()}, self.constant * factor)
+        return Form({term: by * factor for term, by in self.terms.items()}, self.constant * factor)
 
     __radd__, __rmul__ = __add__, __mul__
 
     @property
     def bound(self) -> float:
         """Return what no value is larger than in size."""
-        return abs(self.constant) + sum(abs(by) * one.bound for one, by in self.terms.items())
+        return abs(self.constant) + sum(abs(by) * term.bound for term, by in self.terms.items())
 
 
 def as_form(value: Variable | Form | float) -> Form:
@@ -125,7 +125,7 @@ class Head:
     def inputs(self) -> tuple[Variable, ...]:
         """Return the variables that queries and keys are made of."""
         forms = [form for dot in self.dots for form in dot] + ([self.marked] if self.marked else [])
-        return tuple(dict.fromkeys(one for form in forms for one in form.terms))
+        return tuple(dict.fromkeys(term for form in forms for term in form.terms))
 
 
 class Attended(Variable):
@@ -250,10 +250,10 @@ def since(marker: str, tokens: Sequence[str], most: int, before: int = -1) -> Co
 def after(marker: str, here: Sequence[Feature], tokens: Sequence[str], most: int) -> tuple[Stairs, ...]:
     """Return for each feature of 0 and 1 whether it is 1 and the `marker` has come, within `most` positions."""
     share = _share_since(marker, tokens, most)
-    made = tuple(Stairs(one - share, [(math.nan, 1.0)]) for one in here)
-    for one in made:
-        one.since = share.head
-        one.levels_of = lambda shares: [
+    made = tuple(Stairs(levels - share, [(math.nan, 1.0)]) for levels in here)
+    for stair in made:
+        stair.since = share.head
+        stair.levels_of = lambda shares: [
             (-1.0, 0.0), (0.0, 0.0), *((-at, 0.0) for at in shares), *((1 - at, 1.0) for at in shares),
         ]  # fmt: skip
     return made

@@ -84,18 +84,20 @@ def lay_out(symbols: Sequence[str], scores: Scores, context: int) -> Layout:
     layers = []
     for number in range(1, depth + 1):
         heads: dict[Head, list[Attended]] = {}
-        for one in times:
-            if isinstance(one, Attended) and times[one] == 2 * number - 1:
-                heads.setdefault(one.head, []).append(one)
-        stairs = tuple(one for one in times if isinstance(one, Stairs) and times[one] == 2 * number)
+        for variable in times:
+            if isinstance(variable, Attended) and times[variable] == 2 * number - 1:
+                heads.setdefault(variable.head, []).append(variable)
+        stairs = tuple(
+            variable for variable in times if isinstance(variable, Stairs) and times[variable] == 2 * number
+        )
         gone = tuple(place for time, place in cleared if time == 2 * number)
         layers.append(Layer(tuple((head, tuple(ones)) for head, ones in heads.items()), stairs, gone))
-    features = tuple(one for one in times if isinstance(one, Feature))
+    features = tuple(variable for variable in times if isinstance(variable, Feature))
     return Layout(tuple(symbols), scores, tuple(layers), coordinates, used, features, context)
 
 
-def _inputs(one: Variable) -> tuple[Variable, ...]:
-    match one:
+def _inputs(variable: Variable) -> tuple[Variable, ...]:
+    match variable:
         case Attended(head=head, value=value):
             return (*head.inputs, *value.terms)
         case Stairs(form_in=form):
@@ -108,26 +110,28 @@ def _times(scores: Scores) -> dict[Variable, int]:
     """Return when each variable is there: 0 the embedding, 2 n - 1 the attention of layer n, 2 n its MLP."""
     times: dict[Variable, int] = {}
 
-    def visit(one: Variable) -> int:
-        if one not in times:
-            ready = max((visit(before) for before in _inputs(one)), default=0)
-            if isinstance(one, Feature):
-                times[one] = 0
+    def visit(variable: Variable) -> int:
+        if variable not in times:
+            ready = max((visit(before) for before in _inputs(variable)), default=0)
+            if isinstance(variable, Feature):
+                times[variable] = 0
             else:
-                times[one] = ready + 1 if (ready % 2 == 0) == isinstance(one, Attended) else ready + 2
-        return times[one]
+                times[variable] = (
+                    ready + 1 if (ready % 2 == 0) == isinstance(variable, Attended) else ready + 2
+                )
+        return times[variable]
 
     for form in scores.values():
-        for one in form.terms:
-            visit(one)
+        for variable in form.terms:
+            visit(variable)
     return dict(sorted(times.items(), key=lambda pair: pair[1]))
 
 
 def _last_reads(scores: Scores, times: Mapping[Variable, int]) -> dict[Variable, float]:
     """Return when each variable is read last; infinite where a score reads it."""
     reads: dict[Variable, float] = dict(times)
-    for one, time in times.items():
-        for before in _inputs(one):
+    for variable, time in times.items():
+        for before in _inputs(variable):
             reads[before] = max(reads[before], time)
     for form in scores.values():
         reads.update(dict.fromkeys(form.terms, math.inf))
@@ -145,28 +149,28 @@ def _places(
     cleared: set[tuple[int, int]] = set()
     free: list[tuple[int, int]] = []
     used = 0
-    for one, time in times.items():
+    for variable, time in times.items():
         ready = next((slot for slot in sorted(free) if slot[0] <= time), None)
         if ready is None:
-            places[one], used = used, used + 1
+            places[variable], used = used, used + 1
         else:
             free.remove(ready)
             cleared.add(ready)
-            places[one] = ready[1]
-        if math.isfinite(reads[one]):
-            free.append((2 * math.ceil(reads[one] / 2), places[one]))
+            places[variable] = ready[1]
+        if math.isfinite(reads[variable]):
+            free.append((2 * math.ceil(reads[variable] / 2), places[variable]))
     return places, cleared, used
 
 
-def scale_of(one: Variable) -> float:
+def scale_of(variable: Variable) -> float:
     """Return the power of two by which a variable is written, so that it stays within LARGEST."""
-    return 2.0 ** math.floor(math.log2(LARGEST / max(one.bound, 2.0**-8)))
+    return 2.0 ** math.floor(math.log2(LARGEST / max(variable.bound, 2.0**-8)))
 
 
 @cache
 def constants(width: int) -> tuple[int, ...]:
     """Return the fewest whole numbers whose squares sum to `width` (four at most: Lagrange), the largest first."""
-    return next(found for count in range(1, 5) for found in _squares(width, count))
+    return next(squares for count in range(1, 5) for squares in _squares(width, count))
 
 
 def _squares(left: int, count: int) -> Iterator[tuple[int, ...]]:
@@ -184,7 +188,7 @@ def steps(levels: Sequence[tuple[float, float]], slack: float) -> tuple[float, t
     """Return the value above all steps, and a step between any two neighbouring levels that are mapped apart.
 
     Below a step the value is lower by its jump. Raises ValueError where two levels cannot be told apart."""
-    found = []
+    result = []
     ordered = sorted(levels)
     for (low, to_low), (high, to_high) in pairwise(ordered):
         if to_low == to_high:
@@ -192,5 +196,5 @@ def steps(levels: Sequence[tuple[float, float]], slack: float) -> tuple[float, t
         reach = (high - low) / 2 - slack
         if reach <= 0:
             raise ValueError(f"levels {low} and {high} lie too near for a slack of {slack}")
-        found.append(Step((low + high) / 2, reach, to_high - to_low))
-    return ordered[-1][1], tuple(found)
+        result.append(Step((low + high) / 2, reach, to_high - to_low))
+    return ordered[-1][1], tuple(result)

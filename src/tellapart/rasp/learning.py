@@ -80,9 +80,11 @@ def learn(compiled: Compiled, training: Training, start: Start, noise: float, se
     model = _started(compiled, start, noise)
     weights = list(model.parameters())
     before, longer_before = _scores(model, compiled, training, seed)
-    first = [one.detach().clone() for one in weights]
+    first = [weight.detach().clone() for weight in weights]
     # From near, what is trained is each weight's factor: one step for all, of weights from 10^-8 to 10^8, is none.
-    trained = weights if start == "random" else [torch.ones_like(one, requires_grad=True) for one in weights]
+    trained = (
+        weights if start == "random" else [torch.ones_like(weight, requires_grad=True) for weight in weights]
+    )
     rate = training.rate if start == "random" else training.near_rate * (noise or COMPILED)
     # fused: these models are so small that an unfused step costs as much as the forward pass
     optimizer = torch.optim.AdamW(trained, rate, weight_decay=training.decay, fused=True)
@@ -101,15 +103,15 @@ def learn(compiled: Compiled, training: Training, start: Start, noise: float, se
             needed = since if right == THERE else needed
         gradients = list(torch.autograd.grad(loss * SMALL, weights))
         if trained is not weights:
-            gradients = [gradient * one for gradient, one in zip(gradients, first, strict=True)]
+            gradients = [gradient * weight for gradient, weight in zip(gradients, first, strict=True)]
         if _clip(gradients):
-            for one, gradient in zip(trained, gradients, strict=True):
-                one.grad = gradient
+            for weight, gradient in zip(trained, gradients, strict=True):
+                weight.grad = gradient
             optimizer.step()
         if trained is not weights:
             with torch.no_grad():
-                for one, start_at, factor in zip(weights, first, trained, strict=True):
-                    torch.mul(start_at, factor, out=one)
+                for weight, start_at, factor in zip(weights, first, trained, strict=True):
+                    torch.mul(start_at, factor, out=weight)
         last = loss.item()
         bits += last * batch.targets.numel() / math.log(2)
         silent = silent + 1 if last == 0 else 0
@@ -128,8 +130,8 @@ def _started(compiled: Compiled, start: Start, noise: float) -> LlamaForCausalLM
         return LlamaForCausalLM(LlamaConfig(**compiled.config))
     model = compiled.model()
     with torch.no_grad():
-        for one in model.parameters():
-            one.mul_(1 + noise * torch.randn_like(one))
+        for parameter in model.parameters():
+            parameter.mul_(1 + noise * torch.randn_like(parameter))
     return model
 
 
@@ -137,16 +139,16 @@ def _clip(gradients: Sequence[torch.Tensor]) -> bool:
     """Undo SMALL and bring the norm of all gradients to 1 at most, in place; return whether they are finite.
 
     The largest is brought to 1 first: squares of numbers above 10^19 overflow."""
-    largest = max(float(one.abs().max()) for one in gradients)
+    largest = max(float(gradient.abs().max()) for gradient in gradients)
     if not math.isfinite(largest):
         return False
     factor = 1 / max(largest, SMALL)
-    for one in gradients:
-        one.mul_(factor)
-    norm = math.sqrt(sum(float(one.pow(2).sum()) for one in gradients))
+    for gradient in gradients:
+        gradient.mul_(factor)
+    norm = math.sqrt(sum(float(gradient.pow(2).sum()) for gradient in gradients))
     if norm > 1:
-        for one in gradients:
-            one.mul_(1 / norm)
+        for gradient in gradients:
+            gradient.mul_(1 / norm)
     return True
 
 
@@ -162,8 +164,8 @@ def _drawn(program: Program, symbols: Sequence[str], training: Training, seed: i
     lengths = program.lengths(training.length)
     for _ in range(training.steps):
         length = rng.choice(lengths)
-        some = [program.draw(rng, length) for _ in range(training.rows)]
-        yield next(batches(program, symbols, some))
+        rows = [program.draw(rng, length) for _ in range(training.rows)]
+        yield next(batches(program, symbols, rows))
 
 
 def _held_out(program: Program, training: Training, seed: int, longer: bool) -> list[Tokens]:
@@ -178,47 +180,47 @@ def _scores(
     model: LlamaForCausalLM, compiled: Compiled, training: Training, seed: int
 ) -> tuple[float, float]:
     """Return the share of answers right at lengths of training, and at longer ones."""
-    found = [
+    exactness = [
         check(
             model, compiled.program, compiled.layout.symbols,
             _held_out(compiled.program, training, seed, longer), every=False,
         )
         for longer in (False, True)
     ]  # fmt: skip
-    within, beyond = (one.right / one.run for one in found)
+    within, beyond = (part.right / part.run for part in exactness)
     return within, beyond
 
 
 def _moved(first: Sequence[torch.Tensor], last: Sequence[torch.Tensor]) -> float:
     """Return the norm of the change of all weights over their norm at the start."""
     change = sum(float((new.detach() - old).pow(2).sum()) for new, old in zip(last, first, strict=True))
-    return math.sqrt(change / sum(float(one.pow(2).sum()) for one in first))
+    return math.sqrt(change / sum(float(weight.pow(2).sum()) for weight in first))
 
 
 def program_bits(compiled: Compiled) -> int:
     """Return the length in bits of the program's variables written out and compressed (zlib): an upper bound of what it
     takes to say it."""
-    names = {one: f"v{place}" for place, one in enumerate(compiled.layout.coordinates)}
+    names = {coordinate: f"v{place}" for place, coordinate in enumerate(compiled.layout.coordinates)}
     lines = [f"{name}={_written(one, names)}" for one, name in names.items()]
     lines += [f"{token}:{_form(form, names)}" for token, form in compiled.layout.scores.items()]
     return 8 * len(zlib.compress("\n".join(lines).encode(), 9))
 
 
-def _written(one: Variable, names: dict[Variable, str]) -> str:
-    match one:
+def _written(variable: Variable, names: dict[Variable, str]) -> str:
+    match variable:
         case Feature(table=table):
             return ",".join(f"{token}{value:g}" for token, value in table.items())
         case Stairs():
-            return f"map {_form(one.form_in, names)} " + ",".join(f"{to:g}" for _, to in one.levels)
+            return f"map {_form(variable.form_in, names)} " + ",".join(f"{to:g}" for _, to in variable.levels)
         case Attended(head=head, value=value):
             dots = ";".join(f"{_form(query, names)}*{_form(key, names)}" for query, key in head.dots)
             return f"mean {_form(value, names)} at {dots} {head.relative or ''}"
         case _:
-            raise AssertionError(one)
+            raise AssertionError(variable)
 
 
 def _form(form: Form, names: dict[Variable, str]) -> str:
-    terms = "+".join(f"{by:.4g}{names[one]}" for one, by in form.terms.items())
+    terms = "+".join(f"{by:.4g}{names[variable]}" for variable, by in form.terms.items())
     return f"{terms}+{form.constant:.4g}" if form.constant else terms
 
 
@@ -228,7 +230,7 @@ def learn_all(
     """Yield every training: random, each noise, and compiled, by each seed."""
     runs: list[tuple[Start, float]] = [
         ("random", 0.0),
-        *(("noised", one) for one in noises),
+        *(("noised", noise) for noise in noises),
         ("compiled", 0.0),
     ]
     for start, noise in runs:

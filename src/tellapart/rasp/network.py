@@ -56,7 +56,7 @@ class Compiled:
         with torch.device("meta"):
             model = LlamaForCausalLM(LlamaConfig(**config))
         model.load_state_dict(
-            {name: torch.from_numpy(one) for name, one in tensors.items()}, strict=False, assign=True
+            {name: torch.from_numpy(array) for name, array in tensors.items()}, strict=False, assign=True
         )
         model.model.rotary_emb = LlamaRotaryEmbedding(model.config)  # its buffers are in no file
         if self.shape.tied:
@@ -86,7 +86,7 @@ def save(compiled: Compiled, folder: Path, cut: bool = False) -> None:
         }
     tensors = compiled.tensors(config["num_hidden_layers"], config["vocab_size"])
     save_file(
-        {name: torch.from_numpy(one) for name, one in tensors.items()},
+        {name: torch.from_numpy(array) for name, array in tensors.items()},
         folder / "model.safetensors",
         {"format": "pt"},
     )
@@ -165,14 +165,14 @@ def batches(
         grouped.setdefault(len(tokens), []).append(tokens)
     for length, group in sorted(grouped.items()):
         for at in range(0, len(group), rows):
-            some = group[at : at + rows]
-            answers = [program.target(tokens) for tokens in some]
+            chunk = group[at : at + rows]
+            answers = [program.target(tokens) for tokens in chunk]
             texts = [
                 [index[token] for token in (BOS, *tokens, SEP, *answer)]
-                for tokens, answer in zip(some, answers, strict=True)
+                for tokens, answer in zip(chunk, answers, strict=True)
             ]
             ids = torch.tensor(texts)
-            yield Batch(ids[:, :-1], length + 1, ids[:, length + 2 :], some)
+            yield Batch(ids[:, :-1], length + 1, ids[:, length + 2 :], chunk)
 
 
 @torch.no_grad()
@@ -190,7 +190,7 @@ def check(
         if not wrong and not good.all():
             row = int((~good).nonzero()[0, 0])
             given = " ".join(
-                symbols[int(one)] if one < len(symbols) else f"token {int(one)}" for one in said[row]
+                symbols[int(token)] if token < len(symbols) else f"token {int(token)}" for token in said[row]
             )
             wrong = f"{''.join(batch.inputs[row])}: {given}"
     return Exactness(run, right, every, wrong)

@@ -76,10 +76,10 @@ class Program:
 
     def lengths(self, length: int) -> list[int]:
         """Return the lengths of inputs, up to `length`. Raises InvalidInput where there is none."""
-        found = [n for n in range(1, length + 1) if self.choices(n) is not None]
-        if not found:
+        lengths = [n for n in range(1, length + 1) if self.choices(n) is not None]
+        if not lengths:
             raise InvalidInput(f"{self.name} has no input of up to {length} tokens: give a larger --length")
-        return found
+        return lengths
 
     def target(self, tokens: Tokens) -> Tokens:
         """Return the answer, with EOS where it is a list."""
@@ -92,7 +92,9 @@ class Program:
     def defined_on(self, tokens: Tokens) -> bool:
         """Return whether the program has an answer to an input."""
         choices = self.choices(len(tokens)) if tokens else None
-        return choices is not None and all(one in some for one, some in zip(tokens, choices, strict=True))
+        return choices is not None and all(
+            token in allowed for token, allowed in zip(tokens, choices, strict=True)
+        )
 
     def how_many(self, length: int) -> int:
         """Return how many inputs of exactly so many tokens there are."""
@@ -108,7 +110,7 @@ class Program:
         """Return an input of a length that there are inputs of."""
         choices = self.choices(length)
         assert choices is not None
-        return tuple(rng.choice(some) for some in choices)
+        return tuple(rng.choice(allowed) for allowed in choices)
 
 
 def _tokens(program_inputs: str, outputs: str = "") -> Tokens:

@@ -63,12 +63,12 @@ def rung(task: Task, items: Sequence[Item], config: Mapping[str, Any]) -> dict[s
 
     try:
         read = read_items(task, items)
-        found = certify(read.program, read.length, config, most=RUN)
+        certificate = certify(read.program, read.length, config, most=RUN)
     except UserMistake as mistake:
         return {"program": task.program, "missing": str(mistake)}
     return {
         "program": read.program.name,
-        "answer": found.answer,
-        "by": found.by,
-        "score": read.score if found.answer == "yes" else None,
+        "answer": certificate.answer,
+        "by": certificate.by,
+        "score": read.score if certificate.answer == "yes" else None,
     }

@@ -83,7 +83,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
         raise InvalidInput(
             "programs are compiled to layers without biases, with SiLU: this config has others"
         )
-    turns = tuple(float(one) for one in rotary.inv_freq)
+    turns = tuple(float(turn) for turn in rotary.inv_freq)
     width = whole.head_dim or whole.hidden_size // whole.num_attention_heads
     return Shape(
         whole.num_hidden_layers, whole.num_attention_heads,

@@ -75,7 +75,7 @@ class Writer:
         self.outputs = self._tied_outputs() if shape.tied else {}
         self._check()
         self.placed = [self._place(layer) for layer in layout.layers]
-        self.turned = {one.head: one.since for layer in self.placed for one in layer if one.since}
+        self.turned = {placed.head: placed.since for layer in self.placed for placed in layer if placed.since}
         self.mlps = [self._neurons(number) for number in range(len(layout.layers))]
         needed = max(map(len, self.mlps))
         if needed > shape.neurons:
@@ -112,8 +112,8 @@ class Writer:
     def _tied_outputs(self) -> dict[Variable | None, int]:
         """Return a coordinate for each variable that scores read (None: constants): the embedding of a token is its
         row of scores there, which the last MLP takes away and puts the variable in place of."""
-        read = dict.fromkeys(one for form in self.layout.scores.values() for one in form.terms)
-        return {one: self.layout.variables + place for place, one in enumerate([*read, None])}
+        read = dict.fromkeys(term for form in self.layout.scores.values() for term in form.terms)
+        return {term: self.layout.variables + place for place, term in enumerate([*read, None])}
 
     # heads
 
@@ -127,9 +127,9 @@ class Writer:
         placed = []
         for head, ones in layer.heads:
             for index in sorted(range(len(groups)), key=lambda index: (groups[index].values, index)):
-                found = self._fit(head, ones, groups[index], index)
-                if found is not None:
-                    placed.append(found)
+                head_placed = self._fit(head, ones, groups[index], index)
+                if head_placed is not None:
+                    placed.append(head_placed)
                     break
             else:
                 raise DoesNotFit(
@@ -144,7 +144,7 @@ class Writer:
         pairs = tuple(slow[: len(head.dots)])
         if not group.free or len(pairs) < len(head.dots) or group.values + len(ones) > self.shape.head_width:
             return None
-        counts = any(AT_BOS in one.value.terms for one in ones)
+        counts = any(AT_BOS in stair.value.terms for stair in ones)
         moved = sum(
             query.bound * key.bound * (1 - math.cos(min(math.pi, turns[pair] * self.layout.context)))
             for (query, key), pair in zip(head.dots, pairs, strict=True)
@@ -173,19 +173,19 @@ class Writer:
         shared: dict[object, dict[tuple[float, float], Neuron]] = {}
         made: list[Neuron] = []
         constant: dict[int, float] = {}
-        for one in layer.stairs:
-            levels = self._levels(one)
-            form, slack = one.form_in, one.slack
-            top, found = steps(levels, slack)
+        for stair in layer.stairs:
+            levels = self._levels(stair)
+            form, slack = stair.form_in, stair.slack
+            top, rises = steps(levels, slack)
             group = shared.setdefault(
                 (frozenset(form.terms.items()), form.constant, slack, tuple(at for at, _ in levels)), {}
             )
-            targets = {self.layout.coordinates[one]: scale_of(one)}
-            if last and one in self.outputs:
-                targets[self.outputs[one]] = scale_of(one)
+            targets = {self.layout.coordinates[stair]: scale_of(stair)}
+            if last and stair in self.outputs:
+                targets[self.outputs[stair]] = scale_of(stair)
             for target, scale in targets.items():
                 constant[target] = constant.get(target, 0.0) + top * scale
-            for step in found:
+            for step in rises:
                 for half in (SURE, -SURE):
                     steep = 2 * SURE / step.reach
                     neuron = group.setdefault(
@@ -206,18 +206,18 @@ class Writer:
     def _tied(self, layer: Layer, constant: dict[int, float]) -> list[Neuron]:
         """Return the neurons that put the variables of the scores where a tied embedding reads them."""
         made: list[Neuron] = []
-        for one, place in self.outputs.items():
+        for term, place in self.outputs.items():
             made += _passing(place_form(place), {place: -1.0})
-            if one is None:
+            if term is None:
                 constant[place] = constant.get(place, 0.0) + LARGEST_CONSTANT
-            elif one not in layer.stairs:
-                made += _passing(Form({one: scale_of(one)}), {place: 1.0})
+            elif term not in layer.stairs:
+                made += _passing(Form({term: scale_of(term)}), {place: 1.0})
         return made
 
-    def _levels(self, one: Stairs) -> Sequence[tuple[float, float]]:
-        if one.since is None:
-            return one.levels
-        return one.levels_of(self.turned[one.since].shares)
+    def _levels(self, stairs: Stairs) -> Sequence[tuple[float, float]]:
+        if stairs.since is None:
+            return stairs.levels
+        return stairs.levels_of(self.turned[stairs.since].shares)
 
     # tensors
 
@@ -225,11 +225,11 @@ class Writer:
         """Return the weights, of the shape's width, that read a form off the residual stream."""
         row = np.zeros(self.shape.width)
         row[self.variables] = form.constant / (ROOT * self.squares[0])
-        for one, factor in form.terms.items():
-            if isinstance(one, Raw):
-                row[one.place] += factor
+        for term, factor in form.terms.items():
+            if isinstance(term, Raw):
+                row[term.place] += factor
             else:
-                row[self.layout.coordinates[one]] += factor / scale_of(one)
+                row[self.layout.coordinates[term]] += factor / scale_of(term)
         return row
 
     def ends(self, vocab: int | None = None) -> Tensors:
@@ -238,9 +238,11 @@ class Writer:
         rows = shape.vocab if vocab is None else vocab
         embedding = np.zeros((rows, shape.width), dtype=np.float32)
         embedding[:, self.variables : self.variables + len(self.squares)] = np.array(self.squares) * ROOT
-        for one in layout.features:
+        for feature in layout.features:
             for index, token in enumerate(layout.symbols):
-                embedding[index, layout.coordinates[one]] = one.table.get(token, 0.0) * scale_of(one)
+                embedding[index, layout.coordinates[feature]] = feature.table.get(token, 0.0) * scale_of(
+                    feature
+                )
         norm = np.full(shape.width, float(ROOT), dtype=np.float32)
         if shape.tied:
             self._write_tied(embedding, norm)
@@ -259,19 +261,21 @@ class Writer:
         scores = self.layout.scores
         norm[:] = 0.0
         least = -(1 + max(form.bound for form in scores.values()))
-        for one, place in self.outputs.items():
+        for term, place in self.outputs.items():
             factors = {
-                index: (scores[token].constant if one is None else scores[token].terms.get(one, 0.0))
+                index: (scores[token].constant if term is None else scores[token].terms.get(term, 0.0))
                 for index, token in enumerate(self.layout.symbols)
                 if token in scores
             }
-            largest = max(1e-9, *(abs(factor) for factor in factors.values()), -least if one is None else 0.0)
+            largest = max(
+                1e-9, *(abs(factor) for factor in factors.values()), -least if term is None else 0.0
+            )
             small = LARGEST_CONSTANT / largest
-            if one is None:
+            if term is None:
                 embedding[:, place] = least * small
             for index, factor in factors.items():
                 embedding[index, place] = factor * small
-            stored = LARGEST_CONSTANT if one is None else scale_of(one)
+            stored = LARGEST_CONSTANT if term is None else scale_of(term)
             norm[place] = ROOT * SURE / small / stored
 
     def layer(self, number: int) -> Tensors:
@@ -289,8 +293,8 @@ class Writer:
         }
         made: Tensors = {name: np.zeros(of, dtype=np.float32) for name, of in zeros.items()}
         if number < len(self.layout.layers):
-            for one in self.placed[number]:
-                self._write_head(one, made)
+            for placed in self.placed[number]:
+                self._write_head(placed, made)
             for index, neuron in enumerate(self.mlps[number]):
                 made["mlp.gate_proj"][index] = self.row(neuron.gate)
                 made["mlp.up_proj"][index] = self.row(Form({}, 1.0))
@@ -300,31 +304,31 @@ class Writer:
             made[name] = np.full(shape.width, float(ROOT), np.float32)
         return {f"model.layers.{number}.{name}.weight": value for name, value in made.items()}
 
-    def _write_head(self, one: Placed, made: Tensors) -> None:
+    def _write_head(self, placed: Placed, made: Tensors) -> None:
         size, half = self.shape.head_width, self.shape.head_width // 2
-        queries = made["self_attn.q_proj"][one.query * size : (one.query + 1) * size]
-        keys = made["self_attn.k_proj"][one.keys * size : (one.keys + 1) * size]
+        queries = made["self_attn.q_proj"][placed.query * size : (placed.query + 1) * size]
+        keys = made["self_attn.k_proj"][placed.keys * size : (placed.keys + 1) * size]
         root = math.sqrt(size)  # attention divides by it
-        for (query, key), pair in zip(one.head.dots, one.pairs, strict=True):
+        for (query, key), pair in zip(placed.head.dots, placed.pairs, strict=True):
             queries[pair] = self.row(query * root)
             keys[pair] = self.row(key)
-        for pair, (amplitude, phase) in self._turning(one).items():
+        for pair, (amplitude, phase) in self._turning(placed).items():
             queries[pair] = self.row(Form({}, root * amplitude * math.cos(phase)))
             queries[pair + half] = self.row(Form({}, root * amplitude * math.sin(phase)))
-            keys[pair] = self.row(one.head.marked or Form({}, 1.0))
-        for offset, attended in enumerate(one.ones):
-            value = one.value + offset
-            made["self_attn.v_proj"][one.keys * size + value] = self.row(attended.value)
-            to = made["self_attn.o_proj"][:, one.query * size + value]
+            keys[pair] = self.row(placed.head.marked or Form({}, 1.0))
+        for offset, attended in enumerate(placed.ones):
+            value = placed.value + offset
+            made["self_attn.v_proj"][placed.keys * size + value] = self.row(attended.value)
+            to = made["self_attn.o_proj"][:, placed.query * size + value]
             to[self.layout.coordinates[attended]] += scale_of(attended)
 
-    def _turning(self, one: Placed) -> dict[int, tuple[float, float]]:
+    def _turning(self, placed: Placed) -> dict[int, tuple[float, float]]:
         """Return (amplitude, phase) by RoPE pair, of a head that looks at distance."""
-        if one.since:
-            return {one.since.pair: (one.since.amplitude, one.since.phase)}
+        if placed.since:
+            return {placed.since.pair: (placed.since.amplitude, placed.since.phase)}
         turns = self.shape.frequencies
-        gap = _before_gap(one.head.furthest, turns, one.before)
-        return {pair: (SURE / gap, -turns[pair]) for pair in one.before}
+        gap = _before_gap(placed.head.furthest, turns, placed.before)
+        return {pair: (SURE / gap, -turns[pair]) for pair in placed.before}
 
 
 LARGEST_CONSTANT = 2.0**-8
@@ -354,27 +358,27 @@ def _passing(form: Form, writes: Mapping[int, float]) -> list[Neuron]:
 def _since(furthest: int, turns: Sequence[float], left: Iterable[int]) -> Turned | None:
     """Return the RoPE pair, amplitude and phase that tell distances 0 .. `furthest` best apart."""
     distances = np.arange(furthest + 1)
-    found: tuple[float, Turned | None] = (0.0, None)
+    best: tuple[float, Turned | None] = (0.0, None)
     for pair in left:
         for amplitude in (1.0, 2.0, 3.0, 4.0):
             for phase in np.linspace(0, 2 * np.pi, 128, endpoint=False):
                 logits = amplitude * np.cos(phase + turns[pair] * distances)
                 shares = 1 / (1 + np.exp(logits))
                 gap = float(np.diff(np.sort([*shares, 1.0])).min())
-                if gap > found[0]:
-                    found = gap, Turned(pair, amplitude, float(phase), tuple(map(float, shares)))
-    return found[1] if found[0] > LEAST_GAP else None
+                if gap > best[0]:
+                    best = gap, Turned(pair, amplitude, float(phase), tuple(map(float, shares)))
+    return best[1] if best[0] > LEAST_GAP else None
 
 
 def _latest(furthest: int, turns: Sequence[float], left: Iterable[int]) -> Turned | None:
     """Return the RoPE pair, amplitude and phase of logits that fall by SURE with each position up to `furthest`, and
     end above SURE, which is more than any token's that is not marked; None where no pair turns slowly enough."""
-    found: tuple[float, int, float] = (0.0, 0, 0.0)
+    best: tuple[float, int, float] = (0.0, 0, 0.0)
     for pair in left:
         for phase in np.linspace(0, np.pi / 2, 64, endpoint=False):
             logits = np.cos(phase + turns[pair] * np.arange(furthest + 1))
-            found = max(found, (float(min(-np.diff(logits).max(), logits.min())), pair, float(phase)))
-    gap, pair, phase = found
+            best = max(best, (float(min(-np.diff(logits).max(), logits.min())), pair, float(phase)))
+    gap, pair, phase = best
     return Turned(pair, SURE / gap, phase, ()) if gap > LEAST_GAP else None
 
 

@@ -134,7 +134,7 @@ def _ratio(over: Floats, under: Floats, clusters: Integers, confidence: float) -
     clusters succeed at all the others say too little of how they vary."""
     value = float(over.mean() / under.mean())
     most = float(under.mean()) * len(over) / len(np.unique(clusters))
-    sums = np.column_stack([np.bincount(clusters, weights=one) for one in (over, under)])
+    sums = np.column_stack([np.bincount(clusters, weights=values) for values in (over, under)])
     sums = np.vstack([sums[np.bincount(clusters) > 0], [[most, most], [0.0, most]]])
     codes = np.arange(len(sums))
     (top, bottom), cov = sums.mean(axis=0), mean_covariance(sums, codes)
@@ -143,9 +143,9 @@ def _ratio(over: Floats, under: Floats, clusters: Integers, confidence: float) -
     b = top * bottom - square * cov[0, 1]
     c = top**2 - square * cov[0, 0]
     n = len(over)
-    told = f"ratio of paired differences, Fieller, a success and a failure added, {100 * confidence:g} % interval"
+    method = f"ratio of paired differences, Fieller, a success and a failure added, {100 * confidence:g} % interval"
     if a <= 0:
-        return Estimate(value, -math.inf, math.inf, n, "share", f"{told}, unbounded")
+        return Estimate(value, -math.inf, math.inf, n, "share", f"{method}, unbounded")
     half = math.sqrt(max(b * b - a * c, 0.0))
     low, high = (b - half) / a, (b + half) / a
-    return Estimate(value, min(float(low), value), max(float(high), value), n, "share", told)
+    return Estimate(value, min(float(low), value), max(float(high), value), n, "share", method)

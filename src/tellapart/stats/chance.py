@@ -50,18 +50,18 @@ def permutation_chance(given: Given, key: AnswerKey, confidence: float = 0.95) -
     chance of one may be as high as a Poisson bound says. Missing where no item has another of its type.
     """
     per_item = expected_matches(given, key)
-    known = ~np.isnan(per_item)
-    if not known.any():
+    measured = ~np.isnan(per_item)
+    if not measured.any():
         return missing("score", "no two clusters of one answer type: nothing to permute")
-    clusters = key.cluster[known]
-    estimate = mean(per_item[known], clusters, confidence)
+    clusters = key.cluster[measured]
+    estimate = mean(per_item[measured], clusters, confidence)
     count = len(set(clusters.tolist()))
     pairs = count * (count - 1) / 2
     bound = stats.gamma.ppf((1 + confidence) / 2, 1 + estimate.value * pairs) / pairs if pairs else 1.0
     high = min(1.0, max(float(bound), 0.0 if math.isnan(estimate.high) else estimate.high))
     low = 0.0 if math.isnan(estimate.low) else max(0.0, estimate.low)
     return Estimate(
-        estimate.value, low, high, int(known.sum()), "score", "answers held against others' targets"
+        estimate.value, low, high, int(measured.sum()), "score", "answers held against others' targets"
     )
 
 
@@ -82,8 +82,8 @@ def expected_matches(given: Given, key: AnswerKey) -> Floats:
     item, value = pairs // len(names), pairs % len(names)
     at = value * kinds + key.kind[item]
     own_at = at * clusters + key.cluster[item]
-    found = np.minimum(np.searchsorted(own_place, own_at), len(own_place) - 1)
-    inside = np.where(own_place[found] == own_at, own[found], 0) if len(own_place) else np.zeros(len(item))
+    places = np.minimum(np.searchsorted(own_place, own_at), len(own_place) - 1)
+    inside = np.where(own_place[places] == own_at, own[places], 0) if len(own_place) else np.zeros(len(item))
     group = key.kind * clusters + key.cluster
     others = np.bincount(key.kind, minlength=kinds)[key.kind] - np.bincount(group)[group]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -126,16 +126,16 @@ def alike_matches(given: Given, key: AnswerKey) -> Floats:
     rows = wrong[looked]
     there = rows @ alike - (rows @ kin).multiply(same[looked]).sum(axis=1)
     right = (rows @ confused).multiply(rows).sum(axis=1) / np.maximum(count[looked] - 1, 1)
-    known = (count[looked] > 1) & (there > TINY)
-    found = np.full(n, np.nan)
-    if known.any():
-        ratio = right[known] / there[known]
+    usable = (count[looked] > 1) & (there > TINY)
+    matches = np.full(n, np.nan)
+    if usable.any():
+        ratio = right[usable] / there[usable]
         # The question is asked by a wrong answer: an item speaks as often as it errs, else the luck of few samples is
         # underrated (.24 where .25 is true at 8).
-        errs = (rows.sum(axis=1) / np.maximum(count[looked], 1))[known]
+        errs = (rows.sum(axis=1) / np.maximum(count[looked], 1))[usable]
         scale = float(np.average(ratio, weights=errs) / ratio.mean()) if ratio.any() else 1.0
-        found[looked[known]] = np.minimum(scale * ratio, 1.0)
-    return found
+        matches[looked[usable]] = np.minimum(scale * ratio, 1.0)
+    return matches
 
 
 def _first_target(key: AnswerKey, of_target: Integers, n: int) -> Integers:
@@ -184,8 +184,8 @@ def constant_matches(key: AnswerKey) -> Floats:
     top = (left == best[of_group]) & (left > 0)
     tied = np.bincount(of_group, weights=top, minlength=len(groups)) + np.where(best == untouched, rivals, 0)
     hit = top[row]
-    found = np.bincount(item[hit], weights=1 / tied[group[hit]], minlength=len(key.cluster))
-    return np.minimum(found, 1.0)
+    matches = np.bincount(item[hit], weights=1 / tied[group[hit]], minlength=len(key.cluster))
+    return np.minimum(matches, 1.0)
 
 
 def _best_untouched(
@@ -195,9 +195,11 @@ def _best_untouched(
     accepted by, and how many answers are accepted by so many. `touched` are the groups and the `counts` of the answers
     that groups accept."""
     best, many = np.zeros(len(kind), dtype=np.int64), np.zeros(len(kind), dtype=np.int64)
-    for one in range(kinds):
-        open_ones = kind == one
-        levels, answers = np.unique(counts[one::kinds][counts[one::kinds] > 0], return_counts=True)
+    for kind_index in range(kinds):
+        open_ones = kind == kind_index
+        levels, answers = np.unique(
+            counts[kind_index::kinds][counts[kind_index::kinds] > 0], return_counts=True
+        )
         for level, there in zip(levels[::-1].tolist(), answers[::-1].tolist(), strict=True):
             if not open_ones.any():
                 break

@@ -85,13 +85,13 @@ def fitted_step(hit: Floats, length: Floats) -> float:
         logs = np.minimum(log_p * length, -1e-12)
         return -float(hit @ logs + (1 - hit) @ np.log(-np.expm1(logs)))
 
-    found = optimize.minimize_scalar(loss, bounds=(-20.0, -1e-9), method="bounded", options={"xatol": 1e-9})
-    return math.exp(float(found.x))
+    fit = optimize.minimize_scalar(loss, bounds=(-20.0, -1e-9), method="bounded", options={"xatol": 1e-9})
+    return math.exp(float(fit.x))
 
 
 def _told(value: float, draws: Floats, n: int) -> Estimate:
-    known = draws[np.isfinite(draws)]
-    low, high = np.percentile(known, [2.5, 97.5]) if known.size else (math.nan, math.nan)
+    finite = draws[np.isfinite(draws)]
+    low, high = np.percentile(finite, [2.5, 97.5]) if finite.size else (math.nan, math.nan)
     return Estimate(
         value, float(low), float(high), n, "share", f"bootstrap over items, {RESAMPLES} resamples"
     )

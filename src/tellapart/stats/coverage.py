@@ -114,8 +114,8 @@ def compare_coverage(
     if len(sizes) > 1:
         raise UserMistake(f"base and tuned have {sorted(sizes)} items: give the same items on both sides")
     differences = np.column_stack([right[k] - left[k] for k in left])
-    known = np.isfinite(differences).all(axis=0)
-    means = bootstrap_means(np.where(known, differences, 0.0), clusters, resamples, seed)
+    finite = np.isfinite(differences).all(axis=0)
+    means = bootstrap_means(np.where(finite, differences, 0.0), clusters, resamples, seed)
     low, high = percentile_bounds(means)
     method = f"paired bootstrap over {'items' if clusters is None else 'clusters'}, {resamples} resamples"
     compared: dict[int, Estimate] = {}
@@ -124,8 +124,10 @@ def compare_coverage(
         if not np.isfinite(column).all():
             compared[k] = missing("share", f"k = {k} exceeds the samples of some item", column.size)
             continue
-        found = Estimate(float(column.mean()), float(low[at]), float(high[at]), column.size, "share", method)
-        compared[k] = constant_or(found, column, clusters)
+        estimate = Estimate(
+            float(column.mean()), float(low[at]), float(high[at]), column.size, "share", method
+        )
+        compared[k] = constant_or(estimate, column, clusters)
     return CoverageComparison(
         {k: _mean_pass(left[k], k, clusters) for k in left},
         {k: _mean_pass(right[k], k, clusters) for k in right},

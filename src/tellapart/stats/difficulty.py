@@ -87,8 +87,8 @@ def success_rates(n: ArrayLike, c: ArrayLike, confidence: float = 0.95) -> Rates
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(tried > 0, right / tried, np.nan)
     low, high = np.zeros(tried.size), np.ones(tried.size)
-    some, open_ = right > 0, right < tried
-    low[some] = stats.beta.ppf(tail, right[some], tried[some] - right[some] + 1)
+    solved, open_ = right > 0, right < tried
+    low[solved] = stats.beta.ppf(tail, right[solved], tried[solved] - right[solved] + 1)
     high[open_] = stats.beta.isf(tail, right[open_] + 1, tried[open_] - right[open_])
     return Rates(value, low, high)
 
@@ -116,8 +116,8 @@ def fitted_prior(n: ArrayLike, c: ArrayLike) -> Prior:
         return -float(weights @ terms)
 
     ends = (np.log(0.02), np.log(50.0))
-    found = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[ends, ends])
-    a, b = np.exp(found.x)
+    fit = optimize.minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[ends, ends])
+    a, b = np.exp(fit.x)
     return Prior(float(a), float(b))
 
 
@@ -167,8 +167,8 @@ def settle(
         done = (rates.low > solved) & (chance_up_to(tried, right, population, solved) <= TAIL)
         learnable = (rates.low > floor) & (chance_up_to(tried, right, population, floor) <= TAIL)
         learnable &= rates.value <= solved
-    told = np.select([done, learnable, rates.high < floor], [DROP, KEEP, HOLD], OPEN)
-    return told.astype(np.int64)
+    decisions = np.select([done, learnable, rates.high < floor], [DROP, KEEP, HOLD], OPEN)
+    return decisions.astype(np.int64)
 
 
 def more_needed(
@@ -229,21 +229,21 @@ def sequential(
             prior, fitted = fitted_prior(n, c), n.sum()
             chances = _outlook(prior, horizon, bands)
             worth = _worth_asking(chances, prior, PRICES[place])
-        told = chances[n, c]
-        if told.max(axis=1).mean() >= agree:
+        decided = chances[n, c]
+        if decided.max(axis=1).mean() >= agree:
             break
-        asked = np.flatnonzero(worth[n, c])
-        if not asked.size:
+        active = np.flatnonzero(worth[n, c])
+        if not active.size:
             place += 1
             if place == len(PRICES):
                 break
             worth = _worth_asking(chances, prior, PRICES[place])
             continue
-        for count in np.unique(np.minimum(batch, horizon - n[asked])):
-            these = asked[np.minimum(batch, horizon - n[asked]) == count]
+        for count in np.unique(np.minimum(batch, horizon - n[active])):
+            these = active[np.minimum(batch, horizon - n[active]) == count]
             c[these] += draw(these, int(count))
             n[these] += count
-    return Spent(n, c, told.argmax(axis=1), told.max(axis=1))
+    return Spent(n, c, decided.argmax(axis=1), decided.max(axis=1))
 
 
 def learnable_share(n: ArrayLike, c: ArrayLike, group: int) -> Estimate:

@@ -44,15 +44,15 @@ def excess_description_length(
     noise from hard and easy examples. The interval is normal, with the spread of the pass from successive differences
     (von Neumann 1941), so that learning itself does not count as noise. Missing for fewer than two of either.
     """
-    told, tested = checked_bits(bits, "bits"), checked_bits(test_bits, "test bits")
-    n, m = told.size, tested.size
+    training, tested = checked_bits(bits, "bits"), checked_bits(test_bits, "test bits")
+    n, m = training.size, tested.size
     if min(n, m) < 2:
         return missing("bits", f"{n} examples and {m} test examples, two of each are needed", n)
     if before is not None:
-        told = told - _alike(before.bits, told, "bits before")
+        training = training - _alike(before.bits, training, "bits before")
         tested = tested - _alike(before.test_bits, tested, "test bits before")
-    value = float(told.sum() - n * tested.mean())
-    spread = float((np.diff(told) ** 2).mean() / 2)
+    value = float(training.sum() - n * tested.mean())
+    spread = float((np.diff(training) ** 2).mean() / 2)
     half = float(stats.norm.isf(0.025)) * math.sqrt(n * spread + n * n * float(tested.var(ddof=1)) / m)
     against = "" if before is None else ", against the untrained model"
     return Estimate(
@@ -93,7 +93,10 @@ class Signature:
     def as_json(self) -> dict[str, Any]:
         """Return a JSON object; NaN becomes null."""
         noise = None if math.isnan(self.noise) else self.noise
-        return asdict(self) | {"noise": noise, "per_token": [one.as_json() for one in self.per_token]}
+        return asdict(self) | {
+            "noise": noise,
+            "per_token": [estimate.as_json() for estimate in self.per_token],
+        }
 
 
 def edl_signature(
@@ -188,7 +191,7 @@ def _checked(sizes: ArrayLike, values: ArrayLike) -> tuple[list[int], Floats]:
 
 
 def _alike(values: ArrayLike, wanted: Floats, name: str) -> Floats:
-    found = checked_bits(values, name)
-    if found.shape != wanted.shape:
-        raise UserMistake(f"{name} have {found.size} examples, not {wanted.size}: give the same examples")
-    return found
+    checked = checked_bits(values, name)
+    if checked.shape != wanted.shape:
+        raise UserMistake(f"{name} have {checked.size} examples, not {wanted.size}: give the same examples")
+    return checked

@@ -90,7 +90,7 @@ def scatter_variance(places: Floats, values: Floats, variances: Floats) -> float
         for start in range(count - length + 1)
         if count - length >= LEAST_KEPT or not length
     ]
-    off = min(_off_the_line(places[some], values[some]) for some in kept)
+    off = min(_off_the_line(places[members], values[members]) for members in kept)
     return max(off - float(np.median(variances)), 0.0)
 
 
@@ -109,8 +109,8 @@ def turn(places: Floats, values: Floats, variances: Floats) -> Turn:
     rise, rise_error = _largest(values, scattered)
     fall, fall_error = _largest(-values, scattered)
     rise_z, fall_z = _z(rise, rise_error), _z(fall, fall_error)
-    known = bool((variances > 0).all())
-    alone = min(_z(*_largest(sign * values, variances)) for sign in (1, -1)) if known else math.nan
+    measurable = bool((variances > 0).all())
+    alone = min(_z(*_largest(sign * values, variances)) for sign in (1, -1)) if measurable else math.nan
     material = min(rise, fall) >= least > 0
     sure = min(float(ndtr(_z(rise - least, rise_error))), float(ndtr(_z(fall - least, fall_error))))
     shown = material and min(rise_z, fall_z) >= TURNED

@@ -55,8 +55,8 @@ def compare(curves: Curves) -> Comparison:
 
 def _compared(curves: Curves, every: tuple[Shape, ...], shape: Floats) -> Comparison:
     scatter = scatters(curves)
-    fits = fit(curves, scatter, shape, np.array([float(one.trend) for one in every]))
-    members = [np.array([one.family == family for one in every]) for family in FAMILIES]
+    fits = fit(curves, scatter, shape, np.array([float(curve.trend) for curve in every]))
+    members = [np.array([curve.family == family for curve in every]) for family in FAMILIES]
     held_out = np.zeros((len(curves.values), len(FAMILIES)))
     stray = np.log(STRAY / spread(curves))
     for i in range(len(curves.places)):

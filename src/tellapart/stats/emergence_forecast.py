@@ -38,8 +38,8 @@ def forecast(curves: Curves, place: float, variances: Floats) -> Forecasts:
     # a second step says nothing of what comes after it, so stairs do not forecast
     every = tuple(shape for shape in shapes(curves.places) if shape.family != "stairs")
     shape, there = matrix(every, curves.places), matrix(every, np.array([place]), curves.places)[:, 0]
-    trend = np.array([float(one.trend) for one in every])
-    share = _prior(tuple(one.family for one in every))
+    trend = np.array([float(curve.trend) for curve in every])
+    share = _prior(tuple(curve.family for curve in every))
     parts = [
         _forecast(
             Curves(curves.places, curves.values[i : i + TOGETHER], curves.variances[i : i + TOGETHER]),

@@ -96,12 +96,12 @@ def _exact(share: float, n: int) -> tuple[float, float]:
 
 
 def _central(low: Floats, high: Floats) -> tuple[float, float]:
-    known = ~np.isnan(low) & ~np.isnan(high)
-    if not known[1:].any():
+    measured = ~np.isnan(low) & ~np.isnan(high)
+    if not measured[1:].any():
         return float("nan"), float("nan")
     return (
-        float(percentile_bounds(low[1:][known[1:]], CONFIDENCE)[0]),
-        float(percentile_bounds(high[1:][known[1:]], CONFIDENCE)[1]),
+        float(percentile_bounds(low[1:][measured[1:]], CONFIDENCE)[0]),
+        float(percentile_bounds(high[1:][measured[1:]], CONFIDENCE)[1]),
     )
 
 

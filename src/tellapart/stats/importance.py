@@ -79,15 +79,15 @@ def base_success(draws: Draws, confidence: float = 0.9, seed: int = 0) -> ItemSu
     fresh = forms.right & ~forms.scored & (forms.tuned_draws == 0)
     reach = _within_reach(forms)
     p_base = np.exp(forms.logp_base)
-    known, room = total(forms, forms.right * p_base), np.maximum(1 - total(forms, p_base), 0.0)
+    seen_success, room = total(forms, forms.right * p_base), np.maximum(1 - total(forms, p_base), 0.0)
     grid = unseen_grid(room)
     unseen = np.zeros((room.size, POSTERIOR_DRAWS))
     for part, log_prior in ((fresh & ~reach, _log_prior_outside), (fresh & reach, _log_prior_inside)):
         seen = _discovered(forms, part, room)
         logs = log_prior(forms, part, seen.found[:, None] + grid[0]) + discovery_log_likelihood(seen, grid[0])
         unseen += sample_cells(logs, grid[1], rng.random(unseen.shape))
-    posterior = known[:, None] + np.minimum(unseen, room[:, None])
-    return _summary(forms, known, posterior, confidence)
+    posterior = seen_success[:, None] + np.minimum(unseen, room[:, None])
+    return _summary(forms, seen_success, posterior, confidence)
 
 
 def _within_reach(forms: Forms) -> NDArray[np.bool_]:
@@ -148,7 +148,7 @@ def _log_prior_inside(forms: Forms, part: NDArray[np.bool_], rates: Floats) -> F
     return np.where((hits >= MANY)[:, None], skewed, few)
 
 
-def _summary(forms: Forms, known: Floats, joint: Floats, confidence: float) -> ItemSuccess:
+def _summary(forms: Forms, seen: Floats, joint: Floats, confidence: float) -> ItemSuccess:
     right, n = total(forms, forms.base_draws * forms.right), forms.n_base
     estimate = joint.mean(axis=1)
     by_importance = joint.var(axis=1) <= estimate * (1 - estimate) / n
@@ -158,7 +158,7 @@ def _summary(forms: Forms, known: Floats, joint: Floats, confidence: float) -> I
     alone = ~by_importance
     posterior[alone] = stats.beta.ppf(quantiles, a[alone, None], b[alone, None])
     low, high = _shortest(posterior, confidence)
-    low = np.where(low - known < NEAR_KNOWN * (high - low), known, low)
+    low = np.where(low - seen < NEAR_KNOWN * (high - low), seen, low)
     ess = _effective_size(forms)
     value = np.where(by_importance, estimate, right / n)
     tail = (1 - confidence) / 2
@@ -170,9 +170,9 @@ def _summary(forms: Forms, known: Floats, joint: Floats, confidence: float) -> I
         stats.beta.ppf(tail, a, b),
         stats.beta.ppf(1 - tail, a, b),
         by_importance,
-        known,
+        seen,
         ess,
-        (ess < SMALL_ESS) & (known < value / 2),
+        (ess < SMALL_ESS) & (seen < value / 2),
         total(forms, forms.tuned_draws * forms.right).astype(np.int64),
         n,
         forms.n_tuned,

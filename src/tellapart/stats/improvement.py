@@ -34,39 +34,43 @@ class Verified(NamedTuple):
 
 def verified(truth: Truth, accepted: ArrayLike, clusters: Sequence[str] | None = None) -> Verified:
     """Return each item's scores before and after verification; items without any known answer are left out."""
-    known = np.isfinite(truth)
-    let = np.asarray(accepted, dtype=bool)
-    if let.shape != truth.shape:
-        raise UserMistake(f"accepted has shape {let.shape}, truth {truth.shape}: give one verdict an answer")
-    let = let & known
-    there = np.asarray(known.any(axis=1), dtype=bool).reshape(-1)
-    known, let, values = known[there], let[there], np.nan_to_num(truth[there])
-    counts, chosen = known.sum(axis=1), let.sum(axis=1)
+    measured = np.isfinite(truth)
+    mask = np.asarray(accepted, dtype=bool)
+    if mask.shape != truth.shape:
+        raise UserMistake(f"accepted has shape {mask.shape}, truth {truth.shape}: give one verdict an answer")
+    mask = mask & measured
+    there = np.asarray(measured.any(axis=1), dtype=bool).reshape(-1)
+    measured, mask, values = measured[there], mask[there], np.nan_to_num(truth[there])
+    counts, chosen = measured.sum(axis=1), mask.sum(axis=1)
     generation = values.sum(axis=1) / counts
-    picked = np.where(let, values, 0.0).sum(axis=1)
+    picked = np.where(mask, values, 0.0).sum(axis=1)
     verification = np.where(chosen > 0, picked / np.maximum(chosen, 1), generation)
-    kept = None if clusters is None else [one for one, here in zip(clusters, there, strict=True) if here]
+    kept = (
+        None if clusters is None else [cluster for cluster, here in zip(clusters, there, strict=True) if here]
+    )
     return Verified(generation, verification, chosen / counts, kept)
 
 
-def gap(found: Verified, confidence: float = 0.95) -> Estimate:
+def gap(verified: Verified, confidence: float = 0.95) -> Estimate:
     """Return verification minus generation score, paired by item."""
-    return paired_difference(found.generation, found.verification, found.clusters, confidence, unit="score")
+    return paired_difference(
+        verified.generation, verified.verification, verified.clusters, confidence, unit="score"
+    )
 
 
-def relative_gap(found: Verified) -> Estimate:
+def relative_gap(verified: Verified) -> Estimate:
     """Return the mean over items of gap / (1 - generation score); items that are always right have none."""
-    open_ = found.generation < 1
+    open_ = verified.generation < 1
     if not open_.any():
         return missing("share", "every item is always right: nothing to gain")
-    before, after = found.generation[open_], found.verification[open_]
+    before, after = verified.generation[open_], verified.verification[open_]
     clusters = (
         None
-        if found.clusters is None
-        else [one for one, here in zip(found.clusters, open_, strict=True) if here]
+        if verified.clusters is None
+        else [cluster for cluster, here in zip(verified.clusters, open_, strict=True) if here]
     )
-    told = mean((after - before) / (1 - before), clusters, unit="share")
-    return Estimate(told.value, told.low, told.high, told.n, "share", f"{told.method}, per prompt")
+    share = mean((after - before) / (1 - before), clusters, unit="share")
+    return Estimate(share.value, share.low, share.high, share.n, "share", f"{share.method}, per prompt")
 
 
 def score(values: Floats, clusters: Sequence[str] | None) -> Estimate:
@@ -76,10 +80,10 @@ def score(values: Floats, clusters: Sequence[str] | None) -> Estimate:
 
 def accepted_by_chance(accepted: ArrayLike, truth: Truth, seed: int) -> NDArray[np.bool_]:
     """Return the null control of a verifier: of every item as many answers, at random."""
-    let, known = np.asarray(accepted, dtype=bool), np.isfinite(truth)
-    drawn = np.zeros_like(let)
+    mask, measured = np.asarray(accepted, dtype=bool), np.isfinite(truth)
+    drawn = np.zeros_like(mask)
     rng = np.random.default_rng(seed)
-    for row, (mine, here) in enumerate(zip(let, known, strict=True)):
+    for row, (mine, here) in enumerate(zip(mask, measured, strict=True)):
         places = np.flatnonzero(here)
         drawn[row, rng.permutation(places)[: int((mine & here).sum())]] = True
     return drawn
@@ -92,8 +96,8 @@ def expected_verification(p: float, hit: float, false_alarm: float) -> float:
     >>> expected_verification(0.5, 0.9, 0.1)
     0.9
     """
-    let = p * hit + (1 - p) * false_alarm
-    return p * hit / let if let > 0 else float("nan")
+    accepted_share = p * hit + (1 - p) * false_alarm
+    return p * hit / accepted_share if accepted_share > 0 else float("nan")
 
 
 def distinct(columns: Sequence[Sequence[str | None]]) -> Floats:

@@ -42,17 +42,17 @@ def wilson(successes: float, n: int, confidence: float = 0.95, unit: str = "shar
     return Estimate(share, low, high, n, unit, _named("Wilson", confidence))
 
 
-def difference_of_shares(one: Estimate, other: Estimate, unit: str = "share") -> Estimate:
+def difference_of_shares(first: Estimate, second: Estimate, unit: str = "share") -> Estimate:
     """Return `one` less `other`, shares of different items with Wilson's intervals, with the interval of Newcombe 1998
     (method 10), which is honest at 0 and 1 too.
 
     >>> print("{0.low:.4f} {0.high:.4f}".format(difference_of_shares(wilson(56, 70), wilson(48, 80))))
     0.0524 0.3339
     """
-    below = math.hypot(one.value - one.low, other.high - other.value)
-    above = math.hypot(one.high - one.value, other.value - other.low)
-    value = one.value - other.value
-    return Estimate(value, value - below, value + above, one.n + other.n, unit, "Newcombe, from Wilson's")
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    value = first.value - second.value
+    return Estimate(value, value - below, value + above, first.n + second.n, unit, "Newcombe, from Wilson's")
 
 
 def beta_posterior(successes: float, n: int, confidence: float = 0.95, unit: str = "share") -> Estimate:

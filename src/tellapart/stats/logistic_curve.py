@@ -101,9 +101,9 @@ def fit_generalised_logistic(
     else:
         drawn = curve + _resampled_residuals(residuals[0], resamples, seed)
         how = "residual bootstrap"
-    found = np.concatenate([fitted, fit_richards(x, drawn, fitted)])
-    told = f"generalised logistic in ln p, {how}, {resamples} resamples"
-    half, most = (_p_for(share, x, found, unit, told) for share in (0.5, 0.9))
+    fitted_curves = np.concatenate([fitted, fit_richards(x, drawn, fitted)])
+    method = f"generalised logistic in ln p, {how}, {resamples} resamples"
+    half, most = (_p_for(share, x, fitted_curves, unit, method) for share in (0.5, 0.9))
     upper, slope, _, shape = np.exp(fitted[0]).tolist()
     rms = float(np.sqrt((residuals**2).mean()))
     return LogisticCurve(upper, slope, float(fitted[0, 2]), shape, rms, sizes.size, half, most)
@@ -160,13 +160,13 @@ def _resampled_residuals(residuals: Floats, resamples: int, seed: int) -> Floats
     return np.multiply(scale, rng.choice(residuals - residuals.mean(), size=(resamples, m)), dtype=np.float64)
 
 
-def _p_for(share: float, x: Floats, found: Floats, unit: str, told: str) -> Estimate:
+def _p_for(share: float, x: Floats, fitted_curves: Floats, unit: str, method: str) -> Estimate:
     """Return p for `share` from the fit and its resamples, `found` (1 + r, 4), with p only within the x given."""
-    reached = richards_inverse(share, found)
+    reached = richards_inverse(share, fitted_curves)
     reached = np.where(reached > x.max(), np.inf, np.where(reached < x.min(), -np.inf, reached))
     value, least, most = float(np.exp(reached[0])), float(np.exp(x.min())), float(np.exp(x.max()))
     if math.isinf(value):
-        at = richards(x.max()[None], found[:1])[0, 0]
+        at = richards(x.max()[None], fitted_curves[:1])[0, 0]
         said = f"missing: {share:.0%} of the gain not reached, the curve gives {at:.0%} at p = {most:g}"
         return Estimate(math.nan, most, math.nan, x.size, unit, said)
     if value == 0:
@@ -175,5 +175,10 @@ def _p_for(share: float, x: Floats, found: Floats, unit: str, told: str) -> Esti
     drawn = np.sort(reached[1:])
     low, high = drawn[int(0.025 * (drawn.size - 1))], drawn[math.ceil(0.975 * (drawn.size - 1))]
     return Estimate(
-        value, float(np.exp(low)), float(np.exp(high)), x.size, unit, f"p for {share:.0%} of the gain, {told}"
+        value,
+        float(np.exp(low)),
+        float(np.exp(high)),
+        x.size,
+        unit,
+        f"p for {share:.0%} of the gain, {method}",
     )

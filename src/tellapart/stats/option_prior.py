@@ -33,10 +33,10 @@ def letter_prior(logprobs: ArrayLike) -> Floats:
 
 def debiased(logprobs: ArrayLike, prior: ArrayLike) -> Floats:
     """Return p(option) with the letters' prior divided out: (items, letters) -> (items, letters), rows sum to 1."""
-    logs, known = np.asarray(logprobs, dtype=np.float64), np.asarray(prior, dtype=np.float64)
-    if logs.ndim != 2 or logs.shape[1:] != known.shape:
-        raise UserMistake(f"log-probabilities {logs.shape} and prior {known.shape}: give n x k and k")
-    return _softmax(logs - np.log(known))
+    logs, priors = np.asarray(logprobs, dtype=np.float64), np.asarray(prior, dtype=np.float64)
+    if logs.ndim != 2 or logs.shape[1:] != priors.shape:
+        raise UserMistake(f"log-probabilities {logs.shape} and prior {priors.shape}: give n x k and k")
+    return _softmax(logs - np.log(priors))
 
 
 def _softmax(logs: Floats) -> Floats:

@@ -76,12 +76,12 @@ def bradley_terry(
     weights, covariance = _logistic(design, won, penalty)
     centre = np.eye(models) - 1 / models
     rated, rated_cov = centre @ weights[:models], centre @ covariance[:models, :models] @ centre.T
-    told = (
+    method = (
         f"Bradley-Terry, {'style-controlled, ' if features.shape[1] else ''}L2 {penalty:g}, sandwich errors"
     )
     return Ratings(
-        _estimates(rated, np.diag(rated_cov), len(won), "log10 odds", told),
-        _estimates(weights[models:], np.diag(covariance)[models:], len(won), "log odds", told),
+        _estimates(rated, np.diag(rated_cov), len(won), "log10 odds", method),
+        _estimates(weights[models:], np.diag(covariance)[models:], len(won), "log odds", method),
     )
 
 
@@ -121,20 +121,20 @@ def fit_difficulty(
     """
     won, own, other = aligned("wins and lengths", wins, lengths, other_lengths)
     names, model = np.unique(np.asarray(models, dtype=object).astype(str), return_inverse=True)
-    known, item = np.unique(np.asarray(instructions, dtype=object).astype(str), return_inverse=True)
+    levels, item = np.unique(np.asarray(instructions, dtype=object).astype(str), return_inverse=True)
     shape = np.empty_like(won)
     for at in range(len(names)):
         shape[model == at] = _length_gap(own[model == at], other[model == at])
     design = np.column_stack([np.eye(len(names))[model], shape])
-    weights, difficulty = np.zeros(design.shape[1]), np.zeros(len(known))
+    weights, difficulty = np.zeros(design.shape[1]), np.zeros(len(levels))
     # Newton's method: the instructions' part of the Hessian is diagonal and is eliminated first.
     for _ in range(NEWTON_STEPS):
         chances = special.expit(design @ weights + difficulty[item])
         spread = chances * (1 - chances)
         slope = design.T @ (won - chances) - PENALTY * weights
-        item_slope = np.bincount(item, won - chances, len(known)) - INSTRUCTION_PENALTY * difficulty
-        own_part = np.bincount(item, spread, len(known)) + INSTRUCTION_PENALTY
-        mixed = np.array([np.bincount(item, spread * column, len(known)) for column in design.T])
+        item_slope = np.bincount(item, won - chances, len(levels)) - INSTRUCTION_PENALTY * difficulty
+        own_part = np.bincount(item, spread, len(levels)) + INSTRUCTION_PENALTY
+        mixed = np.array([np.bincount(item, spread * column, len(levels)) for column in design.T])
         curve = design.T @ (design * spread[:, None]) + PENALTY * np.eye(design.shape[1])
         step = np.linalg.solve(curve - (mixed / own_part) @ mixed.T, slope - mixed @ (item_slope / own_part))
         item_step = (item_slope - step @ mixed) / own_part
@@ -143,7 +143,7 @@ def fit_difficulty(
         weights, difficulty = weights + scale * step, difficulty + scale * item_step
         if length < NEWTON_CLOSE:
             break
-    by_instruction = dict(zip(known.tolist(), difficulty.tolist(), strict=True))
+    by_instruction = dict(zip(levels.tolist(), difficulty.tolist(), strict=True))
     return Difficulty(by_instruction, float(weights[-1]), len(names))
 
 
@@ -179,10 +179,10 @@ def length_controlled_win_rate(
     slope = (chances * (1 - chances)) @ at / won.size
     error = math.sqrt(float(slope @ covariance @ slope))
     value, half = float(chances.mean()), float(stats.norm.ppf(0.975)) * error
-    told = "logistic in tanh(length gap / sd)" + (
+    method = "logistic in tanh(length gap / sd)" + (
         ", no difficulty" if difficulty is None else " and difficulty"
     )
-    return Estimate(value, value - half, value + half, won.size, "share", f"{told}, at gap 0")
+    return Estimate(value, value - half, value + half, won.size, "share", f"{method}, at gap 0")
 
 
 def _length_gap(own: Floats, other: Floats) -> Floats:

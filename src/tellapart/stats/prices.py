@@ -59,8 +59,8 @@ def price_of(labels: Integers, shares: Floats) -> tuple[Floats, Floats]:
     rows, after = np.flatnonzero(there), at[there]
     before = after - 1
     part = (HALF - rising[rows, before]) / (rising[rows, after] - rising[rows, before])
-    found = labels[before] * (labels[after] / labels[before]) ** part
-    low[there] = high[there] = found
+    price = labels[before] * (labels[after] / labels[before]) ** part
+    low[there] = high[there] = price
     return low, high
 
 
@@ -91,11 +91,13 @@ def price_ratio(
     n = len(level)
     draws = min(base.scores.shape[1], reference.scores.shape[1])
     if draws < FEWEST_DRAWS:
-        told = missing("labels", f"{draws} draw of labels: at least {FEWEST_DRAWS} are needed", n)
-        return Prices(told, told, missing("ratio", told.method.removeprefix("missing: "), n))
+        absent = missing("labels", f"{draws} draw of labels: at least {FEWEST_DRAWS} are needed", n)
+        return Prices(absent, absent, missing("ratio", absent.method.removeprefix("missing: "), n))
     weights = _weights(gain.clusters, resamples, seed)
     rng = np.random.default_rng(seed)
-    here, there = (price_of(one.labels, _shares(one, gain, level, weights, rng)) for one in (base, reference))
+    here, there = (
+        price_of(side.labels, _shares(side, gain, level, weights, rng)) for side in (base, reference)
+    )
     ratios = _over(there[0], here[1]), _over(there[1], here[0])
     return Prices(
         _told(here, confidence, n, "labels"),
@@ -149,6 +151,6 @@ def _told(bounds: tuple[Floats, Floats], confidence: float, n: int, unit: str) -
     )
     if unit == "ratio" and first != last and math.isfinite(last):
         how = "; censored"
-    told = f"half of the gain by log interpolation, bootstrap of draws and clusters{how}"
-    method = f"{told}, {100 * confidence:g} % interval"
+    text = f"half of the gain by log interpolation, bootstrap of draws and clusters{how}"
+    method = f"{text}, {100 * confidence:g} % interval"
     return Estimate(value, min(ends[0], first), max(ends[1], last), n, unit, method)

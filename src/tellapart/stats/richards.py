@@ -43,9 +43,9 @@ def fit_richards(x: Floats, y: Floats, start: Floats | None = None) -> Floats:
         for slope in TRIED_SLOPES
     ]
     rows, starts = y.shape[0], len(grid)
-    found, losses = _descend(x, np.repeat(y, starts, axis=0), np.tile(grid, (rows, 1)), neutral)
+    fitted, losses = _descend(x, np.repeat(y, starts, axis=0), np.tile(grid, (rows, 1)), neutral)
     best = losses.reshape(rows, starts).argmin(axis=1)
-    return found.reshape(rows, starts, 4)[np.arange(rows), best]
+    return fitted.reshape(rows, starts, 4)[np.arange(rows), best]
 
 
 def _descend(x: Floats, y: Floats, parameters: Floats, neutral: Floats) -> tuple[Floats, Floats]:

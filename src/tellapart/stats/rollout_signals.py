@@ -140,12 +140,12 @@ def reasoning(steps: Sequence[str] | None, rewarded: np.ndarray) -> tuple[float,
     """Return the share of checked answers without steps, and of rewarded checked answers without valid steps."""
     if steps is None:
         return NAN, NAN
-    told = np.asarray(steps, dtype=object)
-    unknown = set(told) - {"valid", "invalid", "absent", ""}
+    judged = np.asarray(steps, dtype=object)
+    unknown = set(judged) - {"valid", "invalid", "absent", ""}
     if unknown:
         raise UserMistake(f"steps {sorted(map(str, unknown))[0]!r}: give valid, invalid, absent, or nothing")
-    checked = told != ""
-    return _mean((told == "absent")[checked]), _mean((told != "valid")[checked & rewarded])
+    checked = judged != ""
+    return _mean((judged == "absent")[checked]), _mean((judged != "valid")[checked & rewarded])
 
 
 def _pairs(counts: Counter) -> int:
@@ -155,6 +155,6 @@ def _pairs(counts: Counter) -> int:
 def _mean(values: Sequence[float] | Sequence[bool] | np.ndarray | None) -> float:
     if values is None:
         return NAN
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
-    return float(known.mean()) if known.size else NAN
+    finite = np.asarray(values, dtype=np.float64)
+    finite = finite[np.isfinite(finite)]
+    return float(finite.mean()) if finite.size else NAN

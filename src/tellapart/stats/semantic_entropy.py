@@ -47,8 +47,8 @@ def semantic_entropy(answers: Sequence[str], entails: Entails, logprobs: ArrayLi
         weights = np.exp(logs - logs.max()) * once
     mass = np.bincount(np.array(clusters), weights=weights)
     mass = mass / mass.sum()
-    known = mass[mass > 0]
-    return Meanings(float(-(known * np.log(known)).sum()) + 0.0, tuple(clusters), tuple(mass.tolist()))
+    positive = mass[mass > 0]
+    return Meanings(float(-(positive * np.log(positive)).sum()) + 0.0, tuple(clusters), tuple(mass.tolist()))
 
 
 def meaning_clusters(answers: Sequence[str], entails: Entails) -> list[int]:

@@ -141,8 +141,8 @@ def surfacing_cost(
     if reference is None:
         nothing = missing("bits", "no reference model was given", here.n)
         return SurfacingCost(here, nothing, missing("ratio", "no reference model was given", here.n))
-    for name, one, other in zip(("base", "tuned"), ladder[:2], reference[:2], strict=True):
-        if not np.array_equal(np.asarray(one), np.asarray(other)):
+    for name, left, right in zip(("base", "tuned"), ladder[:2], reference[:2], strict=True):
+        if not np.array_equal(np.asarray(left), np.asarray(right)):
             raise UserMistake(
                 f"{name} scores of the reference's ladder differ: give the same gain on the same items"
             )
@@ -153,7 +153,7 @@ def surfacing_cost(
         return SurfacingCost(
             here, there, missing("ratio", "0 bits are enough here, so there is no ratio", here.n)
         )
-    draws = [_crossfit_draws(one, share, resamples, seed) for one in (ladder, reference)]
+    draws = [_crossfit_draws(curves, share, resamples, seed) for curves in (ladder, reference)]
     return SurfacingCost(here, there, _ratio(draws[0], draws[1], float(np.max(reference.bits)), here.n))
 
 

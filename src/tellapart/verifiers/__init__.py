@@ -26,7 +26,8 @@ OURS: tuple[type[Verifier], ...] = (
 )  # fmt: skip
 VERIFIERS = Registry[type[Verifier]](
     lambda: (
-        (kind.name, kind) for kind in (*OURS, *(type(one) for one in offered_by_others(GROUP, Verifier)))
+        (kind.name, kind)
+        for kind in (*OURS, *(type(verifier) for verifier in offered_by_others(GROUP, Verifier)))
     )
 )
 """The verifiers that need nothing but their name."""

@@ -22,6 +22,6 @@ class AllOf(Verifier):
     def judge(self, bench: Bench) -> Utilities:
         """Return 1 where every part accepts, else 0; NaN where one of them gave no verdict."""
         judged = [part.judge(bench) for part in self.parts]
-        accepted = [part.accept(one) for part, one in zip(self.parts, judged, strict=True)]
+        accepted = [part.accept(utilities) for part, utilities in zip(self.parts, judged, strict=True)]
         unknown = np.isnan(np.stack(judged)).any(axis=0)
         return np.where(unknown, np.nan, np.stack(accepted).all(axis=0).astype(np.float64))

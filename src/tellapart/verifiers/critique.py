@@ -92,8 +92,8 @@ def criticised(bench: Bench, who: Who) -> Utilities:
     with who() as model:
         texts = ask(model, requests)
     said = np.array([read_verdict(text, bench.task.verdicts) for text in texts]).reshape(-1, DRAWS)
-    known = np.isfinite(said)
-    counts = known.sum(1)
+    scored = np.isfinite(said)
+    counts = scored.sum(1)
     shares = np.where(counts > 0, np.nan_to_num(said).sum(1) / np.maximum(counts, 1), np.nan)
     return filled(bench, dict(zip(judged, shares.tolist(), strict=True)))
 
@@ -108,5 +108,5 @@ def read_verdict(text: str | None, verdicts: tuple[str, str]) -> float:
         return np.nan
     words = "|".join(re.escape(word) for word in verdicts)
     edge = r"\b" if all(len(word) > 1 for word in verdicts) else ""
-    found = re.findall(f"{edge}(?:{words}){edge}", text, re.IGNORECASE)
-    return float(found[-1].lower() == verdicts[0].lower()) if found else np.nan
+    matches = re.findall(f"{edge}(?:{words}){edge}", text, re.IGNORECASE)
+    return float(matches[-1].lower() == verdicts[0].lower()) if matches else np.nan

@@ -49,5 +49,5 @@ def read_mark(text: str | None) -> float:
     >>> read_mark("Step 2 is wrong. Mark: 1")
     0.0
     """
-    found = _NUMBER.findall(text or "")
-    return (int(found[-1]) - LOWEST) / (HIGHEST - LOWEST) if found else np.nan
+    marks = _NUMBER.findall(text or "")
+    return (int(marks[-1]) - LOWEST) / (HIGHEST - LOWEST) if marks else np.nan

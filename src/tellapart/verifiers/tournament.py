@@ -32,7 +32,7 @@ class Tournament(Verifier):
     def judge(self, bench: Bench) -> Utilities:
         """Return 1 for the winner of each item, 0 for the others. Raises UserMistake without log-probabilities."""
         left = [list(dict.fromkeys(text for text in row if text is not None)) for row in bench.answers]
-        found = {(i, text): 0.0 for i, row in enumerate(left) for text in row}
+        wins = {(i, text): 0.0 for i, row in enumerate(left) for text in row}
         with bench.now() as model:
             while any(len(row) > 1 for row in left):
                 matches = [
@@ -47,14 +47,14 @@ class Tournament(Verifier):
                         f"{model.reference}: two answers at once do not fit its context: use another verifier"
                     )
                 left = _winners(left, matches, logs)
-        return filled(bench, found | {(i, row[0]): 1.0 for i, row in enumerate(left) if row})
+        return filled(bench, wins | {(i, row[0]): 1.0 for i, row in enumerate(left) if row})
 
 
 def _prompts(bench: Bench, match: _Match) -> tuple[str, str]:
     question = bench.task.prompt(bench.items[match.item])
     orders = ((match.first, match.second), (match.second, match.first))
     first, second = (
-        put(WANTED, {"question": question, "first": one, "second": other}) for one, other in orders
+        put(WANTED, {"question": question, "first": first, "second": second}) for first, second in orders
     )
     return first, second
 

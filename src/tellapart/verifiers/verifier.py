@@ -65,13 +65,13 @@ class Verifier(abc.ABC):
 
     def accept(self, utilities: Utilities) -> Accepted:
         """Return which answers are let through; what could not be read is not."""
-        known = np.isfinite(utilities)
+        scored = np.isfinite(utilities)
         if not self.graded:
-            return known & (np.nan_to_num(utilities) > 0.5)
-        if not known.any():
-            return known
-        limit = float(np.quantile(utilities[known], 1 - TOP_SHARE))
-        return known & (np.nan_to_num(utilities, nan=-1.0) >= limit)
+            return scored & (np.nan_to_num(utilities) > 0.5)
+        if not scored.any():
+            return scored
+        limit = float(np.quantile(utilities[scored], 1 - TOP_SHARE))
+        return scored & (np.nan_to_num(utilities, nan=-1.0) >= limit)
 
 
 def pairs(bench: Bench) -> list[Pair]:
@@ -80,10 +80,10 @@ def pairs(bench: Bench) -> list[Pair]:
     return list(dict.fromkeys(there))
 
 
-def filled(bench: Bench, found: Mapping[Pair, float]) -> Utilities:
+def filled(bench: Bench, utilities: Mapping[Pair, float]) -> Utilities:
     """Return the utilities of all answers, given those of distinct pairs; NaN for a pair that is not in `found`."""
     rows = [
-        [np.nan if text is None else found.get((i, text), np.nan) for text in row]
+        [np.nan if text is None else utilities.get((i, text), np.nan) for text in row]
         for i, row in enumerate(bench.answers)
     ]
     return np.array(rows, dtype=np.float64)
@@ -98,7 +98,7 @@ def judging_prompt(task: Task, item: Item, answer: str, wanted: str = JUDGING) -
 def put(template: str, texts: Mapping[str, str]) -> str:
     """Return the template with every {name} of `texts` replaced; the texts themselves are not read as templates."""
     names = "|".join(re.escape(name) for name in texts)
-    return re.sub("{(" + names + ")}", lambda found: texts[found.group(1)], template)
+    return re.sub("{(" + names + ")}", lambda match: texts[match.group(1)], template)
 
 
 def ask(model: Model, requests: Sequence[Request]) -> list[str | None]:
@@ -115,7 +115,7 @@ def log_probabilities(model: Model, prompts: Sequence[str], options: Sequence[st
     if not model.can_score:
         raise UserMistake(f"{model.reference} gives no log-probabilities: use another verifier")
     scored = model.score([(prompt, option) for prompt in prompts for option in options])
-    return np.array([sum(one.logprobs) for one in scored]).reshape(len(prompts), len(options))
+    return np.array([sum(score.logprobs) for score in scored]).reshape(len(prompts), len(options))
 
 
 def judging_seed(bench: Bench, what: str, pair: Pair, draw: int) -> int:
