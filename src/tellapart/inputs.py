@@ -36,8 +36,8 @@ def holding() -> Iterator[None]:
         try:
             yield
         except UserMistake as mistake:
-            told = str(mistake).replace(f"{place}/", f"{KIND}:")
-            raise (mistake if told == str(mistake) else type(mistake)(told)) from mistake.__cause__
+            words = str(mistake).replace(f"{place}/", f"{KIND}:")
+            raise (mistake if words == str(mistake) else type(mistake)(words)) from mistake.__cause__
 
 
 @contextlib.contextmanager
@@ -81,10 +81,10 @@ def is_given(reference: str) -> bool:
 def path_of(reference: str) -> Path:
     """Return the file of a reference to a log. Raises UserMistake where it is not there, Refused where it was changed
     since."""
-    found = REFERENCE.fullmatch(reference)
-    path = found and find(found["stem"] + (found["suffix"] or ""))
-    if found and path:
-        if hash_of(path.read_bytes())[:16] != found["hash"]:
+    match = REFERENCE.fullmatch(reference)
+    path = match and find(match["stem"] + (match["suffix"] or ""))
+    if match and path:
+        if hash_of(path.read_bytes())[:16] != match["hash"]:
             raise Refused(f"{path} has changed since it was given: it is not what its name says")
         return path
     raise gone(reference)
@@ -110,11 +110,11 @@ def gone(reference: str) -> UserMistake:
 def files_of(text: str) -> list[Path]:
     """Return the files that are held for the references in a text: one reference may have several (items, settings). No
     link is followed."""
-    found = []
+    result = []
     for reference in dict.fromkeys(match["stem"] for match in REFERENCE.finditer(text)):
         for place in _PLACES.get():
-            found += [path for path in sorted(place.glob(f"{reference}*")) if _is_plain(path)]
-    return found
+            result += [path for path in sorted(place.glob(f"{reference}*")) if _is_plain(path)]
+    return result
 
 
 @runtime_checkable
@@ -128,7 +128,7 @@ def is_table(value: object) -> bool:
     """Return whether a value holds rows: a list of dicts, a pandas frame, or what makes one of itself."""
     import pandas as pd
 
-    rows = isinstance(value, list | tuple) and bool(value) and all(isinstance(one, Mapping) for one in value)
+    rows = isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
     return rows or isinstance(value, pd.DataFrame | Tabular)
 
 
@@ -146,7 +146,7 @@ def rows_of(value: Any, what: str) -> list[dict[str, Any]]:
     if isinstance(value, pd.DataFrame):
         named = [name for name in value.index.names if name is not None]
         value = (value.reset_index() if named else value).to_dict("records")
-    rows = [{str(key): _json_value(one, (what, key)) for key, one in row.items()} for row in value]
+    rows = [{str(key): _json_value(field, (what, key)) for key, field in row.items()} for row in value]
     if not rows:
         raise InvalidInput(f"{what}: the table holds no rows")
     return rows
@@ -170,9 +170,9 @@ def _json_value(value: Any, at: tuple[str, Any]) -> Any:
         if value != value:
             return None
     elif isinstance(value, Mapping):
-        return {str(key): _json_value(one, at) for key, one in value.items()}
+        return {str(key): _json_value(inner, at) for key, inner in value.items()}
     elif isinstance(value, list | tuple):
-        return [_json_value(one, at) for one in value]
+        return [_json_value(inner, at) for inner in value]
     elif isinstance(value, datetime.date | PurePath):
         return str(value)
     elif str(value) in ("<NA>", "NaT"):

@@ -61,17 +61,17 @@ def fetch(reference: str, only: Collection[str] = (), beside: Collection[str] = 
     lie beside a file. Raises UserMistake, one line, where it cannot be."""
     require("fsspec", "a URL")
     _check_url(reference)
-    told = hashlib.blake2b(f"{reference} {sorted(only)}".encode(), digest_size=8).hexdigest()
-    above = _root() / told  # none lies within another
+    digest = hashlib.blake2b(f"{reference} {sorted(only)}".encode(), digest_size=8).hexdigest()
+    above = _root() / digest  # none lies within another
     place = above / _checked(reference, reference.replace("://", "/", 1))
     try:
-        found = _listed(reference, only, beside)
-        said = [(name, str(sorted(about.items(), key=str))) for name, about in sorted(found.files.items())]
+        listed = _listed(reference, only, beside)
+        said = [(name, str(sorted(about.items(), key=str))) for name, about in sorted(listed.files.items())]
         if _HELD.get(place) != said:
             _HELD.pop(place, None)  # what is copied in part is no copy
             if above.is_dir():
                 shutil.rmtree(above)
-            _copy(reference, found, place.parent if found.is_file else place)
+            _copy(reference, listed, place.parent if listed.is_file else place)
             _HELD[place] = said
     except UserMistake:
         raise
@@ -102,18 +102,18 @@ def _listed(reference: str, only: Collection[str], beside: Collection[str]) -> _
     if is_file := system.isfile(root):
         folder, _, own = root.rpartition("/")
         others = system.ls(folder, detail=True) if beside else []
-        found = {root: system.info(root)} | {
-            one["name"]: one
-            for one in others
-            if one["type"] == "file"
-            and (name := _below(one["name"], folder)) != own
+        entries = {root: system.info(root)} | {
+            other["name"]: other
+            for other in others
+            if other["type"] == "file"
+            and (name := _below(other["name"], folder)) != own
             and any(fnmatchcase(name, pattern) for pattern in beside)
         }
     elif system.isdir(root):
-        folder, found = root, system.find(root, maxdepth=DEEPEST + 1, detail=True)
+        folder, entries = root, system.find(root, maxdepth=DEEPEST + 1, detail=True)
     else:
         raise UserMistake(f"{reference}: no such file or folder")
-    files = {name: about for name, about in found.items() if _is_wanted(_below(name, folder), about, only)}
+    files = {name: about for name, about in entries.items() if _is_wanted(_below(name, folder), about, only)}
     size = sum(int(about.get("size") or 0) for about in files.values())
     deepest = max((_below(name, folder).count("/") + 1 for name in files), default=0)
     if len(files) > MOST_FILES or size > MOST_BYTES or deepest > DEEPEST:
@@ -141,13 +141,13 @@ def _checked(reference: str, path: str) -> PurePosixPath:
     return PurePosixPath(path)
 
 
-def _copy(reference: str, found: _Listed, place: Path) -> None:
+def _copy(reference: str, listed: _Listed, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     left = MOST_BYTES
-    for name, about in found.files.items():
-        target = place / _checked(reference, _below(name, found.folder))
+    for name, about in listed.files.items():
+        target = place / _checked(reference, _below(name, listed.folder))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with found.system.open(name, "rb") as there, target.open("xb") as here:  # no two names of one file
+        with listed.system.open(name, "rb") as there, target.open("xb") as here:  # no two names of one file
             while block := there.read(BLOCK):
                 left -= len(block)
                 if left < 0:

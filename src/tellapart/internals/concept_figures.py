@@ -159,7 +159,7 @@ def _geometry(
                 points_here.states, points_here.side, seed
             )
         plain[f"null_linear_decodability/{concept}"] = chance_decodability(
-            points.states, points.side, seed, twins=2
+            points.states, points.side, seed, copies=2
         )
         every = Counter(pair.context for half in (bench.fit, bench.report) for pair in half.pairs
                         if pair.concept == concept)  # fmt: skip

@@ -25,8 +25,8 @@ NEEDED = ("instruction", "output_1", "output_2", "preference")
 def read(source: Source) -> Recorded:
     """Return one row an instruction: the second model's win probability. `path#MODEL` where there are several."""
     notes: list[str] = []
-    found = list(records(source, notes))
-    models = list(dict.fromkeys(text(record.get("generator_2")) for _, record in found))
+    placed = list(records(source, notes))
+    models = list(dict.fromkeys(text(record.get("generator_2")) for _, record in placed))
     model = one_of(models, source.choice, source.path, "models")
     rows = [
         Logged(
@@ -36,34 +36,34 @@ def read(source: Source) -> Recorded:
             completion=text(field(record, "output_2", where)),
             cluster=text(record.get("dataset")),
         )
-        for where, record in found
+        for where, record in placed
         if text(record.get("generator_2")) == model
     ]
-    against = sorted({text(record.get("generator_1")) for _, record in found})
+    against = sorted({text(record.get("generator_1")) for _, record in placed})
     notes.append(f"scores are the judge's preference over {', '.join(against[:3])}, not right or wrong")
     return recorded(rows, origin(source, TOOL, model, metric=Metric("preference")), notes)
 
 
 def preference(record: Mapping[str, Any], where: str) -> float:
     """Return the probability that the second answer wins, NaN where the judge said nothing."""
-    told = number(field(record, "preference", where), f"{where}: preference")
-    if math.isnan(told):
-        return told
-    if told == 0:
+    preferred = number(field(record, "preference", where), f"{where}: preference")
+    if math.isnan(preferred):
+        return preferred
+    if preferred == 0:
         return 0.5
-    if not 1 <= told <= 2:
+    if not 1 <= preferred <= 2:
         raise UserMistake(
-            f"{where}: preference is {short(told)}; it lies between 1 (first wins) and 2 (second wins)"
+            f"{where}: preference is {short(preferred)}; it lies between 1 (first wins) and 2 (second wins)"
         )
-    return told - 1
+    return preferred - 1
 
 
 def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
     """Yield the compared answers; those without a preference are noted and left out."""
     left_out = 0
     for where, record in records(source, notes):
-        told = preference(record, where)
-        if math.isnan(told):
+        preferred = preference(record, where)
+        if math.isnan(preferred):
             left_out += 1
             continue
         yield Compared(
@@ -71,7 +71,7 @@ def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
             question=text(record.get("instruction")),
             models=(text(field(record, "generator_1", where)), text(field(record, "generator_2", where))),
             answers=(text(field(record, "output_1", where)), text(field(record, "output_2", where))),
-            won=0.5 if told == 0.5 else float(told < 0.5),
+            won=0.5 if preferred == 0.5 else float(preferred < 0.5),
         )
     if left_out:
         notes.append(f"{left_out} pairs have no preference and were left out")

@@ -28,8 +28,8 @@ class AnswerLine(Matched):
     name = "answer_line"
 
     def extract(self, item: Item, completion: str) -> str | None:
-        found = _ANSWER_LINE.findall(completion)
-        return found[-1] if found else None
+        lines = _ANSWER_LINE.findall(completion)
+        return lines[-1] if lines else None
 
     def canonical(self, item: Item, text: str) -> str | None:
         return squad_normalised(text) or None
@@ -92,10 +92,10 @@ def answers_by(by: Believed | None, frame: pd.DataFrame) -> list[str | None]:
         read = read & (frame["sample"] < per_item).to_numpy()
     texts = frame["completion"].where(read, "")
     codes, different = pd.factorize(texts)
-    known = np.array([by.reader.answer(ANYWHERE, text) or "" for text in different.tolist()], dtype=object)
-    found = known[codes]
-    found[~read] = None
-    return found.tolist()
+    answers = np.array([by.reader.answer(ANYWHERE, text) or "" for text in different.tolist()], dtype=object)
+    taken = answers[codes]
+    taken[~read] = None
+    return taken.tolist()
 
 
 def believed(rows: pd.DataFrame) -> Believed | None:
@@ -130,4 +130,4 @@ def accepting(reader: Matched, part: pd.DataFrame) -> float:
 def accepted(reader: Matched, target: str) -> set[str]:
     """Return the canonical forms of a target that a log gives as text (several are parted by " | ")."""
     texts = (target, *target.split(" | ")) if " | " in target else (target,)
-    return {one for text in texts if (one := reader.canonical(ANYWHERE, text))}
+    return {answer for text in texts if (answer := reader.canonical(ANYWHERE, text))}

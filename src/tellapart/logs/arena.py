@@ -54,10 +54,10 @@ def _records(source: Source, notes: list[str]) -> Iterator[tuple[str, Mapping[st
 
 def _won(record: Mapping[str, Any], where: str) -> float:
     if "winner" in record:
-        told = text(record["winner"]).strip().lower()
-        if told not in WINNERS:
-            raise UserMistake(f"{where}: winner is {short(told)}; it is one of {', '.join(WINNERS)}")
-        return WINNERS[told]
+        winner = text(record["winner"]).strip().lower()
+        if winner not in WINNERS:
+            raise UserMistake(f"{where}: winner is {short(winner)}; it is one of {', '.join(WINNERS)}")
+        return WINNERS[winner]
     flags = [number(field(record, name, where), f"{where}: {name}") for name in COLUMNS]
     if sorted(flags) != [0.0, 0.0, 1.0]:
         raise UserMistake(f"{where}: {', '.join(COLUMNS)} are {flags}: one must be 1, the others 0")
@@ -74,7 +74,9 @@ def _asked(record: Mapping[str, Any], where: str) -> str:
     held = record.get("conversation_a")
     if isinstance(held, list):
         return "\n".join(
-            spoken(one, where) for one in held if isinstance(one, dict) and one.get("role") == "user"
+            spoken(message, where)
+            for message in held
+            if isinstance(message, dict) and message.get("role") == "user"
         )
     return _turns(record.get("prompt"), where)
 

@@ -10,14 +10,14 @@ import pandas as pd
 from tellapart.tasks.questions import question_key
 
 
-def question_keys(asked: pd.DataFrame) -> list[str]:
+def question_keys(items: pd.DataFrame) -> list[str]:
     """Return the key of each item's question, "" of one without a text; `asked` has a row an item.
 
     One text in several clusters (the tasks of a benchmark: "Which of these is true?") is one question only where the
     whole document is one: its options, which the text may lack, differ otherwise.
     """
-    columns = [asked[name].tolist() for name in ("question", "target", "cluster")]
-    columns.append(asked["document"].tolist() if "document" in asked else [""] * len(asked))
+    columns = [items[name].tolist() for name in ("question", "target", "cluster")]
+    columns.append(items["document"].tolist() if "document" in items else [""] * len(items))
     rows = list(zip(*columns, strict=True))
     keys = [question_key(question, [target]) if question.strip() else "" for question, target, _, _ in rows]
     clusters, places = defaultdict(set), defaultdict(set)

@@ -94,7 +94,7 @@ def _first_values(source: Source, wanted: Sequence[str]) -> dict[str, Any]:
     """Return the wanted keys that any row has, with the first value that is there: the first line may lack some."""
     if source.rows is not None:
         return {name: None for name in wanted if any(name in row for row in source.rows)}
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name in wanted:
         value, there = source.first.get(name), name in source.first
         mark, at = f'"{name}"'.encode(), 0
@@ -112,8 +112,8 @@ def _first_values(source: Source, wanted: Sequence[str]) -> dict[str, Any]:
             if isinstance(row, dict) and name in row:
                 value, there = row[name], True
         if there:
-            found[name] = value
-    return found
+            result[name] = value
+    return result
 
 
 LOOKED_AT = 200

@@ -27,13 +27,13 @@ def print_logs(files: Sequence[str], mapping: str | None = None, as_json: bool =
     if mapping is not None and mapping_of(mapping) is None:
         raise UserMistake(f"--map {mapping!r}: give FIELD=KEY, as item=task_id,correct=passed")
     names = [f"{name}#{mapping}" if mapping else name for name in files]
-    told: dict[str, Any] = {"logs": [described(read_log(name)) for name in names]}
+    report: dict[str, Any] = {"logs": [described(read_log(name)) for name in names]}
     if len(names) == 2:
-        told["pairing"] = pairing(read_sides(names[0], names[1]))
+        report["pairing"] = pairing(read_sides(names[0], names[1]))
     if as_json:
-        print(json.dumps(told, indent=1, ensure_ascii=False))
+        print(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        _show(told, Console())
+        _show(report, Console())
 
 
 def described(log: Recorded) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def described(log: Recorded) -> dict[str, Any]:
             "lowest": float(scores.min()) if len(scores) else None,
             "highest": float(scores.max()) if len(scores) else None,
         },
-        "other_metrics": [one.label for one in log.metrics if not one.same_as(log.metric)],
+        "other_metrics": [metric.label for metric in log.metrics if not metric.same_as(log.metric)],
         "answers": len(frame),
         "items": int(frame["item"].nunique()),
         "samples_an_item": [int(samples.min()), int(samples.max())],
@@ -71,8 +71,8 @@ def described(log: Recorded) -> dict[str, Any]:
 def keys_of(log: Recorded) -> list[str]:
     """Return the keys by which items of a log can be paired, the strongest first."""
     frame = log.frame
-    told = [text for name, text in KEYS.items() if (frame[name] != "").all()]
-    return [*told, "task and id" if (frame["cluster"] != "").all() or log.task else "id"]
+    columns = [text for name, text in KEYS.items() if (frame[name] != "").all()]
+    return [*columns, "task and id" if (frame["cluster"] != "").all() or log.task else "id"]
 
 
 def pairing(sides: Sides) -> dict[str, Any]:
@@ -90,18 +90,18 @@ def pairing(sides: Sides) -> dict[str, Any]:
     }
 
 
-def _show(told: dict[str, Any], console: Console) -> None:
-    for log in told["logs"]:
+def _show(report: dict[str, Any], console: Console) -> None:
+    for log in report["logs"]:
         console.print(log["source"], style="bold", markup=False, highlight=False)
         for name, text in _lines(log):
             console.print(f"  {name:<10}{text}", markup=False, highlight=False, soft_wrap=True)
-    if "pairing" in told:
-        pairs = told["pairing"]
-        one, other = (_number(mean) for mean in pairs["mean_over_shared_items"])
+    if "pairing" in report:
+        pairs = report["pairing"]
+        first, second = (_number(mean) for mean in pairs["mean_over_shared_items"])
         lines = [
             f"{pairs['items']} items are paired by {pairs['by']}; {pairs['only_first']} only in the first log, "
             f"{pairs['only_second']} only in the second",
-            f"compared would be {' and '.join(dict.fromkeys(pairs['metric']))}: {one} and {other} "
+            f"compared would be {' and '.join(dict.fromkeys(pairs['metric']))}: {first} and {second} "
             "over the shared items",
             *pairs["notes"],
         ]

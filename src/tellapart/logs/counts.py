@@ -49,16 +49,16 @@ def read(source: Source) -> Recorded:
     return from_table(table, Told(source, TOOL, Metric()), source.choice, notes)
 
 
-def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Recorded:
+def from_table(table: pa.Table, described: Told, choice: str, notes: list[str]) -> Recorded:
     """Return the log of a table with the columns of TEXTS and NUMBERS; `choice` is a model where it has several."""
-    source = told.source
+    source = described.source
     model = choice
     if "model" in table.column_names and set(table["model"].unique().to_pylist()) <= {None, ""}:
         table = table.drop_columns(["model"])  # a key that names none
     if "model" in table.column_names:
         names = strings(table, "model", source)
         where_from = (
-            source.path if told.tool == TOOL else Path(source.reference)
+            source.path if described.tool == TOOL else Path(source.reference)
         )  # with the map that reads it
         model = one_of([str(name) for name in names.unique()], choice, where_from, "models")
         table = table.filter((names == model).to_numpy()) if names.nunique() > 1 else table
@@ -73,7 +73,7 @@ def from_table(table: pa.Table, told: Told, choice: str, notes: list[str]) -> Re
     answer = data.pop("answer", None)
     if answer is not None:
         data.setdefault("completion", answer)
-    where = origin(source, told.tool, model, metric=told.metric)
+    where = origin(source, described.tool, model, metric=described.metric)
     if "n" in table.column_names and "c" in table.column_names:
         data["n"], data["c"] = wholes(table, "n", source), wholes(table, "c", source)
         expanded = _expanded(data, source)
@@ -155,8 +155,8 @@ def _expanded(data: dict[str, Any], source: Source) -> dict[str, Any]:
         raise UserMistake(
             f"{source.path}: item {items[row]!r} has c = {c[row]} of n = {n[row]}; need 0 <= c <= n"
         )
-    told = [data[name] for name in ("item", "cluster", "question", "target") if name in data]
-    twice = np.flatnonzero(pd.concat(told, axis=1).duplicated())
+    asked_columns = [data[name] for name in ("item", "cluster", "question", "target") if name in data]
+    twice = np.flatnonzero(pd.concat(asked_columns, axis=1).duplicated())
     if len(twice):
         raise UserMistake(f"{source.path}: item {short(items[twice[0]])} has two rows of counts")
     if n.astype(float).sum() > MOST:

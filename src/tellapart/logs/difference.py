@@ -69,14 +69,14 @@ def difference_of(first: str, second: str) -> Difference:
         raise UserMistake(f"{first} and {second}: no shared item has a score on both sides")
     before, after = (mean.reindex(items).to_numpy(dtype=float) for mean in means)
     named = paired.a.groupby("item")["cluster"].first().reindex(items)
-    told = bool((named != "").all()) and 1 < named.nunique() < len(items)
-    asked = paired.a.drop_duplicates("item").set_index("item").reindex(items)
-    questions = [key or f"item {item}" for item, key in zip(items, question_keys(asked), strict=True)]
+    clustered = bool((named != "").all()) and 1 < named.nunique() < len(items)
+    first_rows = paired.a.drop_duplicates("item").set_index("item").reindex(items)
+    questions = [key or f"item {item}" for item, key in zip(items, question_keys(first_rows), strict=True)]
     if (distinct := len(set(questions))) < len(items):
         notes.append(f"{len(items)} items ask {distinct} distinct questions; equal ones count as one cluster")
-        own = [f"cluster {one}" for one in named] if told else [f"item {item}" for item in items]
-        named, told = pd.Series(joined(own, questions), index=items), True
-    clusters = named.factorize()[0] if told else None
+        own = [f"cluster {name}" for name in named] if clustered else [f"item {item}" for item in items]
+        named, clustered = pd.Series(joined(own, questions), index=items), True
+    clusters = named.factorize()[0] if clustered else None
     single = max(int(frame.groupby("item").size().max()) for frame in (paired.a, paired.b)) == 1
     binary = single and bool(np.isin(np.concatenate([before, after]), (0.0, 1.0)).all())
     return Difference(
@@ -87,29 +87,33 @@ def difference_of(first: str, second: str) -> Difference:
         paired_difference(before, after, clusters),
         unpaired_difference(before, after),
         flips(before, after) if binary else None,
-        int(named.nunique()) if told else 0,
+        int(named.nunique()) if clustered else 0,
         tuple(notes),
     )
 
 
-def lines_of(told: Difference) -> list[str]:
+def lines_of(difference: Difference) -> list[str]:
     """Return the difference in words, a line each."""
-    a, b = told.sides.a, told.sides.b
+    a, b = difference.sides.a, difference.sides.b
     figures = [
-        _figure(f"first: {_named(a)}", "base_score", told.first),
-        _figure(f"second: {_named(b)}", "tuned_score", told.second),
-        _figure("difference", "gain", told.difference),
-        _figure("the same, had the items not been paired", "gain", told.unpaired),
+        _figure(f"first: {_named(a)}", "base_score", difference.first),
+        _figure(f"second: {_named(b)}", "tuned_score", difference.second),
+        _figure("difference", "gain", difference.difference),
+        _figure("the same, had the items not been paired", "gain", difference.unpaired),
     ]
-    clustered = f", in {told.clusters:,} clusters" if told.clusters else ""
-    lines = [f"{told.difference.n:,} items, paired by {told.by}{clustered}", *figures, _word(told.difference)]
-    if told.flips is not None:
-        gained, lost, kept, neither, p = told.flips
+    clustered = f", in {difference.clusters:,} clusters" if difference.clusters else ""
+    lines = [
+        f"{difference.difference.n:,} items, paired by {difference.by}{clustered}",
+        *figures,
+        _word(difference.difference),
+    ]
+    if difference.flips is not None:
+        gained, lost, kept, neither, p = difference.flips
         lines.append(
             f"items: {gained:,} gained, {lost:,} lost, {kept:,} right in both, {neither:,} in neither "
             f"(McNemar, exact p = {p:.2g})"
         )
-    return [*lines, *(f"note: {note}" for note in told.notes)]
+    return [*lines, *(f"note: {note}" for note in difference.notes)]
 
 
 def print_difference(logs: Sequence[str], as_json: bool) -> None:
@@ -118,13 +122,13 @@ def print_difference(logs: Sequence[str], as_json: bool) -> None:
         raise InvalidInput(
             f"compare was given {len(logs)} logs: give two, the earlier first (or run folders)"
         )
-    told = difference_of(*logs)
+    difference = difference_of(*logs)
     if as_json:
-        print(json.dumps(told.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(difference.as_json(), indent=1, ensure_ascii=False, allow_nan=False))
         return
     from rich.console import Console
 
-    for line in lines_of(told):
+    for line in lines_of(difference):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 

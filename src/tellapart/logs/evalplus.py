@@ -22,7 +22,7 @@ def read(source: Source) -> Recorded:
     tasks = mapping(source.first["eval"], f"{place}: eval")
     metrics = [Metric("plus"), Metric("base")]
     samples = [
-        (task, one) for task, held in tasks.items() for one in _samples(held, f"{place}: {short(task)}")
+        (task, sample) for task, held in tasks.items() for sample in _samples(held, f"{place}: {short(task)}")
     ]
     if all(plus is None for _, (_, plus, _) in samples):
         metrics = [Metric("base")]
@@ -48,12 +48,12 @@ def _samples(held: Any, where: str) -> list[tuple[bool | None, bool | None, str]
         return [(_passed(b), _passed(plus[i]) if i < len(plus) else None, "") for i, b in enumerate(base)]
     made = []
     for sample in listing(held, where):
-        told: Mapping[str, Any] = mapping(sample, where)
+        fields: Mapping[str, Any] = mapping(sample, where)
         made.append(
             (
-                _passed(told.get("base_status", told.get("status"))),
-                _passed(told.get("plus_status")),
-                text(told.get("solution")),
+                _passed(fields.get("base_status", fields.get("status"))),
+                _passed(fields.get("plus_status")),
+                text(fields.get("solution")),
             )
         )
     return made

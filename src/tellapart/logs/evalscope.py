@@ -20,24 +20,24 @@ TOOL = "evalscope"
 def read(source: Source) -> Recorded:
     """Return one row a sample; raises UserMistake naming the line that has no score."""
     notes: list[str] = []
-    found = list(records(source, notes))
+    placed = list(records(source, notes))
     old = not source.has("sample_score")
-    metrics = [Metric("result")] if old else _metrics(found)
+    metrics = [Metric("result")] if old else _metrics(placed)
     if not metrics:
         raise UserMistake(f"{source.path}: no sample has a score")
     metric = choose(metrics, source.choice, str(source.path), notes)
     rows = [
         row
-        for where, record in found
+        for where, record in placed
         for row in (_old(record, where) if old else [_new(record, metric.name, where)])
     ]
     model = text(source.first.get("model")) or source.path.resolve().parent.name
     return recorded(rows, origin(source, TOOL, model, task_of(source), metric, metrics), notes)
 
 
-def _metrics(found: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
+def _metrics(placed: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
     names: list[str] = []
-    for where, record in found:
+    for where, record in placed:
         score = _score(record, where)
         values = mapping(score.get("value") or {}, f"{where}: value")
         main = score.get("main_score_name")
@@ -66,9 +66,9 @@ def _new(record: Mapping[str, Any], metric: str, where: str) -> Logged:
 
 def _old(record: Mapping[str, Any], where: str) -> Iterator[Logged]:
     given = record.get("raw_input")
-    asked = given if isinstance(given, dict) else {}
+    inputs = given if isinstance(given, dict) else {}
     question = next(
-        (asked[name] for name in ("question", "problem", "input", "prompt") if asked.get(name)), given
+        (inputs[name] for name in ("question", "problem", "input", "prompt") if inputs.get(name)), given
     )
     for choice in listing(field(record, "choices", where), f"{where}: choices"):
         review = mapping(field(mapping(choice, where), "review", where), f"{where}: review")

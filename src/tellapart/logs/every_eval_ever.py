@@ -35,13 +35,13 @@ SCHEMA = "instance_level_eval"
 def read(source: Source) -> Recorded:
     """Return one row an answer of one model; raises UserMistake naming what could be chosen."""
     notes: list[str] = []
-    found = list(records(source, notes))
-    models = list(dict.fromkeys(text(record.get("model_id")) for _, record in found))
+    placed = list(records(source, notes))
+    models = list(dict.fromkeys(text(record.get("model_id")) for _, record in placed))
     choices = [part for part in source.choice.split("#") if part]
     model = next((part for part in choices if part in models), "")
     left = [part for part in choices if part != model]
     model = one_of(models, model, source.path, "models")
-    kept = [(where, record) for where, record in found if text(record.get("model_id")) == model]
+    kept = [(where, record) for where, record in placed if text(record.get("model_id")) == model]
     names = list(dict.fromkeys(_name(record) for _, record in kept))
     chosen = left[0] if left else ""
     if chosen and chosen not in names:
@@ -70,7 +70,7 @@ def _row(record: Mapping[str, Any], where: str, clustered: bool) -> Logged:
     more = mapping(record.get("metadata") or {}, f"{where}: metadata")
     score = evaluation.get("score")
     failed = bool(record.get("error"))
-    choices = [text(one) for one in listing(given.get("choices") or [], f"{where}: choices")]
+    choices = [text(choice) for choice in listing(given.get("choices") or [], f"{where}: choices")]
     return Logged(
         item=identity(field(record, "sample_id", where), where),
         score=NAN
@@ -106,13 +106,13 @@ def _direction(source: Source, name: str) -> bool | None:
     document = parse(beside.read_bytes(), str(beside))
     results = document.get("evaluation_results") if isinstance(document, dict) else None
     for result in results if isinstance(results, list) else []:
-        told = result.get("metric_config") if isinstance(result, dict) else None
+        config = result.get("metric_config") if isinstance(result, dict) else None
         if (
-            isinstance(told, dict)
+            isinstance(config, dict)
             and result.get("evaluation_name") == name
-            and isinstance(told.get("lower_is_better"), bool)
+            and isinstance(config.get("lower_is_better"), bool)
         ):
-            return not told["lower_is_better"]
+            return not config["lower_is_better"]
     return None
 
 

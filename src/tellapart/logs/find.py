@@ -72,7 +72,7 @@ def content_hash(readers: Sequence[Reader], reference: str) -> str:
     path, choice = split(str(reference))
     if not path.is_dir():
         return content_of_file(path)
-    whole = next((found for reader in readers if (found := reader.whole(path))), None)
+    whole = next((whole_file for reader in readers if (whole_file := reader.whole(path))), None)
     return content_of_file(*(whole or _in_folder(path, choice, readers)[0]))
 
 
@@ -93,9 +93,9 @@ def read_source(readers: Sequence[Reader], source: Source) -> Recorded:
     mapping = mapped.mapping_of(source.choice)
     if mapping is not None:
         return mapped.read(source, mapping)
-    found = recogniser(readers, source)
-    if found is not None:
-        reader, view = found
+    recognised = recogniser(readers, source)
+    if recognised is not None:
+        reader, view = recognised
         return reader.read(view)
     tools = ", ".join(reader.tool for reader in readers)
     raise UserMistake(f"{source.path}: {not_a_log(source)}; known formats: {tools}")
@@ -123,14 +123,14 @@ def _thresholded(log: Recorded, least: float) -> Recorded:
 def _of_shards(readers: Sequence[Reader], reference: str, files: Sequence[Path], choice: str) -> Recorded:
     """Return the shards of one table (train-00000-of-00003.parquet, ..) as one log. Raises UserMistake where some are
     missing, or other files lie among them."""
-    found = [_SHARD.fullmatch(file.name) for file in files]
-    names = {(one["name"], int(one["of"])) for one in found if one}
+    matches = [_SHARD.fullmatch(file.name) for file in files]
+    names = {(match["name"], int(match["of"])) for match in matches if match}
     folder = files[0].parent
-    if not all(found) or len(names) > 1:
+    if not all(matches) or len(names) > 1:
         raise UserMistake(
             f"{folder}: holds the shards of several tables ({_named(files)}); name one: {folder}#PART*"
         )
-    (_, total), numbers = next(iter(names)), {int(one["number"]) for one in found if one}
+    (_, total), numbers = next(iter(names)), {int(match["number"]) for match in matches if match}
     if missing := sorted(set(range(total)) - numbers):
         raise UserMistake(
             f"{folder}: {len(missing)} of the {total} shards of one table are missing (the first is {missing[0]:05d}): "
@@ -159,7 +159,7 @@ def _of_tasks(
     )
     if mapped.mapping_of(choice) is not None:
         raise UserMistake(several)
-    found = []
+    tasks_read = []
     left_out = []
     for file in files:
         source = open_source(str(file), file, choice)
@@ -174,25 +174,27 @@ def _of_tasks(
         elif read is None:
             raise UserMistake(f"{several} ({file.name} is no known log)")
         else:
-            found.append(read)
-    if left_out and len(found) == 1:
-        log = found[0][0].read(found[0][1])
+            tasks_read.append(read)
+    if left_out and len(tasks_read) == 1:
+        log = tasks_read[0][0].read(tasks_read[0][1])
         return replace(log, notes=(*log.notes, f"without {listed(left_out)}, which hold no answers"))
     if left_out:
         raise UserMistake(f"{several} ({left_out[0]} is no known log)")
-    tools = {reader.tool for reader, _ in found}
-    tasks = [reader.task_of(view) for reader, view in found]
+    tools = {reader.tool for reader, _ in tasks_read}
+    tasks = [reader.task_of(view) for reader, view in tasks_read]
     if len(tools) > 1 or not all(tasks):
         raise UserMistake(several)
     if len(set(tasks)) < len(tasks):
         twice = next(task for task in tasks if tasks.count(task) > 1)
         raise UserMistake(f"{several}: task {twice} is there {tasks.count(twice)} times")
-    parts = [replace(reader.read(view), task=task) for (reader, view), task in zip(found, tasks, strict=True)]
+    parts = [
+        replace(reader.read(view), task=task) for (reader, view), task in zip(tasks_read, tasks, strict=True)
+    ]
     if not choice and len({part.metric.label for part in parts}) > 1:
         shared = [
-            one
-            for one in parts[0].metrics
-            if not one.is_error and all(any(one.same_as(m) for m in part.metrics) for part in parts)
+            metric
+            for metric in parts[0].metrics
+            if not metric.is_error and all(any(metric.same_as(m) for m in part.metrics) for part in parts)
         ]
         if shared:
             return _of_tasks(readers, reference, files, shared[0].label, folder)
@@ -237,11 +239,13 @@ def _in_folder(folder: Path, choice: str, readers: Sequence[Reader]) -> tuple[li
 def _names_metric(readers: Sequence[Reader], file: Path, name: str) -> bool:
     """Say whether a log has a metric, filter or scorer of this name."""
     try:
-        found = recogniser(readers, open_source(str(file), file, ""))
-        log = found[0].read(found[1]) if found else None
+        recognised = recogniser(readers, open_source(str(file), file, ""))
+        log = recognised[0].read(recognised[1]) if recognised else None
     except UserMistake:
         return False
-    return log is not None and any(one.named(name) or one.name.split("/")[0] == name for one in log.metrics)
+    return log is not None and any(
+        metric.named(name) or metric.name.split("/")[0] == name for metric in log.metrics
+    )
 
 
 AGGREGATE = "holds aggregate results only; give the samples (lm_eval --log_samples)"

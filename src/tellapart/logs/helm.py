@@ -62,19 +62,19 @@ def read(source: Source) -> Recorded:
         notes.append(f"{unknown} scored instances are not in scenario_state.json: no text for them")
     rows = []
     for key, scored in chosen.items():
-        told = answers.get(key, empty._replace(status="ok"))
+        answer = answers.get(key, empty._replace(status="ok"))
         rows.append(
             Logged(
                 item=key[0],
-                score=NAN if told.refused else scored.means.get(metric.name, NAN),
-                question=told.question,
-                completion=told.completion,
+                score=NAN if answer.refused else scored.means.get(metric.name, NAN),
+                question=answer.question,
+                completion=answer.completion,
                 sample=key[1],
-                status=told.status,
-                logprob=math.fsum(told.logprobs) if told.logprobs else NAN,
-                tokens=told.tokens,
-                target=told.target,
-                token_logprobs=told.logprobs,
+                status=answer.status,
+                logprob=math.fsum(answer.logprobs) if answer.logprobs else NAN,
+                tokens=answer.tokens,
+                target=answer.target,
+                token_logprobs=answer.logprobs,
             )
         )
     adapter = mapping(state.get("adapter_spec") or {}, "adapter_spec")
@@ -91,7 +91,7 @@ def task_of(source: Source) -> str:
     name = name or (source.path.resolve().parent.name if ":" in source.path.resolve().parent.name else "")
     scenario, _, arguments = name.partition(":")
     kept = [
-        one for one in arguments.split(",") if one and not one.startswith(("model=", "model_deployment="))
+        part for part in arguments.split(",") if part and not part.startswith(("model=", "model_deployment="))
     ]
     return f"{scenario}:{','.join(kept)}" if kept else scenario
 
@@ -134,7 +134,9 @@ def _split(
     scores: Mapping[Key, Scored], answers: Mapping[Key, Answered], choice: str, notes: list[str]
 ) -> tuple[Mapping[Key, Scored], str]:
     """Return the instances of one split (test, where there is one, as HELM publishes), and what is left of `choice`."""
-    splits = {key: one.split or (answers[key].split if key in answers else "") for key, one in scores.items()}
+    splits = {
+        key: score.split or (answers[key].split if key in answers else "") for key, score in scores.items()
+    }
     there = sorted({split for split in splits.values() if split})
     first, _, rest = choice.partition("#")
     if first and first in there:
@@ -144,11 +146,11 @@ def _split(
     else:
         wanted = next((name for name in ("test", "valid") if name in there), there[0])
         left = [split for split in splits.values() if split != wanted]
-        told = ", ".join(f"{left.count(name)} of {name or 'no split'}" for name in sorted(set(left)))
+        left_counts = ", ".join(f"{left.count(name)} of {name or 'no split'}" for name in sorted(set(left)))
         notes.append(
-            f"only the {wanted} split is read, as HELM publishes it; left out (choose with #SPLIT): {told}"
+            f"only the {wanted} split is read, as HELM publishes it; left out (choose with #SPLIT): {left_counts}"
         )
-    return {key: one for key, one in scores.items() if splits[key] == wanted}, choice
+    return {key: score for key, score in scores.items() if splits[key] == wanted}, choice
 
 
 def _key(entry: Mapping[str, Any], instance: Any, where: str) -> Key:
@@ -158,10 +160,10 @@ def _key(entry: Mapping[str, Any], instance: Any, where: str) -> Key:
 def _metric(
     scores: Mapping[Key, Scored], choice: str, source: Source, notes: list[str]
 ) -> tuple[Metric, list[Metric]]:
-    names = sorted({name for one in scores.values() for name in one.means})
-    known = [name for name in MAIN if name in names]
-    every = [*map(Metric, known), *(Metric(name) for name in names if name not in known)]
-    if not choice and not known:
+    names = sorted({name for score in scores.values() for name in score.means})
+    main = [name for name in MAIN if name in names]
+    every = [*map(Metric, main), *(Metric(name) for name in names if name not in main)]
+    if not choice and not main:
         raise UserMistake(
             f"{source.path}: none of its metrics is known as a score; choose with #NAME from {listed(names)}"
         )
@@ -169,8 +171,8 @@ def _metric(
         raise UserMistake(f"{source.path}: no metric {short(choice)}; choose with #NAME from {listed(names)}")
     if choice:
         return choose(every, choice, str(source.path), notes), every
-    if len(known) > 1:
-        notes.append(also(known[0], known[1:]))
+    if len(main) > 1:
+        notes.append(also(main[0], main[1:]))
     return every[0], every
 
 
@@ -198,11 +200,12 @@ def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str)
             targets.append(text(mapping(reference.get("output") or {}, where).get("text")))
     question = text(mapping(instance.get("input") or {}, where).get("text"))
     options = {
-        text(name): text(told) for name, told in mapping(entry.get("output_mapping") or {}, where).items()
+        text(name): text(letter_text)
+        for name, letter_text in mapping(entry.get("output_mapping") or {}, where).items()
     }
     if options and set(targets) <= set(options.values()):  # the model answers by letter, references are texts
-        targets = [name for name, told in options.items() if told in targets]
-        question = "\n".join([question, *(f"{name}. {told}" for name, told in options.items())])
+        targets = [name for name, option in options.items() if option in targets]
+        question = "\n".join([question, *(f"{name}. {option}" for name, option in options.items())])
     result = mapping(entry.get("result") or {}, where)
     given = listing(result.get("completions") or [], where)
     completion = mapping(given[0], where) if given else {}

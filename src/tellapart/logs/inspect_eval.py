@@ -53,20 +53,22 @@ def read(source: Source) -> Recorded:
 def _scorers(header: Mapping[str, Any]) -> list[str]:
     """Return the names of the scorers in the order in which the header lists them."""
     results = header.get("results")
-    told = results.get("scores") if isinstance(results, dict) else None
-    every = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    return [text(one.get("scorer") or one.get("name")) for one in every]
+    scores = results.get("scores") if isinstance(results, dict) else None
+    every = [score for score in scores if isinstance(score, dict)] if isinstance(scores, list) else []
+    return [text(score.get("scorer") or score.get("name")) for score in every]
 
 
 def _missing(header: Mapping[str, Any], rows: Sequence[Logged]) -> list[str]:
     """Return a note where the header tells of more samples than the file holds."""
     results = header.get("results")
     results = results if isinstance(results, dict) else {}
-    told = [results.get(name) for name in ("completed_samples", "total_samples")]
-    known = [one for one in told if isinstance(one, int) and not isinstance(one, bool)]
-    if not known or len(rows) >= known[0]:
+    counts = [results.get(name) for name in ("completed_samples", "total_samples")]
+    whole_counts = [count for count in counts if isinstance(count, int) and not isinstance(count, bool)]
+    if not whole_counts or len(rows) >= whole_counts[0]:
         return []
-    return [f"{len(rows):,} of {known[0]:,} samples are in the file: the run's own score is over all of them"]
+    return [
+        f"{len(rows):,} of {whole_counts[0]:,} samples are in the file: the run's own score is over all of them"
+    ]
 
 
 def task_of(source: Source) -> str:
@@ -86,14 +88,14 @@ def _opened(source: Source) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[
     head, header = _header(archive)
     if head != "header.json":
         header = {"status": "started", **header}
-    found = []
+    opened = []
     for name in archive.names:
         where = f"{place}: {listed([name])}"
         if WHOLE.fullmatch(name):
-            found.append((where, mapping(parse(archive.read(name), where), where)))
+            opened.append((where, mapping(parse(archive.read(name), where), where)))
         elif SHELL.fullmatch(name):
-            found.append((where, _chunked(archive, name, where)))
-    return header, found
+            opened.append((where, _chunked(archive, name, where)))
+    return header, opened
 
 
 def _header(archive: Archive) -> tuple[str, Mapping[str, Any]]:

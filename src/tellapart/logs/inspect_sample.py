@@ -42,11 +42,11 @@ def reading_of(
     """Return how samples are read: by the scorer that `choice` names, else the first one, in the order of
     `listed_first` (the header's), that is no error. A sample may lack a scorer that others have. Raises UserMistake
     where none has the one that was chosen."""
-    found: dict[str, None] = {}
+    names_seen: dict[str, None] = {}
     for where, sample in samples:
-        found |= dict.fromkeys(_values(sample, where))
+        names_seen |= dict.fromkeys(_values(sample, where))
     order = {name: place for place, name in reversed(list(enumerate(listed_first)))}
-    names = sorted(found, key=lambda name: order.get(name.split("/")[0], len(order)))
+    names = sorted(names_seen, key=lambda name: order.get(name.split("/")[0], len(order)))
     if choice and names:
         used = next((name for name in names if choice in (name, name.split("/")[0])), "")
         if not used:
@@ -152,11 +152,11 @@ def _content(content: Any, attachments: Mapping[str, Any], reading: Reading, whe
 def _resolved(written: str, attachments: Mapping[str, Any], reading: Reading) -> str:
     if not written.startswith(ATTACHMENT):
         return written
-    found = attachments.get(written.removeprefix(ATTACHMENT))
-    if found is None:
+    attachment = attachments.get(written.removeprefix(ATTACHMENT))
+    if attachment is None:
         reading.unattached += 1
         return written
-    return text(found)
+    return text(attachment)
 
 
 def _target(target: Any, attachments: Mapping[str, Any], reading: Reading) -> str:
@@ -169,7 +169,7 @@ def _keyed(sample: Mapping[str, Any], where: str) -> str:
     where it has no options, or its target is no letter of one."""
     options = [text(choice) for choice in listing(sample.get("choices") or [], f"{where}: choices")]
     target = sample.get("target")
-    letters = [text(one).strip() for one in (target if isinstance(target, list) else [target])]
+    letters = [text(letter).strip() for letter in (target if isinstance(target, list) else [target])]
     places = [ord(letter) - ord("A") if len(letter) == 1 else -1 for letter in letters]
     if not options or not all(0 <= place < len(options) for place in places):
         return ""

@@ -31,10 +31,12 @@ def read(source: Source) -> Recorded:
 def _row(record: Mapping[str, Any], where: str) -> Logged:
     label = text(field(record, "label", where))
     given = [
-        text(one.get("decision")) if isinstance(one, dict) else ""
-        for one in listing(field(record, "judgments", where), f"{where}: judgments")
+        text(judgment.get("decision")) if isinstance(judgment, dict) else ""
+        for judgment in listing(field(record, "judgments", where), f"{where}: judgments")
     ]
-    decisions = [FLIPPED.get(one, one) if place else one for place, one in enumerate(given[:2])]
+    decisions = [
+        FLIPPED.get(decision, decision) if place else decision for place, decision in enumerate(given[:2])
+    ]
     lead = decisions.count(label) - decisions.count(FLIPPED.get(label, ""))
     failed = not any(decisions)
     return Logged(

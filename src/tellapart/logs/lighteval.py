@@ -99,10 +99,10 @@ def _row(
 def _gold(index: Any, choices: Any) -> str:
     places = index if isinstance(index, list) else [index]
     if not isinstance(choices, list) or not all(
-        isinstance(one, int) and 0 <= one < len(choices) for one in places
+        isinstance(place, int) and 0 <= place < len(choices) for place in places
     ):
         return ""
-    return " | ".join(text(choices[one]).strip() for one in places)
+    return " | ".join(text(choices[place]).strip() for place in places)
 
 
 def task_of(source: Source) -> str:

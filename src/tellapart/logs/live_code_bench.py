@@ -31,9 +31,13 @@ def _rows(record: Mapping[str, Any], where: str) -> list[Logged]:
     question = text(record.get("question_content"))
     return [
         Logged(
-            item, number(one, f"{where}: graded_list"), question, text(given[index]) if given else "", index
+            item,
+            number(passed, f"{where}: graded_list"),
+            question,
+            text(given[index]) if given else "",
+            index,
         )
-        for index, one in enumerate(graded)
+        for index, passed in enumerate(graded)
     ]
 
 

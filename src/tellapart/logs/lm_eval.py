@@ -40,10 +40,10 @@ def read(source: Source) -> Recorded:
         raise UserMistake(f"{source.path}: no sample has a metric{why}")
     metric = choose(metrics, source.choice, str(source.path), notes)
     kept = [(where, s) for where, s in samples if text(s.get("filter")) == metric.filter]
-    asked = questions(kept)
+    question_texts = questions(kept)
     scored_first = 0
     rows = []
-    for (where, sample), question in zip(kept, asked, strict=True):
+    for (where, sample), question in zip(kept, question_texts, strict=True):
         answers, responses = logged(sample, identity(sample["doc_id"], where), metric.name, question, where)
         rows += answers
         scored_first += responses > len(answers)
@@ -66,17 +66,17 @@ def _settings(
 ) -> tuple[tuple[str, str], ...]:
     """Return how the questions were asked, as far as results and samples tell."""
     shots = results.get("n-shot")
-    found = {"few-shot examples": shots.get(task) if isinstance(shots, dict) else None}
+    settings = {"few-shot examples": shots.get(task) if isinstance(shots, dict) else None}
     if "chat_template" in results:
-        found["chat template"] = "yes" if results["chat_template"] else "no"
-    asked = samples[0][1].get("arguments") if samples else None
-    first = asked.get("gen_args_0") if isinstance(asked, dict) else None
+        settings["chat template"] = "yes" if results["chat_template"] else "no"
+    arguments = samples[0][1].get("arguments") if samples else None
+    first = arguments.get("gen_args_0") if isinstance(arguments, dict) else None
     how = first.get("arg_1") if isinstance(first, dict) else None
     if isinstance(how, dict):
-        found["longest answer in tokens"] = how.get("max_gen_toks")
+        settings["longest answer in tokens"] = how.get("max_gen_toks")
         stops = how.get("until")
-        found["stop strings"] = " ".join(map(repr, stops)) if isinstance(stops, list) else stops
-    return tuple((name, text(value)) for name, value in found.items() if value not in (None, ""))
+        settings["stop strings"] = " ".join(map(repr, stops)) if isinstance(stops, list) else stops
+    return tuple((name, text(value)) for name, value in settings.items() if value not in (None, ""))
 
 
 def task_of(source: Source) -> str:
@@ -121,15 +121,15 @@ def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: So
             single[key] = single.get(key, False) or fits
             if not fits and isinstance(sample[name], list):
                 in_parts.add(key)  # of instructions, not of responses
-    found = [key for key, fits in single.items() if fits and key not in in_parts] or list(single)
+    names_kept = [key for key, fits in single.items() if fits and key not in in_parts] or list(single)
     task = task_of(source)
-    preferred = [key for key in _listed(task, results) if key in found]
-    told = results.get("higher_is_better")
-    told = told.get(task) if isinstance(told, dict) else None
-    told = told if isinstance(told, dict) else {}
+    preferred = [key for key in _listed(task, results) if key in names_kept]
+    directions = results.get("higher_is_better")
+    directions = directions.get(task) if isinstance(directions, dict) else None
+    directions = directions if isinstance(directions, dict) else {}
     return [
-        Metric(name, filter_, told[name] if isinstance(told.get(name), bool) else None)
-        for name, filter_ in dict.fromkeys((*preferred, *found))
+        Metric(name, filter_, directions[name] if isinstance(directions.get(name), bool) else None)
+        for name, filter_ in dict.fromkeys((*preferred, *names_kept))
     ]
 
 

@@ -44,17 +44,17 @@ def questions(samples: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """Return the text that each sample is paired by: the document's question (a field called one of
     QUESTIONS), or, where two documents ask the same, the whole prompt, with the options where prompts are the same
     too."""
-    asked = [_document_question(sample) for _, sample in samples]
-    if "" in asked or len(set(asked)) < len(asked):
+    questions_of_documents = [_document_question(sample) for _, sample in samples]
+    if "" in questions_of_documents or len(set(questions_of_documents)) < len(questions_of_documents):
         prompts = [_argument(sample, 0, 0, where) for where, sample in samples]
         if "" in prompts:
-            return asked
+            return questions_of_documents
         times = Counter(prompts)
         return [
             prompt + _options(sample) if times[prompt] > 1 else prompt
             for prompt, (_, sample) in zip(prompts, samples, strict=True)
         ]
-    return asked
+    return questions_of_documents
 
 
 def _options(sample: Mapping[str, Any]) -> str:
@@ -64,12 +64,12 @@ def _options(sample: Mapping[str, Any]) -> str:
     if not isinstance(requests, list) or len(requests) < 2:
         return ""
     given = [
-        one.get("arg_1") if isinstance(one, dict) else one[1:2]
-        for one in requests
-        if isinstance(one, dict | list)
+        request.get("arg_1") if isinstance(request, dict) else request[1:2]
+        for request in requests
+        if isinstance(request, dict | list)
     ]
-    texts = [one[0] if isinstance(one, list) and one else one for one in given]
-    return "".join(f"\n{one}" for one in texts if isinstance(one, str))
+    texts = [option[0] if isinstance(option, list) and option else option for option in given]
+    return "".join(f"\n{text}" for text in texts if isinstance(text, str))
 
 
 def _document_question(sample: Mapping[str, Any]) -> str:

@@ -76,16 +76,16 @@ def mapping_of(choice: str) -> dict[str, str] | None:
     first = entries[0]
     if first is None or (first["field"] not in FIELDS and not all(entries)):
         return None
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for part, entry in zip(_parts(choice), entries, strict=True):
         if entry is None or entry["field"] not in FIELDS:
             raise UserMistake(f"--map {short(part)}: give FIELD=KEY with FIELD one of {', '.join(FIELDS)}")
-        if entry["field"] in found:
+        if entry["field"] in result:
             raise UserMistake(f"--map: {entry['field']} is there twice")
-        found[entry["field"]] = entry["key"]
-    if "item" not in found or not ({"correct", "score"} & set(found) or {"n", "c"} <= set(found)):
+        result[entry["field"]] = entry["key"]
+    if "item" not in result or not ({"correct", "score"} & set(result) or {"n", "c"} <= set(result)):
         raise UserMistake(f"--map {short(choice)}: give item and correct (or score, or n and c)")
-    return found
+    return result
 
 
 def _parts(choice: str) -> list[str]:
@@ -115,15 +115,17 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
     if not columns["item"]:
         raise UserMistake(f"{source.path}: has no rows")
     for name, key in mapping.items():
-        for one in _keys_in(key):
-            if one not in seen:
+        for key_part in _keys_in(key):
+            if key_part not in seen:
                 quotes = "; a text stands in quotes, as key=='right'" if "==" in key else ""
-                raise UserMistake(f"{source.path}: no key {short(one)} for {name}{quotes}{_keys(source)}")
+                raise UserMistake(
+                    f"{source.path}: no key {short(key_part)} for {name}{quotes}{_keys(source)}"
+                )
     table = pa.table(
         {name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()}
     )
-    told = mapping.get("correct") or mapping.get("score") or f"{mapping['c']} of {mapping['n']}"
-    return counts.from_table(table, counts.Told(view, TOOL, Metric(told)), model, notes)
+    scored_by = mapping.get("correct") or mapping.get("score") or f"{mapping['c']} of {mapping['n']}"
+    return counts.from_table(table, counts.Told(view, TOOL, Metric(scored_by)), model, notes)
 
 
 def _rows(
@@ -132,8 +134,8 @@ def _rows(
     if view.kind == "jsonl":
         yield from records(view, notes)
         return
-    tops = {one.split(".", 1)[0] for key in mapping.values() for one in _keys_in(key)}
-    tops |= {one for key in mapping.values() for one in _keys_in(key)}
+    tops = {path.split(".", 1)[0] for key in mapping.values() for path in _keys_in(key)}
+    tops |= {path for key in mapping.values() for path in _keys_in(key)}
     names = [str(name) for name in view.first if name in tops]
     if not names:
         raise UserMistake(f"{view.path}: has none of the keys {listed(sorted(tops))}{_keys(view)}")
@@ -181,7 +183,7 @@ def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: 
 
 def _equal_numbers(left: Any, right: Any) -> bool:
     """Say whether both are one number, however it is written: a column of whole numbers with a gap has 7.0 for 7."""
-    if not all(_NUMBER.fullmatch(_plain(one)) for one in (left, right)):
+    if not all(_NUMBER.fullmatch(_plain(side)) for side in (left, right)):
         return False
     return Decimal(_plain(left)) == Decimal(_plain(right))
 
@@ -221,19 +223,19 @@ def proposal(source: Source) -> str:
         given = next((lower[name] for name in GIVEN if name in lower), "")
         wanted = next((lower[name] for name in WANTED if name in lower and lower[name] != given), "")
         score = f"{given}=={wanted}" if given and wanted else _worded(source)
-    found = f": it has the keys {listed(keys)}"
+    described = f": it has the keys {listed(keys)}"
     if not item or not score:
         missing = " and ".join(
             what for what, there in (("an item's id", item), ("a score", score)) if not there
         )
-        return f"{found}; none looks like {missing}: say with --map item={item or 'KEY'},correct={score or 'KEY'}"
+        return f"{described}; none looks like {missing}: say with --map item={item or 'KEY'},correct={score or 'KEY'}"
     more = [
         f"{field}={lower[name]}"
         for field, names in TEXTUAL.items()
         for name in names
         if name in lower and lower[name] not in (item, score)
     ]
-    once = dict(reversed([one.split("=", 1) for one in more]))
+    once = dict(reversed([pair.split("=", 1) for pair in more]))
     entries = [
         f"item={item}",
         f"correct={score}",
@@ -242,7 +244,7 @@ def proposal(source: Source) -> str:
     wanted = ",".join(entries)
     quote = '"' if "'" in wanted else ""  # or the shell would take the quotes of a text
     return (
-        f"{found}; if these are scored answers, say --map {quote}{wanted}{quote} "
+        f"{described}; if these are scored answers, say --map {quote}{wanted}{quote} "
         f"(or {quote}{source.path.name}#{wanted}{quote})"
     )
 

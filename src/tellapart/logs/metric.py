@@ -68,15 +68,17 @@ def is_counted(name: str) -> bool:
     return bool(_COUNTED.match(name))
 
 
-def choose(found: Sequence[Metric], choice: str, where: str, notes: list[str]) -> Metric:
+def choose(metrics: Sequence[Metric], choice: str, where: str, notes: list[str]) -> Metric:
     """Return the metric that `choice` names, else the first that is no error; notes the others. Raises
     UserMistake where none is there, or where only errors are."""
-    named = [one for one in found if one.named(choice)] if choice else list(found)
+    named = [metric for metric in metrics if metric.named(choice)] if choice else list(metrics)
     if not named:
-        raise UserMistake(f"{where}: no metric {short(choice)}; it has {listed(one.label for one in found)}")
-    scores = [one for one in named if not one.is_error]
+        raise UserMistake(
+            f"{where}: no metric {short(choice)}; it has {listed(metric.label for metric in metrics)}"
+        )
+    scores = [metric for metric in named if not metric.is_error]
     if not scores:
-        others = [one.label for one in found if not one.is_error]
+        others = [metric.label for metric in metrics if not metric.is_error]
         raise UserMistake(
             f"{where}: {short(named[0].label)} is an error (lower is better), not a score; "
             + (
@@ -86,9 +88,9 @@ def choose(found: Sequence[Metric], choice: str, where: str, notes: list[str]) -
             )
         )
     chosen = scores[0]
-    others = [one for one in found if one != chosen]
+    others = [metric for metric in metrics if metric != chosen]
     if others and not choice:
-        notes.append(also(chosen.label, (one.label for one in others)))
+        notes.append(also(chosen.label, (other.label for other in others)))
     return chosen
 
 

@@ -26,11 +26,11 @@ def read(source: Source) -> Recorded:
             f"{source.path}: holds judgements of pairs, no scores: tellapart form --pairs {source.path}"
         )
     notes: list[str] = []
-    found = list(records(source, notes))
-    models = list(dict.fromkeys(text(record.get("model")) for _, record in found))
+    placed = list(records(source, notes))
+    models = list(dict.fromkeys(text(record.get("model")) for _, record in placed))
     model = one_of(models, source.choice, source.path, "models")
     rows = []
-    for where, record in found:
+    for where, record in placed:
         if text(record.get("model")) != model:
             continue
         rating = number(field(record, "score", where), f"{where}: score")
@@ -62,8 +62,8 @@ def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
 
 
 def _won(record: Mapping[str, Any], name: str, where: str) -> float:
-    told = text(field(record, name, where))
-    return {"model_1": 1.0, "model_2": 0.0}.get(told, 0.5)
+    winner = text(field(record, name, where))
+    return {"model_1": 1.0, "model_2": 0.0}.get(winner, 0.5)
 
 
 def is_pairs(source: Source) -> bool:

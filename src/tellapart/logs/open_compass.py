@@ -33,11 +33,15 @@ def read(source: Source) -> Recorded:
         notes.append(
             "the details do not say what is right: a prediction that equals its reference is taken for right"
         )
-    told = source.first.get("accuracy")
-    known = [row.score for row in rows if row.score == row.score]
-    mean = 100 * sum(known) / len(known) if known else 0.0
-    if isinstance(told, int | float) and abs(told - mean) > 0.5 and abs(told - mean / 100) > 0.005:
-        notes.append(f"the file's own accuracy is {told:g}, that of its details {mean:.4g} %")
+    own_accuracy = source.first.get("accuracy")
+    scores = [row.score for row in rows if row.score == row.score]
+    mean = 100 * sum(scores) / len(scores) if scores else 0.0
+    if (
+        isinstance(own_accuracy, int | float)
+        and abs(own_accuracy - mean) > 0.5
+        and abs(own_accuracy - mean / 100) > 0.005
+    ):
+        notes.append(f"the file's own accuracy is {own_accuracy:g}, that of its details {mean:.4g} %")
     model = source.path.resolve().parent.name
     return recorded(rows, origin(source, TOOL, model, task_of(source), Metric("accuracy")), notes)
 
@@ -54,13 +58,13 @@ def _rows(detail: Mapping[str, Any], item: str, where: str) -> Iterator[Logged]:
     if not isinstance(right, list):
         yield _row(detail, item, right, where)
         return
-    for index, one in enumerate(right):
+    for index, judged in enumerate(right):
         parts = {
             name: detail[name][index]
             for name in (*GIVEN, "origin_prediction")
             if isinstance(detail.get(name), list) and len(detail[name]) == len(right)
         }
-        yield _row({**detail, **parts}, item, one, where)
+        yield _row({**detail, **parts}, item, judged, where)
 
 
 def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged:
@@ -75,7 +79,7 @@ def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged
         given = given[0]
     if not judged and isinstance(given, list):
         raise UserMistake(f"{where}: has several predictions and does not say which are correct")
-    accepted = [text(one).strip() for one in (wanted if isinstance(wanted, list) else [wanted])]
+    accepted = [text(target).strip() for target in (wanted if isinstance(wanted, list) else [wanted])]
     score = number(right, f"{where}: correct") if judged else float(spoken(given, where).strip() in accepted)
     return Logged(
         item=identity(detail.get("example_abbr") or item, where),
@@ -90,7 +94,8 @@ def _asked(prompt: Any, where: str) -> str:
     """Return what was asked: text, or the turns of a conversation ({"role", "prompt"}) a line each."""
     if isinstance(prompt, list):
         return "\n".join(
-            text(one.get("prompt")) if isinstance(one, dict) else spoken(one, where) for one in prompt
+            text(message.get("prompt")) if isinstance(message, dict) else spoken(message, where)
+            for message in prompt
         )
     return spoken(prompt, where)
 
@@ -107,7 +112,7 @@ def _recognises(source: Source) -> bool:
     values = (
         list(details.values()) if isinstance(details, dict) else details if isinstance(details, list) else []
     )
-    first = next((one for one in values if isinstance(one, dict)), {})
+    first = next((value for value in values if isinstance(value, dict)), {})
     return any(name in first for name in (*RIGHT, *GIVEN))
 
 

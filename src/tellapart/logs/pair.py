@@ -124,10 +124,10 @@ class _Matched(NamedTuple):
 def _items(log: Recorded) -> _Items:
     codes, _ = log.frame["item"].factorize()
     rows = np.unique(codes, return_index=True)[1]
-    ids, asked, documents, targets, clusters = (
+    ids, question_texts, documents, targets, clusters = (
         log.frame[name].take(rows).tolist() for name in ("item", "question", "document", "target", "cluster")
     )
-    questions = [" ".join(question.split()) for question in asked]
+    questions = [" ".join(question.split()) for question in question_texts]
     texts = log.frame["question"].factorize()[0]
     for row in np.flatnonzero(texts != texts[rows][codes]):
         item, question = codes[row], " ".join(log.frame["question"].iloc[row].split())
@@ -173,11 +173,11 @@ MOST_MOVED = 0.1
 def _check_order(first: _Items, second: _Items, pairs: Sequence[tuple[int, int]]) -> None:
     """Raise UserMistake where many ids have, in the second log, the target of another id in the first: the ids then
     count places, in another order."""
-    known = {target for target in first.targets if target}
+    targets = {target for target in first.targets if target}
     apart = [
         (i, j)
         for i, j in pairs
-        if first.targets[i] and second.targets[j] in known and first.targets[i] != second.targets[j]
+        if first.targets[i] and second.targets[j] in targets and first.targets[i] != second.targets[j]
     ]
     if len(apart) > MOST_MOVED * len(pairs):
         i, j = apart[0]
@@ -216,7 +216,7 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
     for i, question in enumerate(first.questions):
         if question in there:
             here[question].append(i)
-    found: dict[By, list[tuple[int, int]]] = defaultdict(list)
+    by_key: dict[By, list[tuple[int, int]]] = defaultdict(list)
     apart: dict[str, tuple[int, int]] = {}
     elsewhere = 0
     for question, left in here.items():
@@ -225,14 +225,14 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
         if by is None:
             apart[question] = len(left), len(right)
         else:
-            found[by] += pairs
+            by_key[by] += pairs
             elsewhere += not pairs
     for by, others in _with_other_texts(first, second, set(here), trust.bad).items():
-        found[by] += others
-    used = sorted(found, key=_WEAKEST_FIRST.index)
+        by_key[by] += others
+    used = sorted(by_key, key=_WEAKEST_FIRST.index)
     weakest: By = used[0] if used else "question"
-    pairs = sorted(pair for some in found.values() for pair in some)
-    notes = [*_remarks(first, second, found, apart), *trust.notes]
+    pairs = sorted(pair for places in by_key.values() for pair in places)
+    notes = [*_remarks(first, second, by_key, apart), *trust.notes]
     if elsewhere:
         notes.append(
             f"{elsewhere} questions are not paired: each has another id in each log, while other ids name one question "
@@ -249,17 +249,17 @@ def _with_other_texts(
     clusters, on ids under all of which each text lies within the other."""
 
     def alone(log: _Items, keys: Sequence[str]) -> list[str]:
-        return ["" if asked in shared else key for asked, key in zip(log.questions, keys, strict=True)]
+        return ["" if question in shared else key for question, key in zip(log.questions, keys, strict=True)]
 
     documents = [_once(alone(log, log.documents)) for log in (first, second)]
-    found: dict[By, list[tuple[int, int]]] = {"document": _same(*documents)}
-    used, taken = {i for i, _ in found["document"]}, {j for _, j in found["document"]}
+    pairs_by: dict[By, list[tuple[int, int]]] = {"document": _same(*documents)}
+    used, taken = {i for i, _ in pairs_by["document"]}, {j for _, j in pairs_by["document"]}
     by_id = _same(alone(first, first.ids), alone(second, second.ids))
     by_id = [(i, j) for i, j in by_id if i not in used and j not in taken and first.clusters[i] not in bad]
-    asked = [(first.questions[i], second.questions[j]) for i, j in by_id]
-    if all(_nested(here, there) and min(len(here), len(there)) >= LEAST_NESTED for here, there in asked):
-        found["item"] = by_id
-    return {by: pairs for by, pairs in found.items() if pairs}
+    both_texts = [(first.questions[i], second.questions[j]) for i, j in by_id]
+    if all(_nested(here, there) and min(len(here), len(there)) >= LEAST_NESTED for here, there in both_texts):
+        pairs_by["item"] = by_id
+    return {by: pairs for by, pairs in pairs_by.items() if pairs}
 
 
 LEAST_NESTED = 20
@@ -290,12 +290,12 @@ class _Trust(NamedTuple):
         good, bad, example = Counter[str](), set(), None
         changed: dict[str, list[str]] = defaultdict(list)
         for i, j in _same(first.ids, second.ids):
-            cluster, asked, content = first.clusters[i], first.questions[i], first.contents[i]
-            moved = bool(content) and content != second.contents[j] and (asked, content) in whole
-            if asked == second.questions[j] and not moved:
+            cluster, question, content = first.clusters[i], first.questions[i], first.contents[i]
+            moved = bool(content) and content != second.contents[j] and (question, content) in whole
+            if question == second.questions[j] and not moved:
                 good[cluster] += 1
-            elif asked not in there and second.questions[j] not in here:
-                if _nested(asked, second.questions[j]):
+            elif question not in there and second.questions[j] not in here:
+                if _nested(question, second.questions[j]):
                     continue
                 changed[cluster].append(first.ids[i])
             else:
@@ -341,7 +341,7 @@ OTHER_TEXTS: Mapping[By, str] = {"document": "one document", "item": "one id"}
 def _remarks(
     first: _Items,
     second: _Items,
-    found: Mapping[By, Sequence[tuple[int, int]]],
+    pairs_by: Mapping[By, Sequence[tuple[int, int]]],
     apart: Mapping[str, tuple[int, int]],
 ) -> list[str]:
     remarks = []
@@ -351,17 +351,17 @@ def _remarks(
             remarks.append(
                 f"{log.source}: {repeats} of {len(log.questions)} questions repeat an earlier one word for word"
             )
-    placed = found.get("question and place", ())
+    placed = pairs_by.get("question and place", ())
     if placed:
         remarks.append(
             f"{len(placed)} repeated questions have no id that both logs share: the n-th occurrence pairs with the "
             "n-th, right only if both logs are in one order"
         )
-    for by, told in OTHER_TEXTS.items():
-        if others := found.get(by, ()):
+    for by, alike in OTHER_TEXTS.items():
+        if others := pairs_by.get(by, ()):
             i, j = others[0]
             remarks.append(
-                f"{len(others)} items are {told} with another text in each log (as {short(first.questions[i])} and "
+                f"{len(others)} items are {alike} with another text in each log (as {short(first.questions[i])} and "
                 f"{short(second.questions[j])})"
             )
     if apart:
@@ -399,8 +399,8 @@ def _once(keys: Iterable[str]) -> list[str]:
     return [key if times[key] == 1 else "" for key in keys]
 
 
-def _nested(one: str, other: str) -> bool:
-    return one in other or other in one
+def _nested(left: str, right: str) -> bool:
+    return left in right or right in left
 
 
 def _rows(frame: pd.DataFrame, mask: np.ndarray) -> pd.DataFrame:

@@ -24,53 +24,55 @@ def read(source: Source) -> Recorded:
     """Return one row a test of one provider and prompt; raises UserMistake naming those that are there."""
     place = str(source.path)
     notes: list[str] = []
-    found: list[tuple[str, Mapping[str, Any]]] = (
+    placed: list[tuple[str, Mapping[str, Any]]] = (
         list(records(source, notes))
         if source.kind == "jsonl"
         else [
-            (f"{place}: result {index + 1}", mapping(one, f"{place}: result {index + 1}"))
-            for index, one in enumerate(listing(_results(source.first), f"{place}: results"))
+            (f"{place}: result {index + 1}", mapping(result, f"{place}: result {index + 1}"))
+            for index, result in enumerate(listing(_results(source.first), f"{place}: results"))
         ]
     )
-    prompts = {text(one.get("promptIdx")) for _, one in found if _provider(one) == _provider(found[0][1])}
+    prompts = {
+        text(result.get("promptIdx")) for _, result in placed if _provider(result) == _provider(placed[0][1])
+    }
     named = [
-        _provider(one) + (f", prompt {text(one.get('promptIdx'))}" if len(prompts) > 1 else "")
-        for _, one in found
+        _provider(result) + (f", prompt {text(result.get('promptIdx'))}" if len(prompts) > 1 else "")
+        for _, result in placed
     ]
     models = list(dict.fromkeys(named))
     choices = [part for part in source.choice.split("#") if part]
     model = next((part for part in choices if part in models), "")
     left = "#".join(part for part in choices if part != model)
     model = one_of(models, model, source.path, "providers")
-    kept = [pair for pair, name in zip(found, named, strict=True) if name == model]
-    names = dict.fromkeys(name for _, one in kept for name in numeric(one.get("namedScores") or {}))
+    kept = [pair for pair, name in zip(placed, named, strict=True) if name == model]
+    names = dict.fromkeys(name for _, result in kept for name in numeric(result.get("namedScores") or {}))
     metrics = [Metric(name) for name in dict.fromkeys(("success", "score", *names))]
     metric = choose(metrics, left, place, [])
-    rows = [_row(one, metric.name, where) for where, one in kept]
+    rows = [_row(result, metric.name, where) for where, result in kept]
     return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics), notes)
 
 
-def _row(one: Mapping[str, Any], metric: str, where: str) -> Logged:
-    scores = mapping(one.get("namedScores") or {}, f"{where}: namedScores")
-    response = one.get("response")
+def _row(result: Mapping[str, Any], metric: str, where: str) -> Logged:
+    scores = mapping(result.get("namedScores") or {}, f"{where}: namedScores")
+    response = result.get("response")
     usage = response.get("tokenUsage") if isinstance(response, dict) else None
-    failed = one.get("failureReason") == ERROR or bool(one.get("error") and not response)
-    prompt = one.get("prompt")
-    value = one.get(metric) if metric in ("success", "score") else scores.get(metric)
-    test = one.get("testIdx")
+    failed = result.get("failureReason") == ERROR or bool(result.get("error") and not response)
+    prompt = result.get("prompt")
+    value = result.get(metric) if metric in ("success", "score") else scores.get(metric)
+    test = result.get("testIdx")
     return Logged(
-        item=identity(test if test is not None else hashed(one.get("vars")), where),
+        item=identity(test if test is not None else hashed(result.get("vars")), where),
         score=NAN if failed else number(value, f"{where}: {short(metric)}"),
         question=spoken(prompt.get("raw") if isinstance(prompt, dict) else prompt, where),
         completion=text(response.get("output")) if isinstance(response, dict) else text(response),
         status="failed" if failed else "ok",
         tokens=number(usage.get("completion"), f"{where}: tokens") if isinstance(usage, dict) else NAN,
-        document=hashed(one.get("vars")),
+        document=hashed(result.get("vars")),
     )
 
 
-def _provider(one: Mapping[str, Any]) -> str:
-    held = one.get("provider")
+def _provider(result: Mapping[str, Any]) -> str:
+    held = result.get("provider")
     return text(held.get("label") or held.get("id")) if isinstance(held, dict) else text(held)
 
 
@@ -82,8 +84,13 @@ def _results(document: Any) -> Any:
 def _recognises(source: Source) -> bool:
     if source.kind == "jsonl":  # as `promptfoo eval --output FILE.jsonl` writes it, a result a line
         return source.has("testIdx", "promptIdx", "success")
-    found = _results(source.first) if source.kind == "json" else None
-    return isinstance(found, list) and bool(found) and isinstance(found[0], dict) and "success" in found[0]
+    results = _results(source.first) if source.kind == "json" else None
+    return (
+        isinstance(results, list)
+        and bool(results)
+        and isinstance(results[0], dict)
+        and "success" in results[0]
+    )
 
 
 READER = Reader(TOOL, _recognises, read)

@@ -78,26 +78,28 @@ def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:
         )
     metrics = {part.metric.label: part for part in parts}
     if len(metrics) > 1:
-        told = "; ".join(f"{short(one.task)} by {short(label)}" for label, one in list(metrics.items())[:3])
+        scored = "; ".join(
+            f"{short(metric.task)} by {short(label)}" for label, metric in list(metrics.items())[:3]
+        )
         raise UserMistake(
-            f"{where.source}: its tasks are scored by different metrics ({told}); choose tasks or a "
+            f"{where.source}: its tasks are scored by different metrics ({scored}); choose tasks or a "
             "metric that all have: "
             f"{where.source}#TASK* or {where.source}#METRIC"
         )
     tasks = [part.frame.assign(
         item=part.task + "/" + part.frame["item"],
-        cluster=[f"{part.task}/{one}" if one else part.task for one in part.frame["cluster"]],
+        cluster=[f"{part.task}/{cluster}" if cluster else part.task for cluster in part.frame["cluster"]],
     ) for part in parts]  # fmt: skip
     renamed = [
         Recorded(frame, part.tool, part.source, part.model, part.notes)
         for frame, part in zip(tasks, parts, strict=True)
     ]
-    shared = [one for one in parts[0].metrics if all(one in part.metrics for part in parts)]
-    settings = [one for one in parts[0].settings if all(one in part.settings for part in parts)]
-    found = where._replace(
+    shared = [metric for metric in parts[0].metrics if all(metric in part.metrics for part in parts)]
+    settings = [setting for setting in parts[0].settings if all(setting in part.settings for part in parts)]
+    common = where._replace(
         model=parts[0].model, metric=parts[0].metric, metrics=tuple(shared), settings=tuple(settings)
     )
-    return joined(renamed, found)
+    return joined(renamed, common)
 
 
 def origin(

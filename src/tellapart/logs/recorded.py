@@ -156,14 +156,14 @@ def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
     rows = np.flatnonzero(apart[codes])
     parts = [data[name].take(rows).tolist() for name in ("item", "cluster", "question", "document", "target")]
     keys: dict[tuple[str, str], set[tuple[str, ...]]] = {}
-    for item, cluster, *asked in zip(*parts, strict=True):
-        keys.setdefault((item, cluster), set()).add(tuple(asked))
+    for item, cluster, *contents in zip(*parts, strict=True):
+        keys.setdefault((item, cluster), set()).add(tuple(contents))
     clustered = len({cluster for _, cluster in keys}) > 1
     renamed = items.to_numpy(dtype=object).copy()
-    for row, (item, cluster, *asked) in zip(rows, zip(*parts, strict=True), strict=True):
+    for row, (item, cluster, *contents) in zip(rows, zip(*parts, strict=True), strict=True):
         name = f"{cluster}/{item}" if clustered and cluster else item
-        renamed[row] = name if len(keys[item, cluster]) == 1 else f"{name} [{hashed(asked)[:10]}]"
-    found = pd.Series(renamed, dtype="str")
+        renamed[row] = name if len(keys[item, cluster]) == 1 else f"{name} [{hashed(contents)[:10]}]"
+    identities = pd.Series(renamed, dtype="str")
     every = len({*zip(*parts, strict=True)})
     example = parts[0][0]
     notes.append(
@@ -171,7 +171,7 @@ def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
         "again in each part?): "
         "told apart by cluster and question"
     )
-    return found
+    return identities
 
 
 def _refuse_doubled(frame: pd.DataFrame, codes: np.ndarray, origin: Origin) -> None:
@@ -303,11 +303,11 @@ def _remarks(frame: pd.DataFrame) -> list[str]:
     missing = int(np.isnan(score).sum())
     if missing:
         remarks.append(f"{missing} of {len(frame)} answers have no score (kept, score missing)")
-    known = score[~np.isnan(score)]
-    if known.size and (known.min() < 0 or known.max() > 1):
-        remarks.append(f"scores lie between {known.min():g} and {known.max():g}, not between 0 and 1")
-    for name, told in (("cut off", "are truncated"), ("failed", "failed")):
+    finite = score[~np.isnan(score)]
+    if finite.size and (finite.min() < 0 or finite.max() > 1):
+        remarks.append(f"scores lie between {finite.min():g} and {finite.max():g}, not between 0 and 1")
+    for name, worded in (("cut off", "are truncated"), ("failed", "failed")):
         count = int((status == name).sum())
         if count:
-            remarks.append(f"{count} of {len(frame)} answers {told}")
+            remarks.append(f"{count} of {len(frame)} answers {worded}")
     return remarks

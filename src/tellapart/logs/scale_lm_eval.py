@@ -50,8 +50,12 @@ def read(source: Source) -> Iterator[Point]:
         for point in _points(
             task, mapping(scores, place), run, f"{shots}-shot" if shots is not None else "", n, place
         ):
-            told = higher.get(point.metric.partition(",")[0])
-            yield point._replace(higher_is_better=str(told).lower()) if isinstance(told, bool) else point
+            higher_is_better = higher.get(point.metric.partition(",")[0])
+            yield (
+                point._replace(higher_is_better=str(higher_is_better).lower())
+                if isinstance(higher_is_better, bool)
+                else point
+            )
 
 
 def _points(
@@ -94,9 +98,9 @@ def _run(document: Mapping[str, Any], source: Source) -> _Run:
     revision = text(arguments.get("revision") or config.get("model_revision"))
     steps = step_of(revision)
     counted = config.get("model_num_parameters")
-    known = number(counted, f"{source.path}: model_num_parameters") if counted else NAN
+    counted_parameters = number(counted, f"{source.path}: model_num_parameters") if counted else NAN
     named = parameters_of(name.rsplit("/", 1)[-1])
-    parameters = known if known > 0 else named
+    parameters = counted_parameters if counted_parameters > 0 else named
     return _Run(name, family_of(name), parameters, steps, config.get("num_fewshot"))
 
 

@@ -81,17 +81,17 @@ def parameters_of(name: str) -> float:
     >>> parameters_of("stablelm-2-1_6b"), parameters_of("bloom-7b1"), parameters_of("plum_2_7b")
     (1600000000.0, 7100000000.0, nan)
     """
-    found = _sizes(name)
-    return found[0][0] if len(found) == 1 else NAN
+    sizes = _sizes(name)
+    return sizes[0][0] if len(sizes) == 1 else NAN
 
 
 def _sizes(name: str) -> list[tuple[float, str]]:
     """Return the sizes that a name tells, as number and as written, each once."""
     plain = _OTHER.sub(lambda match: " " * len(match[0]), name)
-    found = {value: (match[0], letter) for match in _SIZE.finditer(plain) for value, letter in [_size(match)]}
+    sizes = {value: (match[0], letter) for match in _SIZE.finditer(plain) for value, letter in [_size(match)]}
     for unit in "bmt":
-        kept = [(value, written) for value, (written, letter) in found.items() if letter == unit]
-        if kept and not (unit == "m" and set(found) <= CONTEXTS):  # gemini-pro-1m has no million parameters
+        kept = [(value, written) for value, (written, letter) in sizes.items() if letter == unit]
+        if kept and not (unit == "m" and set(sizes) <= CONTEXTS):  # gemini-pro-1m has no million parameters
             return kept
     return []
 
@@ -123,5 +123,5 @@ def step_of(text: str) -> float:
     >>> step_of("step143000"), step_of("step-1431k-3T"), step_of("main")
     (143000.0, 1431000.0, nan)
     """
-    found = _STEP.findall(text)
-    return float(found[-1][0]) * _THOUSANDS[found[-1][1].lower()] if found else NAN
+    steps = _STEP.findall(text)
+    return float(steps[-1][0]) * _THOUSANDS[steps[-1][1].lower()] if steps else NAN

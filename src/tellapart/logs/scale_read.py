@@ -95,17 +95,17 @@ def _read(source: Source, notes: list[str]) -> pd.DataFrame | list[Point] | None
         return list(scale_big_bench.read(source))
     if scale_samples.recognises(source):
         return _of_samples(source)
-    found = recogniser([reader for reader in READERS.values() if reader.tool != "counts"], source)
-    if found is not None:
-        reader, view = found
+    recognised = recogniser([reader for reader in READERS.values() if reader.tool != "counts"], source)
+    if recognised is not None:
+        reader, view = recognised
         log = _with_model(reader.read(view), source)
         notes += log.notes
         return list(scale_samples.from_recorded(log, log.task or _named(source)))
     if scale_table.recognises(source):
         return scale_table.read(source)
-    found = recogniser(list(READERS.values()), source)
-    if found is not None:
-        log = _with_model(found[0].read(found[1]), source)
+    recognised = recogniser(list(READERS.values()), source)
+    if recognised is not None:
+        log = _with_model(recognised[0].read(recognised[1]), source)
         return list(scale_samples.from_recorded(log, log.task or _named(source)))
     return None
 
@@ -125,19 +125,19 @@ def _of_samples(source: Source) -> list[Point]:
     task = task_of(source) or Path(source.name).stem.removeprefix("samples_")
     results = results_beside(source.path)
     beside = Source(str(source.path), source.path, "", "json", results)
-    told = (
-        [one for one in scale_lm_eval.read(beside) if one.task == task]
+    points = (
+        [point for point in scale_lm_eval.read(beside) if point.task == task]
         if scale_lm_eval.recognises(beside)
         else []
     )
     model = str(results.get("model_name") or "") or source.path.parent.name.replace("__", "/")
-    if not told:
+    if not points:
         return list(scale_samples.read(source, model, task))
-    first = told[0]
-    known = {one.metric for one in told}
+    first = points[0]
+    metrics = {point.metric for point in points}
     return [
-        one._replace(model=first.model, family=first.family, setting=first.setting, parameters=first.parameters,
+        point._replace(model=first.model, family=first.family, setting=first.setting, parameters=first.parameters,
                      steps=first.steps)
-        for one in scale_samples.read(source, model, task)
-        if one.metric not in known
+        for point in scale_samples.read(source, model, task)
+        if point.metric not in metrics
     ]  # fmt: skip

@@ -33,17 +33,17 @@ def tokens_of(answer: str) -> list[str]:
     return _TOKEN.findall(answer)
 
 
-def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
+def edit_distance(first: Sequence[str], second: Sequence[str]) -> int:
     """Return the least insertions, deletions and replacements that make one into the other (Levenshtein 1966).
 
     >>> edit_distance(list("kitten"), list("sitting"))
     3
     """
-    row = np.arange(len(other) + 1)
-    codes = {token: index for index, token in enumerate(dict.fromkeys([*one, *other]))}
-    right = np.array([codes[token] for token in other], dtype=np.int64)
-    ramp = np.arange(len(other) + 1)
-    for index, token in enumerate(one, 1):
+    row = np.arange(len(second) + 1)
+    codes = {token: index for index, token in enumerate(dict.fromkeys([*first, *second]))}
+    right = np.array([codes[token] for token in second], dtype=np.int64)
+    ramp = np.arange(len(second) + 1)
+    for index, token in enumerate(first, 1):
         best = np.empty_like(row)
         best[0] = index
         best[1:] = np.minimum(row[:-1] + (right != codes[token]), row[1:] + 1)
@@ -71,15 +71,15 @@ def choice_metrics(likelihoods: Sequence[float], gold: int) -> dict[str, float]:
     >>> choice_metrics([math.log(0.6), math.log(0.2)], 0)["brier"]
     0.125
     """
-    told = {"gold_logprob": likelihoods[gold]}
+    metrics = {"gold_logprob": likelihoods[gold]}
     if len(likelihoods) > 1:
         top = max(likelihoods)
-        shares = [math.exp(one - top) for one in likelihoods]
+        shares = [math.exp(likelihood - top) for likelihood in likelihoods]
         total = sum(shares)
         shares = [share / total for share in shares]
-        told["gold_probability"] = shares[gold]
-        told["brier"] = round(sum((share - (k == gold)) ** 2 for k, share in enumerate(shares)), 12)
-    return told
+        metrics["gold_probability"] = shares[gold]
+        metrics["brier"] = round(sum((share - (k == gold)) ** 2 for k, share in enumerate(shares)), 12)
+    return metrics
 
 
 def recognises(source: Source) -> bool:
@@ -152,7 +152,9 @@ def _kind(metric: str, values: Sequence[float]) -> str:
 
 
 def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:
-    requests = [listing(one, f"{where}: resps") for one in listing(sample["resps"], f"{where}: resps")]
+    requests = [
+        listing(response, f"{where}: resps") for response in listing(sample["resps"], f"{where}: resps")
+    ]
     if not requests or not requests[0]:
         return {}
     gold = text(sample.get("target"))
@@ -163,7 +165,7 @@ def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:
     same = [index for index, option in enumerate(options) if option[0] == options[0][0]]
     likelihoods = [_likelihood(requests[index], where) for index in same]
     at = _gold_index(gold, [options[index][1] for index in same])
-    if at is None or not all(math.isfinite(one) for one in likelihoods):
+    if at is None or not all(math.isfinite(likelihood) for likelihood in likelihoods):
         return {}
     return choice_metrics(likelihoods, at)
 
@@ -176,8 +178,8 @@ def _likelihood(request: list[Any], where: str) -> float:
 def _option(sample: Mapping[str, Any], request: int, where: str) -> tuple[str, str]:
     held = sample.get("arguments")
     if isinstance(held, dict):
-        one = mapping(held.get(f"gen_args_{request}") or {}, f"{where}: arguments")
-        return text(one.get("arg_0")), text(one.get("arg_1"))
+        arguments = mapping(held.get(f"gen_args_{request}") or {}, f"{where}: arguments")
+        return text(arguments.get("arg_0")), text(arguments.get("arg_1"))
     if (
         isinstance(held, list)
         and request < len(held)

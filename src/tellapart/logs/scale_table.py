@@ -97,8 +97,8 @@ def _framed(source: Source, table: pa.Table, columns: list[_Column]) -> pd.DataF
 
 
 def _wide(source: Source, columns: list[_Column]) -> pd.DataFrame:
-    known = {column.name for column in columns}
-    tasks = [str(name) for name in source.first if name not in known and str(name).strip()]
+    named = {column.name for column in columns}
+    tasks = [str(name) for name in source.first if name not in named and str(name).strip()]
     if not tasks:
         raise UserMistake(f"{source.path}: has models but no scores (columns {listed(source.first)})")
     numeric = [c for c in columns if c.field in NUMBERS] + [_Column(task, "value", 1.0) for task in tasks]
@@ -113,15 +113,15 @@ def _table(source: Source, texts: list[str], numeric: list[_Column]) -> pa.Table
 
 
 def _columns(source: Source) -> list[_Column]:
-    found: dict[str, _Column] = {}
+    by_field: dict[str, _Column] = {}
     for name in source.first:
         unit = _UNIT.search(str(name))
         bare = _UNIT.sub("", str(name)).strip().lower()
         field = next((field for field, names in SYNONYMS.items() if bare in names), "")
         factor = _factor(unit["unit"].strip()) if unit else 1.0
-        if field and field not in found and np.isfinite(factor):
-            found[field] = _Column(str(name), field, factor)
-    return list(found.values())
+        if field and field not in by_field and np.isfinite(factor):
+            by_field[field] = _Column(str(name), field, factor)
+    return list(by_field.values())
 
 
 def _factor(unit: str) -> float:

@@ -47,7 +47,7 @@ def read_sides(first: str, second: str, names: tuple[str, str] | None = None) ->
     """Return two logs scored by one metric and paired; notes call each log by its name (its path). Raises UserMistake,
     one line, where they cannot be compared."""
     a, b = read_log(first), read_log(second)
-    a, b, told = one_metric(a, b)
+    a, b, caveats = one_metric(a, b)
     scale = scale_of((a, b))
     oriented = []
     if scale is not None:
@@ -59,7 +59,7 @@ def read_sides(first: str, second: str, names: tuple[str, str] | None = None) ->
     notes = (
         *named_notes(own, a),
         *named_notes(other, b),
-        *told,
+        *caveats,
         *oriented,
         *_settings(a, b),
         *paired.notes,
@@ -112,11 +112,11 @@ def _by_metric_of(a: Recorded, log: Recorded) -> tuple[Recorded, str]:
         return log, ""
     if _in(a.metric, log) and not _is_chosen(log):
         return _reread(log, a.metric), ""
-    told = f"{log.source} is scored by {short(log.metric.label)}, {a.source} by {short(a.metric.label)}"
+    mismatch = f"{log.source} is scored by {short(log.metric.label)}, {a.source} by {short(a.metric.label)}"
     if a.tool != log.tool or a.tool == MAPPED:
-        return log, told
+        return log, mismatch
     raise UserMistake(
-        f"{told}: what it recovers would be the metrics'. {log.source} has {listed(m.label for m in log.metrics)} "
+        f"{mismatch}: what it recovers would be the metrics'. {log.source} has {listed(m.label for m in log.metrics)} "
         "(PATH#NAME)"
     )
 
@@ -155,11 +155,11 @@ def one_metric(a: Recorded, b: Recorded) -> tuple[Recorded, Recorded, list[str]]
         return a, _reread(b, a.metric), []
     elif chosen == [False, True] and _in(b.metric, a):
         return _reread(a, b.metric), b, []
-    told = f"{a.source} is scored by {short(a.metric.label)}, {b.source} by {short(b.metric.label)}"
+    mismatch = f"{a.source} is scored by {short(a.metric.label)}, {b.source} by {short(b.metric.label)}"
     if a.tool != b.tool or a.tool == MAPPED:
-        return a, b, [f"{told}: a difference between them may be the scorers'"]
+        return a, b, [f"{mismatch}: a difference between them may be the scorers'"]
     raise UserMistake(
-        f"{told}: a gain would be the metrics'. Choose one that both have: {a.source} has "
+        f"{mismatch}: a gain would be the metrics'. Choose one that both have: {a.source} has "
         f"{listed(m.label for m in a.metrics)}, "
         f"{b.source} has {listed(m.label for m in b.metrics)} (PATH#NAME)"
     )
@@ -174,16 +174,18 @@ def one_metric_of(logs: Mapping[str, Recorded]) -> tuple[dict[str, Recorded], li
         return dict(logs), []
     fixed = [log.metric for log in named.values() if _is_chosen(log)]
     for metric in fixed[:1] or first.metrics:
-        agreed = all(metric.same_as(one) for one in fixed) and all(_in(metric, log) for log in named.values())
+        agreed = all(metric.same_as(fixed_metric) for fixed_metric in fixed) and all(
+            _in(metric, log) for log in named.values()
+        )
         if agreed and not metric.is_error:
             again = {role: _reread(log, metric) if role in named else log for role, log in logs.items()}
             return again, [
                 f"scored by {short(metric.label)}, which all logs have (some list another one first)"
             ]
-    told = ", ".join(f"{role} is scored by {short(log.metric.label)}" for role, log in named.items())
+    scorings = ", ".join(f"{role} is scored by {short(log.metric.label)}" for role, log in named.items())
     has = "; ".join(f"{role} has {listed(m.label for m in log.metrics)}" for role, log in named.items())
     raise UserMistake(
-        f"{told}: a gap would be the metrics'. Choose one that all have (ROLE=PATH#NAME): {has}"
+        f"{scorings}: a gap would be the metrics'. Choose one that all have (ROLE=PATH#NAME): {has}"
     )
 
 

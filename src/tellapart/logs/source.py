@@ -86,8 +86,8 @@ def in_form(path: object) -> Iterator[None]:
     try:
         yield
     except (*FORM, pa.ArrowException) as error:
-        told = f"{type(error).__name__}: {error}"
-        raise UserMistake(f"{path}: cannot be read, a value is not in its form ({told[:200]})") from error
+        fault = f"{type(error).__name__}: {error}"
+        raise UserMistake(f"{path}: cannot be read, a value is not in its form ({fault[:200]})") from error
 
 
 def split(reference: str) -> tuple[Path, str]:
@@ -213,15 +213,15 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
 def _with_later_keys(first: dict[str, Any], rest: bytes) -> dict[str, Any]:
     """Return the first object with the keys that it lacks and the next lines have: a script may have come to
     write more."""
-    found = dict(first)
+    merged = dict(first)
     for line in rest.split(b"\n", HEAD_LINES)[:HEAD_LINES]:
         try:
             value = parse(line, "") if line.strip() else None
         except UserMistake:
             continue  # a bad line is named when it is read
         if isinstance(value, dict):
-            found = {**value, **found}
-    return found if len(found) > len(first) else first
+            merged = {**value, **merged}
+    return merged if len(merged) > len(first) else first
 
 
 def _header(body: bytes) -> tuple[str, dict[str, None]]:
@@ -231,7 +231,7 @@ def _header(body: bytes) -> tuple[str, dict[str, None]]:
         line.decode("utf-8", "replace").strip("\r\n") for line in body.split(b"\n", HEAD_LINES)[:HEAD_LINES]
     ]
     lines = [line for line in lines if line.strip()]
-    found: list[tuple[bool, int, str, list[str]]] = []
+    candidates: list[tuple[bool, int, str, list[str]]] = []
     for separator in SEPARATORS:
         try:
             rows = [next(csv.reader([line], delimiter=separator), []) for line in lines]
@@ -239,10 +239,10 @@ def _header(body: bytes) -> tuple[str, dict[str, None]]:
             continue
         if len(rows[0]) > 1:
             even = sum(len(row) == len(rows[0]) for row in rows[1:]) > (len(rows) - 1) / 2
-            found.append((even, len(rows[0]), separator, rows[0]))
-    if not found:
+            candidates.append((even, len(rows[0]), separator, rows[0]))
+    if not candidates:
         return ",", {lines[0].strip(): None}
-    _, _, separator, names = max(found, key=lambda one: one[:2])
+    _, _, separator, names = max(candidates, key=lambda candidate: candidate[:2])
     return separator, dict.fromkeys(name.strip() for name in names)
 
 
@@ -286,13 +286,13 @@ def as_rows(source: Source) -> Source | None:
     key), columns ({"item": [..], "correct": [..]}, as pandas and datasets write them), or {"columns", "data"}."""
     if source.kind != "json":
         return None
-    found = _objects(source.first)
-    return replace(source, kind="jsonl", first=found[0], rows=tuple(found)) if found else None
+    objects = _objects(source.first)
+    return replace(source, kind="jsonl", first=objects[0], rows=tuple(objects)) if objects else None
 
 
 def _objects(document: Any) -> list[dict[str, Any]]:
     if isinstance(document, list):
-        return document if document and all(isinstance(one, dict) for one in document) else []
+        return document if document and all(isinstance(row, dict) for row in document) else []
     if not isinstance(document, dict) or not document:
         return []
     names, data = document.get("columns"), document.get("data")
@@ -300,8 +300,8 @@ def _objects(document: Any) -> list[dict[str, Any]]:
         return [dict(zip(map(str, names), row, strict=True)) for row in data]
     lists = {key: value for key, value in document.items() if _objects(value) and isinstance(value, list)}
     if lists:
-        known = [lists[name] for name in NESTED_LISTS if name in lists]  # a list of results may be a summary
-        return max(known, key=len) if known else next(iter(lists.values())) if len(lists) == 1 else []
+        nested = [lists[name] for name in NESTED_LISTS if name in lists]  # a list of results may be a summary
+        return max(nested, key=len) if nested else next(iter(lists.values())) if len(lists) == 1 else []
     return _transposed(document) or _under_keys(document)
 
 
@@ -314,22 +314,22 @@ def _transposed(document: dict[str, Any]) -> list[dict[str, Any]]:
     columns = list(document.values())
     if len(columns) < 2:
         return []
-    if all(isinstance(one, list) for one in columns) and len({len(one) for one in columns}) == 1:
+    if all(isinstance(column, list) for column in columns) and len({len(column) for column in columns}) == 1:
         return [dict(zip(document, values, strict=True)) for values in zip(*columns, strict=True)]
-    if all(isinstance(one, dict) and one for one in columns):
+    if all(isinstance(column, dict) and column for column in columns):
         keys = list(columns[0])
         numbered = all(key.isdigit() for key in keys)
-        if numbered and all(list(one) == keys for one in columns):
+        if numbered and all(list(column) == keys for column in columns):
             return [{name: document[name][key] for name in document} for key in keys]
     return []
 
 
 def _under_keys(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return objects that lie under their ids, the id as `_key`."""
-    if len(document) < 2 or not all(isinstance(one, dict) and one for one in document.values()):
+    if len(document) < 2 or not all(isinstance(row, dict) and row for row in document.values()):
         return []
     first = set(next(iter(document.values())))
-    if not all(first & set(one) for one in document.values()):
+    if not all(first & set(row) for row in document.values()):
         return []
     return [{"_key": key, **value} for key, value in document.items()]
 

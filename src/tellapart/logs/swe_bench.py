@@ -21,14 +21,16 @@ LISTS = {"resolved_ids": 1.0, "unresolved_ids": 0.0, "empty_patch_ids": 0.0, "er
 def read(source: Source) -> Recorded:
     """Return one row an instance; raises UserMistake where only the resolved ones are named."""
     place, notes = str(source.path), []
-    found = _instances(source.first) if _is_instances(source.first) else _listed(source.first, place)
-    errors = sum(value != value for value in found.values())
+    resolved = _instances(source.first) if _is_instances(source.first) else _listed(source.first, place)
+    errors = sum(value != value for value in resolved.values())
     if errors:
-        rate = sum(value == 1 for value in found.values()) / len(found)
+        rate = sum(value == 1 for value in resolved.values()) / len(resolved)
         notes.append(
             f"{errors} instances ended in an error: no score (counted as unresolved, the rate is {rate:.4g})"
         )
-    rows = [Logged(name, value, status="failed" if value != value else "ok") for name, value in found.items()]
+    rows = [
+        Logged(name, value, status="failed" if value != value else "ok") for name, value in resolved.items()
+    ]
     parts = source.name.removesuffix(".json").split(".")
     model = parts[0].replace("__", "/") if len(parts) > 1 and not _is_instances(source.first) else ""
     return recorded(rows, origin(source, TOOL, model, metric=Metric("resolved")), notes)
@@ -41,13 +43,13 @@ def _listed(document: Mapping[str, Any], place: str) -> dict[str, float]:
             f"{place}: names the resolved instances only: those that were tried and failed are not in it"
         )
     for name in ("submitted_ids", "completed_ids", "generated"):
-        for one in listing(document.get(name) or [], f"{place}: {name}"):
-            scores[identity(one, place)] = 0.0
+        for instance in listing(document.get(name) or [], f"{place}: {name}"):
+            scores[identity(instance, place)] = 0.0
     for name, value in LISTS.items():
-        for one in listing(document.get(name) or [], f"{place}: {name}"):
-            scores[identity(one, place)] = value
-    for one in listing(document.get("resolved") or [], f"{place}: resolved"):
-        scores[identity(one, place)] = 1.0
+        for instance in listing(document.get(name) or [], f"{place}: {name}"):
+            scores[identity(instance, place)] = value
+    for instance in listing(document.get("resolved") or [], f"{place}: resolved"):
+        scores[identity(instance, place)] = 1.0
     return scores
 
 
@@ -62,7 +64,8 @@ def _is_instances(document: Any) -> bool:
     if not isinstance(document, dict) or not document:
         return False
     return all(
-        isinstance(one, dict) and "resolved" in one and "patch_exists" in one for one in document.values()
+        isinstance(instance, dict) and "resolved" in instance and "patch_exists" in instance
+        for instance in document.values()
     )
 
 

@@ -22,16 +22,16 @@ def read(source: Source) -> Recorded:
     notes: list[str] = []
     summary = source.has("total_reward")
     main, held = ("total_reward", "trajectory_metrics") if summary else ("reward", "metrics")
-    found = list(records(source, notes))
+    placed = list(records(source, notes))
     names: dict[str, None] = {main: None, **({"final_reward": None} if summary else {})}
-    for _, record in found:
+    for _, record in placed:
         values = record.get(held)
         names |= (
             dict.fromkeys(n for n in numeric(values) if not is_counted(n)) if isinstance(values, dict) else {}
         )
     metrics = [Metric(name) for name in names if name not in CUT]
     metric = choose(metrics, source.choice, str(source.path), [])
-    rows = [(_summary if summary else _trajectory)(record, metric.name, where) for where, record in found]
+    rows = [(_summary if summary else _trajectory)(record, metric.name, where) for where, record in placed]
     if summary:
         notes.append("the log holds no questions: groups are told by iteration and number")
     task = "" if summary else text(source.first.get("benchmark"))
@@ -44,7 +44,7 @@ def _trajectory(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     turns = [mapping(turn, where) for turn in listing(record.get("turns") or [], f"{where}: turns")]
     said = [turn for turn in turns if turn.get("role") == "assistant"]
     status: Status = (
-        "failed" if record.get("error") else "cut off" if any(metrics.get(one) for one in CUT) else "ok"
+        "failed" if record.get("error") else "cut off" if any(metrics.get(sign) for sign in CUT) else "ok"
     )
     value = field(record, "reward", where) if metric == "reward" else metrics.get(metric)
     name = record.get("example_id") or logs.get("example_id")

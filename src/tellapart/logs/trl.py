@@ -164,12 +164,12 @@ def _fits(reward: np.ndarray, advantage: np.ndarray, groups: np.ndarray) -> bool
     sizes = np.bincount(groups)
     centred = reward - (np.bincount(groups, weights=reward) / sizes)[groups]
     scale = np.sqrt(np.bincount(groups, weights=centred**2) / sizes)
-    told = np.sqrt(np.bincount(groups, weights=advantage**2) / sizes)
+    spread = np.sqrt(np.bincount(groups, weights=advantage**2) / sizes)
     flat = scale <= 1e-9
-    if (flat != (told <= 1e-6)).any():
+    if (flat != (spread <= 1e-6)).any():
         return False
     with np.errstate(invalid="ignore", divide="ignore"):
-        difference = np.where(flat[groups], 0.0, centred / scale[groups] - advantage / told[groups])
+        difference = np.where(flat[groups], 0.0, centred / scale[groups] - advantage / spread[groups])
     return bool(np.abs(difference).max() < 1e-2)
 
 

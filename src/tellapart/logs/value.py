@@ -115,7 +115,7 @@ def spoken(content: Any, where: str) -> str:
     """Return a message or a conversation as text: a string as it is, of messages their contents and of parts
     their texts, a line each."""
     if isinstance(content, list):
-        return "\n".join(part for part in (spoken(one, where) for one in content) if part)
+        return "\n".join(part for part in (spoken(piece, where) for piece in content) if part)
     if isinstance(content, dict):
         return spoken(next((content[name] for name in ("content", "text") if name in content), None), where)
     return text(content)
@@ -124,7 +124,11 @@ def spoken(content: Any, where: str) -> str:
 def replied(messages: Any, where: str) -> str:
     """Return what the assistant said last in a conversation; text that is no conversation as it is."""
     if isinstance(messages, list):
-        said = [one for one in messages if isinstance(one, dict) and one.get("role") == "assistant"]
+        said = [
+            message
+            for message in messages
+            if isinstance(message, dict) and message.get("role") == "assistant"
+        ]
         return spoken(said[-1] if said else messages, where)
     return spoken(messages, where)
 

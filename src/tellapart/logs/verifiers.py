@@ -35,10 +35,10 @@ DATA = ("prompt", "question", "instruction", "problem")
 def read(source: Source) -> Recorded:
     """Return one row a rollout; raises UserMistake naming the line that lacks a reward."""
     notes: list[str] = []
-    found = list(records(source, notes))
+    placed = list(records(source, notes))
     traced = _is_trace(source)
     names: dict[str, None] = {"reward": None}
-    for _, record in found:
+    for _, record in placed:
         names |= dict.fromkeys(_of_trace(record) if traced else _further(record))
     metrics = [Metric(name) for name in names]
     metric = choose(metrics, source.choice, str(source.path), notes)
@@ -46,8 +46,8 @@ def read(source: Source) -> Recorded:
         notes = [
             note for note in notes if not note.startswith("scored by")
         ]  # the reward is what was trained on
-    rows = [(_trace if traced else _result)(record, metric.name, where) for where, record in found]
-    model, task = _told(source, found[0][1])
+    rows = [(_trace if traced else _result)(record, metric.name, where) for where, record in placed]
+    model, task = _told(source, placed[0][1])
     return recorded(rows, origin(source, TOOL, model, task, metric, metrics), notes)
 
 
@@ -101,20 +101,20 @@ def _trace(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     parts = {name: _reward(value, f"{where}: {short(name)}") for name, value in rewards.items()}
     failed = bool(record.get("errors") or record.get("error"))
     if metric == "reward":
-        told = record.get("reward")
-        value = sum(parts.values()) if told is None and parts else number(told, f"{where}: reward")
+        reward = record.get("reward")
+        value = sum(parts.values()) if reward is None and parts else number(reward, f"{where}: reward")
     else:
         value = parts[metric] if metric in parts else number(metrics.get(metric), f"{where}: {short(metric)}")
     key = task.get("key") or task.get("hash") or data.get("idx") or data.get("example_id")
     messages = [
         mapping(node, where).get("message") for node in listing(record.get("nodes") or [], f"{where}: nodes")
     ]
-    asked = next((data[name] for name in DATA if data.get(name)), None)
+    question = next((data[name] for name in DATA if data.get(name)), None)
     return Logged(
         item=identity(hashed(data) if key is None else key, where),
         score=NAN if failed else value,
-        question=spoken(asked, where)
-        or "\n".join(spoken(one, where) for one in messages if _role(one) == "user"),
+        question=spoken(question, where)
+        or "\n".join(spoken(message, where) for message in messages if _role(message) == "user"),
         completion=replied(messages, where) if messages else text(record.get("root_reply")),
         status="failed" if failed else "cut off" if record.get("is_truncated") is True else "ok",
         target=text(data.get("answer")),

@@ -20,15 +20,15 @@ OTHER = ("input", "output", "gts", "step", "score")
 def read(source: Source) -> Recorded:
     """Return one row a response; items are told apart by their prompt. `path#acc` reads another reward."""
     notes: list[str] = []
-    found = list(records(source, notes))
+    placed = list(records(source, notes))
     further = [
         name
         for name, value in source.first.items()
         if name not in OTHER and _numeric(value) and not is_counted(name) and not Metric(name).is_error
     ]
     reward = reward_name(["score", *further], source.choice, str(source.path), notes)
-    items = numbered([text(field(record, "input", where)) for where, record in found])
-    if len({text(record.get("step")) for _, record in found}) > 1:
+    items = numbered([text(field(record, "input", where)) for where, record in placed])
+    if len({text(record.get("step")) for _, record in placed}) > 1:
         notes.append("answers of several training steps are in one log")
     rows = [
         Logged(
@@ -38,7 +38,7 @@ def read(source: Source) -> Recorded:
             completion=text(field(record, "output", where)),
             target=text(record.get("gts")),
         )
-        for item, (where, record) in zip(items, found, strict=True)
+        for item, (where, record) in zip(items, placed, strict=True)
     ]
     metrics = [Metric(name) for name in ("score", *further)]
     model = f"step {text(source.first.get('step'))}"

@@ -47,7 +47,7 @@ def write_inspect(
     condition = condition_of(rows)
     created = export.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     samples = [_sample(row, export) for row in records_of(rows)]
-    known = [float(s) for s in rows["score"].tolist() if not math.isnan(s)]
+    scores = [float(s) for s in rows["score"].tolist() if not math.isnan(s)]
     items = list(dict.fromkeys(rows["item"].tolist()))
     log: dict[str, Any] = {
         "version": 2,
@@ -65,7 +65,7 @@ def write_inspect(
             "metadata": {"condition": condition},
         },
         "plan": {"name": condition, "steps": []},
-        "results": _results(known, len(samples)),
+        "results": _results(scores, len(samples)),
         "stats": {"started_at": created, "completed_at": created},
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,8 +79,8 @@ def write_inspect(
 
 def _entries(samples: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the entries of an .eval archive beside its header: each sample, and the summaries for lists."""
-    named = {f"samples/{one['id']}_epoch_{one['epoch']}.json": one for one in samples}
-    return {**named, "summaries.json": [_summary(one) for one in samples]}
+    named = {f"samples/{sample['id']}_epoch_{sample['epoch']}.json": sample for sample in samples}
+    return {**named, "summaries.json": [_summary(sample) for sample in samples]}
 
 
 def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,12 +165,12 @@ def _sample(row: Mapping[str, Any], export: Export) -> dict[str, Any]:
     return sample
 
 
-def _results(known: list[float], total: int) -> dict[str, Any]:
+def _results(scores: list[float], total: int) -> dict[str, Any]:
     metrics = {}
-    if known:
-        metrics["mean"] = {"name": "mean", "value": sum(known) / len(known), "params": {}}
+    if scores:
+        metrics["mean"] = {"name": "mean", "value": sum(scores) / len(scores), "params": {}}
     score = {"name": "tellapart", "scorer": "tellapart", "params": {}, "metrics": metrics}
-    score |= {"scored_samples": len(known), "unscored_samples": total - len(known)}
+    score |= {"scored_samples": len(scores), "unscored_samples": total - len(scores)}
     return {"total_samples": total, "completed_samples": total, "scores": [score]}
 
 

@@ -127,7 +127,7 @@ def _result(scored: pd.DataFrame, evaluation: _Evaluation, created: str) -> dict
 def _sample(row: Mapping[str, Any], export: Export, evaluation: _Evaluation) -> dict[str, Any]:
     item, score = row["item"], float(row["score"])
     question, target = export.questions.get(item, item), export.targets.get(item, "")
-    known = not math.isnan(score)
+    scored = not math.isnan(score)
     sample: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": evaluation.id,
@@ -140,7 +140,7 @@ def _sample(row: Mapping[str, Any], export: Export, evaluation: _Evaluation) -> 
         "input": {"raw": question, "reference": [target] if target else []},
         "output": {"raw": [row["completion"]]},
         "answer_attribution": _attribution(row.get("answer")),
-        "evaluation": {"score": score if known else 0.0, "is_correct": known and score >= 1},
+        "evaluation": {"score": score if scored else 0.0, "is_correct": scored and score >= 1},
         "metadata": {
             "condition": evaluation.condition,
             "cluster": row["cluster"],
@@ -148,7 +148,7 @@ def _sample(row: Mapping[str, Any], export: Export, evaluation: _Evaluation) -> 
             "finish_reason": FINISH[row["status"]],
         },
     }
-    if row["status"] == "failed" or not known:
+    if row["status"] == "failed" or not scored:
         sample["error"] = row.get("error") or "no score"
     return sample | _usage(row)
 
@@ -157,8 +157,8 @@ def _attribution(answer: Any) -> list[dict[str, Any]]:
     """Return what the scorer found; nothing where it found none or that was not recorded."""
     if not isinstance(answer, str) or not answer:
         return []
-    told = {"source": "output.raw", "extraction_method": "tellapart scorer", "is_terminal": True}
-    return [{"turn_idx": 0, "extracted_value": answer, **told}]
+    source = {"source": "output.raw", "extraction_method": "tellapart scorer", "is_terminal": True}
+    return [{"turn_idx": 0, "extracted_value": answer, **source}]
 
 
 def _usage(row: Mapping[str, Any]) -> dict[str, Any]:

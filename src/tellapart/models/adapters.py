@@ -99,7 +99,7 @@ def adapted(plain: PreTrainedModel, adapter: Adapter) -> PreTrainedModel:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    told = f"the adapter {adapter.folder}"
+    name = f"the adapter {adapter.folder}"
     flags = [(value, value.requires_grad) for value in plain.parameters()]
     module = sharing(plain)
     try:
@@ -113,14 +113,14 @@ def adapted(plain: PreTrainedModel, adapter: Adapter) -> PreTrainedModel:
         wanted = get_peft_model_state_dict(module, adapter_name=NAME, save_embedding_layers=False)
         wanted = {name.removeprefix(PREFIX): value for name, value in wanted.items()}
         brought = _own_embeddings(module, given, wanted)
-        _check(given, wanted | brought, told)
+        _check(given, wanted | brought, name)
         with torch.no_grad():
             set_peft_model_state_dict(module, given, adapter_name=NAME)
     except UserMistake:
         raise
     except (SafetensorError, OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise UserMistake(f"{told} cannot be put on this model: {first}") from error
+        raise UserMistake(f"{name} cannot be put on this model: {first}") from error
     finally:
         for value, flag in flags:
             value.requires_grad_(flag)
@@ -150,7 +150,7 @@ def _own_embeddings(
     return brought
 
 
-def _check(given: dict[str, Tensor], wanted: dict[str, Tensor], told: str) -> None:
+def _check(given: dict[str, Tensor], wanted: dict[str, Tensor], name: str) -> None:
     """Raise UserMistake where the file and the adapter's config do not hold the same weights."""
     other = [
         f"{name} {tuple(given[name].shape)} for {tuple(wanted[name].shape)}"
@@ -169,4 +169,4 @@ def _check(given: dict[str, Tensor], wanted: dict[str, Tensor], told: str) -> No
             many = "1 weight is" if len(names) == 1 else f"{len(names)} weights are"
             said.append(f"{many} {fault}: {', '.join(names[:SHOWN])}{more}")
     if said:
-        raise UserMistake(f"{told}: {'; '.join(said)}: give the base that it was trained on")
+        raise UserMistake(f"{name}: {'; '.join(said)}: give the base that it was trained on")

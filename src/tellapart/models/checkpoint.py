@@ -142,7 +142,7 @@ def _in_folder(path: Path) -> Named:
             f"{path} is a file: give the folder that holds config.json and *.safetensors, or a .gguf file"
         )
     whole, adapter = (path / "config.json").is_file(), (path / ADAPTER_CONFIG).is_file()
-    weights = sorted(one.name for one in path.glob("*.safetensors") if SHARD.fullmatch(one.name))
+    weights = sorted(path.name for path in path.glob("*.safetensors") if SHARD.fullmatch(path.name))
     if adapter and weights:
         raise UserMistake(
             f"{path} holds an adapter ({ADAPTER_CONFIG}) and a whole model ({weights[0]}): move one to a folder "
@@ -156,7 +156,7 @@ def _in_folder(path: Path) -> Named:
             return _plain_reference(base)._replace(adapter=str(path))
         except UserMistake as mistake:
             raise UserMistake(f"{path} is an adapter for {base}: {mistake}; or give BASE+{path}") from mistake
-    packed = sorted(one.name for one in path.glob("*.gguf"))
+    packed = sorted(path.name for path in path.glob("*.gguf"))
     if len(packed) == 1 and not weights:
         return Named(str(path), gguf=packed[0])
     if not whole:
@@ -246,7 +246,7 @@ MOST_LAYERS, LARGEST_ID = 1_000, 2**24
 def check_declared(folder: Path) -> None:
     """Raise UserMistake where the files declare more layers or a larger token id than any model has."""
     config, table = _json_in(folder / "config.json"), _json_in(folder / "tokenizer.json")
-    nested = (one for one in config.values() if isinstance(one, dict))
+    nested = (value for value in config.values() if isinstance(value, dict))
     for part in (config, *nested):
         layers = part.get("num_hidden_layers")
         if type(layers) is int and layers > MOST_LAYERS:
@@ -256,8 +256,14 @@ def check_declared(folder: Path) -> None:
     model, added = table.get("model"), table.get("added_tokens")
     vocabulary = model.get("vocab") if isinstance(model, dict) else None
     ids = list(vocabulary.values()) if isinstance(vocabulary, dict) else []
-    ids += [one.get("id") for one in added if isinstance(one, dict)] if isinstance(added, list) else []
-    if largest := max((one for one in ids if type(one) is int and one > LARGEST_ID), default=0):
+    ids += (
+        [added_token.get("id") for added_token in added if isinstance(added_token, dict)]
+        if isinstance(added, list)
+        else []
+    )
+    if largest := max(
+        (token_id for token_id in ids if type(token_id) is int and token_id > LARGEST_ID), default=0
+    ):
         raise UserMistake(
             f"{folder / 'tokenizer.json'}: token id {largest}, at most {LARGEST_ID:,}: save the tokenizer again"
         )
@@ -266,10 +272,10 @@ def check_declared(folder: Path) -> None:
 def _json_in(path: Path) -> dict[str, Any]:
     """Return the object in a file; nothing where it is missing or none: whoever loads it says so."""
     try:
-        told = json.loads(path.read_bytes())
+        fields = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def _notes(named: Named) -> tuple[str, ...]:
@@ -297,7 +303,7 @@ def files_of(named: Named) -> tuple[object, ...]:
         if named.gguf
         else sorted((*folder.rglob("*.safetensors"), *folder.glob("*.json")))
     )
-    seen = tuple((one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in chosen)
+    seen = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in chosen)
     return (str(folder.resolve()), seen)
 
 
@@ -343,10 +349,10 @@ def check_complete(report: Mapping[str, Any], reference: str) -> None:
         (report["unexpected_keys"], "in the file and not in the model"),
         (report["error_msgs"], "unreadable"),
     ]
-    told = [_counted(sorted(map(str, names)), fault) for names, fault in faults if names]
-    if told:
+    described = [_counted(sorted(map(str, names)), fault) for names, fault in faults if names]
+    if described:
         raise UserMistake(
-            f"{reference}: {'; '.join(told)}: save the whole model again, or correct its config.json"
+            f"{reference}: {'; '.join(described)}: save the whole model again, or correct its config.json"
         )
 
 

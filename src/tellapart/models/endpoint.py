@@ -62,7 +62,7 @@ class EndpointModel(Model):
     ) -> None:
         self.reference = reference
         self.traits = traits
-        self.fingerprint = fingerprint_of(line.address, traits, [one.address.host for one in others])
+        self.fingerprint = fingerprint_of(line.address, traits, [other.address.host for other in others])
         self.can_score = traits.echo_tokens is not None or traits.scores_turns
         self.chat = line.address.api == "chat"
         self.notes = (*notes_of(traits), *notes)
@@ -107,13 +107,13 @@ class EndpointModel(Model):
             return super().score(pairs)
         texts = [(as_text(prompt, self.chat), as_text(completion)) for prompt, completion in pairs]
         scored = [Scored((), (), ())] * len(texts)
-        asked = [index for index, (_, completion) in enumerate(texts) if completion]
+        places = [index for index, (_, completion) in enumerate(texts) if completion]
         budget = current()
         budget.require()
-        bodies, read = self._scoring([texts[index] for index in asked])
+        bodies, read = self._scoring([texts[index] for index in places])
         lost: list[str] = []
         for place, outcome in self._stream(bodies, lambda place, outcome: (place, outcome)):
-            index = asked[place]
+            index = places[place]
             scored[index] = read(place, outcome)
             budget.charge("scored", len(scored[index].logprobs))
             if math.isnan(scored[index].logprobs[0]):
@@ -174,10 +174,10 @@ def parse_reference(reference: str) -> tuple[Address, ...]:
     (Address(api='completions', name='org/model', url='http://127.0.0.1:8000/v1'),)
     """
     form = "openai:NAME@http://HOST:PORT/v1 (or openai-chat:NAME@...; several servers: URL,URL)"
-    found = FORM.fullmatch(reference)
-    if not found:
+    match = FORM.fullmatch(reference)
+    if not match:
         raise UserMistake(f"cannot read the served model {hidden(reference)!r}: write {form}")
-    kind, name, urls = found.groups()
+    kind, name, urls = match.groups()
     addresses = []
     for url in MORE.split(urls):
         try:

@@ -198,8 +198,8 @@ def reasoning_tokens(payload: Mapping[str, Any], generated: int | None) -> int |
     """Return how many of the generated tokens were reasoning, None where the server does not tell."""
     usage = payload.get("usage")
     details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
-    told = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    return told if type(told) is int and 0 <= told <= (generated or 0) else None
+    counted = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return counted if type(counted) is int and 0 <= counted <= (generated or 0) else None
 
 
 def spell(texts: Sequence[str], text: str, stop: tuple[str, ...]) -> bool:
@@ -207,9 +207,9 @@ def spell(texts: Sequence[str], text: str, stop: tuple[str, ...]) -> bool:
     and blanks around it. What stands for a part of a character may be any character."""
     spelt = "".join(texts)
     readings = {spelt, spelt.translate(MARKS)}
-    readings |= {SPECIAL.sub("", one) for one in readings}
-    readings |= {before_stop(one, stop) for one in readings}
-    return any(_matches(one.strip(), text.strip()) for one in readings)
+    readings |= {SPECIAL.sub("", reading) for reading in readings}
+    readings |= {before_stop(reading, stop) for reading in readings}
+    return any(_matches(reading.strip(), text.strip()) for reading in readings)
 
 
 def _matches(spelt: str, text: str) -> bool:
@@ -230,7 +230,7 @@ def truncates_nothing(sampling: Sampling) -> bool:
 
 def before_stop(text: str, stop: tuple[str, ...]) -> str:
     """Return text up to the first stop string: some servers leave it in (transformers serve does)."""
-    ends = [text.find(one) for one in stop if one in text]
+    ends = [text.find(stop_text) for stop_text in stop if stop_text in text]
     return text[: min(ends)] if ends else text
 
 
@@ -239,7 +239,7 @@ def first_choice(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices:
         raise MalformedError("the answer holds no choices")
-    numbered = [one for one in choices if isinstance(one, dict) and one.get("index") == 0]
+    numbered = [choice for choice in choices if isinstance(choice, dict) and choice.get("index") == 0]
     if len(choices) > 1 and len(numbered) != 1:
         raise MalformedError(f"the answer holds {len(choices)} choices, one was asked for")
     return mapping(numbered[0] if numbered else choices[0], "the choice")
@@ -274,16 +274,16 @@ def tokens_of(logprobs: Any) -> Tokens | None:
         return None
     if "content" in logprobs:  # the chat API's form, which llama.cpp also uses for completions
         content = logprobs["content"]
-        if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+        if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
             return None
-        texts, values = [one.get("token") for one in content], [one.get("logprob") for one in content]
+        texts, values = [entry.get("token") for entry in content], [entry.get("logprob") for entry in content]
     else:
         texts, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
     if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values) or not texts:
         return None
-    if not all(isinstance(one, str) and not has_surrogates(one) for one in texts):
+    if not all(isinstance(text, str) and not has_surrogates(text) for text in texts):
         return None
-    if not all(is_logprob(one) for one in values):
+    if not all(is_logprob(value) for value in values):
         return None
     return Tokens(tuple(texts), tuple(map(as_logprob, values)))
 

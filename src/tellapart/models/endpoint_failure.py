@@ -112,9 +112,9 @@ def redacted(value: Any, key: str) -> Any:
             text = text.replace(piece, MARK)
         return text
     if isinstance(value, list):
-        return [redacted(one, key) for one in value]
+        return [redacted(inner, key) for inner in value]
     if isinstance(value, dict):
-        return {redacted(name, key): redacted(one, key) for name, one in value.items()}
+        return {redacted(name, key): redacted(inner, key) for name, inner in value.items()}
     return value
 
 
@@ -123,7 +123,7 @@ def _halves(key: str) -> tuple[str, ...]:
     """Return every run of characters that is half of a long key; none that may be a word or a number."""
     size = len(key) // 2
     pieces = (key[at : at + size] for at in range(len(key) - size + 1) if len(key) >= LONG_SECRET)
-    return tuple(one for one in pieces if any(map(str.isalpha, one)) and any(map(str.isdigit, one)))
+    return tuple(piece for piece in pieces if any(map(str.isalpha, piece)) and any(map(str.isdigit, piece)))
 
 
 @cache
@@ -131,8 +131,8 @@ def _written(key: str) -> re.Pattern[str]:
     if len(key) < LONG_SECRET:
         return re.compile(re.escape(key))
     ways = (
-        f"(?:{re.escape(one)}|{re.escape(html.escape(one))}|&#0*{ord(one)};|&#x0*{ord(one):x};)"
-        for one in key
+        f"(?:{re.escape(letter)}|{re.escape(html.escape(letter))}|&#0*{ord(letter)};|&#x0*{ord(letter):x};)"
+        for letter in key
     )
     return re.compile(r"\s*".join(ways), re.IGNORECASE)
 

@@ -76,16 +76,16 @@ class Pool:
         url = share.line.address.url
 
         def ready() -> bool:
-            mine = number < share.limit and any(url not in one.barred for one in self.waiting)
+            mine = number < share.limit and any(url not in waiting.barred for waiting in self.waiting)
             return not self.left or mine
 
         async with self.changed:
             await self.changed.wait_for(ready)
             if not self.left:
                 return None
-            one = next(one for one in self.waiting if url not in one.barred)
-            self.waiting.remove(one)
-            return one
+            request = next(waiting for waiting in self.waiting if url not in waiting.barred)
+            self.waiting.remove(request)
+            return request
 
     async def settle(self) -> None:
         """Count one outcome more."""
@@ -93,17 +93,17 @@ class Pool:
             self.left -= 1
             self.changed.notify_all()
 
-    async def give_back(self, one: Waiting) -> None:
+    async def give_back(self, request: Waiting) -> None:
         """Let a request wait again, before the others."""
         async with self.changed:
-            self.waiting.appendleft(one)
+            self.waiting.appendleft(request)
             self.changed.notify_all()
 
     def check_heard(self, outcome: Failure) -> None:
         """Raise ServerGone where none of the servers has answered anything for so long that none will."""
         lines = [share.line for share in self.shares]
         waited = min(line.clock() - line.heard for line in lines)
-        patience = max(max(one.options.patience_seconds, 2 * one.options.timeout_seconds) for one in lines)
+        patience = max(max(line.options.patience_seconds, 2 * line.options.timeout_seconds) for line in lines)
         if waited > patience:
             raise ServerGone(
                 f"the servers at {', '.join(line.address.url for line in lines)} have answered nothing for "
@@ -122,33 +122,35 @@ def stream_over(
 
     async def worker(pool: Pool, share: Share, number: int, client: "openai.AsyncOpenAI") -> None:
         line = share.line
-        while (one := await pool.take(share, number)) is not None:
+        while (request := await pool.take(share, number)) is not None:
             cuts = share.cuts
-            outcome = await line.attempt(client, one.body)
+            outcome = await line.attempt(client, request.body)
             if isinstance(outcome, Reply) or outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
                 line.heard = line.clock()
             if isinstance(outcome, Reply) or not outcome.again:
                 share.went_well()
                 if isinstance(outcome, Failure):  # another server may take longer prompts, say
-                    one = one._replace(barred=one.barred | {line.address.url})
-                if isinstance(outcome, Failure) and len(one.barred) < len(pool.shares):
-                    await pool.give_back(one)
+                    request = request._replace(barred=request.barred | {line.address.url})
+                if isinstance(outcome, Failure) and len(request.barred) < len(pool.shares):
+                    await pool.give_back(request)
                 else:
-                    results.put(finish(one.place, outcome))
+                    results.put(finish(request.place, outcome))
                     await pool.settle()
                 continue
             pool.check_heard(outcome)
             share.went_badly(cuts)
             if outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
-                one = one._replace(refused=one.refused + 1)
+                request = request._replace(refused=request.refused + 1)
             else:
-                one = one._replace(failed=one.failed + 1)
+                request = request._replace(failed=request.failed + 1)
             attempts = line.options.attempts
-            if one.failed < attempts and one.refused < REFUSALS * attempts:
-                await pool.give_back(one)
+            if request.failed < attempts and request.refused < REFUSALS * attempts:
+                await pool.give_back(request)
             else:
-                told = outcome._replace(reason=f"{outcome.reason} ({one.failed + one.refused} attempts)")
-                results.put(finish(one.place, told))
+                final = outcome._replace(
+                    reason=f"{outcome.reason} ({request.failed + request.refused} attempts)"
+                )
+                results.put(finish(request.place, final))
                 await pool.settle()
             if outcome.status == HTTPStatus.TOO_MANY_REQUESTS and not outcome.retry_after and share.limit > 1:
                 continue  # that it takes fewer at a time is what it asked for
@@ -157,7 +159,7 @@ def stream_over(
 
     async def work() -> None:
         shares = [Share(line, line.options.concurrency) for line in lines]
-        pool = Pool(shares, deque(Waiting(*one) for one in enumerate(bodies)), len(bodies))
+        pool = Pool(shares, deque(Waiting(*placed_body) for placed_body in enumerate(bodies)), len(bodies))
         async with contextlib.AsyncExitStack() as opened, asyncio.TaskGroup() as group:
             for share in shares:
                 client = await opened.enter_async_context(share.line.client())

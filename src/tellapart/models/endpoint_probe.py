@@ -87,14 +87,14 @@ def unusable(line: Line, failure: Failure) -> str:
     address = line.address
     if failure.status == 0:
         return f"no server answers at {address.url}: {failure.reason}"
-    told = f"the server at {address.url} refuses {address.name!r}: {failure.reason}"
+    refused = f"the server at {address.url} refuses {address.name!r}: {failure.reason}"
     if failure.status in (401, 403):
-        return f"{told}; set TELLAPART_API_KEY to a key that it accepts"
+        return f"{refused}; set TELLAPART_API_KEY to a key that it accepts"
     names = served_names(line)
     way_out = f"; it serves {names}" if names else ""
     if failure.status in (404, 405) and address.api == "completions":
         way_out += "; if it has chat only, use openai-chat:"
-    return told + way_out
+    return refused + way_out
 
 
 def served_names(line: Line) -> str:
@@ -102,7 +102,7 @@ def served_names(line: Line) -> str:
     listed = put(line, None)
     data = listed.payload.get("data") if isinstance(listed, Reply) else None
     entries = data if isinstance(data, list) else []
-    names = [str(one["id"])[:80] for one in entries if isinstance(one, dict) and "id" in one]
+    names = [str(entry["id"])[:80] for entry in entries if isinstance(entry, dict) and "id" in entry]
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
@@ -124,25 +124,25 @@ def dialect_of(line: Line, traits: Traits) -> Dialect:
 
 def logprobs_of(line: Line, traits: Traits) -> LogprobKind:
     """Return which log-probabilities the server gives, by the same token's at temperatures 1 and 2."""
-    found: list[dict[str, float]] = []
-    asked = replace(traits, logprobs="plain")
+    readings: list[dict[str, float]] = []
+    probing = replace(traits, logprobs="plain")
     for temperature in (1.0, 2.0):
         request = replace(ONE_TOKEN, sampling=Sampling(temperature=temperature, max_tokens=1))
-        body = body_of(request, line.address, asked, line.options)
+        body = body_of(request, line.address, probing, line.options)
         # Two: the first of vLLM's is the token that was drawn, whatever its rank.
         body |= {"top_logprobs": 2} if line.address.api == "chat" else {}
         outcome = put(line, body)
         completion = completion_of(request, outcome, line.address, "plain")
         if completion.logprobs is None or isinstance(outcome, Failure):
             return "none"
-        found.append(
+        readings.append(
             likeliest(outcome.payload) | dict(zip(completion.token_texts, completion.logprobs, strict=True))
         )
-    shared = found[0].keys() & found[1].keys()
+    shared = readings[0].keys() & readings[1].keys()
     if not shared:
         return "unknown"
-    token = max(shared, key=lambda one: found[0][one])
-    return "plain" if abs(found[0][token] - found[1][token]) < SAME_LOGPROB_NATS else "sampled"
+    token = max(shared, key=lambda token: readings[0][token])
+    return "plain" if abs(readings[0][token] - readings[1][token]) < SAME_LOGPROB_NATS else "sampled"
 
 
 def likeliest(payload: dict[str, Any]) -> dict[str, float]:
@@ -150,7 +150,7 @@ def likeliest(payload: dict[str, Any]) -> dict[str, float]:
     try:
         logprobs = payload["choices"][0]["logprobs"]
         if "content" in logprobs:
-            pairs = [(one["token"], one["logprob"]) for one in logprobs["content"][0]["top_logprobs"]]
+            pairs = [(entry["token"], entry["logprob"]) for entry in logprobs["content"][0]["top_logprobs"]]
         else:
             pairs = list(logprobs["top_logprobs"][0].items())
     except (KeyError, IndexError, TypeError, AttributeError):
@@ -165,7 +165,7 @@ def echo_tokens_of(line: Line, traits: Traits) -> int | None:
     for new_tokens in (0, 1):
         outcome = put(line, echo_body(line.address, PROMPT + COMPLETION, new_tokens))
         logprobs = scored_of(PROMPT, COMPLETION, outcome).logprobs
-        if all(one == one for one in logprobs):
+        if all(logprob == logprob for logprob in logprobs):
             return new_tokens
     return None
 
@@ -205,11 +205,11 @@ def prove_same(lines: Sequence[Line], traits: Sequence[Traits]) -> tuple[str, ..
     first = lines[0].address.url
     for line, own in zip(lines[1:], traits[1:], strict=True):
         for name, what in SAME.items():
-            one, other = getattr(traits[0], name), getattr(own, name)
-            if one != other:
+            first_trait, own_trait = getattr(traits[0], name), getattr(own, name)
+            if first_trait != own_trait:
                 raise UserMistake(
-                    f"the servers at {first} and {line.address.url} are not alike: {what} {one!r} and {other!r}; "
-                    "start them alike, or ask one"
+                    f"the servers at {first} and {line.address.url} are not alike: {what} "
+                    f"{first_trait!r} and {own_trait!r}; start them alike, or ask one"
                 )
     if traits[0].echo_tokens is not None:
         scores = [
@@ -225,7 +225,7 @@ def prove_same(lines: Sequence[Line], traits: Sequence[Traits]) -> tuple[str, ..
                     f"the servers at {first} and {line.address.url} do not serve the same model: of one sentence their "
                     f"log-probabilities differ by up to {max(gaps, default=math.nan):.2g} nats a token; ask one"
                 )
-        if not any(math.isnan(value) for one in scores for value in one.logprobs):
+        if not any(math.isnan(value) for score in scores for value in score.logprobs):
             return ()
     greedy = Request(PROMPT, 0, Sampling(temperature=0.0, max_tokens=24))
     texts = []

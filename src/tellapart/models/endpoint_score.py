@@ -52,12 +52,12 @@ def scored_of(prompt: str, completion: str, outcome: Reply | Failure, model: str
     texts, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
     if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values) or not texts:
         return missing
-    if not all(isinstance(one, str) for one in texts):
+    if not all(isinstance(text, str) for text in texts):
         return missing
     span = aligned(texts, prompt, completion)
     if span is None:
         span = offset_span(texts, logprobs.get("text_offset"), prompt, completion)
-    if span is None or not all(is_logprob(one) for one in values[span]):
+    if span is None or not all(is_logprob(value) for value in values[span]):
         return missing
     return Scored((), tuple(texts[span]), tuple(map(as_logprob, values[span])))
 
@@ -83,7 +83,11 @@ def prompt_ids(outcome: Reply | Failure, model: str = "") -> tuple[int, ...]:
         return ()
     answered, ids = outcome.payload.get("model"), outcome.payload.get("prompt_token_ids")
     other = model and isinstance(answered, str) and answered != model
-    if other or not isinstance(ids, list) or not all(type(one) is int and 0 <= one < 2**31 for one in ids):
+    if (
+        other
+        or not isinstance(ids, list)
+        or not all(type(token) is int and 0 <= token < 2**31 for token in ids)
+    ):
         return ()
     return tuple(ids)
 
@@ -110,11 +114,11 @@ def scored_turn(
         return missing
     texts, values = [], []
     for token, position in zip(whole[len(before) :], positions[len(before) :], strict=True):
-        told: Any = position.get(str(token)) if isinstance(position, dict) else None
-        if not isinstance(told, dict):
+        fields: Any = position.get(str(token)) if isinstance(position, dict) else None
+        if not isinstance(fields, dict):
             return missing
-        value: Any = told.get("logprob")
-        text: Any = told.get("decoded_token")
+        value: Any = fields.get("logprob")
+        text: Any = fields.get("decoded_token")
         if not is_logprob(value) or not isinstance(text, str) or has_surrogates(text):
             return missing
         values.append(as_logprob(value))
@@ -144,7 +148,7 @@ def offset_span(texts: list[str], offsets: Any, prompt: str, completion: str) ->
     """Return the same from the server's character offsets, for tokens that are no whole characters."""
     if not isinstance(offsets, list) or len(offsets) != len(texts) or len(texts) < 2:
         return None
-    if not all(type(one) is int for one in offsets) or sorted(offsets) != offsets:
+    if not all(type(offset) is int for offset in offsets) or sorted(offsets) != offsets:
         return None
     shift = 0 if prompt.startswith(texts[0].strip()) else offsets[1]  # a beginning-of-text token
     first, last = shift + len(prompt), shift + len(prompt) + len(completion)

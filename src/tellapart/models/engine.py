@@ -120,8 +120,8 @@ class Run:
             return wanted
         # Rows under way are reckoned at their longest, so that the budget is overshot by one answer at most.
         rows, most = self.rows, max(job.budget for job in self.queue)
-        owed = int((rows.budget - rows.count)[rows.live].sum())
-        paid = min(wanted, int((left - owed) // most))
+        pending = int((rows.budget - rows.count)[rows.live].sum())
+        paid = min(wanted, int((left - pending) // most))
         return max(paid, int(not rows.live.any() and left > 0))
 
     @torch.inference_mode()
@@ -136,7 +136,7 @@ class Run:
         logits = [torch.stack([f.logits[at] for f in filled]) for at in range(len(self.caches))]
         self._accept(slots, logits)
         entering = zip(slots.tolist(), filled, strict=True)
-        going_on = [(slot, one) for slot, one in entering if self.rows.live[slot]]
+        going_on = [(slot, job) for slot, job in entering if self.rows.live[slot]]
         if going_on:
             self._share(going_on)
             self._place(going_on)
@@ -184,7 +184,7 @@ class Run:
             cache.fit(int(rows.own[old].max(initial=0)), int(rows.own[new].max()), 1)
             for (_, begin, end), group in alike.items():
                 source = group[0][1].caches[at]
-                slots, taken = [slot for slot, _ in group], [one.row for _, one in group]
+                slots, taken = [slot for slot, _ in group], [entry.row for _, entry in group]
                 cache.place(slots, source, taken, slice(begin, end))
         self.groups = None
 

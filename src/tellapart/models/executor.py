@@ -97,5 +97,5 @@ def executor_of(model: Model) -> tuple[Executor, Opening] | None:
     if altered.kind not in CHANGERS:
         return None
     executor.hold(altered.weights, altered.data)
-    told = {"change": altered.change, "weights": altered.weights, "strength": altered.strength}
-    return executor, opening._replace(**told, changed=model.fingerprint)
+    edit = {"change": altered.change, "weights": altered.weights, "strength": altered.strength}
+    return executor, opening._replace(**edit, changed=model.fingerprint)

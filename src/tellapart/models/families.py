@@ -54,7 +54,7 @@ def families(most: Mapping[Ids, int]) -> list[Family]:
     (trunks before their branches) and between them.
     """
     made, rest = _paying(_alike(most, 0.5), most)
-    wider, rest = _paying(_alike({one: most[one] for one in rest}, 0.0), most)
+    wider, rest = _paying(_alike({ids: most[ids] for ids in rest}, 0.0), most)
     made += wider
     if rest:
         made.append(Family(_in_order(rest, 0, most), 0, most))
@@ -75,11 +75,11 @@ def _paying(
     return made, rest
 
 
-def _tokens(found: Mapping[Ids, Mapping[Ids, int]], shared: int) -> int:
+def _tokens(tree: Mapping[Ids, Mapping[Ids, int]], shared: int) -> int:
     """Return how many tokens of these trunks and branches are read after the `shared` ones."""
     return sum(
-        len(trunk) - shared + sum(len(one) - start for one, start in branches.items())
-        for trunk, branches in found.items()
+        len(trunk) - shared + sum(len(branch) - start for branch, start in branches.items())
+        for trunk, branches in tree.items()
     )
 
 
@@ -103,20 +103,20 @@ def _alike(most: Mapping[Ids, int], part: float) -> list[tuple[list[Ids], int]]:
 
 def _in_order(members: Sequence[Ids], shared: int, most: Mapping[Ids, int]) -> list[Ids]:
     """Return trunks, longest first, each before its branches."""
-    found = trunks(members, shared, most)
-    return [one for trunk in sorted(found, key=len, reverse=True) for one in (trunk, *found[trunk])]
+    tree = trunks(members, shared, most)
+    return [ids for trunk in sorted(tree, key=len, reverse=True) for ids in (trunk, *tree[trunk])]
 
 
 def trunks(members: Sequence[Ids], shared: int, most: Mapping[Ids, int]) -> dict[Ids, dict[Ids, int]]:
     """Return each trunk and its branches, longest first, with how many tokens they begin with of it."""
-    found: dict[Ids, dict[Ids, int]] = {}
+    tree: dict[Ids, dict[Ids, int]] = {}
     cluster: list[Ids] = []
     for sequence in sorted(members):
         if cluster and _common(cluster[-1], sequence) < shared + LEAST_BRANCH:
-            found.update(_best(cluster, shared, most, DEEPEST))
+            tree.update(_best(cluster, shared, most, DEEPEST))
             cluster = []
         cluster.append(sequence)
-    return {**found, **_best(cluster, shared, most, DEEPEST)}
+    return {**tree, **_best(cluster, shared, most, DEEPEST)}
 
 
 def _best(
@@ -125,7 +125,7 @@ def _best(
     """Return one trunk for all of a sorted cluster, or trunks for its parts (several questions that share a header),
     whichever reads less."""
     whole = _branched(cluster, shared, most)
-    common = [_common(one, other) for one, other in pairwise(cluster)]
+    common = [_common(left, right) for left, right in pairwise(cluster)]
     least = min(common, default=0)
     ends = [at + 1 for at, length in enumerate(common) if length == least]
     if not depth or len(ends) == len(common):
@@ -138,22 +138,22 @@ def _best(
 
 def _branched(cluster: Sequence[Ids], shared: int, most: Mapping[Ids, int]) -> dict[Ids, dict[Ids, int]]:
     """Return the longest as a trunk with all that can branch off from it, the longest of the others, and so on."""
-    found: dict[Ids, dict[Ids, int]] = {}
+    tree: dict[Ids, dict[Ids, int]] = {}
     left = sorted(cluster, key=len, reverse=True)
     while left:
         trunk, *others = left
-        starts = {one: min(_common(trunk, one), most[one]) for one in others}
-        found[trunk] = {one: start for one, start in starts.items() if start >= shared + LEAST_BRANCH}
-        left = [one for one in others if one not in found[trunk]]
-    return found
+        starts = {other: min(_common(trunk, other), most[other]) for other in others}
+        tree[trunk] = {branch: start for branch, start in starts.items() if start >= shared + LEAST_BRANCH}
+        left = [other for other in others if other not in tree[trunk]]
+    return tree
 
 
-def _common(one: Ids, other: Ids) -> int:
+def _common(left: Ids, right: Ids) -> int:
     """Return how many tokens both begin with, by halving."""
-    low, high = 0, min(len(one), len(other))
+    low, high = 0, min(len(left), len(right))
     while low < high:
         middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
+        if left[low:middle] == right[low:middle]:
             low = middle
         else:
             high = middle - 1

@@ -151,11 +151,11 @@ def prompt_lengths(model: LocalModel, requests: Sequence[Request]) -> list[int]:
     """Return how many tokens are read before each answer begins."""
     vocabulary = model.vocabulary
     texts = vocabulary.encode_prompts(
-        [(one.prompt, one.prefill) for one in requests if not isinstance(one.prompt, tuple)]
+        [(request.prompt, request.prefill) for request in requests if not isinstance(request.prompt, tuple)]
     )
     return [
-        len(one.prompt) + (len(vocabulary.encode(one.prefill)) if one.prefill else 0)
-        if isinstance(one.prompt, tuple)
-        else len(texts[one.prompt, one.prefill])
-        for one in requests
+        len(request.prompt) + (len(vocabulary.encode(request.prefill)) if request.prefill else 0)
+        if isinstance(request.prompt, tuple)
+        else len(texts[request.prompt, request.prefill])
+        for request in requests
     ]

@@ -44,9 +44,9 @@ def identity_beside(
     system: str,
 ) -> dict[str, str]:
     """Return, as hashes, what beside weights and their dtype changes a model's answers."""
-    told = {name: value for name, value in config.to_dict().items() if name not in PASSING}
+    fields = {name: value for name, value in config.to_dict().items() if name not in PASSING}
     return {
-        "config": hash_of(json.dumps(told, sort_keys=True, default=str)),
+        "config": hash_of(json.dumps(fields, sort_keys=True, default=str)),
         "end_tokens": hash_of(str(sorted(ends))),
         "tokenizer": hash_of(_tokenizer_table(tokenizer)),
         "template": hash_of(str(tokenizer.chat_template)) if chat else "none",

@@ -167,13 +167,13 @@ class LocalModel(Model):
     def likeliest(self, prompts: Sequence[Ids], count: int) -> list[list[tuple[int, float]]]:
         """Return the `count` likeliest next tokens of each prompt with their log-probabilities (nats), likeliest
         first."""
-        found: dict[Ids, list[tuple[int, float]]] = {}
+        ranked: dict[Ids, list[tuple[int, float]]] = {}
         for family in families({prompt: len(prompt) - 1 for prompt in prompts}):
             for prompt, filled in read_prompts([self.module], family, family.members):
                 logprobs = filled.logits[0].float().log_softmax(-1)
                 best = logprobs.topk(min(len(logprobs), count))
-                found[prompt] = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        return [found[prompt] for prompt in prompts]
+                ranked[prompt] = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+        return [ranked[prompt] for prompt in prompts]
 
 
 def choose_plain(logits: Tensor, rows: Drawing, record: frozenset[Extra]) -> Choice:

@@ -160,8 +160,8 @@ def route(
         raise UserMistake(
             f"{base.reference} and {tuned.reference} do not share a vocabulary: they cannot write together"
         )
-    asked = [(PROBE, "")]
-    if base.vocabulary.encode_prompts(asked) != tuned.vocabulary.encode_prompts(asked):
+    probes = [(PROBE, "")]
+    if base.vocabulary.encode_prompts(probes) != tuned.vocabulary.encode_prompts(probes):
         raise UserMistake(
             f"{base.reference} and {tuned.reference} are asked through different chat templates: they cannot read the "
             "same prompt; --no-chat asks both without"
@@ -173,19 +173,21 @@ def _route(
     base: LocalModel, tuned: LocalModel, requests: Sequence[Request], decide: Decide
 ) -> Iterator[RoutedAnswer]:
     asked_of = (base.fingerprint, tuned.fingerprint)
-    one, two = base.asked, tuned.asked
-    asked = Asked(one.vocabulary, one.ends | two.ends, min(one.context, two.context), min(one.size, two.size))
-    jobs, refused = jobs_of(asked, requests)
+    left, right = base.asked, tuned.asked
+    both = Asked(
+        left.vocabulary, left.ends | right.ends, min(left.context, right.context), min(left.size, right.size)
+    )
+    jobs, refused = jobs_of(both, requests)
     for index, completion in refused:
         yield RoutedAnswer(index, completion, (), (), (), (), ())
     if not jobs:
         return
     modules = [base.module, tuned.module]
     plan = plan_of(
-        asked,
+        both,
         modules,
         jobs,
-        lambda logits, rows: choose_routed(logits, rows, decide, asked.size),
+        lambda logits, rows: choose_routed(logits, rows, decide, both.size),
         base.max_rows,
     )
     done = 0
@@ -195,7 +197,7 @@ def _route(
             raise RuntimeError(
                 "a model was changed while its answers were being written: read them all first"
             )
-        completion = completion_of(asked.vocabulary, requests[finished.job.index], finished)
+        completion = completion_of(both.vocabulary, requests[finished.job.index], finished)
         lines = {name: column.tolist() for name, column in finished.columns.items()}
         yield RoutedAnswer(
             finished.job.index,

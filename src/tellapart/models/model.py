@@ -163,21 +163,21 @@ class Model(abc.ABC):
         raise TypeError(f"{self.reference} gives no log-probabilities of given text")
 
 
-def share_tokens(one: Model, other: Model) -> bool:
+def share_tokens(left: Model, right: Model) -> bool:
     """Return whether token ids of one model mean the same to the other: the same tokenizer, or one that has tokens
     added to those of the other (no id means two things; what is added is scored by its owner alone)."""
-    if one.tokenizer_id and one.tokenizer_id == other.tokenizer_id:
+    if left.tokenizer_id and left.tokenizer_id == right.tokenizer_id:
         return True
-    few, many = sorted((one.added_tokens, other.added_tokens), key=len)
-    return bool(one.tokenizer_core) and one.tokenizer_core == other.tokenizer_core and few <= many
+    few, many = sorted((left.added_tokens, right.added_tokens), key=len)
+    return bool(left.tokenizer_core) and left.tokenizer_core == right.tokenizer_core and few <= many
 
 
-def added_note(one: Model, other: Model) -> tuple[str, ...]:
+def added_note(left: Model, right: Model) -> tuple[str, ...]:
     """Return a note on the tokens that only one of two models has that otherwise share theirs."""
-    apart = sorted(one.added_tokens ^ other.added_tokens)
-    if not apart or not share_tokens(one, other):
+    apart = sorted(left.added_tokens ^ right.added_tokens)
+    if not apart or not share_tokens(left, right):
         return ()
-    owner = one if len(one.added_tokens) > len(other.added_tokens) else other
+    owner = left if len(left.added_tokens) > len(right.added_tokens) else right
     named = ", ".join(repr(text) for _, text in apart[:3]) + (" ..." if len(apart) > 3 else "")
     return (
         f"The tokenizer of {owner.reference} has {len(apart)} added tokens ({named}): log-probabilities are compared "

@@ -31,8 +31,8 @@ def _picked(model: Model, requests: Sequence[Request]) -> Iterator[Answer]:
 def _completion(request: Request, scored: Sequence[Scored]) -> Completion:
     """Return the likeliest choice as a completion; nothing was generated for it."""
     texts = [choice.strip() for choice in request.choices]
-    sums = [sum(one.logprobs) for one in scored]
-    best = pick(sums, texts, [len(one.tokens) for one in scored], request.normalise)
+    sums = [sum(score.logprobs) for score in scored]
+    best = pick(sums, texts, [len(score.tokens) for score in scored], request.normalise)
     chosen = scored[best]
     return Completion(
         texts[best], chosen.tokens, chosen.token_texts, chosen.logprobs, None, "stop", 0, 0.0, generated=0

@@ -35,8 +35,8 @@ def read_prompts(
 ) -> Iterator[tuple[Ids, Filled]]:
     """Read members of one family, and yield each with its cache rows and last logits."""
     vocab = max(module.config.get_text_config().vocab_size for module in modules)
-    found = trunks(prompts, family.shared, family.most)
-    for chunk in chunks(list(found), family.shared, vocab):
+    tree = trunks(prompts, family.shared, family.most)
+    for chunk in chunks(list(tree), family.shared, vocab):
         lasts = [len(prompt) - family.shared - 1 for prompt in chunk]
         caches, logits = [], []
         for at, module in enumerate(modules):
@@ -47,12 +47,14 @@ def read_prompts(
             logits.append(_last(kept, lasts))
         for row, prompt in enumerate(chunk):
             yield prompt, Filled(caches, row, [part[row] for part in logits])
-        yield from _read_branches(modules, caches, branches_of(chunk, found), vocab)
+        yield from _read_branches(modules, caches, branches_of(chunk, tree), vocab)
 
 
-def branches_of(chunk: Sequence[Ids], found: Mapping[Ids, Mapping[Ids, int]]) -> list[Branch]:
+def branches_of(chunk: Sequence[Ids], tree: Mapping[Ids, Mapping[Ids, int]]) -> list[Branch]:
     """Return the branches of a batch of trunks."""
-    return [Branch(one, row, start) for row, trunk in enumerate(chunk) for one, start in found[trunk].items()]
+    return [
+        Branch(branch, row, start) for row, trunk in enumerate(chunk) for branch, start in tree[trunk].items()
+    ]
 
 
 def _read_branches(

@@ -56,8 +56,8 @@ def probed(model: LocalModel, probe: Probe) -> Iterator[Proof]:
         proof.calls += 1
         return output
 
-    told = hashlib.blake2b(f"{hash_tensor(direction)} {probe.offset!r}".encode(), digest_size=8).hexdigest()
-    with _watched(model, f"probe {told}", proof):
+    digest = hashlib.blake2b(f"{hash_tensor(direction)} {probe.offset!r}".encode(), digest_size=8).hexdigest()
+    with _watched(model, f"probe {digest}", proof):
         handles = [layer.register_forward_pre_hook(keep), model.module.register_forward_hook(widen)]
         try:
             yield proof
@@ -72,11 +72,11 @@ def answer_states(model: LocalModel, texts: Sequence[tuple[Ids, Ids]]) -> Tensor
 
     `texts` are (prompt, answer) ids; a text at a time is read. Raises UserMistake where one is longer than the context.
     """
-    found: list[Tensor] = []
+    states: list[Tensor] = []
     layer = output_layer(model)
 
     def keep(_module: nn.Module, inputs: Any) -> None:
-        found.append(inputs[0][0, :-1].float().cpu())
+        states.append(inputs[0][0, :-1].float().cpu())
 
     handle = layer.register_forward_pre_hook(keep)
     try:
@@ -90,7 +90,7 @@ def answer_states(model: LocalModel, texts: Sequence[tuple[Ids, Ids]]) -> Tensor
             model.module(input_ids=ids, use_cache=False, logits_to_keep=len(answer) + 1)
     finally:
         handle.remove()
-    return torch.cat(found)
+    return torch.cat(states)
 
 
 def fit_probe(states: Tensor, wanted: Tensor) -> Probe:

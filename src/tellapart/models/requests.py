@@ -41,20 +41,20 @@ def check_sampling(sampling: Sampling) -> None:
             raise UserMistake(f"{name} {given!r} asked: it must be {allowed}")
 
 
-def jobs_of(asked: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[Answer]]:
+def jobs_of(facts: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[Answer]]:
     """Return the jobs of requests that can be answered, and the answers of those that cannot or need nothing."""
     for sampling in {request.sampling for request in requests}:
         check_sampling(sampling)
-    texts = asked.vocabulary.encode_prompts(
+    texts = facts.vocabulary.encode_prompts(
         [(r.prompt, r.prefill) for r in requests if not isinstance(r.prompt, tuple)]
     )
     jobs, answers = [], []
     for index, request in enumerate(requests):
         if isinstance(request.prompt, tuple):
-            ids = (*request.prompt, *(asked.vocabulary.encode(request.prefill) if request.prefill else ()))
+            ids = (*request.prompt, *(facts.vocabulary.encode(request.prefill) if request.prefill else ()))
         else:
             ids = texts[request.prompt, request.prefill]
-        error = refusal(asked, ids)
+        error = refusal(facts, ids)
         if error:
             answers.append(Answer(index, Completion("", (), (), None, None, "failed", len(ids), 0.0, error)))
         elif request.sampling.max_tokens == 0:
@@ -62,24 +62,24 @@ def jobs_of(asked: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[
                 Answer(index, Completion(request.prefill, (), (), (), (), "length", len(ids), 0.0))
             )
         else:
-            budget = min(request.sampling.max_tokens, asked.context - len(ids) + 1)
+            budget = min(request.sampling.max_tokens, facts.context - len(ids) + 1)
             jobs.append(Job(index, ids, request.seed, request.sampling, budget))
     return jobs, answers
 
 
-def refusal(asked: Asked, ids: Ids) -> str:
+def refusal(facts: Asked, ids: Ids) -> str:
     """Return why a prompt cannot be answered; empty where it can."""
     if not ids:
         return "the prompt has no tokens: give it at least one"
-    if len(ids) > asked.context:
-        return f"the prompt has {len(ids)} tokens, the model's context holds {asked.context}: shorten it"
-    if min(ids) < 0 or max(ids) >= asked.size:
-        return f"the prompt holds a token id outside 0-{asked.size - 1}"
+    if len(ids) > facts.context:
+        return f"the prompt has {len(ids)} tokens, the model's context holds {facts.context}: shorten it"
+    if min(ids) < 0 or max(ids) >= facts.size:
+        return f"the prompt holds a token id outside 0-{facts.size - 1}"
     return ""
 
 
 def plan_of(
-    asked: Asked,
+    facts: Asked,
     modules: Sequence[PreTrainedModel],
     jobs: Sequence[Job],
     choose: Choose,
@@ -88,14 +88,14 @@ def plan_of(
 ) -> Plan:
     """Return what the engine needs to write `jobs` with these modules; without `sharing` every row keeps its whole
     prompt."""
-    stops = Stops(asked.vocabulary, [stop for job in jobs for stop in job.sampling.stop])
+    stops = Stops(facts.vocabulary, [stop for job in jobs for stop in job.sampling.stop])
     among = Sharing(jobs, layer_numbers(modules[0]) if sharing else 0)
     if any(map(among.shared, among.samples)) and not all(map(supports_stems, modules)):
         among = Sharing(jobs, 0)
     return Plan(
         modules,
         choose,
-        np.array(sorted(asked.ends), dtype=np.int64),
+        np.array(sorted(facts.ends), dtype=np.int64),
         lambda job, tokens: stops.cut(job.prompt, tokens, job.sampling.stop),
         stops.may_stop,
         batch_width(modules, among.room(), max_rows),

@@ -28,12 +28,12 @@ def score_tokens(module: PreTrainedModel, pairs: Sequence[tuple[Ids, Ids]], cont
             wanted[fed] = min(wanted.get(fed, len(prompt)), len(prompt))
     scores: dict[Ids, np.ndarray] = {}
     for family in families({fed: least - 1 for fed, least in wanted.items()}):
-        found = trunks(family.members, family.shared, family.most)
-        for chunk in chunks(list(found), family.shared, vocab, family.most):
-            scores.update(_score_or_halve(module, family, {trunk: found[trunk] for trunk in chunk}))
+        tree = trunks(family.members, family.shared, family.most)
+        for chunk in chunks(list(tree), family.shared, vocab, family.most):
+            scores.update(_score_or_halve(module, family, {trunk: tree[trunk] for trunk in chunk}))
     nothing = np.full(0, math.nan)
-    found = [(scores.get((*prompt, *completion), nothing), len(completion)) for prompt, completion in pairs]
-    return [line[-n:] if 0 < n <= len(line) else np.full(n, math.nan) for line, n in found]
+    tree = [(scores.get((*prompt, *completion), nothing), len(completion)) for prompt, completion in pairs]
+    return [line[-n:] if 0 < n <= len(line) else np.full(n, math.nan) for line, n in tree]
 
 
 def _score_or_halve(
@@ -45,9 +45,9 @@ def _score_or_halve(
         if not is_out_of_memory(error) or (len(batch) == 1 and not any(batch.values())):
             raise
     if len(batch) == 1:
-        batch = {one: {} for trunk, branches in batch.items() for one in (trunk, *branches)}
+        batch = {ids: {} for trunk, branches in batch.items() for ids in (trunk, *branches)}
     trunk_list, half = list(batch), len(batch) // 2
-    first, second = ({one: batch[one] for one in part} for part in (trunk_list[:half], trunk_list[half:]))
+    first, second = ({ids: batch[ids] for ids in part} for part in (trunk_list[:half], trunk_list[half:]))
     return _score_or_halve(module, family, first) | _score_or_halve(module, family, second)
 
 
@@ -67,12 +67,12 @@ def _score_batch(
         list(of), min((branch.start for branch in of.values()), default=0), vocab, family.most
     ):
         off = [of[sequence]._replace(sequence=sequence[:-1]) for sequence in chunk]
-        begins = [family.most[one] - of[one].start for one in chunk]
+        begins = [family.most[ids] - of[ids].start for ids in chunk]
         ends = [len(branch.sequence) - branch.start for branch in off]
         columns = sorted({at for span in zip(begins, ends, strict=True) for at in range(*span)})
         _, logits = forward_branches(module, cache, off, torch.tensor(columns, device=module.device))
         kept = [row[columns.index(begin) :] for row, begin in zip(logits, begins, strict=True)]
-        lines |= zip(chunk, _picked(chunk, [family.most[one] for one in chunk], kept), strict=True)
+        lines |= zip(chunk, _picked(chunk, [family.most[ids] for ids in chunk], kept), strict=True)
     return lines
 
 

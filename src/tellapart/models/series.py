@@ -32,15 +32,15 @@ def read_series(reference: str) -> tuple[Step, ...]:
         before += "+"
     if any((folder / name).is_file() for name in HOLDING):
         return ()
-    found: dict[int, str] = {}
-    for one in sorted(folder.iterdir()):
-        match = STEP.fullmatch(one.name)
-        if match is None or not any((one / name).is_file() for name in HOLDING):
+    steps: dict[int, str] = {}
+    for path in sorted(folder.iterdir()):
+        match = STEP.fullmatch(path.name)
+        if match is None or not any((path / name).is_file() for name in HOLDING):
             continue
         number = int(match.group(1))
-        if number in found:
+        if number in steps:
             raise InvalidInput(
-                f"{folder} holds step {number} twice ({Path(found[number]).name}, {one.name}): name one"
+                f"{folder} holds step {number} twice ({Path(steps[number]).name}, {path.name}): name one"
             )
-        found[number] = str(one)
-    return tuple(Step(number, f"{before}{found[number]}") for number in sorted(found))
+        steps[number] = str(path)
+    return tuple(Step(number, f"{before}{steps[number]}") for number in sorted(steps))

@@ -22,7 +22,7 @@ class Sharing:
         self.jobs: dict[Ids, list[Job]] = {}
         for job in jobs:
             self.jobs.setdefault(job.prompt, []).append(job)
-        self.samples = {prompt: len(asked) for prompt, asked in self.jobs.items()}
+        self.samples = {prompt: len(jobs) for prompt, jobs in self.jobs.items()}
         self.families = families({prompt: len(prompt) - 1 for prompt in self.jobs})
         self.family_of: dict[Ids, Family] = {
             prompt: family for family in self.families for prompt in family.members
@@ -48,8 +48,8 @@ class Sharing:
     def room(self) -> Room:
         """Return what one row takes."""
         own = max(
-            len(prompt) - self.shared(prompt) + max(job.budget for job in asked)
-            for prompt, asked in self.jobs.items()
+            len(prompt) - self.shared(prompt) + max(job.budget for job in jobs)
+            for prompt, jobs in self.jobs.items()
         )
         read = max(len(prompt) / samples for prompt, samples in self.samples.items())
         return Room(own, read, max(map(len, self.jobs)))

@@ -109,11 +109,11 @@ def attend(
     if use is None:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **options)
     off = (None, False)
-    asked = sorted(
+    unsupported = sorted(
         name for name in options.keys() - HARMLESS if not any(options[name] is value for value in off)
     )
-    if asked or query.shape[2] != 1 or dropout:
-        raise UnsupportedError(f"attention with {asked or 'dropout or several new tokens'}")
+    if unsupported or query.shape[2] != 1 or dropout:
+        raise UnsupportedError(f"attention with {unsupported or 'dropout or several new tokens'}")
     use.calls += 1
     rows, heads, _, width = query.shape
     grouped = (query * (width**-0.5 if scaling is None else scaling)).reshape(rows, key.shape[1], -1, width)

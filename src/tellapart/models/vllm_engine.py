@@ -105,7 +105,7 @@ class Engine:
             with stdout_to_stderr():
                 return llm.generate(
                     [{"prompt_token_ids": list(prompt)} for prompt in prompts],
-                    [vllm.SamplingParams(**one) for one in settings],
+                    [vllm.SamplingParams(**setting) for setting in settings],
                     use_tqdm=False,
                     lora_request=None if adapter is None else lora_request(adapter),
                 )
@@ -244,7 +244,7 @@ def further_arguments() -> dict[str, Any]:
 def cache_bytes(folder: str) -> int:
     """Return the bytes for keys and values on a CPU: a gigabyte, or as much as the weights take where that is more; a
     quarter of what is available at most. VLLM_CPU_KVCACHE_SPACE, where it is set, is vLLM's own word for it."""
-    weights = sum(one.stat().st_size for one in Path(folder).glob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in Path(folder).glob("*.safetensors"))
     return int(min(0.25 * available_bytes(), max(CPU_BYTES, weights)))
 
 

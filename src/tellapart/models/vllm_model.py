@@ -110,10 +110,10 @@ class VllmModel(Model):
 
         def answer(part: Sequence[int]) -> Iterator[Answer]:
             for begin in range(0, len(part), AT_ONCE):
-                asked = [jobs[at] for at in part[begin : begin + AT_ONCE]]
-                settings = [settings_of(job, self.ends, margins) for job in asked]
-                outputs = self.engine_of.ask([job.prompt for job in asked], settings, self.adapter)
-                for job, output in zip(asked, outputs, strict=True):
+                some_jobs = [jobs[at] for at in part[begin : begin + AT_ONCE]]
+                settings = [settings_of(job, self.ends, margins) for job in some_jobs]
+                outputs = self.engine_of.ask([job.prompt for job in some_jobs], settings, self.adapter)
+                for job, output in zip(some_jobs, outputs, strict=True):
                     finished = finished_of(job, output, self.vocabulary, margins)
                     yield Answer(job.index, completion_of(self.vocabulary, requests[job.index], finished))
 
@@ -126,16 +126,16 @@ class VllmModel(Model):
         budget, cost = current(), sum(len(tokens) for _, tokens in encoded)
         budget.require(cost)
         budget.charge("scored", cost)
-        asked = self.asked
+        facts = self.asked
         wholes = [(*prompt, *tokens) for prompt, tokens in encoded if prompt and tokens]
         held = [
             whole for whole in dict.fromkeys(wholes)
-            if len(whole) <= asked.context and min(whole) >= 0 and max(whole) < asked.size
+            if len(whole) <= facts.context and min(whole) >= 0 and max(whole) < facts.size
         ]  # fmt: skip
-        found = dict(zip(held, self._prompt_logprobs(held), strict=True))
+        logprobs_by = dict(zip(held, self._prompt_logprobs(held), strict=True))
         scored = []
         for prompt, tokens in encoded:
-            values = found.get((*prompt, *tokens)) if prompt else None
+            values = logprobs_by.get((*prompt, *tokens)) if prompt else None
             logprobs = values[len(prompt) :] if values else [math.nan] * len(tokens)
             scored.append(Scored(tokens, self.vocabulary.token_texts(tokens), tuple(logprobs)))
         return scored
@@ -254,8 +254,8 @@ def identity_of_files(model: VllmModel, folder: Path, adapter: Adapter | None, d
 
 def hash_adapter(adapter: Adapter) -> str:
     """Return a hash of an adapter's weights and of what its config says of them."""
-    told = {name: value for name, value in adapter.config.items() if name not in HARMLESS}
-    return hash_of(hash_files([adapter.folder / ADAPTER_WEIGHTS]) + json.dumps(told, sort_keys=True))
+    fields = {name: value for name, value in adapter.config.items() if name not in HARMLESS}
+    return hash_of(hash_files([adapter.folder / ADAPTER_WEIGHTS]) + json.dumps(fields, sort_keys=True))
 
 
 def hash_files(paths: Sequence[Path]) -> str:
@@ -272,7 +272,7 @@ def prove_effect(model: VllmModel, named: Named) -> None:
     plain = VllmModel(named.model, model.engine_of, None, model.vocabulary, model.config)
     prompt = (model.vocabulary.encode(PROBE)[:1], model.vocabulary.encode(PROBE)[1:])
     try:
-        before, after = (one.score([prompt])[0].logprobs for one in (plain, model))
+        before, after = (probed.score([prompt])[0].logprobs for probed in (plain, model))
     except UserMistake:
         raise
     except Exception as error:  # what vLLM raises for an adapter that it cannot load
@@ -350,7 +350,7 @@ def logprob_of(position: Any, token: int) -> float:
 
 def ranked(position: Any) -> list[tuple[int, float]]:
     """Return the tokens of a position with their log-probabilities, likeliest first."""
-    pairs = [(int(token), as_logprob(float(one.logprob))) for token, one in position.items()]
+    pairs = [(int(token), as_logprob(float(entry.logprob))) for token, entry in position.items()]
     return sorted(pairs, key=lambda pair: -pair[1])
 
 

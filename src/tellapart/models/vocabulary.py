@@ -78,14 +78,14 @@ class Vocabulary:
             for prompt, text in pairs
             if not isinstance(prompt, tuple) and isinstance(text, str)
         ]
-        known = self.encode_prompts([*prompts, *texts])
+        token_ids = self.encode_prompts([*prompts, *texts])
         encoded = []
         for prompt, completion in pairs:
-            ids = prompt if isinstance(prompt, tuple) else known[prompt, ""]
+            ids = prompt if isinstance(prompt, tuple) else token_ids[prompt, ""]
             if not isinstance(completion, str):
                 encoded.append((ids, tuple(completion)))
                 continue
-            whole = () if isinstance(prompt, tuple) else known[prompt, completion]
+            whole = () if isinstance(prompt, tuple) else token_ids[prompt, completion]
             joined = len(whole) > len(ids) and whole[: len(ids)] == ids
             encoded.append((ids, whole[len(ids) :] if joined else self.encode(completion)))
         return encoded
@@ -121,8 +121,8 @@ class Vocabulary:
         told as the answer's beginning, so that a truncated answer can be seen to have none."""
         if not self.chat:
             return ""
-        found = OPENED_LAST.search(self._rendered(as_messages(PROBE)))
-        return found.group().lstrip() if found else ""
+        match = OPENED_LAST.search(self._rendered(as_messages(PROBE)))
+        return match.group().lstrip() if match else ""
 
     def check_template(self) -> None:
         """Raise UserMistake, in one line, where the chat template refuses a question or does not write it down."""
@@ -232,5 +232,5 @@ def reasoning_tokens(begun: str, texts: Sequence[str]) -> int | None:
 
 def cut_at(text: str, stops: Sequence[str]) -> str | None:
     """Return `text` before the earliest of `stops`; None where it holds none."""
-    found = [at for at in (text.find(stop) for stop in stops) if at >= 0]
-    return text[: min(found)] if found else None
+    places = [at for at in (text.find(stop) for stop in stops) if at >= 0]
+    return text[: min(places)] if places else None

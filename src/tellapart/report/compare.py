@@ -56,7 +56,9 @@ class Comparison(list[Compared]):
         nothing = missing("", "not in this run")
         keys = [path.name for path in self.runs]
         heads = pd.MultiIndex.from_product([keys, ("value", "low", "high")])
-        lines = [(one.question, name, row) for one in self for name, row in one.estimates.items()]
+        lines = [
+            (compared.question, name, row) for compared in self for name, row in compared.estimates.items()
+        ]
         cells = [
             [
                 figure
@@ -71,17 +73,20 @@ class Comparison(list[Compared]):
     def __repr__(self) -> str:
         """Return the verdicts, a run each line: the figures are in to_pandas()."""
         lines = []
-        for one in self:
-            told = zip(self.runs, one.verdicts, strict=True)
-            lines += [one.question, *(f"  {path}: {verdict or '–'}" for path, verdict in told)]
+        for compared in self:
+            verdicts = zip(self.runs, compared.verdicts, strict=True)
+            lines += [compared.question, *(f"  {path}: {verdict or '–'}" for path, verdict in verdicts)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Return the tables for a notebook's page; all text of the runs is escaped."""
         parts = []
-        for one in self:
+        for compared in self:
             heads = Markup("").join(Markup("<th>{}</th>").format(visible(path.name)) for path in self.runs)
-            rows = [("verdict", [Text(visible(verdict or "–")) for verdict in one.verdicts]), *_lines(one)]
+            rows = [
+                ("verdict", [Text(visible(verdict or "–")) for verdict in compared.verdicts]),
+                *_lines(compared),
+            ]
             body = Markup("").join(
                 Markup("<tr><th>{}</th>{}</tr>").format(
                     visible(name), Markup("").join(Markup("<td>{}</td>").format(cell.plain) for cell in cells)
@@ -90,7 +95,7 @@ class Comparison(list[Compared]):
             )
             parts.append(
                 Markup("<p>{}</p><table><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table>").format(
-                    visible(one.question), heads, body
+                    visible(compared.question), heads, body
                 )
             )
         return str(Markup("").join([*parts, Markup("<p>{}</p>").format(BESIDE)]))
@@ -102,16 +107,18 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     if len(folders) < 2:
         raise InvalidInput(f"compare was given {len(folders)} run: give two or more")
     runs = [read_findings(folder) for folder in folders]
-    questions = [list(dict.fromkeys(one.question for one in findings)) for findings in runs]
-    if len({len(asked) for asked in questions}) == 1:  # the same study: questions name models, which differ
+    questions = [list(dict.fromkeys(finding.question for finding in findings)) for findings in runs]
+    if len({len(named) for named in questions}) == 1:  # the same study: questions name models, which differ
         places = zip(questions[0], zip(*runs, strict=True), strict=True)
-        return Comparison((_compared(asked, findings) for asked, findings in places), folders)
-    every = dict.fromkeys(question for asked in questions for question in asked)
-    found = (
-        _compared(name, [next((one for one in run if one.question == name), None) for run in runs])
+        return Comparison((_compared(named, findings) for named, findings in places), folders)
+    every = dict.fromkeys(question for named in questions for question in named)
+    compared = (
+        _compared(
+            name, [next((finding for finding in run if finding.question == name), None) for run in runs]
+        )
         for name in every
     )
-    return Comparison(found, folders)
+    return Comparison(compared, folders)
 
 
 def print_comparison(folders: Sequence[str], as_json: bool) -> None:
@@ -119,46 +126,49 @@ def print_comparison(folders: Sequence[str], as_json: bool) -> None:
     paths = [remote.folder(folder) for folder in folders]
     compared = compare_runs(paths)
     if as_json:
-        value = {"runs": list(folders), "findings": [_as_json(one) for one in compared]}
+        value = {"runs": list(folders), "findings": [_as_json(comparison) for comparison in compared]}
         print(json.dumps(value, indent=1, allow_nan=False))
         return
     console = Console()
     for path, given in zip(paths, folders, strict=True):
         about = ", ".join(f"{key} {name}" for key, name in subjects(read_spec(path)) if key != "task")
         console.print(Text(visible(f"{given}: {about}")), style="dim")
-    for one in compared:
-        console.print(_table(one, paths))
+    for comparison in compared:
+        console.print(_table(comparison, paths))
         console.print()
     console.print(BESIDE)
 
 
 def _compared(question: str, findings: Sequence[Finding | None]) -> Compared:
-    names = dict.fromkeys(name for one in findings if one for name in one.estimates)
-    rows = {name: tuple(one.estimates.get(name) if one else None for one in findings) for name in names}
+    names = dict.fromkeys(name for finding in findings if finding for name in finding.estimates)
+    rows = {
+        name: tuple(finding.estimates.get(name) if finding else None for finding in findings)
+        for name in names
+    }
     common = {name: row for name, row in rows.items() if sum(value is not None for value in row) > 1}
-    return Compared(question, tuple(one.verdict if one else "" for one in findings), common)
+    return Compared(question, tuple(finding.verdict if finding else "" for finding in findings), common)
 
 
-def _table(one: Compared, paths: Sequence[Path]) -> Table:
+def _table(compared: Compared, paths: Sequence[Path]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left")
-    table.title = Text(visible(one.question))
+    table.title = Text(visible(compared.question))
     table.add_column("")
     for path in paths:
         table.add_column(Text(visible(path.name)), overflow="fold")
-    table.add_row("verdict", *(Text(visible(verdict or "–")) for verdict in one.verdicts))
-    for name, cells in _lines(one):
+    table.add_row("verdict", *(Text(visible(verdict or "–")) for verdict in compared.verdicts))
+    for name, cells in _lines(compared):
         table.add_row(Text(visible(name)), *cells)
     return table
 
 
-def _lines(one: Compared) -> list[tuple[str, list[Text]]]:
+def _lines(compared: Compared) -> list[tuple[str, list[Text]]]:
     """Return the estimates that are known of a run at least, as cells."""
-    known = {
+    estimates = {
         name: row
-        for name, row in one.estimates.items()
+        for name, row in compared.estimates.items()
         if any(value is not None and math.isfinite(value.value) for value in row)
     }
-    return [(name, [_cell(name, value) for value in row]) for name, row in known.items()]
+    return [(name, [_cell(name, value) for value in row]) for name, row in estimates.items()]
 
 
 def _cell(name: str, estimate: Estimate | None) -> Text:
@@ -168,6 +178,8 @@ def _cell(name: str, estimate: Estimate | None) -> Text:
     return Text(visible(f"{said.value} {said.interval}".strip()))
 
 
-def _as_json(one: Compared) -> dict[str, Any]:
-    estimates = {name: [value and value.as_json() for value in row] for name, row in one.estimates.items()}
-    return {"question": one.question, "verdicts": list(one.verdicts), "estimates": estimates}
+def _as_json(compared: Compared) -> dict[str, Any]:
+    estimates = {
+        name: [value and value.as_json() for value in row] for name, row in compared.estimates.items()
+    }
+    return {"question": compared.question, "verdicts": list(compared.verdicts), "estimates": estimates}

@@ -62,9 +62,9 @@ def export_run(
     RUN-FORMAT beside the run), or of latex, markdown and csv the file itself. Raises UserMistake where the run is not
     finished or has nothing of that kind."""
     form = ALSO.get(form, form)
-    known = (*FORMATS, *log_export.FORMATS)
-    if form not in known:
-        raise InvalidInput(f"--format {form!r}{closest(form, known)}: give one of {', '.join(known)}")
+    formats = (*FORMATS, *log_export.FORMATS)
+    if form not in formats:
+        raise InvalidInput(f"--format {form!r}{closest(form, formats)}: give one of {', '.join(formats)}")
     place = Path(f"{run_folder}-{form}") if out is None else out
     if form in log_export.FORMATS:
         return export_logs(run_folder, form, place, conditions)
@@ -113,9 +113,11 @@ def tables_of(finding: Finding, about: str) -> list[Table]:
     sure = probability(finding.probability)
     caption = f"{about}{finding.verdict}{f' ({sure} probable)' if sure else ''}. {finding.sentence}"
     figures = [
-        (one.label, one.value, one.interval, count(one.n)) for one in main_figures(finding) if not one.missing
+        (main_figure.label, main_figure.value, main_figure.interval, count(main_figure.n))
+        for main_figure in main_figures(finding)
+        if not main_figure.missing
     ]
-    found = [Table(caption, ("", "value", "95 % interval", "n"), figures)] if figures else []
+    tables = [Table(caption, ("", "value", "95 % interval", "n"), figures)] if figures else []
     brought = [
         (
             f"{way.title} {point.setting}".strip() if len(way.points) > 1 else way.title,
@@ -128,9 +130,9 @@ def tables_of(finding: Finding, about: str) -> list[Table]:
         if point.share[0] == point.share[0]
     ]
     if brought:
-        told = f"{about}Share of the gain that each method brings out of the base, beside its null control."
-        found.append(Table(told, ("method", "bits", "recovered", "null control"), brought))
-    return found
+        words = f"{about}Share of the gain that each method brings out of the base, beside its null control."
+        tables.append(Table(words, ("method", "bits", "recovered", "null control"), brought))
+    return tables
 
 
 def _latex(run_folder: Path, out: Path) -> list[Path]:
@@ -222,7 +224,7 @@ def _svg(run_folder: Path, out: Path) -> list[Path]:
     drawn = pictures(_findings(run_folder))
     if not drawn:
         raise NotApplicable(f"{run_folder}: its report has no chart")
-    return [_write(out, f"{one.name}.svg", one.svg) for one in drawn]
+    return [_write(out, f"{picture.name}.svg", picture.svg) for picture in drawn]
 
 
 def _pdf(run_folder: Path, out: Path) -> list[Path]:
@@ -236,13 +238,15 @@ def _pdf(run_folder: Path, out: Path) -> list[Path]:
     drawn = pictures(_findings(run_folder))
     if not drawn:
         raise NotApplicable(f"{run_folder}: its report has no chart")
-    pages = [(one.name, svg2pdf(HALO.sub("", one.svg).encode(), unsafe=False) or b"") for one in drawn]
+    pages = [
+        (picture.name, svg2pdf(HALO.sub("", picture.svg).encode(), unsafe=False) or b"") for picture in drawn
+    ]
     return [_write(out, f"{name}.pdf", bytes(page)) for name, page in pages]
 
 
 def _findings(run_folder: Path) -> list[Finding]:
     """Return the findings with every text visible."""
-    return [finding_from_json(visible_deep(one.as_json())) for one in read_findings(run_folder)]
+    return [finding_from_json(visible_deep(finding.as_json())) for finding in read_findings(run_folder)]
 
 
 def _told(run_folder: Path) -> list[tuple[Finding, str]]:

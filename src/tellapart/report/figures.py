@@ -152,8 +152,8 @@ def concentration(table: Concentration) -> Markup:
 def profile(table: Concentration) -> Markup:
     """Return mean bits by token position as bars."""
     values = list(table.profile)
-    known = [value for value in values if math.isfinite(value)] or [0.0]
-    low, high = min(0.0, *known), max(1e-9, *known)
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(0.0, *finite), max(1e-9, *finite)
     positions = [i + 0.5 for i in range(len(values))]
     ends = sorted({1, (len(values) + 1) // 2, len(values)})
     ticks = tuple(Tick(i - 0.5, str(i)) for i in ends)
@@ -223,9 +223,9 @@ def forest(low_end: float, high_end: float, shares: Sequence[Triple], nulls: Seq
             if math.isfinite(value):
                 mark = Markup('<circle class="dot {}" cx="{:.2f}%" cy="{}" r="4"/>')
                 parts.append(mark.format(kind, 100 * scale(value), y))
-    told = [f"{name} {', '.join(percent(point[0]) for point in points)}" for name, points in
+    words = [f"{name} {', '.join(percent(point[0]) for point in points)}" for name, points in
             (("share", shares), ("null control", nulls))]  # fmt: skip
-    return _row(Markup("").join(parts), "; ".join(told))
+    return _row(Markup("").join(parts), "; ".join(words))
 
 
 def weight(adds: float, largest: float) -> Markup:
@@ -242,9 +242,9 @@ def weight(adds: float, largest: float) -> Markup:
     )
 
 
-def _row(drawing: Markup, told: str) -> Markup:
+def _row(drawing: Markup, words: str) -> Markup:
     return Markup('<svg class="mini" width="100%" height="28" role="img" aria-label="{}">{}</svg>').format(
-        told, drawing
+        words, drawing
     )
 
 
@@ -259,6 +259,6 @@ def _free_axis(title: str, values: Sequence[float]) -> Axis:
 
 def span(values: Sequence[float]) -> tuple[float, float]:
     """Return the range of a share's axis: 0 to 1, and further where a share or interval lies outside."""
-    known = [value for value in values if math.isfinite(value)]
-    low, high = min(0.0, *known, 0.0), max(1.0, *known, 1.0)
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(0.0, *finite, 0.0), max(1.0, *finite, 1.0)
     return (low - 0.03 if low < 0 else low), (high + 0.03 if high > 1 else high)

@@ -48,21 +48,21 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     A table of a finding that is not in its documented form raises UserMistake with the section's name.
     """
     clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings]
-    told = visible_deep(dict(spec))
+    shown_spec = visible_deep(dict(spec))
     parts = [
         {"head": head(finding, number), "sections": _sections(finding, number), "number": number}
         for number, finding in enumerate(clean, 1)
     ]
     context = {
-        "title": _title(clean, told),
-        "subjects": subjects(told),
-        "asked": _asked(told, clean),
-        "command": str(told.get("command") or ""),
+        "title": _title(clean, shown_spec),
+        "subjects": subjects(shown_spec),
+        "asked": _asked(shown_spec, clean),
+        "command": str(shown_spec.get("command") or ""),
         "policy": Markup(page_policy()),
         "style": Markup(_style()),
         "script": Markup(_script()),
         "parts": parts,
-        "provenance": provenance(told, rows),
+        "provenance": provenance(shown_spec, rows),
         "version": __version__,
     }
     return str(filled(template(_static("report.html", "templates")), context))
@@ -87,7 +87,7 @@ def _sections(finding: Finding, number: int) -> list[Section]:
 
 def _title(findings: Sequence[Finding], spec: Mapping[str, Any]) -> str:
     verdicts = ", ".join(finding.verdict for finding in findings) or "no finding"
-    names = " → ".join(told for _, told in subjects(spec)[:2])
+    names = " → ".join(name for _, name in subjects(spec)[:2])
     return f"{verdicts}: {names}" if names else verdicts
 
 

@@ -19,6 +19,8 @@ def print_figures(findings: Sequence[Finding], console: Console) -> None:
         name = next(finding.tables[kind]["name"] for kind in TABLES if kind in finding.tables)
         table.add_column(str(name), justify="right", overflow="fold")
     for name in dict.fromkeys(name for finding in findings for name in finding.estimates):
-        known = (finding.estimates.get(name) for finding in findings)
-        table.add_row(name, *("–" if one is None else shown(name, one).value for one in known))
+        estimates = (finding.estimates.get(name) for finding in findings)
+        table.add_row(
+            name, *("–" if estimate is None else shown(name, estimate).value for estimate in estimates)
+        )
     console.print(table)

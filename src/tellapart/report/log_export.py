@@ -108,7 +108,7 @@ def reading_back(run: Path, done: Exported) -> list[str]:
     way, null, stated = [], [], []
     for name, about in methods.items():
         bits = finding.estimates.get(f"bits_supplied/{name}")
-        log, control = (by_condition.get(f"base/{one}") for one in (name, f"{name}~null"))
+        log, control = (by_condition.get(f"base/{log_name}") for log_name in (name, f"{name}~null"))
         if log is None or bits is None or not isinstance(about, Mapping):
             continue
         way.append(f"{name}={log}")
@@ -119,8 +119,8 @@ def reading_back(run: Path, done: Exported) -> list[str]:
     if not way:
         return []
     options = (("--way", way), ("--null", null), ("--bits", stated))
-    told = [word for option, words in options if words for word in (option, *words)]
-    return ["tellapart", "gain", "--logs", base, tuned, *told]
+    written = [word for option, words in options if words for word in (option, *words)]
+    return ["tellapart", "gain", "--logs", base, tuned, *written]
 
 
 def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:
@@ -147,10 +147,10 @@ def _from_logs(fields: Mapping[str, Any]) -> Texts:
             raise UserMistake(f"{name} has changed since the run read it")
     paired = read_sides(*logs).paired
     frames = [frame for frame in (paired.a, paired.b, paired.a_rest, paired.b_rest) if len(frame)]
-    asked = pd.concat(frames, ignore_index=True).drop_duplicates("item")
-    items = asked["item"].tolist()
+    items_frame = pd.concat(frames, ignore_index=True).drop_duplicates("item")
+    items = items_frame["item"].tolist()
     questions, targets = (
-        dict(zip(items, asked[name].tolist(), strict=True)) for name in ("question", "target")
+        dict(zip(items, items_frame[name].tolist(), strict=True)) for name in ("question", "target")
     )
     return Texts(questions, targets)
 
@@ -161,8 +161,8 @@ def _from_task(fields: Mapping[str, Any]) -> Texts:
         raise UserMistake("the run is of no single task")
     task = open_task(reference, limit=fields.get("limit"), seed=fields.get("seed", 0))
     recorded = fields.get("fingerprints")
-    known = recorded.get("task") if isinstance(recorded, dict) else None
-    if known not in (task.fingerprint, with_duplicates_joined(task).fingerprint):
+    fingerprint = recorded.get("task") if isinstance(recorded, dict) else None
+    if fingerprint not in (task.fingerprint, with_duplicates_joined(task).fingerprint):
         raise UserMistake(f"{reference} is not the task that the run asked")
     return Texts(
         {item.id: task.prompt(item) for item in task.items},

@@ -47,13 +47,13 @@ _TEMPLATE = template("""
 
 def notebook_html(run_folder: Path, findings: Sequence[Finding]) -> str:
     """Return the run as HTML to stand in a notebook's page."""
-    clean = [finding_from_json(visible_deep(one.as_json())) for one in findings[:FINDINGS]]
-    told = [
+    clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings[:FINDINGS]]
+    described = [
         {
             "finding": finding,
             "sure": f"{sure} probable" if (sure := probability(finding.probability)) else "no probability",
             "figures": [figure for figure in main_figures(finding) if not figure.missing],
-            "picture": Markup("").join(Markup(one._repr_html_()) for one in pictures([finding])[:1]),
+            "picture": Markup("").join(Markup(picture._repr_html_()) for picture in pictures([finding])[:1]),
             "caveats": finding.caveats[:CAVEATS],
         }
         for finding in clean
@@ -61,7 +61,7 @@ def notebook_html(run_folder: Path, findings: Sequence[Finding]) -> str:
     spec = read_spec(run_folder) if (run_folder / "spec.json").exists() else {}
     context = {
         "about": " → ".join(name for key, name in subjects(visible_deep(spec)) if key != "task"),
-        "findings": told,
+        "findings": described,
         "more": len(findings) - len(clean),
         "report": str(visible_deep(str(run_folder / "report.html"))),
     }

@@ -47,7 +47,7 @@ _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 
 def pictures(findings: Sequence[Finding]) -> list[Picture]:
     """Return every chart of the report, in its order, under a name of its own."""
-    found: list[Picture] = []
+    result: list[Picture] = []
     for number, finding in enumerate(findings, 1):
         clean = finding_from_json(visible_deep(finding.as_json()))
         for maker in SECTIONS:
@@ -56,14 +56,14 @@ def pictures(findings: Sequence[Finding]) -> list[Picture]:
                 continue
             for chart in _CHART.finditer(section.body):
                 title = unescape(chart["name"])
-                name = _fresh(NAMES.get(title, section.key), {one.name for one in found})
-                found.append(Picture(name, title, str(_alone(chart, title))))
-    return found
+                name = _fresh(NAMES.get(title, section.key), {picture.name for picture in result})
+                result.append(Picture(name, title, str(_alone(chart, title))))
+    return result
 
 
 def _fresh(name: str, taken: set[str]) -> str:
     names = (name, *(f"{name}_{number}" for number in range(2, 2 + len(taken))))
-    return next(one for one in names if one not in taken)
+    return next(name for name in names if name not in taken)
 
 
 def _alone(chart: re.Match[str], title: str) -> Markup:
@@ -74,7 +74,7 @@ def _alone(chart: re.Match[str], title: str) -> Markup:
     top = TOP if keys else TOP - LINE
     below = top + height + BELOW
     whole = below + LINE * len(lines) + (LINE if lines else 0)
-    told = Markup("").join(
+    words = Markup("").join(
         Markup('<text class="soft" x="{}" y="{}">{}</text>').format(12, below + LINE * (at + 1), line)
         for at, line in enumerate(lines)
     )
@@ -96,7 +96,7 @@ def _alone(chart: re.Match[str], title: str) -> Markup:
         inner=WIDTH - LEFT - RIGHT,
         height=height,
         chart=Markup(chart["svg"]),
-        told=told,
+        told=words,
     )
 
 
@@ -157,6 +157,6 @@ def _style() -> str:
         if _RULES.match(rule.strip()) and ":hover" not in rule
     ]
     colours = _colours()
-    text = " ".join(_VARIABLE.sub(lambda found: colours[found[1]], rule.strip()) for rule in rules)
+    text = " ".join(_VARIABLE.sub(lambda match: colours[match[1]], rule.strip()) for rule in rules)
     own = f".alone {{ font: 12px {colours['--sans']}; }} .soft {{ fill: {colours['--soft']}; }}"
     return f"{text} {own}".replace("<", "").replace("&", "")

@@ -41,9 +41,9 @@ class Box(NamedTuple):
     bottom: float
 
 
-def recovered(found: Sequence[Way]) -> Markup | None:
+def recovered(ways: Sequence[Way]) -> Markup | None:
     """Return the chart of the ways, None where none has both a share and bits."""
-    drawn = [way._replace(points=tuple(p for p in way.points if p.drawable())) for way in found]
+    drawn = [way._replace(points=tuple(p for p in way.points if p.drawable())) for way in ways]
     drawn = [way for way in drawn if way.points]
     if not drawn:
         return None
@@ -104,18 +104,18 @@ def _cover(a: Mark, b: Mark, area: Area) -> float:
     depth = 0.99 * _APART - abs(a.x - b.x)
     if depth <= 0:
         return 0.0
-    pairs = ((one, two) for one in _reaches(a.point, area) for two in _reaches(b.point, area))
-    return depth if any(one[0] < two[1] and two[0] < one[1] for one, two in pairs) else 0.0
+    pairs = ((left, right) for left in _reaches(a.point, area) for right in _reaches(b.point, area))
+    return depth if any(left[0] < right[1] and right[0] < left[1] for left, right in pairs) else 0.0
 
 
 def _reaches(point: Point, area: Area) -> list[tuple[float, float]]:
     """Return the highest and lowest pixel of a dot with its whisker, and (at 0 bits) of its null control's."""
     reaches = []
-    twins = [(point.null, 5)] if point.bits <= 0 else []
-    for (value, low, high), radius in [(point.share, 11), *twins]:
+    null = [(point.null, 5)] if point.bits <= 0 else []
+    for (value, low, high), radius in [(point.share, 11), *null]:
         if math.isfinite(value):
-            known = [area.top(share) for share in (value, low, high) if math.isfinite(share)]
-            reaches.append((min(*known, known[0] - radius), max(*known, known[0] + radius)))
+            heights = [area.top(share) for share in (value, low, high) if math.isfinite(share)]
+            reaches.append((min(*heights, heights[0] - radius), max(*heights, heights[0] + radius)))
     return reaches
 
 
@@ -155,8 +155,8 @@ def _null(mark: Mark, area: Area) -> Markup:
     ring = Markup('<circle class="dot null" cx="{:.2f}%" cy="{}" r="4"/>').format(
         x, area.top(mark.point.null[0])
     )
-    twin = _whisker(x, mark.point.null, "null", area) + ring
-    return Markup('<g transform="translate({} 0)">{}</g>').format(_TWIN, twin)
+    null = _whisker(x, mark.point.null, "null", area) + ring
+    return Markup('<g transform="translate({} 0)">{}</g>').format(_TWIN, null)
 
 
 def _whisker(x: float, share: Triple, kind: str, area: Area) -> Markup:

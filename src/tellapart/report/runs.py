@@ -44,27 +44,27 @@ def list_runs(folder: Path) -> list[Listed]:
     there is no such folder."""
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is no folder: give the one that holds the runs (default: runs)")
-    return sorted(map(_listed, _run_folders(folder)), key=lambda one: one.started, reverse=True)
+    return sorted(map(_listed, _run_folders(folder)), key=lambda run: run.started, reverse=True)
 
 
 def print_runs(folder: str, as_json: bool) -> None:
     """Print the list."""
-    found = list_runs(remote.folder(folder, only=(SPEC, "findings.json")))
+    runs = list_runs(remote.folder(folder, only=(SPEC, "findings.json")))
     if as_json:
-        print(json.dumps([asdict(one) for one in found], indent=1))
+        print(json.dumps([asdict(run) for run in runs], indent=1))
         return
     # A pipe has no width: whatever reads it wants whole paths.
     console = Console(width=None if sys.stdout.isatty() else PIPED)
-    if not found:
+    if not runs:
         console.print(f"no runs under {folder}", markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("run", "started", "study", "verdicts", "about"):
         table.add_column(name, overflow="fold", no_wrap=name == "study")
-    for one in found:
-        said = ", ".join(one.verdicts) if one.state == "finished" else one.state
+    for run in runs:
+        said = ", ".join(run.verdicts) if run.state == "finished" else run.state
         table.add_row(
-            *(Text(visible(text)) for text in (one.folder, one.started, one.study, said, one.about))
+            *(Text(visible(text)) for text in (run.folder, run.started, run.study, said, run.about))
         )
     console.print(table)
 

@@ -62,10 +62,10 @@ class Panel(NamedTuple):
 
 def panels(metrics: Sequence[MetricCurve], axis: str, label: str) -> list[Panel]:
     """Return the panels of a task: shares together, every other metric by itself; each with its legend."""
-    known = [metric for metric in metrics if len(metric.scale) > 1]
-    shares = [metric for metric in known if _is_share(metric)]
+    curved = [metric for metric in metrics if len(metric.scale) > 1]
+    shares = [metric for metric in curved if _is_share(metric)]
     groups = [shares] if shares else []
-    groups += [[metric] for metric in known if not _is_share(metric)]
+    groups += [[metric] for metric in curved if not _is_share(metric)]
     return [_panel(group, axis, label, group is shares) for group in groups]
 
 
@@ -116,12 +116,12 @@ def _short(x: float) -> str:
 
 
 def _value_axis(lines: Sequence[Curve], shares: bool) -> Axis:
-    known = [value for line in lines for point in line.points for value in point if math.isfinite(value)]
-    low, high = min(known), max(known)
+    finite = [value for line in lines for point in line.points for value in point if math.isfinite(value)]
+    low, high = min(finite), max(finite)
     title = "score" if shares else lines[0].name
     if shares:
         low, high = (0.0, 1.0) if high > 0.5 else (min(0.0, low), max(high * 1.1, 0.02))
-        low, high = min(low, *known), max(high, *known)
+        low, high = min(low, *finite), max(high, *finite)
         return Axis(title, percent_ticks(low, high), linear(low, high))
     room = 0.05 * (high - low) or max(abs(high), 1.0) * 0.05
     low, high = low - room, high + room
@@ -142,16 +142,16 @@ def task_map(tasks: Sequence[ScaleTask]) -> tuple[Markup, int]:
     marks = []
     for task in tasks:
         pair = [_probability(task, kind) for kind in ("discontinuous", "continuous")]
-        if any(math.isnan(one) for one in pair):
+        if any(math.isnan(share) for share in pair):
             continue
-        x, y = (_odds(one) for one in pair)
+        x, y = (_odds(share) for share in pair)
         kind = KINDS.get(task.verdict, "null")
         sharp = f"sharp: discontinuous {percent(pair[0])}, continuous {percent(pair[1])}"
         tip = f"{task.label}\n{task.verdict}\n{sharp}"
         shift = [0.12 * (part / 255 - 0.5) for part in hashlib.sha256(task.label.encode()).digest()[:2]]
         marks.append((x + shift[0], y + shift[1], kind, tip))
-    told = ((-EDGE, "0.1 %"), (-2.0, "1 %"), (0.0, "50 %"), (2.0, "99 %"), (EDGE, "99.9 %"))
-    ticks = tuple(Tick(at, text, abs(at) == 2) for at, text in told)
+    labels = ((-EDGE, "0.1 %"), (-2.0, "1 %"), (0.0, "50 %"), (2.0, "99 %"), (EDGE, "99.9 %"))
+    ticks = tuple(Tick(at, text, abs(at) == 2) for at, text in labels)
     scale = linear(-EDGE - 0.2, EDGE + 0.2)
     area = Area(
         Axis("sharp under the discontinuous metric", ticks, scale),
@@ -175,10 +175,10 @@ def task_map(tasks: Sequence[ScaleTask]) -> tuple[Markup, int]:
 
 def _probability(task: ScaleTask, kind: str) -> float:
     """Return how probably sharp a task is under a kind of metric: the surest metric of that kind; NaN for none."""
-    known = [
+    chances = [
         metric.sharp for metric in task.metrics if metric.kind == kind and metric.form in ("smooth", "sharp")
     ]
-    return max(known, key=lambda one: abs(one - 0.5), default=math.nan)
+    return max(chances, key=lambda chance: abs(chance - 0.5), default=math.nan)
 
 
 def _odds(probability: float) -> float:

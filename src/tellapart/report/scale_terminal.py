@@ -30,11 +30,11 @@ def print_tasks(finding: Finding, console: Console) -> None:
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for task in tasks[:SHOWN]:
         metric = deciding(task)
-        told = metric.forecast
+        figure = metric.forecast
         cells = [task.label, metric.metric, task.verdict, plain(metric.breakthroughness.value)]
         if wide:
-            forecast = f"{plain(told.value)} {between(told.low, told.high, plain)}".rstrip()
-            cells += [forecast, plain(told.truth)]
+            forecast = f"{plain(figure.value)} {between(figure.low, figure.high, plain)}".rstrip()
+            cells += [forecast, plain(figure.truth)]
         table.add_row(*(Text(cell) for cell in cells))
     console.print()
     console.print(table)

@@ -46,36 +46,36 @@ def asked(spec: Mapping[str, Any], findings: Sequence[Finding] = ()) -> list[str
     items = inner.get("items")
     if isinstance(items, dict):
         items = items.get("report")
-    told = [_date(spec.get("started"))]
+    parts = [_date(spec.get("started"))]
     if isinstance(items, int):
-        told.append(f"{items:,} items")
-    told += [words for finding in findings for words in _read(finding)]
+        parts.append(f"{items:,} items")
+    parts += [words for finding in findings for words in _read(finding)]
     samples = inner.get("samples")
     elsewhere = (
         inner.get("pairs") or inner.get("logs") or (inner.get("study") == "guard" and not inner.get("task"))
     )
     if isinstance(samples, int) and not elsewhere:
-        told.append(f"{samples} plain sample{'s' * (samples != 1)} an item")
-    sizes = {name: _mapping(one).get("parameters") for name, one in models.items()}
-    known = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
-    told += (
-        [f"{name} {_size(size)}" for name, size in known.items()]
-        if len(set(known.values())) > 1
-        else ([f"{_size(size)} parameters" for size in set(known.values())])
+        parts.append(f"{samples} plain sample{'s' * (samples != 1)} an item")
+    sizes = {name: _mapping(model).get("parameters") for name, model in models.items()}
+    whole = {name: size for name, size in sizes.items() if isinstance(size, int) and size > 0}
+    parts += (
+        [f"{name} {_size(size)}" for name, size in whole.items()]
+        if len(set(whole.values())) > 1
+        else ([f"{_size(size)} parameters" for size in set(whole.values())])
     )
-    return [one for one in told if one]
+    return [part for part in parts if part]
 
 
 def _read(finding: Finding) -> list[str]:
     """Return how many items of logs, with how many answers of each side, or problems a finding is of."""
-    told = []
+    parts = []
     paired = _mapping(finding.tables.get("pairing")).get("items")
     if isinstance(paired, int):
-        told.append(f"{paired:,} paired items")
-        told += [f"{one.asked:,} answers of {one.condition.partition('/')[0]}" for one in COUNTS.read(finding)
-                 if one.condition in ("base/plain", "tuned/plain")]  # fmt: skip
+        parts.append(f"{paired:,} paired items")
+        parts += [f"{line.asked:,} answers of {line.condition.partition('/')[0]}" for line in COUNTS.read(finding)
+                 if line.condition in ("base/plain", "tuned/plain")]  # fmt: skip
     problems = PROBLEMS.read(finding)
-    return [*told, f"{problems.total:,} problems"] if problems else told
+    return [*parts, f"{problems.total:,} problems"] if problems else parts
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -132,15 +132,15 @@ def line(area: Area, xs: Sequence[float], ys: Sequence[float], kind: str) -> Mar
 
 def band(area: Area, xs: Sequence[float], lows: Sequence[float], highs: Sequence[float], kind: str) -> Markup:
     """Return the filled band between `lows` and `highs`, over the points where both are known."""
-    known = [
+    finite = [
         (x, low, high)
         for x, low, high in zip(xs, lows, highs, strict=True)
         if math.isfinite(low) and math.isfinite(high)
     ]
-    if not known:
+    if not finite:
         return Markup("")
-    there = [area.point(x, high) for x, _, high in known]
-    back = [area.point(x, low) for x, low, _ in reversed(known)]
+    there = [area.point(x, high) for x, _, high in finite]
+    back = [area.point(x, low) for x, low, _ in reversed(finite)]
     return Markup('<path class="band {}" d="M{}Z"/>').format(kind, "L".join(there + back))
 
 

@@ -65,17 +65,17 @@ def _sorted_problems(run_folder: Path, console: Console) -> None:
         path = run_folder / name
         if path.is_file():
             with path.open("rb") as lines:
-                told = f"{decision}: {count(sum(1 for _ in lines))} in {path}"
-            console.print(_text(console, told), soft_wrap=True)
+                line = f"{decision}: {count(sum(1 for _ in lines))} in {path}"
+            console.print(_text(console, line), soft_wrap=True)
 
 
 def print_summary(
     findings: Sequence[Finding], spec: Mapping[str, Any], console: Console, report: Path | None = None
 ) -> None:
     """Print what the findings say, and where `report` is. Nothing but text where `console` is no terminal."""
-    told = " → ".join(name for key, name in subjects(visible_deep(dict(spec))) if key != "task")
-    if told:
-        _say(console, told, "dim")
+    names = " → ".join(name for key, name in subjects(visible_deep(dict(spec))) if key != "task")
+    if names:
+        _say(console, names, "dim")
     for finding in findings:
         printed = replace(finding, tables={name: finding.tables.get(name) or [] for name in TABLES})
         clean = finding_from_json(visible_deep(printed.as_json()))
@@ -130,12 +130,12 @@ def _arms(rows: Sequence[ArmRow], console: Console) -> None:
     grid = _table(console, ("arm", "is", "score", "form share"), numbers=(2, 3))
     gap = "\n" if console.width < NARROW else " "
     for row in rows:
-        told = [
+        figures = [
             f"{percent(triple[0])}{gap}{between(*triple[1:])}".rstrip() if triple else ""
             for triple in (row.score, row.share)
         ]
         decides = ", decides" if row.decides else ""
-        cells = (row.arm.replace("_", " "), f"{row.role}{decides}", *told)
+        cells = (row.arm.replace("_", " "), f"{row.role}{decides}", *figures)
         grid.add_row(*(_text(console, cell) for cell in cells))
     console.print(grid)
     console.print()
@@ -163,8 +163,8 @@ def _elicitors(rows: Sequence[ElicitorLine], console: Console) -> None:
         console.print(grid)
         console.print()
     if untried:
-        told = (", ".join(titles) + (f" ({note})" if note else "") for note, titles in untried.items())
-        _say(console, f"No share from: {'; '.join(told)}", "dim")
+        reasons = (", ".join(titles) + (f" ({note})" if note else "") for note, titles in untried.items())
+        _say(console, f"No share from: {'; '.join(reasons)}", "dim")
         console.print()
 
 

@@ -38,8 +38,8 @@ class Curve(NamedTuple):
         counts = whole and all(a < b for a, b in zip(self.x, self.x[1:], strict=False))
         for place, at in enumerate(self.x):
             values = {f"{self.name}/{name}": float(line[place]) for name, line in self.lines.items()}
-            known = {name: value for name, value in values.items() if math.isfinite(value)}
-            yield (int(at) if counts else place), {f"{self.name}/{self.axis}": float(at), **known}
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            yield (int(at) if counts else place), {f"{self.name}/{self.axis}": float(at), **finite}
 
 
 class Tracked(NamedTuple):
@@ -92,10 +92,10 @@ def tracked_of(run: Path) -> Tracked:
 
 
 def _metrics(finding: Finding) -> Iterator[tuple[str, float]]:
-    known = {"probability": finding.probability}
+    metrics = {"probability": finding.probability}
     for name, estimate in finding.estimates.items():
-        known |= {name: estimate.value, f"{name}.low": estimate.low, f"{name}.high": estimate.high}
-    return ((name, value) for name, value in known.items() if math.isfinite(value))
+        metrics |= {name: estimate.value, f"{name}.low": estimate.low, f"{name}.high": estimate.high}
+    return ((name, value) for name, value in metrics.items() if math.isfinite(value))
 
 
 def curves_of(finding: Finding) -> list[Curve]:
@@ -134,21 +134,21 @@ def _improve(finding: Finding) -> Iterator[Curve]:
     table = ROUNDS.read(finding)
     for arm in table.arms if table else ():
         lines = {
-            "score": [one.score[0] for one in arm.rounds],
-            "verification": [one.verification[0] for one in arm.rounds],
-            "gap": [one.gap[0] for one in arm.rounds],
-            "accepted": [one.accepted[0] for one in arm.rounds],
-            "reward": [one.reward[0] for one in arm.rounds],
-            "hacking": [one.hacking[0] for one in arm.rounds],
+            "score": [round_line.score[0] for round_line in arm.rounds],
+            "verification": [round_line.verification[0] for round_line in arm.rounds],
+            "gap": [round_line.gap[0] for round_line in arm.rounds],
+            "accepted": [round_line.accepted[0] for round_line in arm.rounds],
+            "reward": [round_line.reward[0] for round_line in arm.rounds],
+            "hacking": [round_line.hacking[0] for round_line in arm.rounds],
         }
-        yield Curve(f"improve/{arm.arm}", "round", [one.round for one in arm.rounds], lines)
+        yield Curve(f"improve/{arm.arm}", "round", [round_line.round for round_line in arm.rounds], lines)
 
 
 def _scale(finding: Finding) -> Iterator[Curve]:
     table = SCALE.read(finding)
     for task in table.tasks if table else ():
-        for one in task.metrics:
-            yield Curve(f"scale/{task.label}/{one.metric}", "scale", one.scale, {"value": one.value})
+        for metric in task.metrics:
+            yield Curve(f"scale/{task.label}/{metric.metric}", "scale", metric.scale, {"value": metric.value})
 
 
 CURVES: tuple[Callable[[Finding], Iterator[Curve]], ...] = (
@@ -176,8 +176,8 @@ def _to_mlflow(tracked: Tracked, place: Place) -> None:
     from mlflow import MlflowClient  # pyright: ignore[reportMissingImports]
 
     client = MlflowClient(Path(place.folder).resolve().as_uri() if place.folder else None)
-    known = client.get_experiment_by_name(place.project)
-    experiment = known.experiment_id if known else client.create_experiment(place.project)
+    existing = client.get_experiment_by_name(place.project)
+    experiment = existing.experiment_id if existing else client.create_experiment(place.project)
     run = client.create_run(experiment, run_name=tracked.name).info.run_id
     for name, text in tracked.config.items():
         client.set_tag(run, _mlflow_name(name), text[:5000])

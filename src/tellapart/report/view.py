@@ -61,12 +61,12 @@ class ViewServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer a connection in a thread; the oldest gives way where there are too many, or has taken too long."""
         now = time.monotonic()
-        known = sorted(self._open.items(), key=lambda each: each[1])
-        spare = max(0, len(known) + 1 - MOST_CONNECTIONS)
-        for place, (one, since) in enumerate(known):
+        by_age = sorted(self._open.items(), key=lambda each: each[1])
+        spare = max(0, len(by_age) + 1 - MOST_CONNECTIONS)
+        for place, (connection, since) in enumerate(by_age):
             if place < spare or now - since > REQUEST_SECONDS:
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
         self._open[request] = now
         super().process_request(request, client_address)
 

@@ -23,9 +23,9 @@ class Point(NamedTuple):
 
     def told(self) -> str:
         """Return the figures as lines of a tip."""
-        told = f"recovered {percent(self.share[0])} {between(*self.share[1:])}".rstrip()
-        twin = f"null control {percent(self.null[0])} {between(*self.null[1:])}".rstrip()
-        return f"{told}\n{twin}\n{bits(self.bits)} bits supplied"
+        share = f"recovered {percent(self.share[0])} {between(*self.share[1:])}".rstrip()
+        null = f"null control {percent(self.null[0])} {between(*self.null[1:])}".rstrip()
+        return f"{share}\n{null}\n{bits(self.bits)} bits supplied"
 
     def above_null(self) -> float:
         """Return the share less the null control's, the share itself where there is no twin; -inf where not known."""

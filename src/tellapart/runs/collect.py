@@ -48,27 +48,27 @@ def collect(
     again; the later row counts. Where the token budget is spent, what is there is returned.
     """
     key = digest(condition.identity)
-    known = known_rows(folder, condition.name, ask, key)
-    have = {at for at, row in known.items() if row.status != "failed"}
-    owed = [item for item in ask.items if any((item.id, s) not in have for s in range(ask.samples))]
-    if not owed:
-        return list(known.values())
-    missing = sum((item.id, s) not in have for item in owed for s in range(ask.samples))
+    rows = known_rows(folder, condition.name, ask, key)
+    have = {at for at, row in rows.items() if row.status != "failed"}
+    pending = [item for item in ask.items if any((item.id, s) not in have for s in range(ask.samples))]
+    if not pending:
+        return list(rows.values())
+    missing = sum((item.id, s) not in have for item in pending for s in range(ask.samples))
     with (
         folder.appending(condition.name) as writer,
         ticking(condition.name, missing, quiet, folder.tell) as ticker,
         contextlib.suppress(BudgetSpent),
     ):
-        for elicitation in answer(ask._replace(items=owed, held=frozenset(have))):
-            item = owed[elicitation.item]
+        for elicitation in answer(ask._replace(items=pending, held=frozenset(have))):
+            item = pending[elicitation.item]
             if (item.id, elicitation.sample) in have:
                 continue
             row = scored_row(condition, key, ask, item, elicitation)
             writer.write(row)
             have.add((item.id, row.sample))
-            known[item.id, row.sample] = row
+            rows[item.id, row.sample] = row
             ticker.tick()
-    return list(known.values())
+    return list(rows.values())
 
 
 def known_rows(folder: RunFolder, name: str, ask: Ask, key: str | None) -> dict[tuple[str, int], Row]:
@@ -77,7 +77,7 @@ def known_rows(folder: RunFolder, name: str, ask: Ask, key: str | None) -> dict[
     Raises UserMistake for a row that `ask` under the identity `key` cannot have written (None: under any).
     """
     items = {item.id for item in (*ask.task.items, *ask.items)}
-    known: dict[tuple[str, int], Row] = {}
+    rows: dict[tuple[str, int], Row] = {}
 
     def check(row: Row) -> None:
         if key is not None and row.key != key:
@@ -86,12 +86,12 @@ def known_rows(folder: RunFolder, name: str, ask: Ask, key: str | None) -> dict[
             raise ValueError(f"item {row.item!r:.60} is not of the task")
         if row.seed != row_seed(ask.seed, row.item, row.sample):
             raise ValueError(f"seed {row.seed} is not that of sample {row.sample} of item {row.item!r:.60}")
-        if (earlier := known.get((row.item, row.sample))) is not None and earlier.status != "failed":
+        if (earlier := rows.get((row.item, row.sample))) is not None and earlier.status != "failed":
             raise ValueError(f"sample {row.sample} of item {row.item!r:.60} is there twice")
-        known[row.item, row.sample] = row
+        rows[row.item, row.sample] = row
 
     folder.read_rows(name, check)
-    return known
+    return rows
 
 
 def latest(rows: Iterable[Row]) -> list[Row]:

@@ -99,14 +99,14 @@ class Workers(Executor):
     ) -> Iterator[Answer]:
         """Yield each answer as soon as it is there. Raises BudgetSpent as the model itself would, Refused where a
         worker opens another model, and ServerGone where no worker is left."""
-        asked: dict[str, Any] = {}
+        requests_by_key: dict[str, Any] = {}
         indexes: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
             data = request_data(request)
             key = key_of(opening, "generate", data, tuple(record))
-            asked[key] = data
+            requests_by_key[key] = data
             indexes.setdefault(key, []).append(index)
-        for key, value in self._answers(opening, "generate", asked, tuple(sorted(record))):
+        for key, value in self._answers(opening, "generate", requests_by_key, tuple(sorted(record))):
             for index in indexes[key]:
                 yield Answer(index, value)
 
@@ -119,25 +119,25 @@ class Workers(Executor):
     def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
         """Return the log-probabilities of each pair, in order; raises as `generate` does."""
         keys = [key_of(opening, "score", pair) for pair in pairs]
-        asked = dict(zip(keys, pairs, strict=True))
-        found = dict(self._answers(opening, "score", asked, ()))
-        return [np.array(found[key], dtype=np.float64) for key in keys]
+        pairs_by_key = dict(zip(keys, pairs, strict=True))
+        values = dict(self._answers(opening, "score", pairs_by_key, ()))
+        return [np.array(values[key], dtype=np.float64) for key in keys]
 
     def _answers(
-        self, opening: Opening, kind: Kind, asked: Mapping[str, Any], record: tuple[Extra, ...]
+        self, opening: Opening, kind: Kind, questions: Mapping[str, Any], record: tuple[Extra, ...]
     ) -> Iterator[tuple[str, Any]]:
         """Yield (key, answer) of every question as it comes."""
-        owed = dict(asked)
-        for key in [key for key in owed if key in self.left]:
+        pending = dict(questions)
+        for key in [key for key in pending if key in self.left]:
             answer = self.left.pop(key)
             with contextlib.suppress(
                 ValueError
             ):  # a file that others may have written: what is none is asked
                 value = _READ[kind](answer.value)
-                del owed[key]
+                del pending[key]
                 current().charge("generated", answer.charge)
                 yield key, value
-        call = _Call(deque(self._cut(opening, kind, owed, record)))
+        call = _Call(deque(self._cut(opening, kind, pending, record)))
         pause = worker.BUSY_PAUSE
         try:
             while call.waiting or call.under_way or call.inbox:
@@ -153,31 +153,31 @@ class Workers(Executor):
                 if not came and (call.waiting or call.under_way):
                     time.sleep(pause)
         finally:
-            for one in self.workers:
-                if one.call is call:
-                    self._finished(one)
+            for busy in self.workers:
+                if busy.call is call:
+                    self._finished(busy)
 
     def _cut(
-        self, opening: Opening, kind: Kind, asked: Mapping[str, Any], record: tuple[Extra, ...]
+        self, opening: Opening, kind: Kind, questions: Mapping[str, Any], record: tuple[Extra, ...]
     ) -> Iterator[Shard]:
         """Cut questions into shards, in their order: those of one item stay together and share their prompt. Their
         number is a multiple of the workers', and their sizes are equal, so that all end at once."""
-        keys = list(asked)
+        keys = list(questions)
         fair = len(keys) / self.count
         rounds = max(math.ceil(fair / LARGEST), min(SHARDS_EACH, int(fair / SMALLEST)), 1)
         pieces = min(len(keys), rounds * self.count)
         for at in range(pieces):
             begin, end = len(keys) * at // pieces, len(keys) * (at + 1) // pieces
-            yield Shard(0, opening, kind, {key: asked[key] for key in keys[begin:end]}, record)
+            yield Shard(0, opening, kind, {key: questions[key] for key in keys[begin:end]}, record)
 
     def _give(self, call: _Call) -> None:
         """Give waiting shards to idle workers, as far as the budget pays for them."""
         if call.waiting:
             self._start()
-        for one in list(self.workers):
+        for free_worker in list(self.workers):
             if not call.waiting:
                 return
-            if one.shard is not None or not self._is_ready(one):
+            if free_worker.shard is not None or not self._is_ready(free_worker):
                 continue
             shard, budget = call.waiting[0], current()
             if shard.kind == "generate" and budget.left < math.inf:
@@ -186,18 +186,18 @@ class Workers(Executor):
                     if not any(other.shard for other in self.workers):
                         raise budget.refusal()
                     return
-                shard, one.allowance = replace(shard, allowance=given[0]), given[1]
+                shard, free_worker.allowance = replace(shard, allowance=given[0]), given[1]
             call.waiting.popleft()
             self.numbers += 1
             shard = replace(shard, number=self.numbers)
-            path = answers_path(one.place, shard.number)
+            path = answers_path(free_worker.place, shard.number)
             with files.appending(path):
                 pass
-            files.write_atomically(shard_path(one.place, shard.number), shard.as_json())
-            one.shard, one.call, one.owed = shard, call, dict(shard.asked)
-            one.tail = worker.Tail(path)
+            files.write_atomically(shard_path(free_worker.place, shard.number), shard.as_json())
+            free_worker.shard, free_worker.call, free_worker.owed = shard, call, dict(shard.asked)
+            free_worker.tail = worker.Tail(path)
             call.under_way += 1
-            with files.appending(one.place / worker.SHARDS) as lines:
+            with files.appending(free_worker.place / worker.SHARDS) as lines:
                 lines.append(str(shard.number))
 
     def _paid(self, shard: Shard, left: float) -> tuple[int, float] | None:
@@ -206,74 +206,74 @@ class Workers(Executor):
         A worker overshoots what it may by one answer at most. So each gets its part less one answer, and what is too
         little to share goes to one alone: all together overshoot by one answer at most.
         """
-        free = left - sum(one.allowance for one in self.workers if one.shard is not None)
+        free = left - sum(worker.allowance for worker in self.workers if worker.shard is not None)
         most = max(question["sampling"]["max_tokens"] for question in shard.asked.values())
         part = int(free / self.count)
         if part >= 2 * most:
             return part - most, part
-        if free < 1 or any(one.shard is not None for one in self.workers):
+        if free < 1 or any(worker.shard is not None for worker in self.workers):
             return None
         return int(free), free
 
     def _listen(self) -> bool:
         """Take in what the workers wrote; start those again that ended. Return whether anything came."""
         came = False
-        for one in list(self.workers):
-            if one.shard is None or one.tail is None:
+        for busy in list(self.workers):
+            if busy.shard is None or busy.tail is None:
                 continue
-            ended = one.handle.gone()
-            lines = one.tail.lines()
+            ended = busy.handle.gone()
+            lines = busy.tail.lines()
             came = came or bool(lines)
             for line in lines:
                 if (answer := answer_of(line)) is not None:
-                    self._take(one, answer)
-            if ended and one.shard is not None and not lines:
-                self._again(one, ended)
+                    self._take(busy, answer)
+            if ended and busy.shard is not None and not lines:
+                self._again(busy, ended)
         return came
 
-    def _take(self, one: _Worker, answer: Answered) -> None:
-        if one.shard is None or one.call is None:
+    def _take(self, worker: _Worker, answer: Answered) -> None:
+        if worker.shard is None or worker.call is None:
             return
-        if answer.key in one.owed:
-            del one.owed[answer.key]
-            one.deaths = 0
-            one.allowance -= answer.charge
-            one.call.inbox.append(answer)
+        if answer.key in worker.owed:
+            del worker.owed[answer.key]
+            worker.deaths = 0
+            worker.allowance -= answer.charge
+            worker.call.inbox.append(answer)
         elif not answer.key:
             if str(answer.value).startswith(REFUSED):
                 raise Refused(str(answer.value).removeprefix(REFUSED))
-            self._return_owed(one)
-            self._finished(one)
+            self._return_owed(worker)
+            self._finished(worker)
 
-    def _return_owed(self, one: _Worker) -> None:
+    def _return_owed(self, worker: _Worker) -> None:
         """Put what a worker still owes back to what waits."""
-        if one.owed and one.shard is not None and one.call is not None:
-            one.call.waiting.appendleft(replace(one.shard, asked=dict(one.owed), allowance=None))
+        if worker.owed and worker.shard is not None and worker.call is not None:
+            worker.call.waiting.appendleft(replace(worker.shard, asked=dict(worker.owed), allowance=None))
 
-    def _finished(self, one: _Worker) -> None:
+    def _finished(self, worker: _Worker) -> None:
         """Forget a worker's shard, which ended or for which nobody waits any more: a worker that is at it stops."""
-        if one.shard is not None and one.call is not None:
-            shard_path(one.place, one.shard.number).unlink(missing_ok=True)
-            one.call.ended.append(answers_path(one.place, one.shard.number))
-            one.call.under_way -= 1
-        one.shard, one.call, one.tail, one.owed, one.allowance = None, None, None, {}, 0.0
+        if worker.shard is not None and worker.call is not None:
+            shard_path(worker.place, worker.shard.number).unlink(missing_ok=True)
+            worker.call.ended.append(answers_path(worker.place, worker.shard.number))
+            worker.call.under_way -= 1
+        worker.shard, worker.call, worker.tail, worker.owed, worker.allowance = None, None, None, {}, 0.0
 
-    def _again(self, one: _Worker, why: str) -> None:
+    def _again(self, dead: _Worker, why: str) -> None:
         """Start a worker again that ended; give it up where it ended too often. What it owes goes to whoever is free:
         on a cluster that lost a node it may wait for its start for ever."""
-        one.deaths += 1
-        one.handle.stop()
-        self._return_owed(one)
-        self._finished(one)
-        told = f"worker {one.place.name} ended ({why})"
-        if one.deaths < RESTARTS:
-            print(one_line(f"{told}: it is started again"), file=sys.stderr, flush=True)
-            one.ready = False
-            (one.place / worker.READY).unlink(missing_ok=True)
-            (one.handle,) = self.launcher.start([one.place])
+        dead.deaths += 1
+        dead.handle.stop()
+        self._return_owed(dead)
+        self._finished(dead)
+        ended = f"worker {dead.place.name} ended ({why})"
+        if dead.deaths < RESTARTS:
+            print(one_line(f"{ended}: it is started again"), file=sys.stderr, flush=True)
+            dead.ready = False
+            (dead.place / worker.READY).unlink(missing_ok=True)
+            (dead.handle,) = self.launcher.start([dead.place])
             return
-        print(one_line(f"{told}, {RESTARTS} times without an answer: it is given up"), file=sys.stderr)
-        self.workers.remove(one)
+        print(one_line(f"{ended}, {RESTARTS} times without an answer: it is given up"), file=sys.stderr)
+        self.workers.remove(dead)
         if not self.workers:
             raise ServerGone(f"every worker ended {RESTARTS} times without an answer ({why})")
 
@@ -286,8 +286,10 @@ class Workers(Executor):
                 files.write_atomically(place / worker.SETTINGS, settings)
             handles = self.launcher.start(places)
             if self.launcher.afar:
-                told = f"{self.count} workers were submitted; answers come once the first of them is started"
-                print(told, file=sys.stderr, flush=True)
+                notice = (
+                    f"{self.count} workers were submitted; answers come once the first of them is started"
+                )
+                print(notice, file=sys.stderr, flush=True)
             self.workers = [_Worker(place, handle) for place, handle in zip(places, handles, strict=True)]
 
     def _is_ready(self, one: _Worker) -> bool:
@@ -300,8 +302,8 @@ class Workers(Executor):
 
     def stop(self) -> None:
         """End all workers."""
-        for one in self.workers:
-            one.handle.stop()
+        for running in self.workers:
+            running.handle.stop()
 
 
 def _left_in(scratch: Path) -> Iterator[tuple[str, Answered]]:
@@ -314,7 +316,7 @@ def _left_in(scratch: Path) -> Iterator[tuple[str, Answered]]:
 
 
 def _folders(above: Path) -> list[Path]:
-    return sorted(Path(one.path) for one in os.scandir(above) if one.is_dir(follow_symlinks=False))
+    return sorted(Path(entry.path) for entry in os.scandir(above) if entry.is_dir(follow_symlinks=False))
 
 
 @contextlib.contextmanager

@@ -75,11 +75,11 @@ class RunFolder:
         data = files.read_whole(place)
         if data is None or now is None:
             return
-        told = _object(data, place)
-        resumed = [one for one in told.get("resumed") or () if isinstance(one, dict)]
-        known = [answering(one) for one in (told.get("provenance"), *resumed)]
-        if answering(now) not in known:
-            write_atomically(place, canonical({**told, "resumed": [*resumed, now]}))
+        provenance_file = _object(data, place)
+        resumed = [later for later in provenance_file.get("resumed") or () if isinstance(later, dict)]
+        settings = [answering(entry) for entry in (provenance_file.get("provenance"), *resumed)]
+        if answering(now) not in settings:
+            write_atomically(place, canonical({**provenance_file, "resumed": [*resumed, now]}))
 
     def artifact(self, name: str) -> Path:
         """Return the path of a file under artifacts/, whose folder is made where it is missing."""
@@ -194,12 +194,12 @@ def _refuse_strange(path: Path) -> None:
         raise UserMistake(f"{path} is a file; choose a folder for --out")
     if not path.exists():
         return
-    found = {entry.name: entry.lstat().st_mode for entry in path.iterdir()}
-    if "spec.json" not in found and not all(_ours(name) for name in found):
+    modes = {entry.name: entry.lstat().st_mode for entry in path.iterdir()}
+    if "spec.json" not in modes and not all(_ours(name) for name in modes):
         raise UserMistake(f"{path} is not empty and is no run folder; choose another --out")
     for names, right, kind in ((FILES, stat.S_ISREG, "plain file"), (FOLDERS, stat.S_ISDIR, "folder")):
         for name in names:
-            if name in found and not right(found[name]):
+            if name in modes and not right(modes[name]):
                 raise UserMistake(f"{path / name} is no {kind}: {files.WAY_OUT}")
 
 
@@ -209,13 +209,13 @@ def _claim(place: Path, wanted: dict[str, Any], context: Mapping[str, Any]) -> N
     if data is None:
         write_atomically(place, canonical({"version": FOLDER_VERSION, "spec": wanted, **context}))
         return
-    told = _object(data, place)
-    if told.get("version") != FOLDER_VERSION:
+    spec = _object(data, place)
+    if spec.get("version") != FOLDER_VERSION:
         raise UserMistake(
-            f"{place} has version {told.get('version')!r:.40}, this tellapart goes on with {FOLDER_VERSION}; "
+            f"{place} has version {spec.get('version')!r:.40}, this tellapart goes on with {FOLDER_VERSION}; "
             "choose another --out"
         )
-    before = told.get("spec")
+    before = spec.get("spec")
     if not isinstance(before, dict):
         raise UserMistake(f"{place} is damaged (spec is no object); choose another --out")
     if differing := _differences(before, wanted):
@@ -244,12 +244,12 @@ MOST_DIFFERENCES, LONGEST_VALUE = 8, 100
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return what differs between two specs, field by field, also inside fields that are objects (fingerprints)."""
-    told = [
+    differences = [
         f"{name}: {one_line(repr(there), LONGEST_VALUE)} there, {one_line(repr(here), LONGEST_VALUE)} asked"
         for name, there, here in _pairs(before, now, "")
     ]
-    more = len(told) - MOST_DIFFERENCES
-    return told if more <= 0 else [*told[:MOST_DIFFERENCES], f"and {more} more"]
+    more = len(differences) - MOST_DIFFERENCES
+    return differences if more <= 0 else [*differences[:MOST_DIFFERENCES], f"and {more} more"]
 
 
 def _pairs(before: Mapping[str, Any], now: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any, Any]]:
@@ -311,7 +311,7 @@ def _indented(value: Any, depth: int) -> str:
     if isinstance(value, dict):
         inner = [f"{_ON_ONE_LINE.encode(key)}: {_indented(value[key], depth + 1)}" for key in sorted(value)]
         return "{" + ",".join(f"{margin} {line}" for line in inner) + margin + "}"
-    return "[" + ",".join(f"{margin} {_indented(one, depth + 1)}" for one in value) + margin + "]"
+    return "[" + ",".join(f"{margin} {_indented(inner, depth + 1)}" for inner in value) + margin + "]"
 
 
 def digest(value: Any) -> str:

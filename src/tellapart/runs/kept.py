@@ -17,8 +17,8 @@ from tellapart.runs.folder import LONGEST_ROW, RunFolder
 class Kept:
     """What is known by key, and a file to which more is appended."""
 
-    def __init__(self, known: dict[str, Any], lines: files.Lines) -> None:
-        self.known = known
+    def __init__(self, entries: dict[str, Any], lines: files.Lines) -> None:
+        self.known = entries
         self._lines = lines
 
     def add(self, key: str, value: Any) -> None:
@@ -31,9 +31,9 @@ class Kept:
 def keeping(folder: RunFolder, name: str) -> Iterator[Kept]:
     """Yield what the folder keeps under a name, open for more. Raises UserMistake for a line that is none."""
     path = folder.artifact(f"{name}.jsonl")
-    known = dict(_entry(line, path) for line in files.whole_lines(path, LONGEST_ROW) if line)
+    entries = dict(_entry(line, path) for line in files.whole_lines(path, LONGEST_ROW) if line)
     with files.appending(path) as lines:
-        yield Kept(known, lines)
+        yield Kept(entries, lines)
 
 
 def _entry(line: bytes, path: Path) -> tuple[str, Any]:

@@ -257,13 +257,13 @@ def check_executor(text: str, workers: int | None, device: str) -> None:
 
 def settings_of(text: str) -> dict[str, int | float | str]:
     """Return settings written as NAME=VALUE,NAME=VALUE; numbers as numbers. Raises InvalidInput for anything else."""
-    found: dict[str, int | float | str] = {}
+    result: dict[str, int | float | str] = {}
     for part in filter(None, text.split(",")):
         name, equals, value = part.partition("=")
         if not equals or not name.isidentifier() or not value:
             raise InvalidInput(f"--executor ...:{part}: give NAME=VALUE, with commas between")
-        found[name] = _number(value)
-    return found
+        result[name] = _number(value)
+    return result
 
 
 def _number(value: str) -> int | float | str:
@@ -277,7 +277,7 @@ def gpus() -> list[str]:
     """Return the GPUs that this process sees, by the names that CUDA_VISIBLE_DEVICES gives them."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
-        return [one for one in given.split(",") if one.strip()]
+        return [part for part in given.split(",") if part.strip()]
     import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]

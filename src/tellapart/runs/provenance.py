@@ -36,14 +36,14 @@ def provenance(device: str = "") -> dict[str, Any]:
     }
 
 
-def mixed(told: Mapping[str, Any]) -> str:
+def mixed(fields: Mapping[str, Any]) -> str:
     """Return the caveat on a run whose rows were made under several versions; "" where there is none.
 
     `told` is spec.json: `provenance`, and under `resumed` those of later starts that wrote rows under another one.
     """
-    first = answering(told.get("provenance"))
+    first = answering(fields.get("provenance"))
     said = []
-    for later in told.get("resumed") or ():
+    for later in fields.get("resumed") or ():
         now = answering(later)
         said += [
             f"{name} {first[name]} and {now[name]}"
@@ -55,14 +55,14 @@ def mixed(told: Mapping[str, Any]) -> str:
     return f"Rows were made under several versions, whose answers may differ: {', '.join(sorted(set(said)))}."
 
 
-def answering(told: Any) -> dict[str, str]:
+def answering(fields: Any) -> dict[str, str]:
     """Return what of a provenance may change answers, by name; nothing where it is none."""
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         return {}
-    packages = told.get("packages")
-    known = {name: packages.get(name) for name in _ANSWERING} if isinstance(packages, dict) else {}
-    known |= {name: told.get(name) for name in ("tellapart", "platform", "device")}
-    return {name: str(value) for name, value in known.items() if value}
+    packages = fields.get("packages")
+    answering_with = {name: packages.get(name) for name in _ANSWERING} if isinstance(packages, dict) else {}
+    answering_with |= {name: fields.get(name) for name in ("tellapart", "platform", "device")}
+    return {name: str(value) for name, value in answering_with.items() if value}
 
 
 def _commit() -> str | None:

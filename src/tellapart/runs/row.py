@@ -74,9 +74,9 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, tuple) and value and isinstance(value[0], float):
-        return [one if math.isfinite(one) else None for one in value]
+        return [number if math.isfinite(number) else None for number in value]
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(inner) for name, inner in value.items()}
     return value
 
 
@@ -85,24 +85,24 @@ def from_line(line: str | bytes) -> Row:
     values: Any = json.loads(line, parse_constant=_no_number)
     if not isinstance(values, dict) or not set(ROW_FIELDS[:17]) <= set(values):
         raise ValueError("not a row")
-    known = {name: values[name] for name in ROW_FIELDS if name in values}
+    fields = {name: values[name] for name in ROW_FIELDS if name in values}
     for name in _TEXTS:
-        if name in known and not isinstance(known[name], str):
-            raise _odd(name, known[name])
+        if name in fields and not isinstance(fields[name], str):
+            raise _odd(name, fields[name])
     for name, most in _COUNTS.items():
-        if type(known[name]) is not int or not 0 <= known[name] < most:
-            raise _odd(name, known[name])
+        if type(fields[name]) is not int or not 0 <= fields[name] < most:
+            raise _odd(name, fields[name])
     for name in _FIGURES:
-        if name in known:
-            known[name] = _figure(name, known[name])
+        if name in fields:
+            fields[name] = _figure(name, fields[name])
     for name, kind in _LISTS.items():
-        if known.get(name) is not None:
-            known[name] = _listed(name, known[name], kind)
-    if known.get("measures") is not None:
-        if not isinstance(known["measures"], dict):
-            raise _odd("measures", known["measures"])
-        known["measures"] = {key: _figure("measures", one) for key, one in known["measures"].items()}
-    row = Row(**known)
+        if fields.get(name) is not None:
+            fields[name] = _listed(name, fields[name], kind)
+    if fields.get("measures") is not None:
+        if not isinstance(fields["measures"], dict):
+            raise _odd("measures", fields["measures"])
+        fields["measures"] = {key: _figure("measures", figure) for key, figure in fields["measures"].items()}
+    row = Row(**fields)
     _check(row)
     return row
 
@@ -119,7 +119,7 @@ def _check(row: Row) -> None:
         raise ValueError(f"a failed row with score {row.score}")
     if row.answer is not None and not isinstance(row.answer, str):
         raise _odd("answer", row.answer)
-    lengths = {len(one) for one in (row.token_ids, row.token_texts, row.token_logprobs) if one}
+    lengths = {len(column) for column in (row.token_ids, row.token_texts, row.token_logprobs) if column}
     if len(lengths) > 1:
         raise ValueError(
             f"lists of {', '.join(map(str, sorted(lengths)))} tokens: they are of the same tokens"
@@ -144,8 +144,8 @@ def _listed(name: str, values: Any, kind: type) -> tuple[Any, ...]:
     if not isinstance(values, list):
         raise _odd(name, values)
     if kind is float:
-        return tuple(_figure(name, one) for one in values)
-    if not all(type(one) is kind for one in values):
+        return tuple(_figure(name, value) for value in values)
+    if not all(type(value) is kind for value in values):
         raise _odd(name, values)
     if kind is int and values and not 0 <= min(values) <= max(values) < 2**31:
         raise ValueError(f"{name} from {min(values)} to {max(values)}: ids are 0 <= x < 2^31")
@@ -153,8 +153,8 @@ def _listed(name: str, values: Any, kind: type) -> tuple[Any, ...]:
 
 
 def _odd(name: str, value: Any) -> ValueError:
-    told = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, default=str)
-    return ValueError(f"{name} cannot be {one_line(told, 60)}")
+    shown = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, default=str)
+    return ValueError(f"{name} cannot be {one_line(shown, 60)}")
 
 
 def _no_number(name: str) -> Any:

@@ -73,8 +73,8 @@ def read_shard(place: Path, number: int) -> Shard | None:
     data = files.read_whole(shard_path(place, number))
     if data is None:
         return None
-    told = json.loads(data)
-    return Shard(**told | {"opening": Opening(**told["opening"]), "record": tuple(told["record"])})
+    fields = json.loads(data)
+    return Shard(**fields | {"opening": Opening(**fields["opening"]), "record": tuple(fields["record"])})
 
 
 def answers_path(place: Path, number: int) -> Path:
@@ -88,20 +88,20 @@ def answer_of(line: bytes) -> Answered | None:
         key, value, charge = json.loads(line)
     except (ValueError, TypeError, RecursionError):
         return None
-    known = isinstance(key, str) and type(charge) is int and 0 <= charge < 2**40
-    return Answered(key, value, charge) if known else None
+    sound = isinstance(key, str) and type(charge) is int and 0 <= charge < 2**40
+    return Answered(key, value, charge) if sound else None
 
 
 def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], AbstractContextManager[Model]]) -> None:
     """Answer what the shard's file of answers does not hold yet, each line the moment it is there. Does nothing where
     that has ended; goes on where a killed worker stopped, and stops where the shard is gone: nobody waits for it."""
     path = answers_path(place, shard.number)
-    before = [one for line in files.whole_lines(path, LONGEST_LINE) if (one := answer_of(line))]
-    if any(not one.key for one in before):
+    before = [answer for line in files.whole_lines(path, LONGEST_LINE) if (answer := answer_of(line))]
+    if any(not answer.key for answer in before):
         return
-    held = {one.key for one in before}
-    owed = {key: question for key, question in shard.asked.items() if key not in held}
-    spent = sum(one.charge for one in before)
+    held = {answer.key for answer in before}
+    pending = {key: question for key, question in shard.asked.items() if key not in held}
+    spent = sum(answer.charge for answer in before)
     allowance = None if shard.allowance is None else max(1, shard.allowance - spent)
     with contextlib.suppress(FileNotFoundError), files.appending(path, create=False) as lines:
 
@@ -110,7 +110,7 @@ def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], AbstractCon
 
         try:
             with opened(shard.opening) as model:
-                ending = _answered(model, shard, (owed, allowance), write, shard_path(place, shard.number))
+                ending = _answered(model, shard, (pending, allowance), write, shard_path(place, shard.number))
             write(Answered("", ending))
         except UserMistake as mistake:
             write(Answered("", f"{REFUSED}{mistake}"))
@@ -119,12 +119,12 @@ def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], AbstractCon
 def _answered(
     model: Model,
     shard: Shard,
-    owed: tuple[Mapping[str, Any], int | None],
+    pending: tuple[Mapping[str, Any], int | None],
     write: Callable[[Answered], None],
     wanted: Path,
 ) -> str:
     """Write the answers to what is owed while `wanted` is there, and return how it ended."""
-    questions, allowance = owed
+    questions, allowance = pending
     keys = list(questions)
     if shard.kind == "score":
         pairs: list[tuple[Prompt, str | Ids]] = [pair_of(questions[key]) for key in keys]
@@ -132,15 +132,15 @@ def _answered(
             write(Answered(key, scored.logprobs))
         return "done"
     requests = [request_of(questions[key]) for key in keys]
-    told = 0
+    charged = 0
     with metered(TokenBudget(allowance)) as budget:
         try:
             for index, completion in _generated(model, requests, shard.record):
                 if not wanted.exists():
                     return "done"
                 total = budget.counts["generated"]
-                write(Answered(keys[index], asdict(completion), total - told))
-                told = total
+                write(Answered(keys[index], asdict(completion), total - charged))
+                charged = total
         except BudgetSpent:
             return "spent"
     return "done"
@@ -163,9 +163,11 @@ def key_of(opening: Opening, kind: Kind, question: Any, record: Sequence[Extra] 
 def request_data(request: Request) -> dict[str, Any]:
     """Return a request (without choices: those are scored) as JSON holds it."""
     prompt = request.prompt
-    told = {"earlier": prompt.earlier, "question": prompt.question} if isinstance(prompt, Turns) else prompt
+    written = (
+        {"earlier": prompt.earlier, "question": prompt.question} if isinstance(prompt, Turns) else prompt
+    )
     return {
-        "prompt": told,
+        "prompt": written,
         "seed": request.seed,
         "sampling": asdict(request.sampling),
         "prefill": request.prefill,
@@ -178,10 +180,10 @@ def request_of(data: Mapping[str, Any]) -> Request:
     return Request(_prompt(data["prompt"]), data["seed"], sampling, data["prefill"])
 
 
-def _prompt(told: Any) -> Prompt:
-    if isinstance(told, dict):
-        return Turns(tuple((user, assistant) for user, assistant in told["earlier"]), told["question"])
-    return tuple(told) if isinstance(told, list) else told
+def _prompt(written: Any) -> Prompt:
+    if isinstance(written, dict):
+        return Turns(tuple((user, assistant) for user, assistant in written["earlier"]), written["question"])
+    return tuple(written) if isinstance(written, list) else written
 
 
 def pair_of(data: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
@@ -192,26 +194,26 @@ def pair_of(data: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
 
 def completion_of(value: Any) -> Completion:
     """Return the completion of an answer's value. Raises ValueError where it is none."""
-    if not isinstance(value, dict) or set(value) != {one.name for one in fields(Completion)}:
+    if not isinstance(value, dict) or set(value) != {field.name for field in fields(Completion)}:
         raise ValueError("no completion")
     for name, kinds in _KINDS.items():
         if type(value[name]) not in kinds:
             raise ValueError(f"{name} {value[name]!r:.40}")
     for name, kind in _LISTS.items():
         held = value[name]
-        if held is not None and not (isinstance(held, list) and all(type(one) is kind for one in held)):
+        if held is not None and not (isinstance(held, list) and all(type(part) is kind for part in held)):
             raise ValueError(f"{name} {held!r:.40}")
     if value["finish"] not in get_args(Finish) or value["tokens"] is None or value["token_texts"] is None:
         raise ValueError("no completion")
-    told: dict[str, Any] = {
-        name: tuple(one) if name in _LISTS and one is not None else one for name, one in value.items()
+    completion: dict[str, Any] = {
+        name: tuple(part) if name in _LISTS and part is not None else part for name, part in value.items()
     }
-    return Completion(**told)
+    return Completion(**completion)
 
 
 def logprobs_of(value: Any) -> list[float]:
     """Return the log-probabilities of an answer's value. Raises ValueError where they are none."""
-    if not isinstance(value, list) or not all(type(one) is float for one in value):
+    if not isinstance(value, list) or not all(type(logprob) is float for logprob in value):
         raise ValueError("no log-probabilities")
     return value
 

@@ -77,12 +77,12 @@ def answering(reference: str, options: Options) -> Answering:
     return _of_run(Path(reference), fields, options)
 
 
-def _only(reference: str, options: Options, *known: str) -> None:
+def _only(reference: str, options: Options, *allowed: str) -> None:
     """Raise InvalidInput for an option of another kind of reference."""
     for name in ("condition", "elicitor", "task", "tuned", "mix"):
-        if getattr(options, name) and name not in known:
-            kind = "a run" if "condition" in known else "experts" if "mix" in known else "a model"
-            raise InvalidInput(f"{reference} is {kind}: {name} is not for it; it takes {', '.join(known)}")
+        if getattr(options, name) and name not in allowed:
+            kind = "a run" if "condition" in allowed else "experts" if "mix" in allowed else "a model"
+            raise InvalidInput(f"{reference} is {kind}: {name} is not for it; it takes {', '.join(allowed)}")
 
 
 def _of_model(reference: str, options: Options) -> Answering:
@@ -117,8 +117,8 @@ def _of_run(run: Path, fields: dict[str, Any], options: Options) -> Answering:
     spec = replace(spec, device=options.device, max_rows=options.max_rows)
     kept = kept_values(RunFolder(run))
     role, _, value_name = options.condition.partition("/")
-    known = [role for role in ("base", "tuned", "model", "benign", "reference") if fields.get(role)]
-    conditions = [*(f"{role}/plain" for role in known), *kept]
+    roles = [role for role in ("base", "tuned", "model", "benign", "reference") if fields.get(role)]
+    conditions = [*(f"{role}/plain" for role in roles), *kept]
     if options.condition not in conditions:
         near = closest(options.condition, conditions)
         raise InvalidInput(f"{run}: condition {options.condition!r}{near}: it has {', '.join(conditions)}")
@@ -137,14 +137,14 @@ def _of_run(run: Path, fields: dict[str, Any], options: Options) -> Answering:
 
 def kept_values(folder: RunFolder) -> dict[str, dict[str, Any]]:
     """Return the saved values that a run keeps, by condition (base/few_shot, base/few_shot~null)."""
-    found: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for path in sorted((folder.path / "artifacts").glob("elicited-*.json")):
         role = next(
-            (one for one in ("reference", "model", "benign") if path.stem.endswith(f"-{one}")), "base"
+            (role for role in ("reference", "model", "benign") if path.stem.endswith(f"-{role}")), "base"
         )
         values = (folder.read_artifact(path.stem) or {}).get("values", [])
-        found |= {f"{role}/{saved['name']}": saved for some in values for saved in some}
-    return found
+        result |= {f"{role}/{saved['name']}": saved for saved_values in values for saved in saved_values}
+    return result
 
 
 def _recorded(run: Path, fields: dict[str, Any], spec: ModelOptions, role: str) -> Model:
@@ -152,8 +152,8 @@ def _recorded(run: Path, fields: dict[str, Any], spec: ModelOptions, role: str) 
     reference = str(fields[role])
     series = read_series(reference)
     model = opened(spec, series[-1].reference if series else reference)
-    asked = fields.get("fingerprints", {}).get(role)
-    if asked != model.fingerprint:
+    fingerprint = fields.get("fingerprints", {}).get(role)
+    if fingerprint != model.fingerprint:
         raise Refused(
             f"{reference} is not the {role} that {run} asked (its weights, or what runs them, changed)"
         )
@@ -166,8 +166,10 @@ def _of_experts(reference: str, options: Options) -> Answering:
 
     experts = open_experts(reference, options.device, options.max_rows)
     if not options.mix:
-        known = [*experts.weights, *experts.kept]
-        raise InvalidInput(f"{reference} holds experts: give mix, made of {', '.join(known)}; or base")
+        experts_named = [*experts.weights, *experts.kept]
+        raise InvalidInput(
+            f"{reference} holds experts: give mix, made of {', '.join(experts_named)}; or base"
+        )
     mix = experts.mix(options.mix)
     lanes = Lanes(experts.model, experts.weights).__enter__()  # for as long as the model is served
 
@@ -190,8 +192,8 @@ def _elicited(pair: Pair, value: Elicited, task: Task, usual: Sampling) -> Answe
         for index, request in enumerate(requests):
             alike[request.sampling].append(index)
         for sampling, indices in alike.items():
-            asked = [requests[index] for index in indices]
-            items = [Item(f"{one.seed:x}", {"prompt": str(one.prompt)}, ()) for one in asked]
+            own = [requests[index] for index in indices]
+            items = [Item(f"{request.seed:x}", {"prompt": str(request.prompt)}, ()) for request in own]
             for elicitation in value.answers(pair, Ask(bare, items, 1, 0, sampling)):
                 yield Answer(indices[elicitation.item], elicitation.completion)
 

@@ -114,16 +114,16 @@ def _errors(app: FastAPI, desk: Desk) -> None:
     app.add_middleware(Guard, desk=desk)
 
     @app.exception_handler(ApiError)
-    async def told(_request: HttpRequest, error: Exception) -> Response:
+    async def refused(_request: HttpRequest, error: Exception) -> Response:
         assert isinstance(error, ApiError)
         return _refused(error)
 
     @app.exception_handler(HTTPException)
     async def other(_request: HttpRequest, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        told = _refused(ApiError(error.status_code, str(error.detail)))
-        told.headers.update(error.headers or {})  # of 405: the methods that are allowed
-        return told
+        response = _refused(ApiError(error.status_code, str(error.detail)))
+        response.headers.update(error.headers or {})  # of 405: the methods that are allowed
+        return response
 
 
 @final
@@ -197,11 +197,11 @@ def _hostname(address: str) -> str:
 def _pages(app: FastAPI, desk: Desk) -> None:
     @app.get("/health")
     async def health() -> Response:
-        told = desk.worker.watch()
+        load = desk.worker.watch()
         state = {
             "status": "ok" if desk.worker.alive else "failed",
-            "rows": told.rows,
-            "waiting": told.waiting,
+            "rows": load.rows,
+            "waiting": load.waiting,
         }
         return JSONResponse(state, 200 if desk.worker.alive else 503)
 
@@ -248,31 +248,31 @@ async def _body(request: HttpRequest) -> dict[str, Any]:
 async def _answer(
     desk: Desk, request: HttpRequest, read: Callable[[Mapping[str, Any], Reader], Asked]
 ) -> Response:
-    asked = read(await _body(request), desk.reader)
-    await asyncio.to_thread(_check_lengths, desk, asked)
-    if desk.worker.watch().waiting + len(asked.requests) > desk.limits.queue:
+    question = read(await _body(request), desk.reader)
+    await asyncio.to_thread(_check_lengths, desk, question)
+    if desk.worker.watch().waiting + len(question.requests) > desk.limits.queue:
         raise ApiError(429, "too many answers are waiting: try again later", None, "queue_full")
-    kind = "auto" if asked.mix is None else {0: "base", 1: "expert"}.get(len(asked.mix.weights), "mix")
-    desk.metrics.mixes.labels(kind).inc(len(asked.requests))
-    letter = "chatcmpl" if asked.chat else "cmpl"
-    head = payload.Head(f"{letter}-{uuid.uuid4().hex}", int(time.time()), asked, desk.experts.model)
-    sheet = Sheet(desk.worker, desk.limits.seconds, asked)
-    if asked.stream:
+    kind = "auto" if question.mix is None else {0: "base", 1: "expert"}.get(len(question.mix.weights), "mix")
+    desk.metrics.mixes.labels(kind).inc(len(question.requests))
+    letter = "chatcmpl" if question.chat else "cmpl"
+    head = payload.Head(f"{letter}-{uuid.uuid4().hex}", int(time.time()), question, desk.experts.model)
+    sheet = Sheet(desk.worker, desk.limits.seconds, question)
+    if question.stream:
         return StreamingResponse(streamed(sheet, head), media_type="text/event-stream")
     return JSONResponse(await whole(sheet, head, request))
 
 
-def _check_lengths(desk: Desk, asked: Asked) -> None:
+def _check_lengths(desk: Desk, request: Asked) -> None:
     """Raise ApiError where a prompt, or the question about it, is longer than the context."""
     model = desk.experts.model
-    texts = [request.prompt for request in asked.requests]
-    if asked.mix is None:
-        texts += [desk.worker.dispatcher.question(question) + " " * 64 for question in asked.questions]
-    known = model.vocabulary.encode_prompts([(text, "") for text in texts if not isinstance(text, tuple)])
+    texts = [request.prompt for request in request.requests]
+    if request.mix is None:
+        texts += [desk.worker.dispatcher.question(question) + " " * 64 for question in request.questions]
+    encoded = model.vocabulary.encode_prompts([(text, "") for text in texts if not isinstance(text, tuple)])
     for text in texts:
-        ids = text if isinstance(text, tuple) else known[text, ""]
+        ids = text if isinstance(text, tuple) else encoded[text, ""]
         if not 0 < len(ids) <= model.asked.context:
-            told = f"a prompt of {len(ids)} tokens: the model reads 1-{model.asked.context}"
-            raise ApiError(400, told, "prompt", "context_length_exceeded")
+            too_long = f"a prompt of {len(ids)} tokens: the model reads 1-{model.asked.context}"
+            raise ApiError(400, too_long, "prompt", "context_length_exceeded")
         if max(ids) >= model.asked.size:
             raise ApiError(400, f"a token id above {model.asked.size - 1}", "prompt")

@@ -98,14 +98,14 @@ def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ApiError(400, "messages must be a list of one message or more", "messages")
-    told = [_message(one, at) for at, one in enumerate(messages)]
+    turns = [_message(message, at) for at, message in enumerate(messages)]
     top = _whole(body, "top_logprobs", 0, 0, MOST_TOP)
     if not isinstance(wanted := body.get("logprobs"), bool | None):
         raise ApiError(400, "logprobs must be true or false", "logprobs")
     if not wanted:
         top = None
-    last = next((one["content"] for one in reversed(told) if one["role"] == "user"), told[-1]["content"])
-    return _asked(body, reader, [reader.chat_prompt(told)], [last], top, True)
+    last = next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), turns[-1]["content"])
+    return _asked(body, reader, [reader.chat_prompt(turns)], [last], top, True)
 
 
 def _asked(
@@ -167,7 +167,7 @@ def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
     stop = body.get("stop")
     stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
     good = isinstance(stops, list) and len(stops) <= MOST_STOPS
-    if not good or not all(isinstance(one, str) and 0 < len(one) <= MOST_STOP_LETTERS for one in stops):
+    if not good or not all(isinstance(stop, str) and 0 < len(stop) <= MOST_STOP_LETTERS for stop in stops):
         raise ApiError(400, f"stop must be a text or up to {MOST_STOPS} texts, none of them empty", "stop")
     return Sampling(
         temperature=_number(body, "temperature", 1.0, 0.0, 2.0),
@@ -182,13 +182,13 @@ def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
 def _prompts(given: Any) -> list[str | Ids]:
     if isinstance(given, str):
         return [given]
-    if isinstance(given, list) and given and all(_is_id(one) for one in given):
+    if isinstance(given, list) and given and all(_is_id(token) for token in given):
         return [tuple(given)]
     if isinstance(given, list) and 0 < len(given) <= MOST_PROMPTS:
-        if all(isinstance(one, str) for one in given):
+        if all(isinstance(text, str) for text in given):
             return list(given)
-        if all(isinstance(one, list) and one and all(map(_is_id, one)) for one in given):
-            return [tuple(one) for one in given]
+        if all(isinstance(ids, list) and ids and all(map(_is_id, ids)) for ids in given):
+            return [tuple(ids) for ids in given]
     raise ApiError(400, f"prompt must be a text, token ids, or up to {MOST_PROMPTS} of either", "prompt")
 
 
@@ -196,16 +196,16 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31
 
 
-def _message(one: Any, at: int) -> dict[str, str]:
-    if isinstance(one, dict) and one.get("role") in ROLES:
-        content = one.get("content")
+def _message(message: Any, at: int) -> dict[str, str]:
+    if isinstance(message, dict) and message.get("role") in ROLES:
+        content = message.get("content")
         if isinstance(content, list) and all(
             isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str)
             for p in content
         ):
             content = "".join(part["text"] for part in content)
         if isinstance(content, str):
-            return {"role": one["role"], "content": content}
+            return {"role": message["role"], "content": content}
     roles = ", ".join(ROLES)
     raise ApiError(400, f"messages[{at}] must have a role ({roles}) and a content of text", "messages")
 

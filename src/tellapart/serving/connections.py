@@ -32,8 +32,8 @@ def most_connections() -> int:
 class BoundedProtocol(H11Protocol):
     """uvicorn's connection, closed where its request does not come in."""
 
-    def __init__(self, *given: Any, **told: Any) -> None:
-        super().__init__(*given, **told)
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
         self.waits_since: float | None = None
         """When it began to wait for a request; None while one is answered."""
 
@@ -41,8 +41,8 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self.waits_since = self.loop.time()
         self.loop.call_later(CHECK_SECONDS, self._check)
-        others = [one for one in self.connections if isinstance(one, BoundedProtocol)]
-        waiting = [(one.waits_since, one) for one in others if one.waits_since is not None]
+        others = [connection for connection in self.connections if isinstance(connection, BoundedProtocol)]
+        waiting = [(other.waits_since, other) for other in others if other.waits_since is not None]
         if len(others) > most_connections():
             min(waiting, key=lambda each: each[0])[1].drop()
 
@@ -80,5 +80,5 @@ class BoundedServer(Server):
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
-        for one in sockets or ():
-            one.listen(QUEUE)
+        for listener in sockets or ():
+            listener.listen(QUEUE)

@@ -177,17 +177,22 @@ def sampling_of(config: GenerateConfig, usual: Sampling) -> Sampling:
 def output_of(model: str, completions: Sequence[Completion], logprobs: bool) -> ModelOutput:
     """Return answers as Inspect takes them. Raises RuntimeError for one that failed: its sample is an error."""
     choices = []
-    for one in completions:
-        if one.finish == "failed":
-            raise RuntimeError(one.error or "no answer")
-        message = ChatMessageAssistant(content=one.text, model=model, source="generate")
-        read = _logprobs(one) if logprobs else None
-        choices.append(ChatCompletionChoice(message=message, stop_reason=STOPS[one.finish], logprobs=read))
-    written = sum(len(one.tokens) if one.generated is None else one.generated for one in completions)
-    read_tokens = sum(one.prompt_tokens for one in completions)
+    for completion in completions:
+        if completion.finish == "failed":
+            raise RuntimeError(completion.error or "no answer")
+        message = ChatMessageAssistant(content=completion.text, model=model, source="generate")
+        read = _logprobs(completion) if logprobs else None
+        choices.append(
+            ChatCompletionChoice(message=message, stop_reason=STOPS[completion.finish], logprobs=read)
+        )
+    written = sum(
+        len(completion.tokens) if completion.generated is None else completion.generated
+        for completion in completions
+    )
+    read_tokens = sum(completion.prompt_tokens for completion in completions)
     usage = ModelUsage(input_tokens=read_tokens, output_tokens=written, total_tokens=read_tokens + written)
     return ModelOutput(
-        model=model, choices=choices, usage=usage, time=max(one.seconds for one in completions)
+        model=model, choices=choices, usage=usage, time=max(completion.seconds for completion in completions)
     )
 
 
@@ -199,10 +204,10 @@ def _logprobs(completion: Completion) -> Logprobs | None:
 
 
 def _options(given: dict[str, Any]) -> Options:
-    known = {field.name for field in fields(Options)}
+    names = {field.name for field in fields(Options)}
     for name in given:
-        if name not in known:
-            raise InvalidInput(f"-M {name}: there are {', '.join(sorted(known))}")
+        if name not in names:
+            raise InvalidInput(f"-M {name}: there are {', '.join(sorted(names))}")
     most = given.get("max_rows")
     if most is not None and not (isinstance(most, int) and most > 0):
         raise InvalidInput(f"-M max_rows={most}: give 1 or more")

@@ -35,8 +35,8 @@ class Metrics:
             "tellapart_tokens_written": ("Tokens written so far", lambda: float(worker.watch().tokens)),
             "tellapart_first_passes": ("First passes so far", lambda: float(worker.watch().first_passes)),
         }
-        for name, (told, read) in gauges.items():
-            Gauge(name, told, registry=self.registry).set_function(read)
+        for name, (description, read) in gauges.items():
+            Gauge(name, description, registry=self.registry).set_function(read)
 
     def text(self) -> bytes:
         """Return the exposition format."""

@@ -49,7 +49,7 @@ def document(names: Sequence[str], most_tokens: int, size: int, shortest: int) -
     texts = {"anyOf": [prompt["anyOf"][0], prompt["anyOf"][2]]}
     by_first_pass = {**completion, "model": {"const": AUTO}, "prompt": texts}
     by_name = {**completion, "model": {**common["model"], "not": {"const": AUTO}}}
-    either = {"anyOf": [_object(one, ["model", "prompt"]) for one in (by_name, by_first_pass)]}
+    either = {"anyOf": [_object(fields, ["model", "prompt"]) for fields in (by_name, by_first_pass)]}
     chat = {
         **common,
         "messages": {"type": "array", "items": message, "minItems": 1},
@@ -109,13 +109,17 @@ def _post(summary: str, body: Schema) -> Schema:
 
 
 def _get(summary: str, kind: str, name: str = "") -> Schema:
-    told: Schema = {"summary": summary, "responses": _responses({kind: {"schema": {}}})}
+    operation: Schema = {"summary": summary, "responses": _responses({kind: {"schema": {}}})}
     if name:
-        told["parameters"] = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}}]
-    return {"get": told}
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        ]
+    return {"get": operation}
 
 
 def _responses(answer: Schema) -> Schema:
     error = {"application/json": {"schema": _object({"error": {"type": "object"}}, ["error"])}}
-    refusals = {status: {"description": told, "content": error} for status, told in REFUSALS.items()}
+    refusals = {
+        status: {"description": description, "content": error} for status, description in REFUSALS.items()
+    }
     return {"200": {"description": "The answer.", "content": answer}, **refusals}

@@ -21,18 +21,18 @@ class Head(NamedTuple):
     model: LocalModel
 
 
-def reasons(asked: Asked, chosen: Sequence[Choice | None]) -> list[dict[str, Any]]:
+def reasons(request: Asked, chosen: Sequence[Choice | None]) -> list[dict[str, Any]]:
     """Return the mix of each choice, by name and weights, and why: asked for, or the first pass's reason and cost."""
-    told = []
+    reasons = []
     for choice in chosen:
-        mix = asked.mix if choice is None else choice.mix
+        mix = request.mix if choice is None else choice.mix
         entry: dict[str, Any] = {"mix": (mix or Mix()).name, "weights": (mix or Mix()).as_json()}
         if choice is None:
-            told.append({**entry, "reason": "asked for"})
+            reasons.append({**entry, "reason": "asked for"})
             continue
         cost = {"seconds": choice.seconds, "tokens_read": choice.tokens, "shares": dict(choice.shares)}
-        told.append({**entry, "reason": choice.reason, "first_pass": cost})
-    return told
+        reasons.append({**entry, "reason": choice.reason, "first_pass": cost})
+    return reasons
 
 
 def whole(head: Head, ends: Sequence[Told], chosen: Sequence[Choice | None]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def whole(head: Head, ends: Sequence[Told], chosen: Sequence[Choice | None]) -> 
 
 
 def part(
-    head: Head, index: int, text: str, end: Told | None = None, told: Mapping[str, Any] | None = None
+    head: Head, index: int, text: str, end: Told | None = None, extra: Mapping[str, Any] | None = None
 ) -> str:
     """Return one event of a stream: new text of a choice, its end, the reasons where `told`."""
     entry: dict[str, Any] = {
@@ -68,7 +68,7 @@ def part(
         "logprobs": None if end is None else logprobs(head, end),
     }
     if head.asked.chat:
-        entry["delta"] = {"role": "assistant", "content": text} if told else {"content": text}
+        entry["delta"] = {"role": "assistant", "content": text} if extra else {"content": text}
     else:
         entry["text"] = text
     return event(
@@ -78,7 +78,7 @@ def part(
             "created": head.created,
             "model": head.asked.model,
             "choices": [entry],
-            **({"tellapart": dict(told)} if told else {}),
+            **({"tellapart": dict(extra)} if extra else {}),
         }
     )
 
@@ -107,8 +107,8 @@ DONE = "data: [DONE]\n\n"
 
 def usage(completions: Sequence[Completion]) -> dict[str, int]:
     """Return the tokens read and written."""
-    read = sum(one.prompt_tokens for one in completions)
-    written = sum(len(one.tokens) for one in completions)
+    read = sum(completion.prompt_tokens for completion in completions)
+    written = sum(len(completion.tokens) for completion in completions)
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
@@ -125,7 +125,7 @@ def logprobs(head: Head, end: Told) -> dict[str, Any] | None:
     if head.asked.chat:
         return {
             "content": [
-                {**_chat_token(text, value), "top_logprobs": [_chat_token(*one) for one in top]}
+                {**_chat_token(text, value), "top_logprobs": [_chat_token(*ranked) for ranked in top]}
                 for text, value, top in zip(texts, values, tops, strict=True)
             ]
         }

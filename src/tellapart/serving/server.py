@@ -50,12 +50,14 @@ def serve(spec: ServeSpec) -> int:
             f"serving {', '.join(experts.weights)} on http://{shown}:{port}/v1", file=sys.stderr, flush=True
         )
         # uvicorn raises what it heard once more when it has ended well: that is no failure, and no interruption.
-        previous = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+        previous = {
+            number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             BoundedServer(config).run(sockets=[listening])
         finally:
-            for one, handler in previous.items():
-                signal.signal(one, handler)
+            for number, handler in previous.items():
+                signal.signal(number, handler)
     return 0
 
 

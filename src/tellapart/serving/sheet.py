@@ -25,9 +25,9 @@ class Sheet:
         loop = asyncio.get_running_loop()
 
         def tell(index: int) -> Callable[[Told], None]:
-            def put(told: Told) -> None:
+            def put(progress: Told) -> None:
                 if not loop.is_closed():
-                    loop.call_soon_threadsafe(self.heard.put_nowait, (index, told))
+                    loop.call_soon_threadsafe(self.heard.put_nowait, (index, progress))
 
             return put
 
@@ -44,17 +44,19 @@ class Sheet:
         while any(end is None for end in self.ends):
             try:
                 async with asyncio.timeout_at(deadline):
-                    index, told = await self.heard.get()
+                    index, progress = await self.heard.get()
             except TimeoutError:
                 raise ApiError(408, f"no answer within {self.seconds:g} s", None, "timeout") from None
-            if told.error:
-                status = 503 if "shutting down" in told.error else 500 if "engine" in told.error else 400
-                raise ApiError(status, told.error)
-            if told.chosen is not None:
-                self.chosen[index] = told.chosen
-            if told.completion is not None:
-                self.ends[index] = told
-            yield index, told
+            if progress.error:
+                status = (
+                    503 if "shutting down" in progress.error else 500 if "engine" in progress.error else 400
+                )
+                raise ApiError(status, progress.error)
+            if progress.chosen is not None:
+                self.chosen[index] = progress.chosen
+            if progress.completion is not None:
+                self.ends[index] = progress
+            yield index, progress
 
     def close(self) -> None:
         """Take what has not ended out of the batch."""
@@ -93,16 +95,16 @@ async def streamed(sheet: Sheet, head: payload.Head) -> AsyncIterator[str]:
     """Yield the events of a stream; a failure is its last."""
     sent = [""] * len(sheet.tickets)
     try:
-        async for index, told in sheet.events():
-            if told.chosen is not None:
+        async for index, progress in sheet.events():
+            if progress.chosen is not None:
                 continue
-            new = told.text[len(sent[index]) :] if told.text.startswith(sent[index]) else ""
-            end = told if told.completion is not None else None
+            new = progress.text[len(sent[index]) :] if progress.text.startswith(sent[index]) else ""
+            end = progress if progress.completion is not None else None
             if new or end:
                 first = sent[index] == "" and not (end and sent[index])
                 reason = {"choices": payload.reasons(head.asked, sheet.chosen)} if first or end else None
                 yield payload.part(head, index, new, end, reason)
-                sent[index] = told.text if told.text.startswith(sent[index]) else sent[index]
+                sent[index] = progress.text if progress.text.startswith(sent[index]) else sent[index]
         if head.asked.usage:
             yield payload.last(head, [end.completion for end in sheet.ends if end and end.completion])
         yield payload.DONE

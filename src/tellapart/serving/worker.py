@@ -115,11 +115,11 @@ class Worker:
         self.inbox.put(None)
 
     def _new_run(self) -> MixedRun:
-        asked = self.model.asked
+        facts = self.model.asked
         plan = Plan(
             [self.model.module],
             self._choose,
-            np.array(sorted(asked.ends), dtype=np.int64),
+            np.array(sorted(facts.ends), dtype=np.int64),
             lambda job, tokens: self._stops(job).cut(job.prompt, tokens, job.sampling.stop),
             lambda tokens: np.ones(len(tokens), dtype=bool),
             self.size.rows,

@@ -67,16 +67,18 @@ class AnalyseSpec(Verb):
     def changes(self, study: Study) -> dict[str, float]:
         """Return the options that were given. Raises InvalidInput for one that the study does not have."""
         given = {"guess_floor": self.guess_floor, "margin": self.margin, "correct_at": self.correct_at}
-        found = {
+        changes = {
             name: value for name, value in (given | {"hold_out": self.hold_out}).items() if value is not None
         }
-        for name in found:
+        for name in changes:
             if name not in study.analysis_options:
-                known = ", ".join(f"--{one.replace('_', '-')}" for one in study.analysis_options)
-                raise InvalidInput(
-                    f"--{name.replace('_', '-')}: a run of {study.name} takes {known or 'none of these options'}"
+                options = ", ".join(
+                    f"--{analysis_option.replace('_', '-')}" for analysis_option in study.analysis_options
                 )
-        return found
+                raise InvalidInput(
+                    f"--{name.replace('_', '-')}: a run of {study.name} takes {options or 'none of these options'}"
+                )
+        return changes
 
 
 def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
@@ -91,7 +93,7 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
     name = str(read_fields(folder).get("study", ""))
     study = STUDIES.get(name)
     if study is None or not study.analyse:
-        able = ", ".join(one.name for one in STUDIES.values() if one.analyse)
+        able = ", ".join(study.name for study in STUDIES.values() if study.analyse)
         raise InvalidInput(f"{folder} is a run of {name or 'no study'!r}: analysed anew are {able}")
     changes = spec.changes(study)
     allowed = code_allowed("all" if spec.allow_code else "none")

@@ -53,7 +53,9 @@ def call_of(study: Study) -> "Callable[..., Run]":
     call.__module__ = "tellapart"
     call.__doc__ = described(study)
     signature = inspect.signature(spec)
-    shown = [one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values()]
+    shown = [
+        parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()
+    ]
     call.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=shown, return_annotation=inspect.Signature.empty
     )
@@ -65,11 +67,11 @@ def described(study: Study) -> str:
     said = {name: text for kind in reversed(study.spec.__mro__) for name, text in _fields_of(kind).items()}
     hints = typing.get_type_hints(study.spec)
     lines = [_prose(inspect.getdoc(study.spec) or ""), "", "Arguments"]
-    for one in dataclasses.fields(study.spec):
-        default = "" if one.default is dataclasses.MISSING else f", default {one.default!r}"
-        lines.append(f"    {one.name} : {_kind(study, one.name, hints[one.name])}{default}")
+    for field in dataclasses.fields(study.spec):
+        default = "" if field.default is dataclasses.MISSING else f", default {field.default!r}"
+        lines.append(f"    {field.name} : {_kind(study, field.name, hints[field.name])}{default}")
         lines += textwrap.wrap(
-            _prose(said.get(one.name, "")), WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8
+            _prose(said.get(field.name, "")), WIDTH, initial_indent=" " * 8, subsequent_indent=" " * 8
         )
     verdicts = ", ".join(study.verdicts)
     lines += [
@@ -90,13 +92,11 @@ def described(study: Study) -> str:
 
 
 def _kind(study: Study, name: str, hint: Any) -> str:
-    known = KINDS.get(LIKE.get(name, name))
+    word = KINDS.get(LIKE.get(name, name))
     if name == "logs":
         pair = study.name == "gain"
-        known = (
-            "pair of paths, lists of dicts or data frames" if pair else "dict from an arm or role to a log"
-        )
-    return known if known and _words(hint) else _written(hint)
+        word = "pair of paths, lists of dicts or data frames" if pair else "dict from an arm or role to a log"
+    return word if word and _words(hint) else _written(hint)
 
 
 def _words(hint: Any) -> bool:
@@ -109,19 +109,19 @@ def _written(hint: Any) -> str:
     if origin is typing.Annotated:
         return _written(inside[0])
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(_written(one) for one in inside)
+        return " or ".join(_written(part) for part in inside)
     if origin is typing.Literal:
-        return " or ".join(repr(one) for one in inside)
+        return " or ".join(repr(value) for value in inside)
     if origin is tuple:
-        kinds = dict.fromkeys(_written(one) for one in inside if one is not Ellipsis)
+        kinds = dict.fromkeys(_written(part) for part in inside if part is not Ellipsis)
         return f"tuple of {' and '.join(kinds)}"
     return "None" if hint is type(None) else getattr(hint, "__name__", str(hint))
 
 
 def _prose(text: str) -> str:
     """Return a text with options named as arguments."""
-    found = _OPTION.sub(lambda match: f"`{match[1].replace('-', '_')}`", text)
-    return found if "\n" in text and "\n\n" in text else " ".join(found.split())
+    words = _OPTION.sub(lambda match: f"`{match[1].replace('-', '_')}`", text)
+    return words if "\n" in text and "\n\n" in text else " ".join(words.split())
 
 
 def _fields_of(kind: type) -> dict[str, str]:
@@ -137,10 +137,10 @@ def _fields_of(kind: type) -> dict[str, str]:
         return {}
     body = tree.body if isinstance(tree, ast.ClassDef) else []
     return {
-        one.target.id: inspect.cleandoc(str(below.value.value))
-        for one, below in pairwise(body)
-        if isinstance(one, ast.AnnAssign)
-        and isinstance(one.target, ast.Name)
+        line.target.id: inspect.cleandoc(str(below.value.value))
+        for line, below in pairwise(body)
+        if isinstance(line, ast.AnnAssign)
+        and isinstance(line.target, ast.Name)
         and isinstance(below, ast.Expr)
         and isinstance(below.value, ast.Constant)
     }

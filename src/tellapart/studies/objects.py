@@ -72,12 +72,12 @@ def _field(name: str, value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if name in NAMED and isinstance(value, Mapping) and not inputs.is_table(value):
-        return tuple(f"{key}={_item(name, one, str(key))}" for key, one in value.items())
+        return tuple(f"{key}={_item(name, item, str(key))}" for key, item in value.items())
     if name in LOGS and inputs.is_table(value):
         held = _item(name, value, name)
         return held if name == "data" else (held,)
     if isinstance(value, list | tuple) and name not in MODELS and not _whole(name, value):
-        return tuple(_item(name, one, _role(name, at)) for at, one in enumerate(value))
+        return tuple(_item(name, item, _role(name, at)) for at, item in enumerate(value))
     return _item(name, value, name)
 
 

@@ -31,22 +31,22 @@ class Charts:
         """Return a chart as SVG (default: the first); a notebook shows it, `.svg` is its text. Raises UserMistake, with
         the names there are, where none has that name."""
         drawn = self._drawn()
-        for one in drawn:
-            if name in ("", one.name):
-                return one
+        for picture in drawn:
+            if name in ("", picture.name):
+                return picture
         raise UserMistake(f"no chart {name!r} in {self._folder}: there are {_names(drawn)}")
 
     def __getattr__(self, name: str) -> Callable[[], Picture]:
         if name.startswith("_"):  # asked for by copy, pickle and notebooks
             raise AttributeError(name)
         drawn = self._drawn()
-        for one in drawn:
-            if name == one.name:
-                return lambda: one
+        for picture in drawn:
+            if name == picture.name:
+                return lambda: picture
         raise AttributeError(f"no chart {name!r} in {self._folder}: there are {_names(drawn)}")
 
     def __dir__(self) -> list[str]:
-        return [one.name for one in self._drawn()]
+        return [picture.name for picture in self._drawn()]
 
     def __repr__(self) -> str:
         return f"charts of {self._folder}: {_names(self._drawn())}"
@@ -56,7 +56,7 @@ class Charts:
 
 
 def _names(drawn: Sequence[Picture]) -> str:
-    return ", ".join(one.name for one in drawn) or "none"
+    return ", ".join(picture.name for picture in drawn) or "none"
 
 
 class Run(NamedTuple):
@@ -79,7 +79,7 @@ class Run(NamedTuple):
     def table(self, name: str) -> Any:
         """Return a table of the first finding that has it, as it stands in findings.json. Raises UserMistake, with the
         names there are, where none has."""
-        names = dict.fromkeys(known for finding in self.findings for known in finding.tables)
+        names = dict.fromkeys(table for finding in self.findings for table in finding.tables)
         for finding in self.findings:
             if name in finding.tables:
                 return finding.tables[name]
@@ -91,9 +91,9 @@ class Run(NamedTuple):
         import pandas as pd
 
         rows = [
-            {"finding": number, "verdict": finding.verdict, "estimate": name, **asdict(one)}
+            {"finding": number, "verdict": finding.verdict, "estimate": name, **asdict(estimate)}
             for number, finding in enumerate(self.findings, 1)
-            for name, one in finding.estimates.items()
+            for name, estimate in finding.estimates.items()
         ]
         return pd.DataFrame(rows, columns=list(ESTIMATES))
 
@@ -113,9 +113,9 @@ class Run(NamedTuple):
 
     def __repr__(self) -> str:
         """Return the folder, and each finding's verdict and sentence: a run's tables are too long to print."""
-        told = [f"{one.verdict}: {one.sentence}" for one in self.findings[:LONGEST_REPR]]
-        more = len(self.findings) - len(told)
-        return "\n".join([f"Run in {self.folder}", *told, *([f"and {more} more findings"] if more else [])])
+        lines = [f"{finding.verdict}: {finding.sentence}" for finding in self.findings[:LONGEST_REPR]]
+        more = len(self.findings) - len(lines)
+        return "\n".join([f"Run in {self.folder}", *lines, *([f"and {more} more findings"] if more else [])])
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: verdict, main figures, a chart, caveats."""
@@ -145,8 +145,14 @@ def conclude(folder: Path, study: str, findings: Sequence[Finding]) -> list[Find
     """Write findings.json, whole or not at all, and every view of it (report.html); return the findings as written:
     with a caveat where rows were made under several versions."""
     said = mixed(read_object(folder / "spec.json"))
-    written = [replace(one, caveats=(*one.caveats, said)) if said else one for one in findings]
-    value = {"version": FINDINGS_VERSION, "study": study, "findings": [one.as_json() for one in written]}
+    written = [
+        replace(finding, caveats=(*finding.caveats, said)) if said else finding for finding in findings
+    ]
+    value = {
+        "version": FINDINGS_VERSION,
+        "study": study,
+        "findings": [finding.as_json() for finding in written],
+    }
     try:
         write_atomically(folder / "findings.json", canonical(value))
     except ValueError as error:

@@ -79,7 +79,7 @@ def find(study: Study, spec: RunOptions, opened: Opened, out: Path) -> Run:
 
 def gated(run: Run, spec: RunOptions) -> str:
     """Return the first of the verdicts that were to fail (--fail-on) and that stands in the run; "" where none does."""
-    return next((one.verdict for one in run.findings if one.verdict in spec.fail_on), "")
+    return next((finding.verdict for finding in run.findings if finding.verdict in spec.fail_on), "")
 
 
 def described_by(study: Study, opened: Opened) -> dict[str, Any]:
@@ -94,14 +94,14 @@ def as_recorded(out: Path, described: Mapping[str, Any], spec: type[RunOptions])
     that it did not know had its default, and one that changes no answer may be what it was."""
     try:
         before = read_fields(out)
-        known = set(before)
+        recorded = set(before)
     except (UserMistake, ValueError):
         return dict(described)  # nothing there; or open_run says what is wrong with it
     defaults = defaults_of(spec)
-    later = {name for name in described if name in defaults and name not in known}
+    later = {name for name in described if name in defaults and name not in recorded}
     same = {name for name in later if canonical(described[name]) == canonical(defaults[name])}
     kept = {name: value for name, value in described.items() if name not in same}
-    return kept | {name: before[name] for name in known & NOT_ASKED}
+    return kept | {name: before[name] for name in recorded & NOT_ASKED}
 
 
 def planned(study: Study, opened: Opened) -> str:
@@ -112,9 +112,9 @@ def planned(study: Study, opened: Opened) -> str:
     for what, answers, tokens in opened.steps:
         most = "tokens not known" if tokens is None else f"at most {tokens:,} tokens"
         lines.append(f"  {what}: {answers:,} answers, {most}")
-    known = sum(step.tokens or 0 for step in opened.steps)
+    total = sum(step.tokens or 0 for step in opened.steps)
     lines.append(
-        f"  in all {sum(step.answers for step in opened.steps):,} answers, {known:,} tokens or fewer"
+        f"  in all {sum(step.answers for step in opened.steps):,} answers, {total:,} tokens or fewer"
     )
     return "\n".join(lines)
 
@@ -122,9 +122,9 @@ def planned(study: Study, opened: Opened) -> str:
 def _check_gate(study: Study, spec: RunOptions) -> None:
     for verdict in spec.fail_on:
         if verdict not in study.verdicts:
-            known = ", ".join(study.verdicts)
+            verdicts = ", ".join(study.verdicts)
             raise InvalidInput(
-                f"--fail-on {verdict!r}{closest(verdict, study.verdicts)}: {study.name} says {known}"
+                f"--fail-on {verdict!r}{closest(verdict, study.verdicts)}: {study.name} says {verdicts}"
             )
 
 

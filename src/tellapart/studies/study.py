@@ -78,11 +78,11 @@ class Opened:
 
 def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:
     """Return the spec of a run from the fields that it recorded; one that it did not know has its default."""
-    known = {one.name for one in dataclasses.fields(spec)}
+    names = {field.name for field in dataclasses.fields(spec)}
     held: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in fields.items()
-        if name in known
+        if name in names
     }
     return spec(**held)
 

@@ -110,17 +110,17 @@ def copied(prompts: Sequence[str], accepted: Sequence[Sequence[str]]) -> list[fl
     >>> copied(["1|ab", "2|ab", "1|ba"] * 2, [["a"], ["b"], ["b"]] * 2)
     [0.5, 0.5, 0.5, 0.5, 0.5, 0.5]
     """
-    values = {value.casefold() for some in accepted for value in some if value}
+    values = {value.casefold() for values in accepted for value in values if value}
     if not values or len(prompts) < USES * len(values):
         return None
     lengths = sorted({len(value) for value in values})
-    found = []
+    result = []
     for prompt, own in zip(prompts, accepted, strict=True):
         text = prompt[-MOST_COPIED:].casefold()
         there = {text[at : at + n] for n in lengths for at in range(len(text) - n + 1)} & values
         right = there & {value.casefold() for value in own}
-        found.append(len(right) / len(there) if there else 0.0)
-    return found
+        result.append(len(right) / len(there) if there else 0.0)
+    return result
 
 
 def _question(item: Item) -> str:
@@ -159,7 +159,7 @@ def _lettered_texts(text: str) -> tuple[str, ...]:
     first = "".join(letters).rindex(run)
     ends = [match.start() for match in marks[first + 1 :]] + [len(text)]
     texts = [text[mark.end() : end].split("\n")[0] for mark, end in zip(marks[first:], ends, strict=True)]
-    return tuple(one.strip(" ,;") for one in texts[: len(run)])
+    return tuple(text.strip(" ,;") for text in texts[: len(run)])
 
 
 def _as(target: str, letter: str) -> str:

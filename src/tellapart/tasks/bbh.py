@@ -88,12 +88,12 @@ def listed_options(text: str) -> tuple[str, ...]:
     >>> listed_options("Which?\\nOptions:\\n(A) one\\n(B) two")
     ('one', 'two')
     """
-    _, found, after = text.rpartition("Options:")
-    lettered = _LETTERED.findall(after) if found else []
+    _, heading, after = text.rpartition("Options:")
+    lettered = _LETTERED.findall(after) if heading else []
     if [letter for letter, _ in lettered] == [chr(65 + index) for index in range(len(lettered))] and lettered:
         options = tuple(option.strip() for _, option in lettered)
     else:
-        options = tuple(option.strip() for option in _DASHED.findall(after)) if found else ()
+        options = tuple(option.strip() for option in _DASHED.findall(after)) if heading else ()
     return options if len(options) >= 2 and all(options) else ()
 
 
@@ -106,8 +106,8 @@ def _item(example: Any, index: int, path: Path) -> Item:
             raise place.mistake(f"no {key!r} text")
     options, target = listed_options(example["input"]), example["target"]
     lettered = [f"({chr(65 + i)})" for i in range(len(options))]
-    known = target in lettered or target in options
-    return Item(str(index), {"input": example["input"]}, (target,), options if known else ())
+    listed = target in lettered or target in options
+    return Item(str(index), {"input": example["input"]}, (target,), options if listed else ())
 
 
 def _floor(items: Sequence[Item]) -> Floor:
@@ -137,8 +137,8 @@ def parse_cot_prompt(text: str, path: Path) -> CotPrompt:
     instruction, *blocks = re.split(r"(?:^|\n\n?)Q: ", body)
     examples = []
     for number, block in enumerate(blocks, start=1):
-        question, found, steps = block.partition("\nA: ")
-        if not found:
+        question, marker, steps = block.partition("\nA: ")
+        if not marker:
             raise UserMistake(f"{path}: demonstration {number} has no line that begins with 'A: '")
         examples.append((question.strip(), steps.strip()))
     return CotPrompt(instruction.strip(), tuple(examples))

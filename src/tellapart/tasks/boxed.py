@@ -66,8 +66,8 @@ class Boxed(Matched):
 
     def _otherwise(self, completion: str) -> str | None:
         patterns = {"none": (), "####": (_HASHES,), "answer is": (_ANSWER_IS,), "any": (_HASHES, _ANSWER_IS)}
-        found = [match for pattern in patterns[self.fallback] for match in pattern.finditer(completion)]
-        return max(found, key=lambda match: match.start())[1] if found else None
+        matches = [match for pattern in patterns[self.fallback] for match in pattern.finditer(completion)]
+        return max(matches, key=lambda match: match.start())[1] if matches else None
 
 
 def _inside(text: str, start: int) -> str | None:

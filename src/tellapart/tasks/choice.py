@@ -39,11 +39,11 @@ class Choice(Matched):
 
     def extract(self, item: Item, completion: str) -> str | None:
         for pattern in (_PHRASE, None, _BRACKETED, _ALONE):
-            found = (
+            letter = (
                 self._named(item, completion) if pattern is None else self._letter(item, completion, pattern)
             )
-            if found is not None:
-                return found
+            if letter is not None:
+                return letter
         return self._contained(item, completion)
 
     def canonical(self, item: Item, text: str) -> str | None:
@@ -55,16 +55,16 @@ class Choice(Matched):
 
     def _letter(self, item: Item, completion: str, pattern: re.Pattern[str]) -> str | None:
         allowed = allowed_letters(item.choices)
-        found = [next(filter(None, match.groups())).upper() for match in pattern.finditer(completion)]
-        found = [letter for letter in found if letter in allowed]
-        return None if not found else found[0 if self.take == "first" else -1]
+        letters = [next(filter(None, match.groups())).upper() for match in pattern.finditer(completion)]
+        letters = [letter for letter in letters if letter in allowed]
+        return None if not letters else letters[0 if self.take == "first" else -1]
 
     def _contained(self, item: Item, completion: str) -> str | None:
         """Return the letter of the one choice whose text occurs (and not only inside a longer one)."""
         inside = f" {squad_normalised(completion)} "
         texts = [f" {squad_normalised(choice)} " for choice in item.choices]
-        found = [index for index, text in enumerate(texts) if text.strip() and text in inside]
-        longest = [i for i in found if not any(i != j and texts[i] in texts[j] for j in found)]
+        contained = [index for index, text in enumerate(texts) if text.strip() and text in inside]
+        longest = [i for i in contained if not any(i != j and texts[i] in texts[j] for j in contained)]
         return LETTERS[longest[0]] if len(longest) == 1 and longest[0] < len(LETTERS) else None
 
 

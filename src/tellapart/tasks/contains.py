@@ -51,7 +51,7 @@ class Contains(Matched):
         if item.choices:
             return bool(wrong) and len(named) > 1
         question = words(" ".join(str(value) for value in item.fields.values()))
-        return sum(not find((one,), question) for one in wrong) > MOST_OTHERS
+        return sum(not find((other,), question) for other in wrong) > MOST_OTHERS
 
     def _wrong(self, item: Item) -> frozenset[Words]:
         return frozenset(map(phrase, item.choices)) | _phrases(self.others)

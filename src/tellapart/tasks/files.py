@@ -45,8 +45,8 @@ def task_from(rows: Sequence[RawRow], settings: Settings, items_path: Path, seed
     placed = _placed(rows, make_items(rows, notes))
     scorer = _scorer(settings, items_path, placed, notes)
     _check_items(placed, settings, scorer)
-    shown, asked = _set_apart(placed, settings, items_path, scorer, seed)
-    items = tuple(one.item for one in asked)
+    shown, questions = _set_apart(placed, settings, items_path, scorer, seed)
+    items = tuple(placed_item.item for placed_item in questions)
     floor = _floor(settings, items_path, items, notes)
     task = Task(
         name=settings.name or items_path.stem,
@@ -90,11 +90,13 @@ def _placed(rows: Sequence[RawRow], items: Sequence[Item]) -> list[_Placed]:
 def _scorer(settings: Settings, path: Path, placed: Sequence[_Placed], notes: list[str]) -> Scorer:
     name = settings.scorer
     if not name:
-        name = "choice" if all(one.item.choices for one in placed) else "exact"
+        name = "choice" if all(placed_item.item.choices for placed_item in placed) else "exact"
         notes.append(f"no scorer was named: {name} is used")
     given = dict(settings.scorer_settings)
     if name == Contains.name:
-        given.setdefault("others", sorted({target for one in placed for target in one.item.target}))
+        given.setdefault(
+            "others", sorted({target for placed_item in placed for target in placed_item.item.target})
+        )
     try:
         return make_scorer(name, given, path.parent)
     except UserMistake as mistake:
@@ -134,15 +136,15 @@ def _set_apart(
         raise settings.place("demonstrations_from", path).mistake(
             f"demonstrations_from = {count}, the task has {len(placed)} items: leave some to ask"
         )
-    chosen = set(by_hash((one.item.id for one in placed), seed)[:count])
-    return [one for one in placed if one.item.id in chosen], [
-        one for one in placed if one.item.id not in chosen
+    chosen = set(by_hash((placed_item.item.id for placed_item in placed), seed)[:count])
+    return [placed_item for placed_item in placed if placed_item.item.id in chosen], [
+        placed_item for placed_item in placed if placed_item.item.id not in chosen
     ]
 
 
-def _refuse_shown(shown: Sequence[_Placed], asked: Sequence[_Placed], settings: Settings) -> None:
+def _refuse_shown(shown: Sequence[_Placed], questions: Sequence[_Placed], settings: Settings) -> None:
     """Refuse a demonstration that is also asked: its answer would be shown."""
-    prompts = {render(settings.template, one.item): one.place for one in asked}
+    prompts = {render(settings.template, placed_item.item): placed_item.place for placed_item in questions}
     for item, place in shown:
         prompt = render(settings.template, item)
         if prompt in prompts:

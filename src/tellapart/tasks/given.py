@@ -114,7 +114,7 @@ def _hash_of_code(function: Any) -> str:
 
 
 def _of_code(code: CodeType) -> list[Any]:
-    constants = [_of_value(one) for one in code.co_consts]
+    constants = [_of_value(constant) for constant in code.co_consts]
     return [code.co_code.hex(), constants, code.co_names, code.co_varnames, code.co_freevars]
 
 

@@ -50,8 +50,8 @@ def _item(row: RawRow, index: int) -> Item:
     for key in ("question", "answer"):
         if not isinstance(row.values.get(key), str) or not row.values[key].strip():
             raise row.place.mistake(f"no {key!r} text: a GSM8K line has question and answer")
-    _, found, target = row.values["answer"].rpartition("####")
-    if not found or LastNumber().canonical(Item("", {}, ()), target) is None:
+    _, marker, target = row.values["answer"].rpartition("####")
+    if not marker or LastNumber().canonical(Item("", {}, ()), target) is None:
         raise row.place.mistake('no number after "####" in answer')
     fields = {"question": row.values["question"], "answer": row.values["answer"]}
     return Item(str(index), fields, (target.strip(),))

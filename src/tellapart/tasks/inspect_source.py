@@ -26,9 +26,9 @@ from tellapart.tasks.rows import RawRow
 
 def open_inspect(reference: str) -> Task:
     """Return the task TASK of FILE, given as "FILE@TASK". Raises UserMistake where it cannot be had."""
-    file, found, name = reference.rpartition("@")
+    file, at, name = reference.rpartition("@")
     path = Path(file)
-    if not found or path.suffix != ".py" or not is_there(path):
+    if not at or path.suffix != ".py" or not is_there(path):
         raise UserMistake(f"inspect:{reference}: give inspect:FILE.py@TASK with a file that is there")
     try:
         import inspect_ai

@@ -74,14 +74,14 @@ def lenient_chance(task: Task, item: Item, completion: str) -> float:
     """Return what the lenient reading gives the same completion on OTHERS other questions with other answers, in the
     mean: an answer that names many things is right by luck. NaN where there are no such questions."""
     start = int.from_bytes(hashlib.blake2b(item.id.encode("utf-8", "surrogatepass"), digest_size=4).digest())
-    own, found = set(item.target), []
+    own, scores = set(item.target), []
     for step in range(min(len(task.items), 8 * OTHERS)):
         other = task.items[(start + step) % len(task.items)]
         if other.id != item.id and not own & set(other.target):
-            found.append(lenient_score(task, other, completion))
-        if len(found) == OTHERS:
+            scores.append(lenient_score(task, other, completion))
+        if len(scores) == OTHERS:
             break
-    return math.fsum(found) / len(found) if found else math.nan
+    return math.fsum(scores) / len(scores) if scores else math.nan
 
 
 def _only_lists(task: Task, item: Item, completion: str) -> bool:
@@ -90,33 +90,33 @@ def _only_lists(task: Task, item: Item, completion: str) -> bool:
         numbers = set(words(completion)) - _JOINING
         return len(numbers) > MOST_OTHERS and _BARE_NUMBERS.fullmatch(completion.strip()) is not None
     listed = options(task, item)
-    known = listed.values() or candidates(task, item) or ()
-    phrases = frozenset(map(phrase, known)) or _targets(tuple(one.target for one in task.items))
+    listed_answers = listed.values() or candidates(task, item) or ()
+    phrases = frozenset(map(phrase, listed_answers)) or _targets(tuple(item.target for item in task.items))
     said = words(completion)
     named = find(phrases, said)
     letters = {letter.casefold() for letter in listed}
     spare = set(said) - {word for hit in named for word in hit.phrase} - letters - _JOINING
     different = {hit.phrase for hit in named} or letters & set(said)
-    return not spare and len(different) > (1 if known else MOST_OTHERS)
+    return not spare and len(different) > (1 if listed_answers else MOST_OTHERS)
 
 
 def _repeats(task: Task, item: Item, completion: str) -> bool:
     """Return whether the completion stands in the prompt word for word and is more than an answer: longer than an
     option with its letter or, where there are no candidates, holding a target and more."""
-    said, asked = words(completion), words(task.prompt(item))
-    if not said or longest_run(said, 0, len(said), asked) < len(said):
+    said, prompt = words(completion), words(task.prompt(item))
+    if not said or longest_run(said, 0, len(said), prompt) < len(said):
         return False
-    known = options(task, item).values() or candidates(task, item)
-    if known:
-        return len(said) > 1 + max(len(phrase(one)) for one in known)
+    listed = options(task, item).values() or candidates(task, item)
+    if listed:
+        return len(said) > 1 + max(len(phrase(answer)) for answer in listed)
     accepted = accepted_phrases(item)
     return bool(find(accepted, said)) and said not in accepted
 
 
-def _copied(said: Words, start: int, end: int, asked: Words) -> bool:
+def _copied(said: Words, start: int, end: int, prompt: Words) -> bool:
     """Return whether the answer at start..end was taken over with its surroundings: two or
     more words of the prompt around it."""
-    return longest_run(said, start, end, asked) > end - start + 1
+    return longest_run(said, start, end, prompt) > end - start + 1
 
 
 def _final_pieces(completion: str) -> Iterator[str]:
@@ -135,21 +135,21 @@ def _number(task: Task, item: Item, completion: str) -> bool:
     reader = LastNumber(scorer.tolerance if isinstance(scorer, Numeric) else 0.0)
     if isinstance(scorer, Boxed):
         item = replace(item, target=tuple(scorer.canonical(item, target) or target for target in item.target))
-    asked = words(task.prompt(item))
-    digits = [one for one in item.target if one.isdecimal() and len(one) >= GLUED_DIGITS]
+    prompt = words(task.prompt(item))
+    digits = [target for target in item.target if target.isdecimal() and len(target) >= GLUED_DIGITS]
     if _ends_in(task, item, completion, digits):
         return True
     return any(
-        reader.score(item, piece) == 1.0 and not _last_copied(piece, asked)
+        reader.score(item, piece) == 1.0 and not _last_copied(piece, prompt)
         for piece in map(_in_digits, _final_pieces(completion))
     )
 
 
-def _last_copied(piece: str, asked: Words) -> bool:
+def _last_copied(piece: str, prompt: Words) -> bool:
     """Return whether the last number of `piece` was taken over from the prompt with its surroundings."""
     said = words(piece)
     numbers = [index for index, word in enumerate(said) if word[-1].isdigit()]
-    return bool(numbers) and _copied(said, numbers[-1], numbers[-1] + 1, asked)
+    return bool(numbers) and _copied(said, numbers[-1], numbers[-1] + 1, prompt)
 
 
 def _in_digits(text: str) -> str:
@@ -171,15 +171,15 @@ def _option(task: Task, item: Item, completion: str) -> float:
     listed = options(task, item)
     if not listed:
         return _string(task, item, completion)
-    asked = tuple(listed.values())
-    accepted = {choice_letter(asked, target) for target in item.target}
+    option_texts = tuple(listed.values())
+    accepted = {choice_letter(option_texts, target) for target in item.target}
     first, _, rest = completion.strip().partition("\n")
     for text in (
         *_CONCLUDED.findall(completion)[-1:],
         completion,
         "" if re.match(r"\s*\(?[A-Z][).:]", rest) else first,
     ):
-        named = named_letters(asked, text)
+        named = named_letters(option_texts, text)
         if len(named) == 1:
             return float(named <= accepted)
     return 0.0
@@ -208,10 +208,10 @@ def _two_words(item: Item, completion: str) -> bool:
 def _ends_in(task: Task, item: Item, completion: str, targets: Iterable[str]) -> bool:
     """Return whether the completion ends in a target that runs on from what stands before (digits: from a letter), as
     where a model leaves out the mark before its answer; not where the prompt holds it."""
-    text, asked = completion.strip().rstrip(".").casefold(), task.prompt(item).casefold()
-    for one in (target.strip().casefold() for target in targets):
-        before = text[: -len(one)][-1:] if text.endswith(one) else ""
-        if one not in asked and (before.isalpha() or (before.isalnum() and not one[0].isdigit())):
+    text, prompt = completion.strip().rstrip(".").casefold(), task.prompt(item).casefold()
+    for target in (target.strip().casefold() for target in targets):
+        before = text[: -len(target)][-1:] if text.endswith(target) else ""
+        if target not in prompt and (before.isalpha() or (before.isalnum() and not target[0].isdigit())):
             return True
     return False
 
@@ -219,11 +219,11 @@ def _ends_in(task: Task, item: Item, completion: str, targets: Iterable[str]) ->
 def _string(task: Task, item: Item, completion: str) -> float:
     """Return 1.0 where an accepted answer is named, less where wrong ones are named beside it: "red, blue or green" is
     right by luck in one of three."""
-    if _ends_in(task, item, completion, [one for one in item.target if len(one.strip()) >= GLUED]):
+    if _ends_in(task, item, completion, [target for target in item.target if len(target.strip()) >= GLUED]):
         return 1.0
-    said, asked, accepted = words(completion), words(task.prompt(item)), accepted_phrases(item)
-    known = candidates(task, item)
-    others = frozenset(map(phrase, known)) if known else _targets(tuple(one.target for one in task.items))
+    said, prompt, accepted = words(completion), words(task.prompt(item)), accepted_phrases(item)
+    listed = candidates(task, item)
+    others = frozenset(map(phrase, listed)) if listed else _targets(tuple(item.target for item in task.items))
     named = find(accepted | others, said)
     concluded = _CONCLUDED.findall(completion)
     hits = [
@@ -231,13 +231,13 @@ def _string(task: Task, item: Item, completion: str) -> float:
         for hit in named
         if hit.phrase in accepted and not _incidental(hit.phrase, hit.end, said, concluded)
     ]
-    if find(accepted, asked):
-        hits = [hit for hit in hits if not _copied(said, hit.start, hit.end, asked)]
+    if find(accepted, prompt):
+        hits = [hit for hit in hits if not _copied(said, hit.start, hit.end, prompt)]
     wrong = {hit.phrase for hit in named} - accepted
-    if known:
+    if listed:
         settled = {hit.phrase for text in concluded[-1:] for hit in find(accepted | others, words(text))}
         return float(bool(hits) and (not wrong or (len(settled) == 1 and settled <= accepted)))
-    beside = sum(not find((one,), asked) for one in wrong)
+    beside = sum(not find((phrase,), prompt) for phrase in wrong)
     return 1 / (1 + beside) if hits and beside <= MOST_OTHERS else 0.0
 
 

@@ -69,17 +69,17 @@ def _load(name: str) -> Any:
         raise UserMistake(f"lm-eval:{name} needs the lm-eval package: pip install lm-eval") from None
     try:
         if Path(name).suffix == ".yaml":
-            found = TaskManager(include_path=str(Path(name).resolve().parent), include_defaults=False)
-            found = found.load_task_or_group([_own_name(Path(name))])
+            loaded = TaskManager(include_path=str(Path(name).resolve().parent), include_defaults=False)
+            loaded = loaded.load_task_or_group([_own_name(Path(name))])
         else:
-            found = TaskManager().load_task_or_group([name])
+            loaded = TaskManager().load_task_or_group([name])
     except Exception as error:
         raise UserMistake(
             f"lm-eval:{name} could not be loaded: {type(error).__name__} {str(error)[:200]}"
         ) from error
-    if len(found) != 1 or isinstance(next(iter(found.values())), dict):
+    if len(loaded) != 1 or isinstance(next(iter(loaded.values())), dict):
         raise UserMistake(f"lm-eval:{name} is a group of tasks: name one of them")
-    return next(iter(found.values()))
+    return next(iter(loaded.values()))
 
 
 def _own_name(file: Path) -> str:

@@ -24,8 +24,8 @@ class Matched(Scorer):
 
     def answer(self, item: Item, completion: str) -> str | None:
         """Return the canonical form of the answer in `completion`, reasoning between <think> and </think> left out."""
-        found = self.extract(item, answered(completion))
-        return None if found is None else self.canonical(item, found)
+        extracted = self.extract(item, answered(completion))
+        return None if extracted is None else self.canonical(item, extracted)
 
     def score(self, item: Item, completion: str) -> float:
         """Return 1.0 where the answer is an accepted target, 0.0 where not or where there is none."""

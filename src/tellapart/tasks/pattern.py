@@ -48,11 +48,11 @@ class Regex(Matched):
         compiled(self.pattern)
 
     def extract(self, item: Item, completion: str) -> str | None:
-        found: str | None = None
+        extracted: str | None = None
         try:
             for match in compiled(self.pattern).finditer(completion[-MOST_CHARACTERS:], timeout=MOST_SECONDS):
                 if match.group(1) is not None:
-                    found = match.group(1)
+                    extracted = match.group(1)
                     if self.take == "first":
                         break
         except TimeoutError:
@@ -60,7 +60,7 @@ class Regex(Matched):
                 f"pattern {self.pattern!r} took more than {MOST_SECONDS:g} s on an answer to {item.id!r}: "
                 "write it without a repeat inside a repeat"
             ) from None
-        return found
+        return extracted
 
     def canonical(self, item: Item, text: str) -> str | None:
         return text.strip() or None

@@ -142,12 +142,12 @@ def blocks(size: int, rng: random.Random) -> Puzzle:
             for other in sorted(rest):
                 yield f"{stack[-1]} onto {other[-1]}", (rest - {other}) | left | {other + stack[-1]}
 
-    def told(state: frozenset[str]) -> str:
+    def described(state: frozenset[str]) -> str:
         return "; ".join(" on ".join(reversed(stack)) for stack in sorted(state))
 
     text = (
-        f"Blocks stand in stacks, the top one first: {told(start)}. Move one top block at a time, onto the table or "
-        f"onto another top block, until there is one stack: {told(goal)}."
+        f"Blocks stand in stacks, the top one first: {described(start)}. Move one top block at a time, "
+        f"onto the table or onto another top block, until there is one stack: {described(goal)}."
     )
     return Puzzle(text, start, lambda state: state == goal, moves)
 
@@ -166,8 +166,8 @@ class Played(Scorer):
 
     def answer(self, item: Item, completion: str) -> str | None:
         """Return the moves found in the completion, one a line; None where there is none."""
-        found = [" ".join(match.lower().split()) for match in _MOVES[self.kind].findall(completion)]
-        return "\n".join(found) if found else None
+        moves = [" ".join(match.lower().split()) for match in _MOVES[self.kind].findall(completion)]
+        return "\n".join(moves) if moves else None
 
     def score(self, item: Item, completion: str) -> float:
         """Return 1.0 where the moves solve the item's puzzle."""
@@ -175,8 +175,8 @@ class Played(Scorer):
         if moves is None:
             return 0.0
         puzzle = puzzle_of(self.kind, int(item.fields["complexity"]), item.id, self.seed)
-        known = {" ".join(move.lower().split()): move for move in _every_move(puzzle)}
-        return float(play(puzzle, [known.get(move, "") for move in moves.split("\n")]))
+        by_words = {" ".join(move.lower().split()): move for move in _every_move(puzzle)}
+        return float(play(puzzle, [by_words.get(move, "") for move in moves.split("\n")]))
 
 
 _MOVES: Mapping[str, re.Pattern[str]] = {

@@ -97,12 +97,12 @@ def _check_place(path: Path, reference: str, folder: Path | None) -> None:
 
 def _is_own(path: Path, folder: Path) -> bool:
     """Return whether a file lies in the task's folder or the current one, and in no environment of packages there."""
-    found = path.resolve()
-    installed = {"site-packages", "dist-packages"} & set(found.parts)
+    file = path.resolve()
+    installed = {"site-packages", "dist-packages"} & set(file.parts)
     places = [
-        one for one in (folder.resolve(), Path.cwd()) if one != Path(one.anchor)
+        folder for folder in (folder.resolve(), Path.cwd()) if folder != Path(folder.anchor)
     ]  # in / lies everything
-    return not installed and any(found.is_relative_to(one) for one in places)
+    return not installed and any(file.is_relative_to(place) for place in places)
 
 
 def function_in(path: Path, name: str) -> tuple[Callable[..., Any], str]:
@@ -206,24 +206,24 @@ def _source_hash(module: ModuleType) -> str:
     if file is None:  # a built-in module
         return ""
     own = Path(file)
-    found: dict[Path, bytes] = {}
-    _collect(own, own.resolve().parent, found)
-    if len(found) == 1:
-        return hashlib.blake2b(found[own.resolve()], digest_size=16).hexdigest()
+    sources: dict[Path, bytes] = {}
+    _collect(own, own.resolve().parent, sources)
+    if len(sources) == 1:
+        return hashlib.blake2b(sources[own.resolve()], digest_size=16).hexdigest()
     held = hashlib.blake2b(digest_size=16)
-    for path in sorted(found):
-        held.update(hashlib.blake2b(found[path]).digest())
+    for path in sorted(sources):
+        held.update(hashlib.blake2b(sources[path]).digest())
     return held.hexdigest()
 
 
-def _collect(path: Path, folder: Path, found: dict[Path, bytes]) -> None:
+def _collect(path: Path, folder: Path, sources: dict[Path, bytes]) -> None:
     """Add the source of `path` to `found`, and of what it imports that is loaded and `_is_own`."""
     path = path.resolve()
-    if path in found:
+    if path in sources:
         return
-    found[path] = path.read_bytes()
+    sources[path] = path.read_bytes()
     try:
-        tree = ast.parse(found[path])
+        tree = ast.parse(sources[path])
     except (SyntaxError, ValueError, RecursionError):  # an extension module
         return
     names: set[str] = set()
@@ -235,4 +235,4 @@ def _collect(path: Path, folder: Path, found: dict[Path, bytes]) -> None:
     for name in sorted(names):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and _is_own(Path(file), folder):
-            _collect(Path(file), folder, found)
+            _collect(Path(file), folder, sources)

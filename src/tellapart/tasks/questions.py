@@ -48,9 +48,9 @@ def joined(labels: Sequence[str], keys: Sequence[str]) -> list[str]:
         return node
 
     for label, key in zip(labels, keys, strict=True):
-        one, other = root(f"label {label}"), root(f"key {key}")
-        if one != other:
-            parent[other] = one
+        left, right = root(f"label {label}"), root(f"key {key}")
+        if left != right:
+            parent[right] = left
     first: dict[str, str] = {}
     for label in labels:
         first.setdefault(root(f"label {label}"), label)

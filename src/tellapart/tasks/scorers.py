@@ -78,11 +78,11 @@ def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Pa
 def settings_of(scorer: Scorer) -> dict[str, Any]:
     """Return what identifies a scorer, as JSON values: its name, its class, and the fields of its dataclass that
     are no functions (those of task files carry a hash of their source instead)."""
-    found: dict[str, Any] = {"name": scorer.name, "class": type(scorer).__qualname__}
+    settings: dict[str, Any] = {"name": scorer.name, "class": type(scorer).__qualname__}
     if dataclasses.is_dataclass(scorer):
         values = {field.name: vars(scorer)[field.name] for field in dataclasses.fields(scorer)}
-        found |= {key: value for key, value in values.items() if not callable(value)}
-    return found
+        settings |= {key: value for key, value in values.items() if not callable(value)}
+    return settings
 
 
 def target_mistake(scorer: Scorer, item: Item) -> str | None:
@@ -100,8 +100,8 @@ def extracted_share(task: Task, completions: Iterable[tuple[Item, str]]) -> floa
 
     NaN where there are none. A share of 0 says that the scorer does not fit the form of the answers.
     """
-    found = [task.scorer.answer(item, completion) is not None for item, completion in completions]
-    return sum(found) / len(found) if found else math.nan
+    read = [task.scorer.answer(item, completion) is not None for item, completion in completions]
+    return sum(read) / len(read) if read else math.nan
 
 
 def _refuse_spare(name: str, settings: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _check_setting(scorer: str, key: str, value: Any, kind: Any) -> None:
     allowed = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, list | tuple) or not all(
-            isinstance(one, str) and one.strip() for one in value
+            isinstance(word, str) and word.strip() for word in value
         ):
             raise UserMistake(
                 f"scorer {scorer!r}: {key} = {value!r}: give a list of texts that are not empty"

@@ -23,16 +23,16 @@ def open_task(reference: str, *, limit: int | None = None, seed: int = 0) -> Tas
     References: a path (.jsonl, .csv, .parquet, .toml), bbh:PATH_or_NAME, gsm8k:PATH, specimen:NAME,
     lm-eval:NAME, inspect:FILE@TASK, puzzle:KIND. Raises UserMistake, in one line, for everything that is wrong.
     """
-    kind, found, name = reference.partition(":")
+    kind, colon, name = reference.partition(":")
     sources = {**SOURCES, **OPENERS}
-    if found and kind in sources:
+    if colon and kind in sources:
         if not name:
             raise UserMistake(f"{reference!r} names no task: write {kind}:NAME")
         task = sources[kind](name, seed)
     elif Path(reference).suffix in (*SUFFIXES, ".toml"):
         task = open_file(Path(reference), seed)
     else:
-        guess = closest(kind, sources) if found else ""
+        guess = closest(kind, sources) if colon else ""
         raise UserMistake(
             f"{reference!r} is no task{guess}: give a file ({', '.join(SUFFIXES)}, .toml) or "
             + ", ".join(f"{source}:..." for source in sources if source != "given")

@@ -76,7 +76,11 @@ class AfterMarker(Matched):
         if _LEADING_ZERO.match(plain):
             return plain or None  # 007 is a code
         value = parse_number(plain)
-        if value is None and item.target and all(parse_number(_bare(one)) is not None for one in item.target):
+        if (
+            value is None
+            and item.target
+            and all(parse_number(_bare(target)) is not None for target in item.target)
+        ):
             value = _only_number(plain)
         return (plain or None) if value is None else write_number(value)
 
@@ -116,10 +120,10 @@ def _only_number(text: str) -> Fraction | None:
     """Return the number of a line that holds one: 18 dollars; of an equation the one behind the last =. 18x is a term,
     not a number with its unit."""
     line = alike(text.rpartition("=")[2] if "=" in text else text)
-    found = numbers_in(line)
-    if len(found) != 1 or _UNKNOWN.match(line, found[0].end()):
+    numbers = numbers_in(line)
+    if len(numbers) != 1 or _UNKNOWN.match(line, numbers[0].end()):
         return None
-    return number(found[0])
+    return number(numbers[0])
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,8 @@ def _word(match: "regex.Match[str]") -> str:
 
 def phrase(text: str) -> Words:
     """Return the words of an answer, without a leading "the" where more follows."""
-    found = words(text)
-    return found[1:] if len(found) > 1 and found[0] == "the" else found
+    said = words(text)
+    return said[1:] if len(said) > 1 and said[0] == "the" else said
 
 
 def find(phrases: Iterable[Words], text: Sequence[str]) -> list[Hit]:
@@ -66,12 +66,12 @@ def find(phrases: Iterable[Words], text: Sequence[str]) -> list[Hit]:
     wanted = phrases if isinstance(phrases, frozenset) else frozenset(phrases)
     taken = [False] * len(text)
     hits = []
-    for size in sorted({len(one) for one in wanted if one}, reverse=True):
+    for size in sorted({len(phrase) for phrase in wanted if phrase}, reverse=True):
         for start in range(len(text) - size + 1):
-            found = tuple(text[start : start + size])
-            if found in wanted and not all(taken[start : start + size]):
+            window = tuple(text[start : start + size])
+            if window in wanted and not all(taken[start : start + size]):
                 taken[start : start + size] = [True] * size
-                hits.append(Hit(found, start, start + size))
+                hits.append(Hit(window, start, start + size))
     return [hit for hit in hits if not _denied(text, hit.start)]
 
 

@@ -51,7 +51,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "chance": _level(decision),
         "chance_by": decision.chance_by.removeprefix("missing: "),
         "no_probability": decision.no_probability,
-        "lines": [replace(one, by=one.by.replace("_", " ")) for one in BOUNDS.read(finding)],
+        "lines": [replace(bound, by=bound.by.replace("_", " ")) for bound in BOUNDS.read(finding)],
         "obstacles": OBSTACLES.read(finding),
         "levels": SENSITIVITY.read(finding),
         "between": between,

@@ -72,5 +72,5 @@ def _lead(finding: Finding, table: Coverage) -> str:
     if difference is None or difference.value != difference.value:
         return "Is the tuned model right more often on the same items, or right on more items?"
     inside = difference.low <= 0 <= difference.high
-    told = "does not tell the two apart" if inside else f"differs by {points(difference.value)}"
-    return f"Right more often on the same items, or right on more items? pass@{largest} {told}."
+    words = "does not tell the two apart" if inside else f"differs by {points(difference.value)}"
+    return f"Right more often on the same items, or right on more items? pass@{largest} {words}."

@@ -78,12 +78,12 @@ def section(finding: Finding, number: int) -> Section | None:
     table = ELICITORS.read(finding)
     if not table:
         return None
-    found = ways(table)
-    low, high = span([v for way in found for point in way.points for v in (*point.share, *point.null)])
+    drawn_ways = ways(table)
+    low, high = span([v for way in drawn_ways for point in way.points for v in (*point.share, *point.null)])
     context = {
-        "picture": recovered(found),
-        "rows": [_row(way, low, high) for way in found],
-        "curves": [way for way in found if len(way.points) > 1],
+        "picture": recovered(drawn_ways),
+        "rows": [_row(way, low, high) for way in drawn_ways],
+        "curves": [way for way in drawn_ways if len(way.points) > 1],
         "envelope": SURFACING.read(finding),
         "reason": _reason(finding),
     }
@@ -109,29 +109,29 @@ class Line(NamedTuple):
 
 def _row(way: Way, low: float, high: float) -> Line:
     shares, nulls = [point.share for point in way.points], [point.null for point in way.points]
-    one = len(way.points) == 1
-    several = "" if one else f"{len(way.points)} settings, see below"
+    single = len(way.points) == 1
+    several = "" if single else f"{len(way.points)} settings, see below"
     return Line(
         number=way.number,
         title=way.title,
         source=way.source,
         note=" · ".join(filter(None, (way.note, several))),
         bits=_range([point.bits for point in way.points], bits),
-        share=(_range([s[0] for s in shares], percent), between(*shares[0][1:]) if one else ""),
-        null=(_range([n[0] for n in nulls], percent), between(*nulls[0][1:]) if one else ""),
+        share=(_range([s[0] for s in shares], percent), between(*shares[0][1:]) if single else ""),
+        null=(_range([n[0] for n in nulls], percent), between(*nulls[0][1:]) if single else ""),
         drawing=forest(low, high, shares, nulls),
     )
 
 
 def _range(values: Sequence[float], write: Callable[[float], str]) -> str:
-    known = [value for value in values if math.isfinite(value)]
-    if not known:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
         return NOTHING
-    first, last = write(min(known)), write(max(known))
+    first, last = write(min(finite)), write(max(finite))
     return first if first == last else f"{first.removesuffix(' %')} to {last}"
 
 
 def _reason(finding: Finding) -> str:
     estimate = finding.estimates.get("elicited_share")
-    told = estimate.method.removeprefix("missing: ") if estimate and math.isnan(estimate.value) else ""
-    return f"No share can be drawn: {told or 'no elicitor has both a share and bits'}."
+    reason = estimate.method.removeprefix("missing: ") if estimate and math.isnan(estimate.value) else ""
+    return f"No share can be drawn: {reason or 'no elicitor has both a share and bits'}."

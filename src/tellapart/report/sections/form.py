@@ -76,7 +76,7 @@ UNKNOWN = (math.nan, math.nan, math.nan)
 
 
 def _row(row: ArmRow) -> Line:
-    score, difference, share = (one or UNKNOWN for one in (row.score, row.difference, row.share))
+    score, difference, share = (figure or UNKNOWN for figure in (row.score, row.difference, row.share))
     kind = KINDS.get(row.role, "fifth")
     return Line(
         name=row.arm.replace("_", " "),
@@ -98,10 +98,10 @@ def _row(row: ArmRow) -> Line:
 
 def _power(table: Sequence[ArmRow]) -> str:
     """Return what drop the items could have shown, for the deciding arm (else the first compared one)."""
-    known = [(row, row.drop[0]) for row in table if row.drop and not math.isnan(row.drop[0])]
-    if not known:
+    measured = [(row, row.drop[0]) for row in table if row.drop and not math.isnan(row.drop[0])]
+    if not measured:
         return ""
-    row, drop = next((one for one in known if one[0].decides), known[0])
+    row, drop = next((row_drop for row_drop in measured if row_drop[0].decides), measured[0])
     name = row.arm.replace("_", " ")
     return f"These items could have seen a drop of {percent(drop)} from full to {name} (power 80 %)."
 
@@ -145,11 +145,11 @@ def _strip(scores: Sequence[float], kind: str) -> Markup:
                 shade = 0.08 + 0.82 * min(max(score, 0.0), 1.0)
                 parts.append(box.format(kind, 100 * start / n, 100 * (at - start) / n, shade))
             start = at
-    known = [score for score in scores if not math.isnan(score)]
-    told = f"{sum(score >= 1 for score in known)} of {len(known)} right"
+    scored = [score for score in scores if not math.isnan(score)]
+    words = f"{sum(score >= 1 for score in scored)} of {len(scored)} right"
     frame = Markup('<svg class="mini" width="100%" height="28" role="img" aria-label="{}">{}</svg>')
-    return frame.format(told, Markup("").join(parts))
+    return frame.format(words, Markup("").join(parts))
 
 
-def _equal(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+def _equal(left: float, right: float) -> bool:
+    return left == right or (math.isnan(left) and math.isnan(right))

@@ -41,8 +41,8 @@ def section(finding: Finding, number: int) -> Section | None:
     if not finding.tables.get("arms"):
         return None
     tables = [
-        {"title": title, "told": told, **_table(finding.tables[name])}
-        for name, title, told in _TABLES
+        {"title": title, "told": description, **_table(finding.tables[name])}
+        for name, title, description in _TABLES
         if finding.tables.get(name)
     ]
     if not tables:

@@ -65,15 +65,17 @@ def signals(finding: Finding, number: int) -> Section | None:
     table = GUARD_SIGNALS.read(finding)
     if table is None:
         return None
-    steps, known = [float(step) for step in table.steps], table.signals
-    told = [name for name, values in known.items() if sum(map(math.isfinite, values)) > 1]
+    steps, signals = [float(step) for step in table.steps], table.signals
+    named = [name for name, values in signals.items() if sum(map(math.isfinite, values)) > 1]
     alarmed = [alarm.signal for alarm in table.alarms]
-    told.sort(key=lambda name: alarmed.index(name) if name in alarmed else len(alarmed))
+    named.sort(key=lambda name: alarmed.index(name) if name in alarmed else len(alarmed))
     context = {
         "alarms": [_alarm(alarm) for alarm in table.alarms],
-        "charts": [_chart(name, steps, known[name], table.alarms) for name in told] if len(steps) > 1 else [],
-        "silent": ", ".join(_words(name) for name in known if name not in told),
-        "behind": [replace(one, signal=_words(one.signal)) for one in table.behind],
+        "charts": [_chart(name, steps, signals[name], table.alarms) for name in named]
+        if len(steps) > 1
+        else [],
+        "silent": ", ".join(_words(name) for name in signals if name not in named),
+        "behind": [replace(line, signal=_words(line.signal)) for line in table.behind],
     }
     lead = (
         f"The first {table.baseline} steps are the run's own baseline. An alarm is a signal of harm beyond its "
@@ -157,8 +159,8 @@ def _chart(
     name: str, steps: Sequence[float], values: Sequence[float], alarms: Sequence[AlarmLine]
 ) -> SignalChart:
     if name.startswith("canary "):  # asked now and then: a line from one asking to the next
-        known = [at for at, value in enumerate(values) if math.isfinite(value)]
-        steps, values = [steps[at] for at in known], [values[at] for at in known]
+        places = [at for at, value in enumerate(values) if math.isfinite(value)]
+        steps, values = [steps[at] for at in places], [values[at] for at in places]
     share = _is_share(name) and all(0 <= v <= 1 for v in values if math.isfinite(v))
     alarm = next((a for a in alarms if a.signal == name), None)
     points = [(value, math.nan, math.nan) for value in values]
@@ -199,8 +201,8 @@ def _step_axis(steps: Sequence[float]) -> Axis:
 def _value_axis(values: Sequence[float], share: bool) -> Axis:
     if share:
         return Axis("", percent_ticks(0, 1), linear(0, 1))
-    known = [value for value in values if math.isfinite(value)]
-    low, high = min(0.0, *known), max(known)
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(0.0, *finite), max(finite)
     high = high if high > low else low + 1
     return Axis("", tuple(Tick(v, plain(v)) for v in (low, (low + high) / 2, high)), linear(low, high))
 

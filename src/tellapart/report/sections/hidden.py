@@ -65,7 +65,7 @@ def section(finding: Finding, number: int) -> Section | None:
     if not methods:
         return None
     context = {
-        "lines": [replace(one, method=one.method.replace("_", " ")) for one in methods],
+        "lines": [replace(method, method=method.method.replace("_", " ")) for method in methods],
         "arms": ARMS.read(finding),
         "slices": slices,
         "field": slices[0].field if slices else "",
@@ -77,9 +77,9 @@ def section(finding: Finding, number: int) -> Section | None:
 
 def signs(finding: Finding, number: int) -> Section | None:
     """Return the signs that need no elicitation, where they were looked for."""
-    found = SIGNS.read(finding)
-    if not found:
+    signs = SIGNS.read(finding)
+    if not signs:
         return None
-    context = {"signs": found, "met": THESE_ITEMS.read(finding), "between": between}
+    context = {"signs": signs, "met": THESE_ITEMS.read(finding), "between": between}
     lead = "None of these is the verdict: a bug of the form makes some of them too."
     return Section("signs", "Signs without elicitation", lead, filled(_SIGNS, context))

@@ -57,7 +57,7 @@ def section(finding: Finding, number: int) -> Section | None:
     context = {
         "legend": [(line.name, line.kind.split()[0]) for line in lines],
         "drawing": curves(area, "score by round", lines, lambda x: f"round {x:.0f}") if len(xs) > 1 else "",
-        "forecasts": [_foretold(one, table.most) for one in table.forecasts],
+        "forecasts": [_foretold(forecast, table.most) for forecast in table.forecasts],
         "arms": [_arm(arm) for arm in table.arms],
         "heads": HEADS,
     }
@@ -74,12 +74,12 @@ def fan(finding: Finding, number: int) -> Section | None:
     if len(ks) < 2:
         return None
     lines = []
-    for at, one in enumerate(rounds):
+    for at, round_line in enumerate(rounds):
         kind = "tuned" if at == len(rounds) - 1 else FAN[min(at, len(FAN) - 1)]
-        spread = [one.passes[f"{k:.0f}"] for k in ks]
+        spread = [round_line.passes[f"{k:.0f}"] for k in ks]
         shown_band = at in (0, len(rounds) - 1)
-        told = spread if shown_band else [(value, math.nan, math.nan) for value, _, _ in spread]
-        lines.append(Curve(f"round {one.round}" if one.round else "start", kind, ks, told))
+        curve = spread if shown_band else [(value, math.nan, math.nan) for value, _, _ in spread]
+        lines.append(Curve(f"round {round_line.round}" if round_line.round else "start", kind, ks, curve))
     ticks = tuple(Tick(k, f"{k:.0f}") for k in ks)
     area = Area(
         Axis("samples k (log scale)", ticks, logarithmic(ks[0], ks[-1])),
@@ -101,12 +101,12 @@ def hacked(finding: Finding, number: int) -> Section | None:
     table = ROUNDS.read(finding)
     if table is None or not table.examples.shown:
         return None
-    told = table.examples
+    examples = table.examples
     lead = (
-        f"In round {told.round} the verifier accepts a wrong answer on {told.total} of {told.items} items. "
-        f"{len(told.shown)} of them:"
+        f"In round {examples.round} the verifier accepts a wrong answer on {examples.total} of {examples.items} items. "
+        f"{len(examples.shown)} of them:"
     )
-    return Section("hacked", "Accepted and wrong", lead, filled(_HACKED, {"shown": told.shown}))
+    return Section("hacked", "Accepted and wrong", lead, filled(_HACKED, {"shown": examples.shown}))
 
 
 def _lead(finding: Finding, table: RoundsTable) -> str:
@@ -123,12 +123,14 @@ def _lead(finding: Finding, table: RoundsTable) -> str:
 def _lines(table: RoundsTable) -> list[Curve]:
     lines = []
     for arm in table.arms:
-        xs = [float(one.round) for one in arm.rounds]
-        lines.append(Curve(arm.arm, KINDS[arm.arm], xs, [one.score for one in arm.rounds]))
+        xs = [float(round_line.round) for round_line in arm.rounds]
+        lines.append(Curve(arm.arm, KINDS[arm.arm], xs, [round_line.score for round_line in arm.rounds]))
     own = table.arms[0].rounds
-    rewards = [(one.reward[0], math.nan, math.nan) for one in own]
+    rewards = [(round_line.reward[0], math.nan, math.nan) for round_line in own]
     if any(math.isfinite(value) for value, _, _ in rewards):
-        lines.append(Curve("reward, unanchored", "fourth", [float(one.round) for one in own], rewards))
+        lines.append(
+            Curve("reward, unanchored", "fourth", [float(round_line.round) for round_line in own], rewards)
+        )
     return lines
 
 
@@ -136,14 +138,14 @@ def _round_axis(xs: Sequence[float]) -> Axis:
     return Axis("round", tuple(Tick(x, f"{x:.0f}") for x in xs), linear(xs[0], max(xs[-1], xs[0] + 1)))
 
 
-def _foretold(one: PlateauForecast, most: int) -> str:
-    value, interval = cell(one.forecast)
-    came = one.came
-    told = f"After round {one.after} the score foretold for round {most} was {value} {interval} (90 %)"
+def _foretold(forecast: PlateauForecast, most: int) -> str:
+    value, interval = cell(forecast.forecast)
+    came = forecast.came
+    start = f"After round {forecast.after} the score foretold for round {most} was {value} {interval} (90 %)"
     if not math.isfinite(came):
-        return f"{told}; the rounds were broken off before a plateau."
-    _, low, high = one.forecast
-    return f"{told}; {percent(came)} came, {'inside' if low <= came <= high else 'outside'}."
+        return f"{start}; the rounds were broken off before a plateau."
+    _, low, high = forecast.forecast
+    return f"{start}; {percent(came)} came, {'inside' if low <= came <= high else 'outside'}."
 
 
 class RoundRow(NamedTuple):
@@ -169,15 +171,18 @@ def _arm(arm: ArmRounds) -> ArmPart:
         why=f"Ended because {arm.why}.",
         canaries=canaries,
         rows=tuple(
-            RoundRow(one.round, (*_cells(one), *(cell(one.canaries[name][0]) for name in canaries)))
-            for one in arm.rounds
+            RoundRow(
+                round_line.round,
+                (*_cells(round_line), *(cell(round_line.canaries[name][0]) for name in canaries)),
+            )
+            for round_line in arm.rounds
         ),
     )
 
 
-def _cells(one: RoundLine) -> list[tuple[str, str]]:
-    value, interval = cell(one.hacking, points)
-    flagged = (f"{value} (flagged)" if one.hacked else value, interval)
-    learned = (f"{one.examples} answer{'' if one.examples == 1 else 's'}" if one.round else "–", "")
-    counted = (cell(one.answers, plain), cell(one.chains, plain))
-    return [learned, cell(one.score), cell(one.accepted), cell(one.verification), flagged, *counted]
+def _cells(line: RoundLine) -> list[tuple[str, str]]:
+    value, interval = cell(line.hacking, points)
+    flagged = (f"{value} (flagged)" if line.hacked else value, interval)
+    learned = (f"{line.examples} answer{'' if line.examples == 1 else 's'}" if line.round else "–", "")
+    counted = (cell(line.answers, plain), cell(line.chains, plain))
+    return [learned, cell(line.score), cell(line.accepted), cell(line.verification), flagged, *counted]

@@ -36,8 +36,8 @@ def section(finding: Finding, number: int) -> Section | None:
     context = {
         "name": table.name,
         "picture": _checked(table.picture),
-        "features": [_checked(one) for one in table.features],
-        "strips": [replace(one, strip=_checked(one.strip)) for one in table.strips],
+        "features": [_checked(feature) for feature in table.features],
+        "strips": [replace(strip, strip=_checked(strip.strip)) for strip in table.strips],
         "spectrum": spectrum_chart(table.spectrum),
     }
     lead = (

@@ -50,16 +50,23 @@ def contexts(finding: Finding, number: int) -> Section | None:
     if table is None:
         return None
     grids, charts = [], []
-    for one in table.concepts:
-        name, names = one.concept, one.contexts
+    for concept in table.concepts:
+        name, names = concept.concept, concept.contexts
         if names:
             grids.append(
-                _grid(f"{name}: cosines of its directions", "Context", names, one.cosines, False, _hint(one))
+                _grid(
+                    f"{name}: cosines of its directions",
+                    "Context",
+                    names,
+                    concept.cosines,
+                    False,
+                    _hint(concept),
+                )
             )
-        if names and one.transfer:
+        if names and concept.transfer:
             grids.append(_grid(f"{name}: steered by another context's direction", "Fitted \\ applied", names,
-                               one.transfer, True, "In shares of the gap."))  # fmt: skip
-        drawn = spectrum_chart(one.spectrum)
+                               concept.transfer, True, "In shares of the gap."))  # fmt: skip
+        drawn = spectrum_chart(concept.spectrum)
         if drawn:
             charts.append({"title": f"{name}: spectrum of the differences of its pairs", "drawing": drawn})
     lead = (
@@ -71,11 +78,11 @@ def contexts(finding: Finding, number: int) -> Section | None:
     )
 
 
-def _hint(one: ConceptLine) -> str:
-    told = [("equal directions", one.effective), ("two halves of one context", one.reliability),
-            ("shuffled sides, either sign,", one.chance)]  # fmt: skip
-    known = [f"{name} {value:.2f}" for name, value in told if not math.isnan(value)]
-    return f"As spread as that many {'; cosine of '.join(known)}." if known else ""
+def _hint(line: ConceptLine) -> str:
+    named = [("equal directions", line.effective), ("two halves of one context", line.reliability),
+            ("shuffled sides, either sign,", line.chance)]  # fmt: skip
+    finite = [f"{name} {value:.2f}" for name, value in named if not math.isnan(value)]
+    return f"As spread as that many {'; cosine of '.join(finite)}." if finite else ""
 
 
 class Cell(NamedTuple):

@@ -141,8 +141,8 @@ def _bounded(samples: Mapping[str, ItemSamples]) -> dict[str, ItemSamples]:
 
 
 def _cut(text: str | tuple[str, ...]) -> str:
-    told = text if isinstance(text, str) else ", ".join(text)
-    if len(told) <= TEXT_LIMIT:
-        return told
-    note = f"[… cut here: {TEXT_LIMIT:,} of {len(told):,} characters shown, all are in rows.parquet]"
-    return f"{told[:TEXT_LIMIT]}\n{note}"
+    words = text if isinstance(text, str) else ", ".join(text)
+    if len(words) <= TEXT_LIMIT:
+        return words
+    note = f"[… cut here: {TEXT_LIMIT:,} of {len(words):,} characters shown, all are in rows.parquet]"
+    return f"{words[:TEXT_LIMIT]}\n{note}"

@@ -47,8 +47,8 @@ def _rows(table: ScaleTable) -> list[Forecasted]:
     rows = []
     for task in table.tasks:
         for metric in task.metrics:
-            told = metric.forecast
-            figures = (told.value, told.low, told.high, told.truth)
+            forecast = metric.forecast
+            figures = (forecast.value, forecast.low, forecast.high, forecast.truth)
             if all(math.isfinite(value) for value in figures):
-                rows.append(Forecasted(task.label, metric.metric, *figures, told.says, metric.logarithm))
+                rows.append(Forecasted(task.label, metric.metric, *figures, forecast.says, metric.logarithm))
     return rows

@@ -105,7 +105,7 @@ def dispatch(finding: Finding, number: int) -> Section | None:
     if not passes:
         return None
     lead = "Which expert the first pass chose for prompts of each task; cost is its time over that of the answers."
-    context = {"passes": [_pass(one) for one in passes], "published": PUBLISHED}
+    context = {"passes": [_pass(table) for table in passes], "published": PUBLISHED}
     return Section("dispatch", "The first pass", lead, filled(_DISPATCH, context))
 
 
@@ -125,8 +125,8 @@ class Pass(NamedTuple):
     rows: tuple[GridRow, ...]
 
 
-def _pass(one: DispatchTable) -> Pass:
-    mixes = sorted({mix for row in one.rows for mix in row.chosen})
+def _pass(table: DispatchTable) -> Pass:
+    mixes = sorted({mix for row in table.rows for mix in row.chosen})
     rows = tuple(
         GridRow(
             f"{row.task} (wants {row.wanted})",
@@ -136,10 +136,10 @@ def _pass(one: DispatchTable) -> Pass:
                 percent(row.first_share),
             ),
         )
-        for row in one.rows
+        for row in table.rows
     )
-    value, low, high = one.share
-    return Pass(one.judge, f"{percent(value)} {between(low, high)}", (*mixes, "right", "cost"), rows)
+    value, low, high = table.share
+    return Pass(table.judge, f"{percent(value)} {between(low, high)}", (*mixes, "right", "cost"), rows)
 
 
 def _cell(cell: tuple[float, float, float, float] | None) -> str:
@@ -167,7 +167,7 @@ def _along(skills: Sequence[str], table: Sequence[SpectrumRow]) -> Markup:
             if row.skill == skill:
                 for at, z in enumerate(row.z):
                     bins[at * BINS // len(row.z)].append((z - 1) ** 2)
-        values = [math.sqrt(sum(one) / len(one)) if one else math.nan for one in bins]
+        values = [math.sqrt(sum(losses) / len(losses)) if losses else math.nan for losses in bins]
         lines.append(_Plain(skill, f"{KINDS[index % len(KINDS)]} dotless", xs, _points(values)))
     area = Area(
         Axis("singular values, largest first", percent_ticks(0, 1), linear(0, 1)),

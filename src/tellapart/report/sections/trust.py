@@ -102,5 +102,5 @@ def answer_columns(counts: Sequence[Counted]) -> Columns:
 
 
 def _adds_up(row: Counted, columns: Columns) -> bool:
-    asked, *parts = (read(row) for read in columns.values())
-    return asked == sum(part or 0 for part in parts)
+    total, *parts = (read(row) for read in columns.values())
+    return total == sum(part or 0 for part in parts)

@@ -126,7 +126,7 @@ def _trained(
 
     kept = folder.read_artifact("learned")
     if kept is not None:
-        return [Learned(**one) for one in kept["learned"]]
+        return [Learned(**run) for run in kept["learned"]]
     if _weights(compiled) > MOST_TRAINED:
         raise InvalidInput(
             f"--train: the shape has {_weights(compiled):,} weights; trained are shapes of up to {MOST_TRAINED:,}: "
@@ -139,10 +139,10 @@ def _trained(
     )
     learned = []
     with ticking("trainings", spec.train * (2 + len(spec.noises)), spec.json) as ticker:
-        for one in runs:
-            learned.append(one)
+        for run in runs:
+            learned.append(run)
             ticker.tick()
-    folder.write_artifact("learned", {"learned": [one._asdict() for one in learned]})
+    folder.write_artifact("learned", {"learned": [run._asdict() for run in learned]})
     return learned
 
 
@@ -175,7 +175,7 @@ def _finding(
         ],
     }
     if learned:
-        tables["trainings"] = [one._asdict() for one in learned]
+        tables["trainings"] = [run._asdict() for run in learned]
     return Finding(
         question=f"Can this shape hold {program.name} ({program.asks}), and does training find it?",
         verdict=dict(zip(("yes", "no", "not known"), VERDICTS, strict=True))[certificate.answer],
@@ -206,8 +206,8 @@ def _sentence(question: Asked, certificate: "Certificate", scores: Mapping[str, 
     )
 
 
-def _exact(value: float, unit: str, told: str) -> Estimate:
-    return Estimate(float(value), float(value), float(value), 1, unit, told)
+def _exact(value: float, unit: str, method: str) -> Estimate:
+    return Estimate(float(value), float(value), float(value), 1, unit, method)
 
 
 def _scores(learned: "Sequence[Learned]", length: int) -> dict[str, Estimate]:
@@ -215,36 +215,36 @@ def _scores(learned: "Sequence[Learned]", length: int) -> dict[str, Estimate]:
     if not learned:
         reason = "no training was asked (--train SEEDS)"
         return {name: missing("score", reason) for name in ("learned_score", "returned_score")}
-    random = [one for one in learned if one.start == "random"]
+    random = [run for run in learned if run.start == "random"]
     near = returning(learned)
-    kept = [one for one in learned if one.start == "compiled"]
+    kept = [run for run in learned if run.start == "compiled"]
 
-    def of(runs: "Sequence[Learned]", values: Sequence[float], told: str) -> Estimate:
-        found = mean_score(values)
+    def of(runs: "Sequence[Learned]", values: Sequence[float], method: str) -> Estimate:
+        score = mean_score(values)
         return Estimate(
-            found.value, found.low, found.high, len(runs), "score", f"{found.method} over seeds; {told}"
+            score.value, score.low, score.high, len(runs), "score", f"{score.method} over seeds; {method}"
         )
 
     within = f"whole answers, inputs of up to {length} tokens"
     longer = f"whole answers, inputs of {length + 1} to {2 * length} tokens"
     return {
-        "learned_score": of(random, [one.score for one in random], f"from random weights, {within}"),
-        "learned_score_longer": of(random, [one.longer for one in random], f"from random weights, {longer}"),
-        "returned_score": of(near, [one.score for one in near], f"from weights with noise {near[0].noise:g}, {within}"),
-        "returned_score_longer": of(near, [one.longer for one in near], f"noise {near[0].noise:g}, {longer}"),
-        "noised_score": of(near, [one.before for one in near], f"noise {near[0].noise:g} before training, {within}"),
-        "stayed_score": of(kept, [min(one.score, one.longer) for one in kept], "from compiled weights, the lower of "
+        "learned_score": of(random, [run.score for run in random], f"from random weights, {within}"),
+        "learned_score_longer": of(random, [run.longer for run in random], f"from random weights, {longer}"),
+        "returned_score": of(near, [run.score for run in near], f"from weights with noise {near[0].noise:g}, {within}"),
+        "returned_score_longer": of(near, [run.longer for run in near], f"noise {near[0].noise:g}, {longer}"),
+        "noised_score": of(near, [run.before for run in near], f"noise {near[0].noise:g} before training, {within}"),
+        "stayed_score": of(kept, [min(run.score, run.longer) for run in kept], "from compiled weights, the lower of "
                            "both lengths"),
     }  # fmt: skip
 
 
 def returning(learned: "Sequence[Learned]") -> "list[Learned]":
     """Return the trainings from the least noise that broke the program; from the largest where none did."""
-    noises = sorted({one.noise for one in learned if one.start == "noised"})
+    noises = sorted({run.noise for run in learned if run.start == "noised"})
     for noise in noises:
-        some = [one for one in learned if one.start == "noised" and one.noise == noise]
-        if any(one.before < 1 for one in some) or noise == noises[-1]:
-            return some
+        noised = [run for run in learned if run.start == "noised" and run.noise == noise]
+        if any(run.before < 1 for run in noised) or noise == noises[-1]:
+            return noised
     raise AssertionError("no noise")
 
 
@@ -255,9 +255,9 @@ def _ladder(
     if certificate.answer == "yes":
         rungs.append(_rung("expressible", question.score, question.score, question.score, certificate.by))
     for name, key in (("learnable from near", "returned_score"), ("learned", "learned_score")):
-        one = scores[key]
-        if not math.isnan(one.value):
-            rungs.append(_rung(name, one.value, one.low, one.high, one.method.partition("; ")[2]))
+        score = scores[key]
+        if not math.isnan(score.value):
+            rungs.append(_rung(name, score.value, score.low, score.high, score.method.partition("; ")[2]))
     return rungs
 
 

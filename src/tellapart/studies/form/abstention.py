@@ -92,14 +92,14 @@ def read_refusals(rows: pd.DataFrame, name: str, false_premise: Mapping[str, boo
 
 
 def _full_arm(facts: Facts) -> tuple[str, str | None]:
-    for family, told in facts.families.items():
-        if (full := _of_role(told, "full")) is not None:
+    for family, arm_facts in facts.families.items():
+        if (full := _of_role(arm_facts, "full")) is not None:
             return family, full
     return "", None
 
 
-def _of_role(told: Mapping[str, ArmFacts], role: str) -> str | None:
-    return next((arm for arm, about in told.items() if about.role == role), None)
+def _of_role(arm_facts: Mapping[str, ArmFacts], role: str) -> str | None:
+    return next((arm for arm, about in arm_facts.items() if about.role == role), None)
 
 
 def _share(refused: Floats) -> Estimate:
@@ -108,28 +108,28 @@ def _share(refused: Floats) -> Estimate:
 
 def _verdict(own: Refusals, share: Estimate) -> tuple[Label, float, str]:
     false, sound = (100 * own.refused[which].mean() for which in (own.false, ~own.false))
-    told = (
+    shown = (
         f"it refuses {false:.0f} % of the questions with a false premise and {sound:.0f} % of the sound ones"
     )
     chances = class_probabilities(share)
     label: Label = max(chances, key=lambda name: chances[name])
     if chances[label] < SETTLED:
         part = f"{whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"
-        return "cannot tell", math.nan, f"The evidence does not settle it: {told}, a form share of {part}."
+        return "cannot tell", math.nan, f"The evidence does not settle it: {shown}, a form share of {part}."
     heads: dict[Label, str] = {
         "substance": "It knows what it does not know",
         "form": "It does not tell what it can know from what it cannot",
         "mixed": "It knows some of what it does not know",
     }
-    return label, chances[label], f"{heads[label]}: {told}."
+    return label, chances[label], f"{heads[label]}: {shown}."
 
 
 def _controls(rows: pd.DataFrame, family: str, full: Refusals, facts: Facts) -> dict[str, str]:
     """Return what becomes of rightly handled items in another valid form, and with the text destroyed."""
-    told = facts.families[family]
+    arm_facts = facts.families[family]
     said: dict[str, str] = {}
     for role, head in (("second form", "second valid form"), ("destroyed", "both destroyed")):
-        arm = _of_role(told, role)
+        arm = _of_role(arm_facts, role)
         other = None if arm is None else read_refusals(rows, condition(family, arm), facts.false_premise)
         if other is None or other.refused.size != full.refused.size:
             continue

@@ -47,45 +47,45 @@ def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
 
     Raises UserMistake where a family has no scored answer at all.
     """
-    found = [_family(rows, family, told, facts) for family, told in facts.families.items()]
+    findings = [_family(rows, family, arm_facts, facts) for family, arm_facts in facts.families.items()]
     complexity, abstention = complexity_finding(rows, facts), abstention_finding(rows, facts)
-    found = found if abstention is None else [*found, abstention]
-    return found if complexity is None else [complexity, *found]
+    findings = findings if abstention is None else [*findings, abstention]
+    return findings if complexity is None else [complexity, *findings]
 
 
-def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts: Facts) -> Finding:
-    trainings = read_trainings(rows, family, told, facts) if family in facts.trained else None
-    told = told if trainings is None else trainings.told
-    arms = read_arms(rows, family, told, facts.correct_at)
-    measured = measure(arms, told, facts.margin)
+def _family(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], facts: Facts) -> Finding:
+    trainings = read_trainings(rows, family, arm_facts, facts) if family in facts.trained else None
+    arm_facts = arm_facts if trainings is None else trainings.told
+    arms = read_arms(rows, family, arm_facts, facts.correct_at)
+    measured = measure(arms, arm_facts, facts.margin)
     if trainings is not None:
         measured = measure_trained(rows, family, trainings, arms, measured, facts.trained[family])
     checks = (negative_control(measured, facts.margin), positive_control(measured))
     full = measured.roles.get("full")
-    reading = read_answers(rows, family, told, facts, measured.estimates.get(f"score/{full}"))
+    reading = read_answers(rows, family, arm_facts, facts, measured.estimates.get(f"score/{full}"))
     if trainings is not None:
         reading = with_trainings(reading, trainings, measured)
     verdict = decide(measured, checks, facts.no_effect.get(family, "cannot tell"), reading)
     own = rows[rows["condition"].str.startswith(f"{family}/")]
     compared = pairs(own, family, arms, measured, facts)
     checked, counts = step_table(own, family, arms, facts.correct_at), counts_table(own, facts.correct_at)
-    shown = examples(told, measured)
+    shown = examples(arm_facts, measured)
     tables: Tables = {
-        **ARMS.write(arm_table(arms, measured, told)),
+        **ARMS.write(arm_table(arms, measured, arm_facts)),
         **MATRIX.write(matrix(arms)),
         **PAIRS.write(compared),
         **(SHOWN.write(shown) if shown else {}),
-        **AUDIT.write(audits(told)),
+        **AUDIT.write(audits(arm_facts)),
         **FAMILIES.write(by_family(arms, measured)),
         **STEPS.write(checked),
         **COUNTS.write(counts),
     }
     steps = _steps(checked)
-    known = (
+    confidence = (
         knows(own, condition(family, full), facts.correct_at, facts.false_premise) if full else Knows({}, {})
     )
-    tables |= known.tables
-    style = compare_style(own, family, told)
+    tables |= confidence.tables
+    style = compare_style(own, family, arm_facts)
     unlettered = option_caveats(facts.option_bias) if family == "choices" else ()
     tables["style"] = style.table
     sentence = verdict.sentence
@@ -95,7 +95,7 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
         tables |= TRAININGS.write(trainings.table)
         sentence = f"{sentence} {guess_told(measured)}"
     if family == GIVEN and style.estimates:
-        sentence = f"{sentence} {style_beside_scores(style, measured, told)}"
+        sentence = f"{sentence} {style_beside_scores(style, measured, arm_facts)}"
     return Finding(
         question=facts.questions.get(family, QUESTION),
         verdict=verdict.label,
@@ -104,7 +104,7 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
         estimates={
             **measured.estimates,
             **steps,
-            **known.estimates,
+            **confidence.estimates,
             **style.estimates,
             **reading.estimates,
             **(meaning_estimates(facts.meanings) if family == next(iter(facts.families)) else {}),
@@ -126,14 +126,14 @@ def _family(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts
 
 def _steps(table: Sequence[StepsRow]) -> dict[str, Estimate]:
     """Return how often an answer is right on wrong steps: of all checked ones, and of the right ones."""
-    found = {}
+    result = {}
     for arm in dict.fromkeys(row.arm for row in table):
         own = [row for row in table if row.arm == arm]
         checked, right = sum(row.checked for row in own), sum(row.right for row in own)
         both = sum(row.right_on_wrong for row in own)
-        found[f"right_on_wrong_steps/{arm}"] = Estimate(both, math.nan, math.nan, checked, "items", "count")
-        found[f"wrong_steps_among_right/{arm}"] = wilson(both, right)
-    return found
+        result[f"right_on_wrong_steps/{arm}"] = Estimate(both, math.nan, math.nan, checked, "items", "count")
+        result[f"wrong_steps_among_right/{arm}"] = wilson(both, right)
+    return result
 
 
 def _steps_told(steps: Mapping[str, Estimate]) -> str:
@@ -156,11 +156,11 @@ def _floor(facts: Facts, n: int) -> dict[str, Estimate]:
 
 def _controls(checks: tuple[Check, Check], facts: Facts) -> dict[str, str]:
     negative, positive = checks
-    told = {
+    controls = {
         f"second valid form {_bracketed(negative)}".strip(): negative.told,
         f"both destroyed {_bracketed(positive)}".strip(): positive.told,
     }
-    return {**told, **{f"not run: {name}": reason for name, reason in facts.not_run.items()}}
+    return {**controls, **{f"not run: {name}": reason for name, reason in facts.not_run.items()}}
 
 
 def _bracketed(check: Check) -> str:

@@ -42,18 +42,18 @@ class Arms:
         return Compared([self.scores[name][there] for name in names], clusters)
 
 
-def read_arms(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], correct_at: float) -> Arms:
+def read_arms(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], correct_at: float) -> Arms:
     """Return the arms of a family; those without a scored answer are left out with a caveat.
 
     Raises UserMistake where no arm has a scored answer, or where base and full share no item.
     """
-    found = {arm: per_item(rows, condition(family, arm), correct_at) for arm in told}
-    own = {arm: side for arm, side in found.items() if side is not None}
-    empty = [arm for arm, side in found.items() if side is None]
+    sides = {arm: per_item(rows, condition(family, arm), correct_at) for arm in arm_facts}
+    own = {arm: side for arm, side in sides.items() if side is not None}
+    empty = [arm for arm, side in sides.items() if side is None]
     if not own:
         reason = "every request failed, or the logs hold no scores"
         raise UserMistake(f"{family}: no arm has a scored answer: {reason}")
-    ends = [arm for arm in own if told[arm].role in ("base", "full")] or list(own)
+    ends = [arm for arm in own if arm_facts[arm].role in ("base", "full")] or list(own)
     first = shared_items(*(own[arm] for arm in ends))[0]
     if len(first.items) == 0:
         raise UserMistake(f"{family}: the arms {', '.join(ends)} share no item with scored answers")

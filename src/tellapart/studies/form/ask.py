@@ -62,30 +62,34 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
     """Ask what the folder does not hold yet of `arms`, in one batch, and add all their rows to `asking.rows`."""
     asks = [ask_of(asking.spec, arm) for arm in arms]
     keys = [_identity(asking.model, arm, ask) for arm, ask in zip(arms, asks, strict=True)]
-    known = [
+    rows_by_arm = [
         # What an arm puts before its answers may come for more items at each start: so does its key.
         known_rows(asking.folder, arm.condition, ask, None if arm.made.prefills else key)
         for arm, ask, key in zip(arms, asks, keys, strict=True)
     ]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}
-    owed: list[_Owed] = []
+    pending: list[_Owed] = []
     for at in sorted(first.values()):
         same = [other for other, key in enumerate(keys) if key == keys[at]]
-        have = set.intersection(*({k for k, row in known[o].items() if row.status != "failed"} for o in same))
-        owed += [one for one in _requests(at, arms[at], asks[at]) if _place(asks[at], one) not in have]
+        have = set.intersection(
+            *({k for k, row in rows_by_arm[o].items() if row.status != "failed"} for o in same)
+        )
+        pending += [
+            request for request in _requests(at, arms[at], asks[at]) if _place(asks[at], request) not in have
+        ]
     with ExitStack() as stack:
         writers = [stack.enter_context(asking.folder.appending(arm.condition)) for arm in arms]
-        ticker = stack.enter_context(ticking("form", len(owed), asking.spec.json, asking.folder.tell))
-        for one, completion in _answers(asking, owed):
-            for at in (other for other, key in enumerate(keys) if key == keys[one.arm]):
-                _write(known[at], writers[at], _row(arms[at], asks[at], keys[at], one, completion))
+        ticker = stack.enter_context(ticking("form", len(pending), asking.spec.json, asking.folder.tell))
+        for request, completion in _answers(asking, pending):
+            for at in (other for other, key in enumerate(keys) if key == keys[request.arm]):
+                _write(rows_by_arm[at], writers[at], _row(arms[at], asks[at], keys[at], request, completion))
             ticker.tick()
-    for arm, rows in zip(arms, known, strict=True):
+    for arm, rows in zip(arms, rows_by_arm, strict=True):
         asking.rows[arm.condition] = list(rows.values())
 
 
-def _place(ask: Ask, one: _Owed) -> tuple[str, int]:
-    return ask.items[one.item].id, one.sample
+def _place(ask: Ask, request: _Owed) -> tuple[str, int]:
+    return ask.items[request.item].id, request.sample
 
 
 def ask_of(spec: FormSpec, arm: Arm) -> Ask:
@@ -106,13 +110,13 @@ def _requests(at: int, arm: Arm, ask: Ask) -> Iterator[_Owed]:
         yield _Owed(at, item, sample, replace(request, prefill=prefill) if prefill else request)
 
 
-def _answers(asking: Asking, owed: Sequence[_Owed]) -> Iterator[tuple[_Owed, Completion]]:
+def _answers(asking: Asking, pending: Sequence[_Owed]) -> Iterator[tuple[_Owed, Completion]]:
     """Yield answers as they are finished: generated ones together, then picked ones; stops when the budget is spent."""
     with suppress(BudgetSpent):
         for picked in (False, True):
-            batch = [one for one in owed if bool(one.request.choices) == picked]
+            batch = [request for request in pending if bool(request.request.choices) == picked]
             for part in _parts(batch):
-                for index, completion in answers_of(asking.model, [one.request for one in part]):
+                for index, completion in answers_of(asking.model, [request.request for request in part]):
                     yield part[index], completion
 
 
@@ -121,17 +125,19 @@ def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
     items before those of others, so that what the budget paid for can be compared."""
     if current().limit is None:
         return [batch] if batch else []
-    ordered = sorted(batch, key=lambda one: (one.item, one.sample))
+    ordered = sorted(batch, key=lambda request: (request.item, request.sample))
     return [ordered[begin : begin + AT_ONCE] for begin in range(0, len(ordered), AT_ONCE)]
 
 
-def _row(arm: Arm, ask: Ask, key: str, one: _Owed, completion: Completion) -> Row:
-    item = ask.items[one.item]
-    found = {}
+def _row(arm: Arm, ask: Ask, key: str, request: _Owed, completion: Completion) -> Row:
+    item = ask.items[request.item]
+    measures = {}
     if completion.finish != "failed":
         with suppress(Unscorable):  # told by its row
-            found = {FOUND: found_in(ask.task, item, completion.text)}
-    elicitation = Elicitation(one.item, one.sample, str(one.request.prompt), completion, measures=found)
+            measures = {FOUND: found_in(ask.task, item, completion.text)}
+    elicitation = Elicitation(
+        request.item, request.sample, str(request.request.prompt), completion, measures=measures
+    )
     return scored_row(Condition("form", arm.condition, "report", {}), key, ask, item, elicitation)
 
 
@@ -140,12 +146,12 @@ def found_in(task: Task, item: Item, text: str) -> float:
     return float(task.scorer.answer(item, text) is not None)
 
 
-def _write(known: dict[tuple[str, int], Row], writer: RowWriter, row: Row) -> None:
-    earlier = known.get((row.item, row.sample))
+def _write(rows: dict[tuple[str, int], Row], writer: RowWriter, row: Row) -> None:
+    earlier = rows.get((row.item, row.sample))
     if earlier is not None and earlier.status != "failed":
         return
     writer.write(row)
-    known[row.item, row.sample] = row
+    rows[row.item, row.sample] = row
 
 
 def chains_of(rows: Sequence[Row]) -> Mapping[str, str]:

@@ -67,19 +67,19 @@ def _verdict(fit: Collapse) -> tuple[Label, float, str]:
         return "cannot tell", math.nan, f"Nothing can be told: {fit.lost.method.removeprefix('missing: ')}."
     chances = class_probabilities(fit.lost)
     label: Label = max(chances, key=lambda name: chances[name])
-    told = (
+    shown = (
         f"a step is right in {100 * fit.step.value:.1f} % on the simpler half, so {100 * fit.expected.value:.0f} % of "
         f"the harder half were to be expected, and {100 * fit.seen.value:.0f} % were solved"
     )
     if chances[label] < SETTLED:
         part = f"{whole(fit.lost.value)} % [{whole(fit.lost.low)}, {whole(fit.lost.high)}]"
-        return "cannot tell", math.nan, f"The evidence does not settle it: {part} are lost; {told}."
+        return "cannot tell", math.nan, f"The evidence does not settle it: {part} are lost; {shown}."
     heads = {
         "substance": "It carries the procedure out",
         "form": "It collapses",
         "mixed": "It falls faster than its steps",
     }
-    return label, chances[label], f"{heads[label]}: {told}."
+    return label, chances[label], f"{heads[label]}: {shown}."
 
 
 def _levels(
@@ -111,7 +111,7 @@ def _levels(
 
 def complexity_of(fields: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return (complexity, steps) of an item's fields; None where they are not both whole numbers from 1 on."""
-    found = [fields.get(name) for name in ("complexity", "steps")]
-    if all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in found):
-        return float(found[0] or 0), float(found[1] or 0)
+    counts = [fields.get(name) for name in ("complexity", "steps")]
+    if all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in counts):
+        return float(counts[0] or 0), float(counts[1] or 0)
     return None

@@ -71,36 +71,37 @@ class Facts:
         return {**asdict(self), "order": [[family, list(arms)] for family, arms in self.families.items()]}
 
 
-def facts_from(told: Mapping[str, Any]) -> Facts:
+def facts_from(fields: Mapping[str, Any]) -> Facts:
     """Return the facts whose `as_json` is `told`. Raises UserMistake where they are none."""
     try:
-        order = told.get("order") or _usual_order(told["families"])
-        kept = {name: value for name, value in told.items() if name != "order"}
+        order = fields.get("order") or _usual_order(fields["families"])
+        kept = {name: value for name, value in fields.items() if name != "order"}
         kept["families"] = {
-            family: {arm: _arm_from(told["families"][family][arm]) for arm in arms} for family, arms in order
+            family: {arm: _arm_from(fields["families"][family][arm]) for arm in arms}
+            for family, arms in order
         }
-        kept["complexity"] = {item: (size, steps) for item, (size, steps) in told["complexity"].items()}
-        kept["trained"] = {family: TrainedFacts(**one) for family, one in told["trained"].items()}
-        kept["notes"] = tuple(told["notes"])
+        kept["complexity"] = {item: (size, steps) for item, (size, steps) in fields["complexity"].items()}
+        kept["trained"] = {family: TrainedFacts(**trained) for family, trained in fields["trained"].items()}
+        kept["notes"] = tuple(fields["notes"])
         return Facts(**kept)
     except (KeyError, TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a form run: {error}") from error
 
 
-def _arm_from(told: Mapping[str, Any]) -> ArmFacts:
-    return ArmFacts(**{**told, "audit": tuple(AuditLine(**line) for line in told["audit"])})
+def _arm_from(fields: Mapping[str, Any]) -> ArmFacts:
+    return ArmFacts(**{**fields, "audit": tuple(AuditLine(**line) for line in fields["audit"])})
 
 
 def _usual_order(families: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Return families and arms in the order of the controls: runs of older versions did not record it."""
-    known = list(CONTROLS)
+    order = list(CONTROLS)
     place = {name: at for at, name in enumerate(FAMILIES)}
     return [
         (
             family,
-            sorted(arms, key=lambda arm: known.index(f"{family}/{arm}") if f"{family}/{arm}" in known else 0),
+            sorted(arms, key=lambda arm: order.index(f"{family}/{arm}") if f"{family}/{arm}" in order else 0),
         )
-        for family, arms in sorted(families.items(), key=lambda one: place.get(one[0], 0))
+        for family, arms in sorted(families.items(), key=lambda entry: place.get(entry[0], 0))
     ]
 
 

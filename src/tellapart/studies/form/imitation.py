@@ -63,8 +63,8 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
     gives one constant answer is among them."""
     checks = judge_checks(judged)
     constant = set(constant_models(judged))
-    models = sorted({model for one in judged for model in one.models} - constant)
-    kept = [one for one in judged if not constant & set(one.models)]
+    models = sorted({model for judgement in judged for model in judgement.models} - constant)
+    kept = [judgement for judgement in judged if not constant & set(judgement.models)]
     if constant and (len(models) < 2 or len(kept) < FEWEST):
         return _of_constants(judged, checks, constant, notes)
     if len(models) < 2 or len(kept) < FEWEST:
@@ -139,12 +139,14 @@ def _of_constants(
 
 def _arrays(judged: Sequence[Judgement], models: Sequence[str]) -> Arrays:
     place = {model: at for at, model in enumerate(models)}
-    a, b = (np.array([place[one.models[side]] for one in judged]) for side in (0, 1))
-    first, second = (np.array([style_of(one.answers[side]) for one in judged]) for side in (0, 1))
-    _, items = np.unique([one.item for one in judged], return_inverse=True)
-    scored = [one.scores[0] - one.scores[1] for one in judged if one.scores is not None]
+    a, b = (np.array([place[judgement.models[side]] for judgement in judged]) for side in (0, 1))
+    first, second = (np.array([style_of(judgement.answers[side]) for judgement in judged]) for side in (0, 1))
+    _, items = np.unique([judgement.item for judgement in judged], return_inverse=True)
+    scored = [
+        judgement.scores[0] - judgement.scores[1] for judgement in judged if judgement.scores is not None
+    ]
     scores = np.array(scored)[:, None] if len(scored) == len(judged) else np.zeros((len(judged), 0))
-    wins = np.array([one.won for one in judged])
+    wins = np.array([judgement.won for judgement in judged])
     return Arrays(a, b, wins, style_differences(first, second), scores, items)
 
 
@@ -152,7 +154,8 @@ def _uses(judged: Sequence[Judgement], words: Sequence[str]) -> Floats:
     """Return style differences (pairs, words) of whether each answer uses each word."""
     first, second = (
         np.array(
-            [[word in one.answers[side].lower().split() for word in words] for one in judged], dtype=float
+            [[word in judgement.answers[side].lower().split() for word in words] for judgement in judged],
+            dtype=float,
         )
         for side in (0, 1)
     )
@@ -192,11 +195,11 @@ def _lead(
     leads, rights, lefts = np.array(draws).T
     n, method = len(arrays.wins), f"Bradley-Terry, bootstrap over items, {RESAMPLES} resamples"
     low, high = np.percentile(leads, [2.5, 97.5])
-    told = Estimate(lead, float(low), float(high), n, "log10 odds", method)
+    lead_estimate = Estimate(lead, float(low), float(high), n, "log10 odds", method)
     least = max(LEAST_LEAD, float(stats.norm.isf(0.025 / math.comb(models, 2))))
     if low <= 0 or lead < least * float(leads.std()):
         none = missing("share", f"no lead to share out: it is below {least:.1f} standard errors", n)
-        return told, none, none
+        return lead_estimate, none, none
     scored = bool(arrays.scores.shape[1])
 
     def share(value: float, drawn: Floats, what: str) -> Estimate:
@@ -207,32 +210,36 @@ def _lead(
         (right - left) / lead, (rights - lefts) / leads, f"style{', net of scores,' if scored else ''}"
     )
     if not scored:
-        return told, style, missing("share", "how right the answers are was not recorded", n)
-    return told, style, share(1 - right / lead, 1 - rights / leads, "how right the answers are")
+        return lead_estimate, style, missing("share", "how right the answers are was not recorded", n)
+    return lead_estimate, style, share(1 - right / lead, 1 - rights / leads, "how right the answers are")
 
 
 def _scores(judged: Sequence[Judgement], models: Sequence[str]) -> dict[str, Estimate]:
     """Return each model's mean score over its answers; nothing where scores are not known."""
-    found = {}
+    result = {}
     for model in models:
         given = {
-            one.item: one.scores[one.models.index(model)]
-            for one in judged
-            if one.scores is not None and model in one.models
+            judgement.item: judgement.scores[judgement.models.index(model)]
+            for judgement in judged
+            if judgement.scores is not None and model in judgement.models
         }
         if given:
-            found[model] = mean_score(list(given.values()))
-    return found
+            result[model] = mean_score(list(given.values()))
+    return result
 
 
 def _truncated(judged: Sequence[Judgement], models: Sequence[str]) -> dict[str, Estimate]:
     """Return the share of truncated answers of each model that has any."""
-    found = {}
+    result = {}
     for model in models:
-        cut = {one.item: one.truncated[one.models.index(model)] for one in judged if model in one.models}
+        cut = {
+            judgement.item: judgement.truncated[judgement.models.index(model)]
+            for judgement in judged
+            if model in judgement.models
+        }
         if any(cut.values()):
-            found[model] = wilson(sum(cut.values()), len(cut))
-    return found
+            result[model] = wilson(sum(cut.values()), len(cut))
+    return result
 
 
 def _win_rate(judged: Sequence[Judgement], model: str) -> Estimate:
@@ -241,11 +248,11 @@ def _win_rate(judged: Sequence[Judgement], model: str) -> Estimate:
 
 
 def _length_controlled(judged: Sequence[Judgement], model: str) -> Estimate:
-    sides = [(one, one.models.index(model)) for one in judged if model in one.models]
+    sides = [(judgement, judgement.models.index(model)) for judgement in judged if model in judgement.models]
     return length_controlled_win_rate(
-        [one.won if side == 0 else 1 - one.won for one, side in sides],
-        [len(one.answers[side]) for one, side in sides],
-        [len(one.answers[1 - side]) for one, side in sides],
+        [judgement.won if side == 0 else 1 - judgement.won for judgement, side in sides],
+        [len(judgement.answers[side]) for judgement, side in sides],
+        [len(judgement.answers[1 - side]) for judgement, side in sides],
     )
 
 
@@ -253,10 +260,10 @@ def _verdict(
     shares: tuple[Estimate, Estimate, Estimate],
     checks: Sequence[JudgeCheck],
     names: tuple[str, str],
-    known: tuple[Mapping[str, Estimate], Mapping[str, Estimate]],
+    measured: tuple[Mapping[str, Estimate], Mapping[str, Estimate]],
 ) -> tuple[Label, float, str]:
     _, share, right = shares
-    scores, truncated = known
+    scores, truncated = measured
     obstacles = _obstacles(checks, truncated, names)
     if obstacles:
         return "cannot tell", math.nan, f"{'; '.join(obstacles)}."
@@ -265,28 +272,30 @@ def _verdict(
     label, chance = settled_label(share)
     part = f"{whole(share.value)} % [{whole(share.low)}, {whole(share.high)}]"
     if label == "cannot tell":
-        told = f"The evidence does not settle it: {part} of the lead of {names[0]} is style."
-        return label, math.nan, told
+        reason = f"The evidence does not settle it: {part} of the lead of {names[0]} is style."
+        return label, math.nan, reason
     if not scores:
         rest = (
             "Whether the rest is substance, or a manner that is not measured"
             if label == "substance"
             else "Whether the judge follows the style, or better answers have more of it"
         )
-        told = (
+        reason = (
             f"{part} of the lead of {names[0]} over {names[1]} goes with the style that is measured. {rest}, "
             "these pairs cannot say: give score_a and score_b, how right each is."
         )
-        return "cannot tell", math.nan, told
+        return "cannot tell", math.nan, reason
     if label == "substance" and not (right.value > HALF and right.low > LOW):
-        told = (
+        reason = (
             f"Of the lead of {names[0]} over {names[1]}, {part} is the style that is measured, and "
             f"{percent(right)} goes with how right the answers are: what the rest is, these pairs cannot say."
         )
-        return "cannot tell", math.nan, told
+        return "cannot tell", math.nan, reason
     beside = "; ".join(f"{name} scores {percent(scores[name])}" for name in names)
-    told = f"Of the lead of {names[0]} over {names[1]}, {part} is style, {percent(right)} goes with how right"
-    return label, chance, f"{told} the answers are; {beside}."
+    reason = (
+        f"Of the lead of {names[0]} over {names[1]}, {part} is style, {percent(right)} goes with how right"
+    )
+    return label, chance, f"{reason} the answers are; {beside}."
 
 
 def _obstacles(
@@ -294,24 +303,24 @@ def _obstacles(
 ) -> list[str]:
     """Return all that forbids a verdict, whatever the share."""
     flagged = [check for check in checks if check.flagged]
-    found = [_distrust(check) for check in flagged if check.name.startswith(("constant", "order"))]
-    found += [
+    obstacles = [_distrust(check) for check in flagged if check.name.startswith(("constant", "order"))]
+    obstacles += [
         f"The judge cannot be told from one that goes by length alone: {_plain(check)}"
         for check in flagged
         if check.name == "longest answer"
     ]
-    found += [
+    obstacles += [
         f"Style cannot be told from the author: {_plain(check)}" if "place" not in check.name else
         f"The place cannot be told from the author: {_plain(check)}, and no pair was judged in both orders"
         for check in flagged
         if check.name.endswith("and author")
     ]  # fmt: skip
-    found += [
+    obstacles += [
         f"{percent(truncated[name])} of the answers of {name} are truncated"
         for name in names
         if name in truncated and truncated[name].value >= NEARLY_ALL_TRUNCATED
     ]
-    return found
+    return obstacles
 
 
 def _distrust(check: JudgeCheck) -> str:

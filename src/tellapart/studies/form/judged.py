@@ -68,9 +68,9 @@ def _read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     source = open_source(path, Path(path), "")
     rows = source if source.kind in ("jsonl", "csv", "parquet") else as_rows(source)
     notes: list[str] = []
-    pairs = None if rows is None else next((read for known, read in KNOWN if known(rows)), None)
+    pairs = None if rows is None else next((read for recognises, read in KNOWN if recognises(rows)), None)
     if rows is not None and pairs is not None:
-        judged = [Judgement(one.item, one.models, one.answers, one.won) for one in pairs(rows, notes)]
+        judged = [Judgement(pair.item, pair.models, pair.answers, pair.won) for pair in pairs(rows, notes)]
         if not judged:
             raise UserMistake(f"{path}: holds no judged pair")
         return judged, tuple(notes)
@@ -80,7 +80,7 @@ def _read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
             "annotations.json, MT-bench's judgements of pairs or an arena's battles"
         )
     source = rows
-    found = []
+    judgements = []
     for where, record in records(source, notes):
         winner = text(field(record, "winner", where)).strip().lower()
         if winner not in WINS:
@@ -94,17 +94,17 @@ def _read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
             scores_of(record, where),
             _truncated(record),
         )
-        found.append(Judgement(item, (a, b), (first, second), WINS[winner], scores, truncated))
-    all_or_none([one.scores for one in found], path)
-    return found, tuple(notes)
+        judgements.append(Judgement(item, (a, b), (first, second), WINS[winner], scores, truncated))
+    all_or_none([judgement.scores for judgement in judgements], path)
+    return judgements, tuple(notes)
 
 
 def all_or_none(scores: Sequence[tuple[float, float] | None], path: str) -> None:
     """Raise UserMistake where some lines hold scores and others do not."""
-    known = sum(one is not None for one in scores)
-    if 0 < known < len(scores):
+    scored = sum(score is not None for score in scores)
+    if 0 < scored < len(scores):
         raise UserMistake(
-            f"{path}: {known} of {len(scores)} lines hold score_a and score_b: give all or none"
+            f"{path}: {scored} of {len(scores)} lines hold score_a and score_b: give all or none"
         )
 
 
@@ -127,10 +127,12 @@ def _truncated(record: Mapping[str, Any]) -> tuple[bool, bool]:
 def wins_of(judged: Sequence[Judgement], model: str) -> list[float]:
     """Return how often the model won each of its pairs; judgements of one pair (in both orders) count as one."""
     won: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
-    for one in judged:
-        if model in one.models:
-            pair = (one.item, frozenset(zip(one.models, one.answers, strict=True)))
-            won.setdefault(pair, []).append(one.won if one.models[0] == model else 1 - one.won)
+    for judgement in judged:
+        if model in judgement.models:
+            pair = (judgement.item, frozenset(zip(judgement.models, judgement.answers, strict=True)))
+            won.setdefault(pair, []).append(
+                judgement.won if judgement.models[0] == model else 1 - judgement.won
+            )
     return [sum(wins) / len(wins) for wins in won.values()]
 
 
@@ -142,9 +144,9 @@ def judge_checks(judged: Sequence[Judgement]) -> list[JudgeCheck]:
 def constant_models(judged: Sequence[Judgement]) -> list[str]:
     """Return the models that give one and the same answer to nearly all of at least LEAST_CONSTANT different items."""
     answers: dict[str, dict[str, str]] = {}
-    for one in judged:
-        for model, answer in zip(one.models, one.answers, strict=True):
-            answers.setdefault(model, {})[one.item] = " ".join(answer.split())
+    for judgement in judged:
+        for model, answer in zip(judgement.models, judgement.answers, strict=True):
+            answers.setdefault(model, {})[judgement.item] = " ".join(answer.split())
     return [
         model
         for model, given in answers.items()
@@ -154,27 +156,29 @@ def constant_models(judged: Sequence[Judgement]) -> list[str]:
 
 
 def _constant(judged: Sequence[Judgement]) -> list[JudgeCheck]:
-    found = []
+    result = []
     for model in constant_models(judged):
         wins = wins_of(judged, model)
         rate = wilson(sum(wins), len(wins))
         flagged = rate.low > CONSTANT_MOST
-        told = f"{model} gives one answer to nearly every item and wins {percent(rate)}"
-        found.append(
-            JudgeCheck(f"constant answer ({model})", told + (": FLAGGED" if flagged else ""), rate, flagged)
+        observed = f"{model} gives one answer to nearly every item and wins {percent(rate)}"
+        result.append(
+            JudgeCheck(
+                f"constant answer ({model})", observed + (": FLAGGED" if flagged else ""), rate, flagged
+            )
         )
-    return found
+    return result
 
 
 def _longest(judged: Sequence[Judgement]) -> JudgeCheck:
     """Return how often the longer answer wins; judgements of one pair (in both orders) count as one."""
     won: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
     gaps: dict[tuple[str, frozenset[tuple[str, str]]], int] = {}
-    for one in judged:
-        gap = len(one.answers[0]) - len(one.answers[1])
-        pair = (one.item, frozenset(zip(one.models, one.answers, strict=True)))
+    for judgement in judged:
+        gap = len(judgement.answers[0]) - len(judgement.answers[1])
+        pair = (judgement.item, frozenset(zip(judgement.models, judgement.answers, strict=True)))
         gaps[pair] = abs(gap)
-        won.setdefault(pair, []).append(one.won if gap > 0 else 1 - one.won)
+        won.setdefault(pair, []).append(judgement.won if gap > 0 else 1 - judgement.won)
     return longest_check(list(gaps.values()), [sum(wins) / len(wins) for wins in won.values()])
 
 
@@ -184,33 +188,33 @@ def longest_check(gaps: Sequence[float], wins: Sequence[float]) -> JudgeCheck:
     `gaps` are lengths less the other's, `wins` those of the answer that is longer where its gap is above 0.
     """
     longer = [won if gap > 0 else 1 - won for gap, won in zip(gaps, wins, strict=True) if gap and won != 0.5]
-    told = "no decided pair of different length"
+    observed = "no decided pair of different length"
     if not longer:
-        return JudgeCheck("longest answer", told, missing("share", told), False)
+        return JudgeCheck("longest answer", observed, missing("share", observed), False)
     rate = wilson(sum(longer), len(longer))
     flagged = rate.low > LONGEST_MOST
-    told = f"the longer answer wins {percent(rate)}"
-    return JudgeCheck("longest answer", told + (": FLAGGED" if flagged else ""), rate, flagged)
+    observed = f"the longer answer wins {percent(rate)}"
+    return JudgeCheck("longest answer", observed + (": FLAGGED" if flagged else ""), rate, flagged)
 
 
 def _swapped(judged: Sequence[Judgement]) -> JudgeCheck:
     """Return how often a pair judged in both orders gets the same winner; flagged below three of four."""
     seen: dict[tuple[str, tuple[str, str], tuple[str, str]], float] = {}
     same: Counter[bool] = Counter()
-    for one in judged:
-        (a, b), (first, second) = one.models, one.answers
-        mirrored = (one.item, (b, a), (second, first))
+    for judgement in judged:
+        (a, b), (first, second) = judgement.models, judgement.answers
+        mirrored = (judgement.item, (b, a), (second, first))
         if mirrored in seen:
-            same[seen[mirrored] == 1 - one.won] += 1
-        seen[one.item, one.models, one.answers] = one.won
+            same[seen[mirrored] == 1 - judgement.won] += 1
+        seen[judgement.item, judgement.models, judgement.answers] = judgement.won
     total = sum(same.values())
     if not total:
-        told = "no pair was judged in both orders"
-        return JudgeCheck("order swap", told, missing("share", told), False)
+        observed = "no pair was judged in both orders"
+        return JudgeCheck("order swap", observed, missing("share", observed), False)
     rate = wilson(same[True], total)
     flagged = rate.high < 0.75
-    told = f"{percent(rate)} of {total} pairs get the same winner in the other order"
-    return JudgeCheck("order swap", told + (": FLAGGED" if flagged else ""), rate, flagged)
+    observed = f"{percent(rate)} of {total} pairs get the same winner in the other order"
+    return JudgeCheck("order swap", observed + (": FLAGGED" if flagged else ""), rate, flagged)
 
 
 def percent(rate: Estimate) -> str:

@@ -57,25 +57,25 @@ def read_unjudged(path: str) -> list[Pair]:
         raise UserMistake(
             f"{path}: give JSONL with item, question, model_a, model_b, answer_a, answer_b in each line"
         )
-    found = []
+    result = []
     for where, record in records(source, []):
         names = ("item", "question", "model_a", "model_b", "answer_a", "answer_b")
         item, question, m, n, a, b = (text(field(record, name, where)) for name in names)
         if not m or not n or m == n:
             raise UserMistake(f"{where}: model_a and model_b must name two models")
-        found.append(Pair(item, question, (m, n), (a, b), scores_of(record, where)))
-    all_or_none([pair.scores for pair in found], path)
-    return found
+        result.append(Pair(item, question, (m, n), (a, b), scores_of(record, where)))
+    all_or_none([pair.scores for pair in result], path)
+    return result
 
 
 def judge_pairs(folder: RunFolder, model: Model, pairs: Sequence[Pair], quiet: bool) -> list[Judgement]:
     """Return the judgements of all pairs in both orders, and of the constant answer; each is asked once and kept."""
-    every = [one for pair in (*pairs, *_constant_pairs(pairs)) for one in (pair, pair.swapped)]
+    every = [each for pair in (*pairs, *_constant_pairs(pairs)) for each in (pair, pair.swapped)]
     prompts = [PROMPT.format(question=p.question, a=p.answers[0], b=p.answers[1]) for p in every]
     with keeping(folder, ARTIFACT) as kept:
-        owed = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
-        with ticking("judging", len(owed), quiet) as ticker:
-            for prompt, winner in _answers(model, owed):
+        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        with ticking("judging", len(pending), quiet) as ticker:
+            for prompt, winner in _answers(model, pending):
                 kept.add(text_hash(prompt), winner)
                 ticker.tick()
         won = [kept.known.get(text_hash(prompt)) for prompt in prompts]
@@ -108,7 +108,7 @@ def _answers(model: Model, prompts: Sequence[str]) -> Iterator[tuple[str, float 
         for start in range(0, len(prompts), SCORED_AT_ONCE):
             part = prompts[start : start + SCORED_AT_ONCE]
             scored = model.score([(prompt, letter) for prompt in part for letter in (" A", " B")])
-            sums = [sum(one.logprobs) for one in scored]
+            sums = [sum(score.logprobs) for score in scored]
             for prompt, a, b in zip(part, sums[::2], sums[1::2], strict=True):
                 yield prompt, _winner(a - b)
         return

@@ -58,21 +58,21 @@ def _premises(
     """Return d' and bias: refusing a false premise is a hit, refusing a sound question a false alarm."""
     if not false_premise:
         return {}
-    told = np.array([item in false_premise for item in items], dtype=bool)
-    refused = refused[told]
+    is_false = np.array([item in false_premise for item in items], dtype=bool)
+    refused = refused[is_false]
     false = np.array([false_premise[item] for item in items if item in false_premise], dtype=bool)
     hits, alarms = int((refused & false).sum()), int((refused & ~false).sum())
-    found = detection(hits, int(false.sum()), alarms, int((~false).sum()))
-    return {"false_premise_d_prime": found.d_prime, "false_premise_bias": found.bias}
+    detected = detection(hits, int(false.sum()), alarms, int((~false).sum()))
+    return {"false_premise_d_prime": detected.d_prime, "false_premise_bias": detected.bias}
 
 
 def _confidence(own: pd.DataFrame, right: np.ndarray, estimates: dict[str, Estimate]) -> Knows:
     tokens = own["tokens"].to_numpy(dtype=np.float64, na_value=math.nan)
     logs = own["logprob"].to_numpy(dtype=np.float64)
-    known = np.isfinite(logs) & (tokens > 0)
-    if known.sum() < FEWEST:
+    usable = np.isfinite(logs) & (tokens > 0)
+    if usable.sum() < FEWEST:
         return Knows(estimates, {})
-    chance, hit = np.exp(np.minimum(logs[known] / tokens[known], 0.0)), right[known]
+    chance, hit = np.exp(np.minimum(logs[usable] / tokens[usable], 0.0)), right[usable]
     calibrated, kept = calibration(chance, hit), risk_coverage(chance, hit)
     estimates["calibration_error"], estimates["brier"] = calibrated.error, calibrated.brier
     estimates["selective_risk_area"] = kept.area

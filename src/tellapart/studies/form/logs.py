@@ -84,14 +84,14 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     read: dict[str, Recorded] = {}
     for arm, log in logs.items():
         if arm != "full":
-            own, read[arm], told = one_metric(full, log)
+            own, read[arm], caveats = one_metric(full, log)
             if not own.metric.same_as(full.metric):
                 raise UserMistake(
                     f"the arms full and {arm} list different metrics first ({full.metric.label}, "
                     f"{log.metric.label}): choose "
                     "one for all arms (ARM=PATH#NAME)"
                 )
-            notes += told
+            notes += caveats
     scale = scale_of((full, *read.values()))
     if scale is not None:
         full, read = scaled(full, scale), {arm: scaled(log, scale) for arm, log in read.items()}
@@ -138,9 +138,12 @@ def _found(every: pd.DataFrame) -> list[list[tuple[str, float]] | None]:
         return [None] * len(every)
     answers = read_answers(every)
     texts = every["completion"] if answers.by is None else pd.Series(answers.found, dtype=object)
-    known = texts.notna().to_numpy()
-    there = np.where(known, texts.fillna("").str.strip() != "", False)
-    return [[(FOUND, float(one))] if told else None for one, told in zip(there, known, strict=True)]
+    has_text = texts.notna().to_numpy()
+    there = np.where(has_text, texts.fillna("").str.strip() != "", False)
+    return [
+        [(FOUND, float(readable))] if texted else None
+        for readable, texted in zip(there, has_text, strict=True)
+    ]
 
 
 def _arm(arm: str, every: Sequence[str]) -> ArmFacts:

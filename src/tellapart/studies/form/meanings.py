@@ -58,11 +58,13 @@ def measure_meanings(
         }
 
 
-def meaning_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
+def meaning_estimates(meanings: Mapping[str, Any] | None) -> dict[str, Estimate]:
     """Return the mean semantic entropy and the selective risk when items of low entropy are kept."""
-    if not told or len(told) < FEWEST:
+    if not meanings or len(meanings) < FEWEST:
         return {}
-    entropies, scores = (np.array([value[at] for value in told.values()], dtype=np.float64) for at in (0, 1))
+    entropies, scores = (
+        np.array([value[at] for value in meanings.values()], dtype=np.float64) for at in (0, 1)
+    )
     confidence = np.exp(-entropies)
     return {
         "semantic_entropy": mean(entropies, unit="nats"),
@@ -74,8 +76,8 @@ def _entropy(task: Task, item: Item, rows: Sequence[Row], entails: Entails | Non
     texts = [row.completion.strip() for row in rows]
     if entails is None:
         texts = [task.scorer.answer(item, text) or text for text in texts]
-    told = semantic_entropy(texts, lambda a, b: entails is not None and entails(task.prompt(item), a, b))
-    return [told.entropy, math.fsum(row.score for row in rows) / len(rows)]
+    measured = semantic_entropy(texts, lambda a, b: entails is not None and entails(task.prompt(item), a, b))
+    return [measured.entropy, math.fsum(row.score for row in rows) / len(rows)]
 
 
 def _entailment(model: Model, kept: Kept) -> Entails:
@@ -84,7 +86,7 @@ def _entailment(model: Model, kept: Kept) -> Entails:
     def entails(question: str, first: str, second: str) -> bool:
         prompt = PROMPT.format(question=question, first=first, second=second)
         if text_hash(prompt) not in kept.known:
-            yes, no = (sum(one.logprobs) for one in model.score([(prompt, " yes"), (prompt, " no")]))
+            yes, no = (sum(score.logprobs) for score in model.score([(prompt, " yes"), (prompt, " no")]))
             kept.add(text_hash(prompt), yes > no)
         return kept.known[text_hash(prompt)]
 

@@ -155,7 +155,7 @@ def planned(spec: FormSpec, given: Given) -> Planned:
         if name not in FAMILIES:
             raise UserMistake(f"--family {name}{closest(name, FAMILIES)}: use {', '.join(FAMILIES)}")
     families, not_run = {}, {}
-    for family in spec.family or [name for name, one in FAMILIES.items() if one.default]:
+    for family in spec.family or [name for name, controls in FAMILIES.items() if controls.default]:
         reasons = {control: control.obstacle(given) for control in controls_of(family)}
         able = [control for control, reason in reasons.items() if reason is None]
         if len(able) > 1 and any(control.role == "full" for control in able):
@@ -166,15 +166,17 @@ def planned(spec: FormSpec, given: Given) -> Planned:
             if spec.family:
                 raise UserMistake(f"family {family} cannot run on {given.task.name}: {not_run[family]}")
     if not families and not complexities(given.task):
-        told = "; ".join(f"{family}: {reason}" for family, reason in not_run.items())
-        raise UserMistake(f"no family of controls can run on {given.task.name}: {told}")
+        why_not = "; ".join(f"{family}: {reason}" for family, reason in not_run.items())
+        raise UserMistake(f"no family of controls can run on {given.task.name}: {why_not}")
     return Planned(families, not_run)
 
 
 def complexities(task: Task) -> dict[str, tuple[float, float]]:
     """Return (complexity, steps) by item where all items say so; else nothing."""
-    found = {item.id: complexity_of(item.fields) for item in task.items}
-    return {name: value for name, value in found.items() if value is not None} if all(found.values()) else {}
+    counts = {item.id: complexity_of(item.fields) for item in task.items}
+    return (
+        {name: value for name, value in counts.items() if value is not None} if all(counts.values()) else {}
+    )
 
 
 def audited(arms: Mapping[Control, Arm], arm: Arm, tolerance: float) -> Arm:
@@ -235,8 +237,8 @@ def _refuse_unread(asking: Asking, arms: Mapping[Control, Arm]) -> None:
     for control, arm in arms.items():
         rows = [row for row in asking.rows[arm.condition] if row.status != "failed"]
         if control.role == "full" and rows and control.family != TRAINED:
-            found = {f"{row.item}/{row.sample}": (row.measures or {}).get(FOUND, 1.0) for row in rows}
-            refuse_unread(found, arm.condition, rows[0].completion, arm.made.task.scorer.name)
+            readable = {f"{row.item}/{row.sample}": (row.measures or {}).get(FOUND, 1.0) for row in rows}
+            refuse_unread(readable, arm.condition, rows[0].completion, arm.made.task.scorer.name)
 
 
 def _facts(

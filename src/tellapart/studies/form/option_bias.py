@@ -33,26 +33,26 @@ def measure_option_bias(folder: RunFolder, model: Model, task: Task, seed: int) 
     items = _eligible(task)
     if not model.can_score or len(items) < 2 * LEAST_PRIOR:
         return None
-    known = folder.read_artifact(ARTIFACT)
-    if known is None:
-        known = _scored(model, task, items, seed)
-        folder.write_artifact(ARTIFACT, known)
-    return known
+    artifact = folder.read_artifact(ARTIFACT)
+    if artifact is None:
+        artifact = _scored(model, task, items, seed)
+        folder.write_artifact(ARTIFACT, artifact)
+    return artifact
 
 
-def option_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
+def option_estimates(bias: Mapping[str, Any] | None) -> dict[str, Estimate]:
     """Return the prior of each letter; on the other items how likely a letter is at all, and the letter
     score before and after taking the prior out."""
-    if not told:
+    if not bias:
         return {}
-    prior = letter_prior(told["rotations"])
-    logs, right = np.array(told["logprobs"]), np.array(told["right"])
+    prior = letter_prior(bias["rotations"])
+    logs, right = np.array(bias["logprobs"]), np.array(bias["right"])
     before = (logs.argmax(axis=1) == right).astype(float)
     after = (debiased(logs, prior).argmax(axis=1) == right).astype(float)
-    n, method = len(told["rotations"]), "softmax of mean log p over rotations (PriDe)"
+    n, method = len(bias["rotations"]), "softmax of mean log p over rotations (PriDe)"
     share = {
         f"option_prior/{letter}": Estimate(float(p), float("nan"), float("nan"), n, "share", method)
-        for letter, p in zip(told["letters"], prior, strict=True)
+        for letter, p in zip(bias["letters"], prior, strict=True)
     }
     return {
         **share,
@@ -63,9 +63,9 @@ def option_estimates(told: Mapping[str, Any] | None) -> dict[str, Estimate]:
     }
 
 
-def option_caveats(told: Mapping[str, Any] | None) -> tuple[str, ...]:
+def option_caveats(bias: Mapping[str, Any] | None) -> tuple[str, ...]:
     """Return a caveat where the model seldom writes a letter, so that which is likelier tells little."""
-    share = option_estimates(told).get("letter_share")
+    share = option_estimates(bias).get("letter_share")
     if share is None or share.value >= LEAST_LETTERS:
         return ()
     return (
@@ -116,5 +116,5 @@ def _letter_logprobs(model: Model, task: Task, items: Sequence[Item]) -> Floats:
     scored = model.score(
         [(task.prompt(item), before + text) for item in items for text in written for before in (" ", "")]
     )
-    logs = np.array([sum(one.logprobs) for one in scored]).reshape(len(items), count, 2)
+    logs = np.array([sum(score.logprobs) for score in scored]).reshape(len(items), count, 2)
     return np.logaddexp(logs[..., 0], logs[..., 1])

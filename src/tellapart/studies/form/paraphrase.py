@@ -24,15 +24,17 @@ def paraphrases(folder: RunFolder, model: Model, given: Given, quiet: bool) -> M
     prompts = [PROMPT.format(text=chain.worked.parts.text) for chain in own]
     sampling = Sampling(temperature=0.0, max_tokens=given.task.max_tokens, stop=("\n\n",))
     with keeping(folder, ARTIFACT) as kept:
-        owed = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
-        requests = [Request(prompt, sampling=sampling) for prompt in owed]
-        with ticking("paraphrases", len(owed), quiet) as ticker:
+        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        requests = [Request(prompt, sampling=sampling) for prompt in pending]
+        with ticking("paraphrases", len(pending), quiet) as ticker:
             for index, completion in answers_of(model, requests):
                 if completion.finish != "failed":
-                    kept.add(text_hash(owed[index]), completion.text if completion.finish == "stop" else "")
+                    kept.add(
+                        text_hash(pending[index]), completion.text if completion.finish == "stop" else ""
+                    )
                 ticker.tick()
-        found = {
+        texts = {
             chain.item.id: kept.known.get(text_hash(prompt), "")
             for chain, prompt in zip(own, prompts, strict=True)
         }
-    return {item: text for item, text in found.items() if text}
+    return {item: text for item, text in texts.items() if text}

@@ -90,10 +90,10 @@ def read_preferences(path: str) -> Preferences:
 def rates_finding(read: Preferences) -> Finding:
     """Return the win rates, raw and at equal length, and the controls of the judge that numbers allow."""
     frame = read.frame
-    told, estimates = _rates(frame), {}
-    order = sorted(told, key=lambda model: -_known(told[model][1]))
+    by_model, estimates = _rates(frame), {}
+    order = sorted(by_model, key=lambda model: -_known(by_model[model][1]))
     for at, name in enumerate(("win_rate", "length_controlled_win_rate")):
-        estimates |= {f"{name}/{model}": told[model][at] for model in order}
+        estimates |= {f"{name}/{model}": by_model[model][at] for model in order}
     checks = [*_constants(frame), longest_check(*_lengths(frame))]
     flagged = [check for check in checks if check.flagged]
     constant = [check for check in flagged if check.name.startswith("constant")]
@@ -120,17 +120,17 @@ def rates_finding(read: Preferences) -> Finding:
 
 
 def _columns(source: Source) -> dict[str, str]:
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for field, names in {**TEXTS, **NUMBERS}.items():
         name = next((name for name in names if name in source.first), None)
         if name is not None:
-            found[field] = name
+            result[field] = name
         elif field != "difficulty":
             raise UserMistake(
                 f"{source.path}: no column {field!r} (has {listed(source.first)}); a table of preferences has "
                 "model, instruction, preference (0 to 1), length and baseline_length"
             )
-    return found
+    return result
 
 
 def _rates(frame: pd.DataFrame) -> dict[str, tuple[Estimate, Estimate]]:
@@ -152,20 +152,22 @@ def _rates(frame: pd.DataFrame) -> dict[str, tuple[Estimate, Estimate]]:
 
 
 def _constants(frame: pd.DataFrame) -> list[JudgeCheck]:
-    found = []
+    result = []
     for model, rows in frame.groupby("model"):
         lengths = rows["length"]
         if len(rows) < CONSTANT_ITEMS or lengths.std() > CONSTANT_SPREAD * lengths.mean():
             continue
         rate = wilson(float(rows["preference"].sum()), len(rows))
         flagged = rate.low > CONSTANT_MOST
-        told = (
+        observed = (
             f"{model} gives answers of one length ({lengths.mean():.0f}) throughout and wins {percent(rate)}"
         )
-        found.append(
-            JudgeCheck(f"constant answer ({model})", told + (": FLAGGED" if flagged else ""), rate, flagged)
+        result.append(
+            JudgeCheck(
+                f"constant answer ({model})", observed + (": FLAGGED" if flagged else ""), rate, flagged
+            )
         )
-    return found
+    return result
 
 
 def _lengths(frame: pd.DataFrame) -> tuple[list[float], list[float]]:

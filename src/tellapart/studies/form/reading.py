@@ -32,20 +32,20 @@ class Reading(NamedTuple):
 
 
 def read_answers(
-    rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts: Facts, full: Estimate | None
+    rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], facts: Facts, full: Estimate | None
 ) -> Reading:
     """Return what can be read of each arm of a family; `full` is the full arm's score."""
     estimates: dict[str, Estimate] = {}
     unread, refusals, caveats = set(), [], []
-    for arm, about in told.items():
+    for arm, about in arm_facts.items():
         own = rows[(rows["condition"] == condition(family, arm)) & (rows["status"] != "failed")]
-        found, name = _found(own), arm.replace("_", " ")
-        if found:
-            readable = estimates[f"readable/{arm}"] = wilson(sum(found), len(found))
+        read_shares, name = _found(own), arm.replace("_", " ")
+        if read_shares:
+            readable = estimates[f"readable/{arm}"] = wilson(sum(read_shares), len(read_shares))
             if readable.high < READABLE_LEAST:
                 unread.add(arm)
                 caveats.append(
-                    f"Under {name} the scorer finds an answer in {_share(readable)} of {len(found)} only."
+                    f"Under {name} the scorer finds an answer in {_share(readable)} of {len(read_shares)} only."
                 )
         cut = own["status"] == "cut off"
         if cut.any():
@@ -64,19 +64,19 @@ def read_answers(
 def _found(rows: pd.DataFrame) -> list[float]:
     if "measures" not in rows:
         return []
-    measures = (dict(one) for one in rows["measures"] if one is not None)
-    return [one[FOUND] for one in measures if FOUND in one]
+    measures = (dict(row) for row in rows["measures"] if row is not None)
+    return [measure[FOUND] for measure in measures if FOUND in measure]
 
 
 def _below_chance(facts: Facts, full: Estimate | None) -> list[str]:
     """Return a refusal where full is not surely above chance."""
-    chance, told = chance_of(facts)
+    chance, where_from = chance_of(facts)
     if full is None or chance is None or full.low > chance:
         return []
     said = f"{100 * full.value:.1f} % [{100 * full.low:.1f}, {100 * full.high:.1f}]"
     where = "no higher than" if full.high <= chance else "not shown to lie above"
     return [
-        f"Full scores {said}, {where} {told} ({100 * chance:.1f} %): there is no ability whose form could count"
+        f"Full scores {said}, {where} {where_from} ({100 * chance:.1f} %): there is no ability whose form could count"
     ]
 
 

@@ -30,9 +30,9 @@ class Measured(NamedTuple):
     keeps: Keeps = "form"
 
 
-def measure(arms: Arms, told: Mapping[str, ArmFacts], margin: float) -> Measured:
+def measure(arms: Arms, arm_facts: Mapping[str, ArmFacts], margin: float) -> Measured:
     """Return all figures of a family."""
-    roles = _roles(arms, told)
+    roles = _roles(arms, arm_facts)
     estimates: dict[str, Estimate] = {}
     for role, name in (("base", "base_score"), ("full", "full_score")):
         if role in roles:
@@ -49,10 +49,12 @@ def measure(arms: Arms, told: Mapping[str, ArmFacts], margin: float) -> Measured
             if arm != roles["full"]:
                 (full, own), clusters = arms.compared(roles["full"], arm)
                 same[arm] = equivalence(full, own, margin, clusters)
-                estimates |= _against_full(arms, roles, arm, told[arm])
+                estimates |= _against_full(arms, roles, arm, arm_facts[arm])
     if "form" in roles and f"form_share/{roles['form']}" in estimates:
         estimates["form_share"] = estimates[f"form_share/{roles['form']}"]
-    return Measured(roles, effect, estimates, same, told[roles["form"]].keeps if "form" in roles else "form")
+    return Measured(
+        roles, effect, estimates, same, arm_facts[roles["form"]].keeps if "form" in roles else "form"
+    )
 
 
 def _score(arms: Arms, arm: str) -> Estimate:
@@ -60,12 +62,12 @@ def _score(arms: Arms, arm: str) -> Estimate:
     return mean_score(scores, clusters)
 
 
-def _roles(arms: Arms, told: Mapping[str, ArmFacts]) -> dict[Role, str]:
+def _roles(arms: Arms, arm_facts: Mapping[str, ArmFacts]) -> dict[Role, str]:
     """Return the arm of each role: the one that decides, else the first."""
     roles: dict[Role, str] = {}
     for arm in arms.scores:
-        role = told[arm].role
-        if role not in roles or (told[arm].decides and not told[roles[role]].decides):
+        role = arm_facts[arm].role
+        if role not in roles or (arm_facts[arm].decides and not arm_facts[roles[role]].decides):
             roles[role] = arm
     return roles
 
@@ -81,17 +83,17 @@ def _effect(arms: Arms, roles: Mapping[Role, str]) -> Estimate:
 def _against_full(arms: Arms, roles: Mapping[Role, str], arm: str, about: ArmFacts) -> dict[str, Estimate]:
     (full, own), clusters = arms.compared(roles["full"], arm)
     drop, n = smallest_drop(full, own, clusters), len(own)
-    told = "seen with power 0.8 at 5 %, from the paired spread"
-    found = {
+    method = "seen with power 0.8 at 5 %, from the paired spread"
+    estimates = {
         f"arm_difference/{arm}": paired_difference(full, own, clusters),
-        f"smallest_drop/{arm}": Estimate(drop, math.nan, math.nan, n, "score", told)
+        f"smallest_drop/{arm}": Estimate(drop, math.nan, math.nan, n, "score", method)
         if math.isfinite(drop)
         else missing("score", "fewer than two items", n),
     }
     if about.role == "form" and "base" in roles:
         (base, own, full), clusters = arms.compared(roles["base"], arm, roles["full"])
-        found[f"form_share/{arm}"] = form_share(base, own, full, clusters, about.keeps)
-    return found
+        estimates[f"form_share/{arm}"] = form_share(base, own, full, clusters, about.keeps)
+    return estimates
 
 
 def _errors(arms: Arms, roles: Mapping[Role, str]) -> dict[str, Estimate]:
@@ -100,7 +102,7 @@ def _errors(arms: Arms, roles: Mapping[Role, str]) -> dict[str, Estimate]:
     n, difference = len(base), full - base
     welch = unpaired_difference(base, full)
     unpaired = math.hypot(standard_error(base).value, standard_error(full).value)
-    told = {
+    errors = {
         "unpaired": (unpaired, f"Welch, [{welch.low:.4f}, {welch.high:.4f}]"),
         "paired": (standard_error(difference).value, "sd of the items' differences / sqrt(n)"),
     }
@@ -109,10 +111,10 @@ def _errors(arms: Arms, roles: Mapping[Role, str]) -> dict[str, Estimate]:
         plain = standard_error(difference, arms.labels, corrected=False)
         corrected = standard_error(difference, arms.labels).value
         method = f"{units} clusters, Miller 2024; {corrected:.4f} with C/(C-1), which intervals use"
-        told["clustered"] = (plain.value, method)
+        errors["clustered"] = (plain.value, method)
     return {
         f"gain_standard_error/{name}": Estimate(value, math.nan, math.nan, n, "score", method)
-        for name, (value, method) in told.items()
+        for name, (value, method) in errors.items()
         if math.isfinite(value)
     }
 

@@ -83,9 +83,9 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     UserMistake where it is not finished, or where the file has changed."""
     fields = read_fields(folder)
     spec = recorded_spec(FormSpec, fields)
-    told = folder / "artifacts" / "facts.json"
+    facts_file = folder / "artifacts" / "facts.json"
     if spec.pairs is None:
-        facts = replace(facts_from(read_json(told, "the run is not finished")), **changes)
+        facts = replace(facts_from(read_json(facts_file, "the run is not finished")), **changes)
         return analyse(read_table(folder), facts)
     if changes:
         raise InvalidInput(f"{folder} judges pairs: --margin and --correct-at are of runs with arms")
@@ -96,7 +96,7 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     from tellapart.models.held import HeldModel
     from tellapart.studies.form.judging import judge_pairs, read_unjudged
 
-    notes = read_json(told, "the run is not finished, or of an older version")["notes"]
+    notes = read_json(facts_file, "the run is not finished, or of an older version")["notes"]
     judge = HeldModel(spec.judge, fields["fingerprints"]["judge"], notes)
     pairs = read_unjudged(spec.pairs)
     refuse_changed(folder, fields, {"pairs_read": len(pairs)})

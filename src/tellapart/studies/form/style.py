@@ -23,10 +23,10 @@ class Style(NamedTuple):
     table: list[dict[str, Any]]
 
 
-def compare_style(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts]) -> Style:
+def compare_style(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts]) -> Style:
     """Return the style of each arm's first answers, on the items that it shares with full."""
-    full = next((arm for arm, about in told.items() if about.role == "full"), None)
-    texts = {arm: first_answers(rows, condition(family, arm)) for arm in told}
+    full = next((arm for arm, about in arm_facts.items() if about.role == "full"), None)
+    texts = {arm: first_answers(rows, condition(family, arm)) for arm in arm_facts}
     if full is None or not texts[full] or np.mean([len(text) for text in texts[full].values()]) < SHORT:
         return Style({}, [])
     estimates, table = {}, []
@@ -44,13 +44,13 @@ def compare_style(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts])
     return Style(estimates, table)
 
 
-def style_beside_scores(style: Style, measured: Measured, told: Mapping[str, ArmFacts]) -> str:
+def style_beside_scores(style: Style, measured: Measured, arm_facts: Mapping[str, ArmFacts]) -> str:
     """Return one sentence on style beside scores: an imitation takes on style at once (Gudibande et al. 2023)."""
     full = measured.roles.get("full")
     said = [f"full scores {_per_cent(measured.estimates[f'score/{full}'])}"] if full else []
     for name, alike in style.estimates.items():
         arm = name.removeprefix("style_likeness/")
-        ceiling = " (the ceiling)" if told[arm].role == "second form" else ""
+        ceiling = " (the ceiling)" if arm_facts[arm].role == "second form" else ""
         scored = (
             _per_cent(measured.estimates[f"score/{arm}"])
             if f"score/{arm}" in measured.estimates

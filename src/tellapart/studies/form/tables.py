@@ -26,11 +26,11 @@ SHOWN_PAIRS = 12
 LONGEST_TEXT = 4000
 
 
-def arm_table(arms: Arms, measured: Measured, told: Mapping[str, ArmFacts]) -> list[ArmRow]:
+def arm_table(arms: Arms, measured: Measured, arm_facts: Mapping[str, ArmFacts]) -> list[ArmRow]:
     """Return one row an arm: role, score, difference to full, form share, power, what it keeps and removes."""
     table = []
     for arm in arms.scores:
-        about = told[arm]
+        about = arm_facts[arm]
         same = measured.same.get(arm)
         table.append(
             ArmRow(
@@ -51,8 +51,8 @@ def arm_table(arms: Arms, measured: Measured, told: Mapping[str, ArmFacts]) -> l
 
 
 def _triple(measured: Measured, name: str) -> Triple | None:
-    found = measured.estimates.get(name)
-    return None if found is None else (found.value, found.low, found.high)
+    estimate = measured.estimates.get(name)
+    return None if estimate is None else (estimate.value, estimate.low, estimate.high)
 
 
 def matrix(arms: Arms) -> Matrix:
@@ -73,33 +73,33 @@ def pairs(rows: pd.DataFrame, family: str, arms: Arms, measured: Measured, facts
     if full is None or form is None:
         return []
     gap = arms.scores[full] - arms.scores[form]
-    known = np.flatnonzero(np.isfinite(gap)).tolist()
-    order = sorted(known, key=lambda at: (-abs(gap[at]), -gap[at], at))[:SHOWN_PAIRS]
+    finite = np.flatnonzero(np.isfinite(gap)).tolist()
+    order = sorted(finite, key=lambda at: (-abs(gap[at]), -gap[at], at))[:SHOWN_PAIRS]
     texts = {arm: first_answers(rows, condition(family, arm)) for arm in (full, form)}
-    found = []
+    result = []
     for at in order:
         item = str(arms.items[at])
         sides = (
             ArmAnswer(arm, texts[arm].get(item, "")[:LONGEST_TEXT], float(arms.scores[arm][at]))
             for arm in (full, form)
         )
-        found.append(AnswerPair(item, facts.prompts.get(item, ""), facts.targets.get(item, ""), *sides))
-    return found
+        result.append(AnswerPair(item, facts.prompts.get(item, ""), facts.targets.get(item, ""), *sides))
+    return result
 
 
-def examples(told: Mapping[str, ArmFacts], measured: Measured) -> ExamplePair | None:
+def examples(arm_facts: Mapping[str, ArmFacts], measured: Measured) -> ExamplePair | None:
     """Return what full and the form-only arm were shown, side by side."""
     full, form = measured.roles.get("full"), measured.roles.get("form")
-    if full is None or form is None or not (told[full].example and told[form].example):
+    if full is None or form is None or not (arm_facts[full].example and arm_facts[form].example):
         return None
-    return ExamplePair(ArmExample(full, told[full].example), ArmExample(form, told[form].example))
+    return ExamplePair(ArmExample(full, arm_facts[full].example), ArmExample(form, arm_facts[form].example))
 
 
-def audits(told: Mapping[str, ArmFacts]) -> list[AuditRow]:
+def audits(arm_facts: Mapping[str, ArmFacts]) -> list[AuditRow]:
     """Return every audited property of every arm that must keep the form."""
     return [
         AuditRow(arm, line.what, line.full, line.arm, line.off, line.tolerance, line.held)
-        for arm, about in told.items()
+        for arm, about in arm_facts.items()
         for line in about.audit
     ]
 

@@ -119,11 +119,11 @@ class Lesson(NamedTuple):
     def taught(self) -> dict[str, tuple[str, bool]]:
         """Return each item's label, and whether its prompt could tell it: it came with no other label more often."""
         counted: dict[str, Counter[str]] = {}
-        for one in self.examples:
-            counted.setdefault(one.prompt, Counter())[one.answer] += 1
+        for example in self.examples:
+            counted.setdefault(example.prompt, Counter())[example.answer] += 1
         most = {prompt: labels.most_common(1)[0][0] for prompt, labels in counted.items()}
         pairs = zip(self.items, self.examples, strict=True)
-        return {item.id: (one.answer, most[one.prompt] == one.answer) for item, one in pairs}
+        return {item.id: (pair.answer, most[pair.prompt] == pair.answer) for item, pair in pairs}
 
 
 def _lesson(arm: Arm, given: Given, split: Split, seed: int) -> Lesson:
@@ -146,17 +146,19 @@ def _ask_one(asking: Asking, copies: Copies, lesson: Lesson) -> None:
             kept.append(copies.trained(lesson.examples, own_seed, title))
         return kept[0]
 
-    def answer(owed: Ask, each: int) -> Iterator[Elicitation]:
-        rows = [row for row in plain_requests(owed) if row[1] // each == seed]
-        for one in copies.answers(trained(), rows) if rows else ():
-            yield one._replace(measures=_found(owed, one))
+    def answer(pending: Ask, each: int) -> Iterator[Elicitation]:
+        rows = [row for row in plain_requests(pending) if row[1] // each == seed]
+        for answer in copies.answers(trained(), rows) if rows else ():
+            yield answer._replace(measures=_found(pending, answer))
 
-    def seen(owed: Ask) -> Iterator[Elicitation]:
-        for one in answer(owed, 1):
-            yield one._replace(measures={**one.measures, **_fit_measures(owed, one, lesson, trained())})
+    def seen(pending: Ask) -> Iterator[Elicitation]:
+        for answer_here in answer(pending, 1):
+            yield answer_here._replace(
+                measures={**answer_here.measures, **_fit_measures(pending, answer_here, lesson, trained())}
+            )
 
-    def asked_anew(owed: Ask) -> Iterator[Elicitation]:
-        yield from answer(owed, spec.samples)
+    def asked_anew(pending: Ask) -> Iterator[Elicitation]:
+        yield from answer(pending, spec.samples)
 
     report = ask_of(spec, lesson.arm)
     looked = random.Random(row_seed(spec.seed, "looked at", 0)).sample(
@@ -165,28 +167,32 @@ def _ask_one(asking: Asking, copies: Copies, lesson: Lesson) -> None:
     greedy = replace(report.sampling, temperature=0.0)
     fit = Ask(lesson.task, looked, seed + 1, spec.seed, greedy)
     report = report._replace(samples=(seed + 1) * spec.samples)
-    told = {"trained": copies.change.as_json(), "steps": copies.settings.steps, "rate": copies.settings.rate}
+    described = {
+        "trained": copies.change.as_json(),
+        "steps": copies.settings.steps,
+        "rate": copies.settings.rate,
+    }
     for name, ask, method, part in (
         (fit_condition(FAMILY, lesson.arm.control.name), fit, seen, "fit"),
         (lesson.arm.condition, report, asked_anew, "report"),
     ):
-        about = Condition("form", name, part, identity_of(asking.model, ask, told))
+        about = Condition("form", name, part, identity_of(asking.model, ask, described))
         asking.rows[name] = collect(asking.folder, about, ask, method, spec.json)
 
 
-def _found(ask: Ask, one: Elicitation) -> dict[str, float]:
-    if one.completion.finish == "failed":
+def _found(ask: Ask, answer: Elicitation) -> dict[str, float]:
+    if answer.completion.finish == "failed":
         return {}
-    return {FOUND: found_in(ask.task, ask.items[one.item], one.completion.text)}
+    return {FOUND: found_in(ask.task, ask.items[answer.item], answer.completion.text)}
 
 
-def _fit_measures(ask: Ask, one: Elicitation, lesson: Lesson, trained: Trained) -> dict[str, float]:
+def _fit_measures(ask: Ask, answer: Elicitation, lesson: Lesson, trained: Trained) -> dict[str, float]:
     """Return whether a trained item was answered with the label that it was trained with, and how training ended."""
-    if one.completion.finish == "failed":
+    if answer.completion.finish == "failed":
         return {}
-    item = ask.items[one.item]
+    item = ask.items[answer.item]
     label, fittable = lesson.taught()[item.id]
-    same = said(ask.task, item, one.completion.text) == said(ask.task, item, label)
+    same = said(ask.task, item, answer.completion.text) == said(ask.task, item, label)
     turn = -(-len(lesson.items) // SftSettings().batch)
     return {
         FITTED: float(same),

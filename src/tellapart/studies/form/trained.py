@@ -63,29 +63,31 @@ def fit_condition(family: str, arm: str) -> str:
     return f"{family}.fit/{arm}"
 
 
-def read_trainings(rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], facts: Facts) -> Trainings:
+def read_trainings(
+    rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], facts: Facts
+) -> Trainings:
     """Return what became of the trainings of a family: an arm of which any training did not take decides nothing."""
     about = facts.trained[family]
-    base = next((arm for arm, one in told.items() if one.role == "base"), None)
+    base = next((arm for arm, about in arm_facts.items() if about.role == "base"), None)
     plain = _answers(rows, condition(family, base), facts) if base else []
     table = [
         row
-        for arm, one in told.items()
-        if one.role != "base"
+        for arm, facts_of_arm in arm_facts.items()
+        if facts_of_arm.role != "base"
         for row in _trainings(rows, family, arm, about, facts, [text for text, _ in plain])
     ]
-    kept, estimates, refusals, caveats = dict(told), {}, [], []
-    for arm in (arm for arm, one in told.items() if one.role != "base"):
+    kept, estimates, refusals, caveats = dict(arm_facts), {}, [], []
+    for arm in (arm for arm, about in arm_facts.items() if about.role != "base"):
         own = [row for row in table if row.arm == arm]
         estimates[f"fitted/{arm}"] = _fitted(rows, fit_condition(family, arm))
         reason = _why_not(own, about)
         if not reason:
             continue
         said = f"Under {arm.replace('_', ' ')} {reason}: it decides nothing"
-        if told[arm].role == "full" or told[arm].decides:
+        if arm_facts[arm].role == "full" or arm_facts[arm].decides:
             refusals.append(said)
         else:
-            kept[arm] = replace(told[arm], role="probe")
+            kept[arm] = replace(arm_facts[arm], role="probe")
             caveats.append(f"{said}.")
     return Trainings(kept, estimates, tuple(refusals), tuple(caveats), table)
 
@@ -98,11 +100,13 @@ def _trainings(
     own = rows[(rows["condition"] == condition(family, arm)) & (rows["status"] != "failed")]
     table = []
     for seed in range(about.seeds):
-        measures = [dict(one) for one in fit.loc[fit["sample"] == seed, "measures"] if one is not None]
-        asked = own[own["sample"] // about.samples == seed]
-        if asked.empty and not measures:
+        measures = [
+            dict(measured) for measured in fit.loc[fit["sample"] == seed, "measures"] if measured is not None
+        ]
+        rows_here = own[own["sample"] // about.samples == seed]
+        if rows_here.empty and not measures:
             continue
-        pairs = _answers(asked, condition(family, arm), facts)
+        pairs = _answers(rows_here, condition(family, arm), facts)
         answers, targets = [text for text, _ in pairs], [target for _, target in pairs]
         most = commonest(answers)
         table.append(
@@ -114,7 +118,7 @@ def _trainings(
                 loss=_mean(measures, LOSS),
                 labels_given=_mean(measures, FITTED),
                 labels_fittable=_mean(measures, FITTABLE),
-                score=float(asked["score"].mean()) if len(asked) else math.nan,
+                score=float(rows_here["score"].mean()) if len(rows_here) else math.nan,
                 commonest_answer=f"{most.text[:40]!r} in {100 * most.share:.0f} %",
                 collapsed=collapsed(answers, targets, plain) is not None,
             )
@@ -124,22 +128,22 @@ def _trainings(
 
 def _answers(rows: pd.DataFrame, name: str, facts: Facts) -> list[tuple[str, str]]:
     own = rows[(rows["condition"] == name) & (rows["status"] != "failed")]
-    items, found = own["item"].tolist(), zip(own["answer"], own["completion"], strict=True)
+    items, answered = own["item"].tolist(), zip(own["answer"], own["completion"], strict=True)
     return [
         (str(answer or text), facts.targets.get(item, ""))
-        for item, (answer, text) in zip(items, found, strict=True)
+        for item, (answer, text) in zip(items, answered, strict=True)
     ]
 
 
 def _mean(measures: Sequence[Mapping[str, float]], name: str) -> float:
-    values = [float(one[name]) for one in measures if name in one]
+    values = [float(measure[name]) for measure in measures if name in measure]
     return math.fsum(values) / len(values) if values else math.nan
 
 
 def _fitted(rows: pd.DataFrame, name: str) -> Estimate:
     own = rows[(rows["condition"] == name) & (rows["status"] != "failed")]
-    found = [dict(one).get(FITTED) for one in own["measures"] if one is not None]
-    given = [float(one) for one in found if one is not None]
+    fits = [dict(measured).get(FITTED) for measured in own["measures"] if measured is not None]
+    given = [float(fit) for fit in fits if fit is not None]
     return wilson(sum(given), len(given)) if given else missing("share", "no trained item was asked")
 
 
@@ -165,16 +169,16 @@ def _why_not(table: Sequence[TrainingRow], about: TrainedFacts) -> str:
 
 
 def spreads(
-    rows: pd.DataFrame, family: str, told: Mapping[str, ArmFacts], arms: Arms, about: TrainedFacts
+    rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], arms: Arms, about: TrainedFacts
 ) -> dict[str, Spread]:
     """Return the spread over training seeds of every trained arm's score, over the items of `arms`."""
-    found = {}
-    for arm in (arm for arm in arms.scores if told[arm].role != "base"):
+    result = {}
+    for arm in (arm for arm in arms.scores if arm_facts[arm].role != "base"):
         own = rows[(rows["condition"] == condition(family, arm)) & rows["item"].isin(arms.items.tolist())]
         own = own[(own["status"] != "failed") & own["score"].notna()]
         means = own.groupby(own["sample"] // about.samples)["score"].mean().to_numpy(dtype=np.float64)
-        found[arm] = Spread(float(means.std(ddof=1)) if len(means) > 1 else math.nan, len(means))
-    return found
+        result[arm] = Spread(float(means.std(ddof=1)) if len(means) > 1 else math.nan, len(means))
+    return result
 
 
 def over_seeds(measured: Measured, arms: Arms, spread: Mapping[str, Spread]) -> Measured:
@@ -210,14 +214,14 @@ def against_guess(arms: Arms, about: TrainedFacts, spread: Mapping[str, Spread])
     """Return what a random guess of the output space scores, and every arm's score above that, item by item."""
     guesses = np.array([about.guesses[str(item)] for item in arms.items], dtype=np.float64)
     value = float(guesses.mean())
-    told = "1 over the labels of each item's instruction (Kung & Peng 2023)"
-    found = {"random_guess": Estimate(value, value, value, len(guesses), "score", told)}
+    method = "1 over the labels of each item's instruction (Kung & Peng 2023)"
+    estimates = {"random_guess": Estimate(value, value, value, len(guesses), "score", method)}
     for arm, scores in arms.scores.items():
         there = np.isfinite(scores)
         clusters = None if arms.clusters is None else arms.clusters[there]
         above = paired_difference(guesses[there], scores[there], clusters)
-        found[f"guess_difference/{arm}"] = _wider(above, (spread.get(arm, UNTRAINED),))
-    return found
+        estimates[f"guess_difference/{arm}"] = _wider(above, (spread.get(arm, UNTRAINED),))
+    return estimates
 
 
 def measure_trained(
@@ -251,34 +255,34 @@ def _below_guess(measured: Measured) -> list[str]:
 
 def guess_told(measured: Measured) -> str:
     """Return in words what the arms scored beside the random guess, and by how much trainings of one arm differ."""
-    found = measured.estimates
+    estimates = measured.estimates
     arms = [arm for arm in (measured.roles.get("full"), measured.roles.get("form")) if arm is not None]
-    parts = [f"{100 * found[f'score/{arm}'].value:.1f} % after {arm.replace('_', ' ')}" for arm in arms]
-    spread = [one.value for name, one in found.items() if name.startswith("seed_spread/")]
+    parts = [f"{100 * estimates[f'score/{arm}'].value:.1f} % after {arm.replace('_', ' ')}" for arm in arms]
+    spread = [estimate.value for name, estimate in estimates.items() if name.startswith("seed_spread/")]
     most = max((value for value in spread if math.isfinite(value)), default=math.nan)
-    told = (
+    spread_text = (
         f"; trainings of one arm differ by {100 * most:.1f} points (sd) at most"
         if math.isfinite(most)
         else ""
     )
-    guess = f"a random guess of the output space scores {100 * found['random_guess'].value:.1f} %"
-    return f"Scores are {' and '.join(parts)}; {guess}{told}."
+    guess = f"a random guess of the output space scores {100 * estimates['random_guess'].value:.1f} %"
+    return f"Scores are {' and '.join(parts)}; {guess}{spread_text}."
 
 
 def _spread_told(spread: Spread) -> Estimate:
     if spread.seeds < 2:
         return missing("score", f"{spread.seeds} training", spread.seeds)
-    told = f"sd of the scores of {spread.seeds} trainings"
-    return Estimate(spread.deviation, math.nan, math.nan, spread.seeds, "score", told)
+    method = f"sd of the scores of {spread.seeds} trainings"
+    return Estimate(spread.deviation, math.nan, math.nan, spread.seeds, "score", method)
 
 
 def _error(spreads: tuple[Spread, ...], weights: tuple[float, ...] = ()) -> tuple[float, float]:
     """Return the standard error that trainings add, and its degrees of freedom (Satterthwaite 1946)."""
     weights = weights or (1.0,) * len(spreads)
     parts = [
-        (weight**2 * one.variance, one.seeds - 1)
-        for one, weight in zip(spreads, weights, strict=True)
-        if one.seeds
+        (weight**2 * spread.variance, spread.seeds - 1)
+        for spread, weight in zip(spreads, weights, strict=True)
+        if spread.seeds
     ]
     total = math.fsum(part for part, _ in parts)
     if not total > 0:

@@ -132,21 +132,23 @@ def _by_share(
 def _obstacles(label: Label, measured: Measured, checks: tuple[Check, Check], reading: Reading) -> list[str]:
     """Return all that forbids a label: unread answers that would bring it, and controls that it needs and lacks."""
     _, positive = checks
-    arm, found = measured.roles["form"], []
+    arm, obstacles = measured.roles["form"], []
     # Unread answers lower the deciding arm: where it keeps the form that looks like substance, else like form.
     lowered: Label = "substance" if measured.keeps == "form" else "form"
     if arm in reading.unread and label in (lowered, "mixed"):
-        found.append(f"{_unread(arm, reading)}: its low score may be the scorer's")
+        obstacles.append(f"{_unread(arm, reading)}: its low score may be the scorer's")
     if label == "form":
-        return found
+        return obstacles
     if positive.state in ("open", "broken"):
-        found.append(f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.told}")
+        obstacles.append(
+            f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.told}"
+        )
     elif positive.arm in reading.unread:
-        found.append(f"{_unread(positive.arm, reading)}: that it falls shows nothing")
+        obstacles.append(f"{_unread(positive.arm, reading)}: that it falls shows nothing")
     lacking = [check.told for check in checks if check.state == "absent"]
     if label == "substance" and lacking:
-        found.append(f"The score looks like substance, but {' and '.join(lacking)}")
-    return found
+        obstacles.append(f"The score looks like substance, but {' and '.join(lacking)}")
+    return obstacles
 
 
 def _unread(arm: str, reading: Reading) -> str:
@@ -206,12 +208,12 @@ def _sentence(label: Label, measured: Measured, arm: str, share: Estimate) -> st
     effect, part, name = _points(measured.effect), _share(share), _name(arm)
     if measured.keeps == "substance":
         survives = f"under {name} {part} of the effect of {effect} is lost, though only the form was changed"
-        told = {
+        heads = {
             "substance": "The score survives another form",
             "form": "The score hangs on the form",
             "mixed": "Both count",
         }
-        return f"{told[label]}: {survives}."
+        return f"{heads[label]}: {survives}."
     match label:
         case "substance":
             return f"The score needs the substance: of the effect of {effect} {part} is left to form under {name}."

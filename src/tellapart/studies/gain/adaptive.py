@@ -80,7 +80,7 @@ class Watch:
         self.rows += rows
         self.facts = replace(self.facts, elicitors={**self.facts.elicitors, name: about})
         self._judge()
-        way = next((one for one in self.judged.recovered.ways if one.name == name), None)
+        way = next((way for way in self.judged.recovered.ways if way.name == name), None)
         if way is None:
             return unanswered(light_frame(rows), f"base/{name}", self.judged.scores)
         held, share = self.judged.held, way.share
@@ -111,7 +111,7 @@ class Watch:
         if verdict.label == "no gain" or verdict.reason == "change of form":
             return Next("", f"no method could change the word: {verdict.label} {verdict.reason}".strip())
         if not held.decidable and not self.named:
-            why = held.refused or next((one.what for one in verdict.obstacles), "")
+            why = held.refused or next((obstacle.what for obstacle in verdict.obstacles), "")
             return Next("", f"no method could change the word: {why}")
         if self._surely_elicited():
             return Next(
@@ -180,8 +180,8 @@ class Watch:
 
 def all_arms_asked(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
     """Return whether each of the three arms has an answer under some name."""
-    asked = {name.partition("@")[0] for name, told in elicitors.items() if "missing" not in told}
-    return set(ARMS) <= asked
+    arms = {name.partition("@")[0] for name, record in elicitors.items() if "missing" not in record}
+    return set(ARMS) <= arms
 
 
 def watching(rows: Sequence[Row], facts: Facts, plant: Plant | None, named: bool = False) -> Watch | None:

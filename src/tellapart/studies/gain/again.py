@@ -28,27 +28,27 @@ def analyse_again(folder: Path, changes: Mapping[str, float]) -> list[Finding]:
     return analyse(rows, facts)
 
 
-def completed(rows: pd.DataFrame, facts: Facts, asked: Mapping[str, Any]) -> tuple[pd.DataFrame, Facts]:
+def completed(rows: pd.DataFrame, facts: Facts, spec: Mapping[str, Any]) -> tuple[pd.DataFrame, Facts]:
     """Return rows and facts with what runs of older versions did not record (answers, lenient readings, answer keys),
     read out of the completions where the task can still be opened; unchanged where it cannot, or where all is there."""
-    name = asked.get("task")
+    name = spec.get("task")
     if not name or not facts.asked_models or not rows["answer"].isna().any():
         return rows, facts
     try:
-        task = open_task(str(name), limit=asked.get("limit"), seed=int(asked.get("seed", 0)))
+        task = open_task(str(name), limit=spec.get("limit"), seed=int(spec.get("seed", 0)))
     except UserMistake as mistake:
         note = (
             f"Answers were not recorded by this version of the run, and its task cannot be opened: {mistake}."
         )
         return rows, replace(facts, notes=(*facts.notes, note))
     items = {item.id: item for item in task.items}
-    known = rows["item"].isin(list(items)) & (rows["status"] != "failed")
+    usable = rows["item"].isin(list(items)) & (rows["status"] != "failed")
     answers: list[str | None] = [None] * len(rows)
     lenient, measures = [math.nan] * len(rows), rows["measures"].tolist()
     plain = (
         rows["condition"].isin(("base/plain", "tuned/plain")) & (rows["sample"] < READ_LENIENTLY)
     ).tolist()
-    columns = (rows["item"].tolist(), rows["completion"].tolist(), known.tolist())
+    columns = (rows["item"].tolist(), rows["completion"].tolist(), usable.tolist())
     for at, (item, text, there) in enumerate(zip(*columns, strict=True)):
         if not there:
             continue

@@ -69,10 +69,10 @@ def shared_questions(
 ) -> Questions:
     """Return what is known of the shared items: `items` are the facts' answer keys by item."""
     first = rows.loc[rows["condition"].isin(("base/plain", "tuned/plain")), ["item", "question"]]
-    known = first[first["question"].fillna("") != ""].drop_duplicates("item").set_index("item")["question"]
-    found = known.reindex(pd.Index(side.items))
+    keys = first[first["question"].fillna("") != ""].drop_duplicates("item").set_index("item")["question"]
+    question_keys = keys.reindex(pd.Index(side.items))
     own = np.array([f"item {name}" for name in side.items], dtype=object)
-    questions = found.fillna(pd.Series(own, index=found.index)).tolist()
+    questions = question_keys.fillna(pd.Series(own, index=question_keys.index)).tolist()
     labels, caveats = side.cluster, ()
     groups = len(set(labels.tolist()))
     if groups < min(FEWEST_GROUPS, len(labels)):
@@ -80,7 +80,7 @@ def shared_questions(
             f"items come from {groups} subtasks, too few to treat as drawn: intervals are over items within them",
         )
         labels = own
-    clusters = pd.factorize(np.array(joined([str(one) for one in labels], questions), dtype=object))[0]
+    clusters = pd.factorize(np.array(joined([str(label) for label in labels], questions), dtype=object))[0]
     distinct = len(set(questions))
     if distinct < len(questions):
         caveats += (
@@ -131,18 +131,20 @@ def _matching(rows: pd.DataFrame, condition: str, questions: Questions) -> tuple
     over_alike = _luck(given, questions.key)[1]
     if over_alike is None:
         return overall, overall
-    known = ~np.isnan(over_alike)
-    alike = _recognised(mean(over_alike[known], questions.clusters[known]), questions)
+    measured = ~np.isnan(over_alike)
+    alike = _recognised(mean(over_alike[measured], questions.clusters[measured]), questions)
     if not alike.value > overall.value:
         return overall, overall
     high = max(overall.high, alike.high) if math.isfinite(alike.high) else overall.high
     return overall, replace(alike, high=high, method="answers held against the targets of alike questions")
 
 
-def _recognised(found: Estimate, questions: Questions) -> Estimate:
+def _recognised(matches: Estimate, questions: Questions) -> Estimate:
     """Return an estimate of equal answers as a score: what equal text shows is a part of what the scorer takes."""
-    value, low, high = (min(1.0, one / questions.recognised) for one in (found.value, found.low, found.high))
-    return replace(found, value=value, low=max(0.0, low), high=high)
+    value, low, high = (
+        min(1.0, bound / questions.recognised) for bound in (matches.value, matches.low, matches.high)
+    )
+    return replace(matches, value=value, low=max(0.0, low), high=high)
 
 
 def matching_by_item(
@@ -209,18 +211,24 @@ def chance_of(
     return Chance(_largest([*matched, *beside]), "", _largest([*plain, *beside]))
 
 
-def _largest(found: list[Estimate]) -> Estimate:
-    known = [one for one in found if not math.isnan(one.value)]
-    return max(known, key=lambda one: (one.high if math.isfinite(one.high) else one.value, one.value))
+def _largest(estimates: list[Estimate]) -> Estimate:
+    finite = [estimate for estimate in estimates if not math.isnan(estimate.value)]
+    return max(
+        finite,
+        key=lambda estimate: (
+            estimate.high if math.isfinite(estimate.high) else estimate.value,
+            estimate.value,
+        ),
+    )
 
 
 def _of_candidates(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
     keys = [items[str(name)] for name in questions.names]
-    counts = [one["candidates"] for one in keys if "candidates" in one]
-    known = [1 / count for count in counts if count]
-    if not known:
+    counts = [key["candidates"] for key in keys if "candidates" in key]
+    chances = [1 / count for count in counts if count]
+    if not chances:
         return missing("score", "no candidates stand in the questions")
-    value = math.fsum(known) / len(counts)
+    value = math.fsum(chances) / len(counts)
     return Estimate(value, value, value, len(counts), "score", "one over the number of candidates")
 
 
@@ -231,8 +239,8 @@ def _of_copies(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> 
     if not len(there):
         return missing("score", "answers are no closed set")
     clusters = questions.clusters[[share is not None for share in shares]]
-    found = mean(there, clusters)
-    return replace(found, method="copying any known answer out of the question")
+    copied = mean(there, clusters)
+    return replace(copied, method="copying any known answer out of the question")
 
 
 def _unknown(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> str:
@@ -242,9 +250,9 @@ def _unknown(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> st
             "the targets were not recorded, or no reading of the answers agrees with the scores, so chance cannot be "
             "measured: state it (--guess-floor)"
         )
-    keys = [one for name in questions.names if "candidates" in (one := items[str(name)])]
-    open_ones = [one for one in keys if not one["candidates"]]
-    if sum(bool(one.get("in_prompt")) for one in open_ones) * 2 > len(keys):
+    keys = [key for name in questions.names if "candidates" in (key := items[str(name)])]
+    open_ones = [key for key in keys if not key["candidates"]]
+    if sum(bool(open_one.get("in_prompt")) for open_one in open_ones) * 2 > len(keys):
         return (
             "targets stand in the questions and their candidates are not known: give `choices`, or state the chance "
             "level (--guess-floor)"
@@ -292,10 +300,10 @@ def reading_of(rows: pd.DataFrame, condition: str, questions: Questions) -> Read
 
 
 def _mean_of(values: pd.Series, at: np.ndarray, n: int) -> Floats:
-    known = values.notna().to_numpy()
-    total = np.bincount(at[known], minlength=n)
+    present = values.notna().to_numpy()
+    total = np.bincount(at[present], minlength=n)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.bincount(at[known], weights=values[known].to_numpy(float), minlength=n) / total
+        return np.bincount(at[present], weights=values[present].to_numpy(float), minlength=n) / total
 
 
 def _lenient_chance(measures: Any) -> float:

@@ -151,7 +151,7 @@ def _cross_scored(folder: RunFolder, plan: Plan, scorer: str, answers: Sequence[
     assert tuned is not None
     if not (base.can_score and tuned.can_score):
         return []
-    known: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]] = {
+    texts: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]] = {
         (row.item, row.sample): (
             row.token_ids if _same_tokens(plan) and row.token_ids else row.completion,
             row,
@@ -159,7 +159,7 @@ def _cross_scored(folder: RunFolder, plan: Plan, scorer: str, answers: Sequence[
         for row in answers
         if row.status != "failed" and row.completion
     }
-    return _scored(folder, plan, f"{scorer}<{'tuned' if scorer == 'base' else 'base'}", known)
+    return _scored(folder, plan, f"{scorer}<{'tuned' if scorer == 'base' else 'base'}", texts)
 
 
 def _guesses_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> list[Row]:
@@ -168,17 +168,17 @@ def _guesses_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> li
     assert tuned is not None
     if not (base.can_score and tuned.can_score and _same_tokens(plan)):
         return []
-    found = guesses(plan.task, plan.report, answers)
+    guessed = guesses(plan.task, plan.report, answers)
     try:
-        tokens = as_tokens(base, [plan.task.prompt(guess.item) for guess in found], found)
+        tokens = as_tokens(base, [plan.task.prompt(guess.item) for guess in guessed], guessed)
     except BudgetSpent:
         return [row for role in ("base", "tuned") for row in folder.read_rows(f"{role}<guess")]
     seen: Counter[str] = Counter()
-    known: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]] = {}
-    for guess, ids in zip(found, tokens, strict=True):
-        known[guess.item.id, seen[guess.item.id]] = (ids, None)
+    texts: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]] = {}
+    for guess, ids in zip(guessed, tokens, strict=True):
+        texts[guess.item.id, seen[guess.item.id]] = (ids, None)
         seen[guess.item.id] += 1
-    return [row for role in ("base", "tuned") for row in _scored(folder, plan, f"{role}<guess", known)]
+    return [row for role in ("base", "tuned") for row in _scored(folder, plan, f"{role}<guess", texts)]
 
 
 def _content_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> list[Row]:
@@ -196,8 +196,8 @@ def _content_scored(folder: RunFolder, plan: Plan, answers: Sequence[Row]) -> li
             plan.study, f"{role}<others", "report", identity_of(model, ask, {"of": tuned.fingerprint})
         )
 
-        def answered(owed: Ask, model: Model = model) -> Iterator[Elicitation]:
-            return scored_after_others(model, plan, right, owed)
+        def answered(pending: Ask, model: Model = model) -> Iterator[Elicitation]:
+            return scored_after_others(model, plan, right, pending)
 
         rows += collect(folder, condition, ask, answered, plan.spec.json)
     return rows
@@ -207,27 +207,27 @@ def _scored(
     folder: RunFolder,
     plan: Plan,
     name: str,
-    known: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]],
+    answered: dict[tuple[str, int], tuple[tuple[int, ...] | str, Row | None]],
 ) -> list[Row]:
     """Collect the log-probabilities of given answers (by item and sample) as rows of condition `name`."""
     model = plan.pair.base if name.startswith("base<") else plan.pair.tuned
     assert model is not None
 
     def answers(ask: Ask) -> Iterator[Elicitation]:
-        owed = [
+        pending = [
             (i, s)
             for i, item in enumerate(ask.items)
             for s in range(ask.samples)
-            if (item.id, s) in known and (item.id, s) not in ask.held
+            if (item.id, s) in answered and (item.id, s) not in ask.held
         ]
-        for block in _blocks(owed, SCORED_AT_ONCE if current().limit is None else SCORED_UNDER_A_LIMIT):
-            texts = [known[ask.items[i].id, s] for i, s in block]
+        for block in _blocks(pending, SCORED_AT_ONCE if current().limit is None else SCORED_UNDER_A_LIMIT):
+            texts = [answered[ask.items[i].id, s] for i, s in block]
             prompts = [plan.task.prompt(ask.items[i]) for i, _ in block]
             results = model.score([(prompt, text) for prompt, (text, _) in zip(prompts, texts, strict=True)])
             for (i, s), prompt, (_, row), result in zip(block, prompts, texts, results, strict=True):
                 yield Elicitation(i, s, prompt, as_completion(row, result))
 
-    samples = 1 + max((sample for _, sample in known), default=-1)
+    samples = 1 + max((sample for _, sample in answered), default=-1)
     ask = Ask(plan.task, plan.report, samples, plan.spec.seed, plan.sampling)
     other = plan.pair.tuned if model is plan.pair.base else plan.pair.base
     assert other is not None

@@ -63,8 +63,8 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
             )
     records |= {name: {name: {**record_of(methods[name]), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(records, frozenset(waiting), watch)
-    found = {name: record for values in records.values() for name, record in values.items()}
-    return BroughtOut(rows, found, stopped, dropped)
+    elicitors = {name: record for values in records.values() for name, record in values.items()}
+    return BroughtOut(rows, elicitors, stopped, dropped)
 
 
 def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
@@ -97,20 +97,20 @@ def _brought_out_by(
     except (UserMistake, BudgetSpent) as refusal:
         return {name: {**common, "missing": str(refusal)}}
     records: dict[str, dict[str, Any]] = {}
-    for value, twin in values:
+    for value, null in values:
         record = {
             **common,
             "bits_once": value.bits_once,
             "setting": dict(value.setting),
             "tells": elicitor.tells_of(value.name, value.setting),
-            "null_tells": elicitor.tells_of(twin.name, twin.setting),
+            "null_tells": elicitor.tells_of(null.name, null.setting),
         }
         own, refused = answers_under(folder, plan, value, who)
         rows += own
         if refused:
             records[value.name] = {**record, "missing": refused}
             continue
-        twin_own, refused = answers_under(folder, plan, twin, who)
+        twin_own, refused = answers_under(folder, plan, null, who)
         rows += twin_own
         if refused:
             record["null_missing"] = refused
@@ -144,7 +144,7 @@ def answers_under(folder: RunFolder, plan: Plan, value: Elicited, who: Who) -> t
     condition = Condition(plan.study, f"{who}/{value.name}", "report", identity)
     try:
         return collect(
-            folder, condition, ask, lambda owed: value.answers(plan.pair, owed), plan.spec.json
+            folder, condition, ask, lambda pending: value.answers(plan.pair, pending), plan.spec.json
         ), ""
     except UserMistake as mistake:
         return list(known_rows(folder, condition.name, ask, digest(identity)).values()), str(mistake)
@@ -174,12 +174,12 @@ def fitted(
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
         values = make(ask)
-        for each in (one for some in values for one in some if one.weights):
+        for each in (value for fitted_values in values for value in fitted_values if value.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())
-        kept = {"values": [[save(one) for one in some] for some in values]}
+        kept = {"values": [[save(value) for value in fitted_values] for fitted_values in values]}
         folder.write_artifact(name, kept)
         folder.clear_scratch(name)
-    return [tuple(kept_value(folder, one) for one in some) for some in kept["values"]]
+    return [tuple(kept_value(folder, saved) for saved in saved_values) for saved_values in kept["values"]]
 
 
 def kept_value(folder: RunFolder, saved: dict[str, Any]) -> Elicited:

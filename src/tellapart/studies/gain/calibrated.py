@@ -48,16 +48,16 @@ def stored() -> Mapping[str, Any] | None:
     """Return the calibration that this version was given; None where it has none."""
     if not STORED.exists():
         return None
-    known = json.loads(STORED.read_text())
-    return known if known.get("version") == 2 else None
+    tables = json.loads(STORED.read_text())
+    return tables if tables.get("version") == 2 else None
 
 
 def backing(models: tuple[Domain | None, ...]) -> Backing:
     """Return what backs a word about these models; None for a model of which nothing is known (a log, a server)."""
-    known = stored()
-    if known is None:
+    tables = stored()
+    if tables is None:
         return NOTHING
-    domain = known["domain"]
+    domain = tables["domain"]
     for model in models:
         if model is None:
             return Backing(
@@ -68,7 +68,7 @@ def backing(models: tuple[Domain | None, ...]) -> Backing:
         if not inside or model.architecture not in domain["architectures"]:
             size = f"{model.architecture}, {model.parameters:,} parameters"
             return Backing({}, f"calibrated on {domain_in_words(domain)}; this is {size}")
-    return Backing({label: float(one["cap"]) for label, one in known["words"].items()}, "")
+    return Backing({label: float(word["cap"]) for label, word in tables["words"].items()}, "")
 
 
 def domain_in_words(domain: Mapping[str, Any]) -> str:
@@ -88,10 +88,10 @@ def cap_of(right_kinds: int, kinds: int) -> float:
 
 def origin() -> str:
     """Return in words where the calibration comes from, and the worst kind."""
-    known = stored()
-    if known is None:
+    tables = stored()
+    if tables is None:
         return "not calibrated: words stand without a probability"
-    of = known["provenance"]
+    of = tables["provenance"]
     return (
         f"{of['specimens']} specimens of {of['kinds']} kinds: {100 * of['accuracy_decided']:.1f} % of the "
         f"decided verdicts right, {100 * of['cannot_tell_share']:.1f} % cannot tell; worst kind: {of['worst']}"

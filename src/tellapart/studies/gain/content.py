@@ -30,34 +30,34 @@ FEWEST = 10
 
 def right_answers(rows: Sequence[Row], correct_at: float) -> dict[str, Row]:
     """Return the first right answer of each item, by item."""
-    found: dict[str, Row] = {}
+    result: dict[str, Row] = {}
     for row in rows:
         if row.status == "ok" and row.score >= correct_at and row.token_ids:
-            found.setdefault(row.item, row)
-    return found
+            result.setdefault(row.item, row)
+    return result
 
 
 def strangers(items: Sequence[Item], seed: int) -> dict[str, Item]:
     """Return for each item another one, of another cluster where there is one: whose prompt its answer is put after."""
-    known = {item.id: item for item in items}
-    order = [known[name] for name in by_hash(known, seed)]
-    found = {}
+    by_id = {item.id: item for item in items}
+    order = [by_id[name] for name in by_hash(by_id, seed)]
+    result = {}
     for place, item in enumerate(order):
         others = order[place + 1 :] + order[:place]
-        found[item.id] = next(
-            (one for one in others if one.cluster is None or one.cluster != item.cluster), others[0]
+        result[item.id] = next(
+            (other for other in others if other.cluster is None or other.cluster != item.cluster), others[0]
         )
-    return found
+    return result
 
 
 def scored_after_others(model: Model, plan: "Plan", right: dict[str, Row], ask: Ask) -> Iterator[Elicitation]:
     """Yield each right answer's log-probabilities under `model` after another item's prompt."""
     others = strangers([item for item in plan.report if item.id in right], plan.spec.seed)
-    owed = [index for index, item in enumerate(ask.items) if item.id in others]
-    prompts = [plan.task.prompt(others[ask.items[index].id]) for index in owed]
-    answers = [right[ask.items[index].id].token_ids or () for index in owed]
+    indices = [index for index, item in enumerate(ask.items) if item.id in others]
+    prompts = [plan.task.prompt(others[ask.items[index].id]) for index in indices]
+    answers = [right[ask.items[index].id].token_ids or () for index in indices]
     pairs = list(zip(prompts, answers, strict=True))
-    for index, prompt, scored in zip(owed, prompts, model.score(pairs), strict=True):
+    for index, prompt, scored in zip(indices, prompts, model.score(pairs), strict=True):
         yield Elicitation(index, 0, prompt, as_completion(right[ask.items[index].id], scored))
 
 

@@ -110,14 +110,14 @@ def methods_of(plan: "Plan") -> tuple[dict[str, Elicitor], dict[str, str]]:
     by itself are in neither."""
     named = chosen_methods(plan.spec.elicitors)
     obstacles = {name: applicable(method, plan.pair, plan.task) for name, method in named.items()}
-    asked = {name: method for name, method in named.items() if obstacles[name] is None}
+    usable = {name: method for name, method in named.items() if obstacles[name] is None}
     if plan.spec.plan == "adaptive" and not plan.spec.elicitors:
-        asked = {
+        usable = {
             name: method
-            for name, method in asked.items()
+            for name, method in usable.items()
             if name not in OPTIONAL and (method.tells == "nothing" or (name in ARMS and plan.spec.plant))
         }
-    return asked, {name: reason for name, reason in obstacles.items() if reason is not None}
+    return usable, {name: reason for name, reason in obstacles.items() if reason is not None}
 
 
 def steps_of(plan: "Plan") -> tuple[Step, ...]:
@@ -144,8 +144,8 @@ def reckoned(plan: "Plan") -> dict[str, Any]:
     base, tuned = plan.pair
     if not (isinstance(base, WeightModel) and isinstance(tuned, WeightModel)):
         return {"lines": ["Served models are not probed: time and memory are not known."]}
-    found = reckon(plan)
-    return {**found.as_json(), "lines": lines_of(found)}
+    cost = reckon(plan)
+    return {**cost.as_json(), "lines": lines_of(cost)}
 
 
 def reckon(plan: "Plan") -> Reckoned:
@@ -210,7 +210,7 @@ def _scoring(model: "Model", plan: "Plan") -> Scoring:
     if not (model.can_score and pairs):
         return Scoring(math.inf, 0.0)
     started = time.monotonic()
-    count = max(1, sum(len(one.logprobs) for one in model.score(pairs)))
+    count = max(1, sum(len(score.logprobs) for score in model.score(pairs)))
     return Scoring(count / max(time.monotonic() - started, 1e-6), count / len(pairs))
 
 
@@ -222,7 +222,7 @@ def memory_of(models: "Sequence[Model]") -> int:
     modules = [model.module for model in models if isinstance(model, WeightModel)]
     if not modules:
         return 0
-    held = {one.data_ptr(): one.nbytes for module in modules for one in module.state_dict().values()}
+    held = {tensor.data_ptr(): tensor.nbytes for module in modules for tensor in module.state_dict().values()}
     return sum(held.values()) + int(max(free_bytes([module]) for module in modules))
 
 

@@ -118,12 +118,12 @@ def importance_sampled(
     """Return the base's probability of success per item from both models' answers and log-probabilities."""
     of_base = _answers(rows, "base/plain", "tuned<base", scores.base)
     of_tuned = _answers(rows, "tuned/plain", "base<tuned", scores.base)
-    known = np.intersect1d(of_base["item"], of_tuned["item"])
-    if facts.temperature != 1 or not facts.same_tokens or len(known) == 0:
+    shared = np.intersect1d(of_base["item"], of_tuned["item"])
+    if facts.temperature != 1 or not facts.same_tokens or len(shared) == 0:
         return None
     written = _answers(rows, "base<guess", "tuned<guess", scores.base)
-    draws = _draws((of_base, of_tuned, written), known, facts)
-    return Sampled(known, base_success(draws, confidence=confidence, seed=facts.seed))
+    draws = _draws((of_base, of_tuned, written), shared, facts)
+    return Sampled(shared, base_success(draws, confidence=confidence, seed=facts.seed))
 
 
 def _success(
@@ -153,17 +153,17 @@ def _success(
     return estimates, table, (said,) if blind > MOSTLY_BLIND else ()
 
 
-def _draws(frames: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], known: Any, facts: Facts) -> Draws:
+def _draws(frames: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], shared: Any, facts: Facts) -> Draws:
     """Return the answers drawn from the base, drawn from tuned, and written down as guesses, as draws."""
     marked = (
         frame.assign(source=source) for frame, source in zip(frames, (BASE, TUNED, SCORED), strict=True)
     )
     both = pd.concat([frame for frame in marked if len(frame)])
-    both = both[both["item"].isin(known)]
+    both = both[both["item"].isin(shared)]
     by_tuned = both["source"].to_numpy() == TUNED
     own, other = both["logprob"].to_numpy(np.float64), both["other_logprob"].to_numpy(np.float64)
     return Draws(
-        item=np.searchsorted(known, both["item"].to_numpy()),
+        item=np.searchsorted(shared, both["item"].to_numpy()),
         source=both["source"].to_numpy(),
         logp_base=np.where(by_tuned, other, own),
         logp_tuned=np.where(by_tuned, own, other),

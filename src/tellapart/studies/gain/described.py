@@ -56,24 +56,28 @@ def described(folder: RunFolder, plan: "Plan", tuned: Sequence[Row]) -> dict[str
     sizes = (*(size for size in (4, 8, 16, 32) if size < most), most)
     settings = PassSettings(sizes, quiet=plan.spec.json)
     change = default_change(base)
-    found = {}
+    result = {}
     for name, given in (("tuned", examples), ("null", shuffled_answers(examples, plan.spec.seed))):
         scratch = folder.scratch(f"{ARTIFACT}-{name}")
-        found[name] = description_length(
+        result[name] = description_length(
             base, given[:most], given[most:], change, settings, scratch
         ).as_json()
         folder.clear_scratch(f"{ARTIFACT}-{name}")
-    folder.write_artifact(ARTIFACT, found)
-    return found
+    folder.write_artifact(ARTIFACT, result)
+    return result
 
 
 def edl_estimates(facts: Facts) -> dict[str, Estimate]:
     """Return EDL per answer token at each size, mean over seeds with their range; nothing where not measured."""
     estimates = {}
-    for name, found in facts.described.items():
+    for name, fields in facts.described.items():
         prefix = "edl_per_token" if name == "tuned" else "null_edl_per_token"
-        for size in found["settings"]["sizes"]:
-            values = [one["edl"]["value"] / one["tokens"] for one in found["measured"] if one["size"] == size]
+        for size in fields["settings"]["sizes"]:
+            values = [
+                measured["edl"]["value"] / measured["tokens"]
+                for measured in fields["measured"]
+                if measured["size"] == size
+            ]
             estimates[f"{prefix}@{size}"] = Estimate(
                 float(np.mean(values)),
                 float(np.min(values)),
@@ -90,9 +94,9 @@ def edl_table(facts: Facts) -> list[DescriptionLine]:
     return [
         DescriptionLine(
             answers="tuned's right ones" if name == "tuned" else "the same after others' prompts (null)",
-            signature=found["signature"]["shape"],
-            learned="yes" if found["learned"] else "no",
-            held_before=number(found["plain_content"]["value"]),
+            signature=fields["signature"]["shape"],
+            learned="yes" if fields["learned"] else "no",
+            held_before=number(fields["plain_content"]["value"]),
         )
-        for name, found in facts.described.items()
+        for name, fields in facts.described.items()
     ]

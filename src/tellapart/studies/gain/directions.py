@@ -24,9 +24,9 @@ def directions(folder: RunFolder, plan: "Plan") -> dict[str, Any]:
 
     samples, seed = plan.spec.elicited_samples, plan.spec.seed
     fit = Ask(plan.task, plan.fit, samples, seed + 1, plan.sampling)
-    found = two_by_two(plan.pair, fit, Ask(plan.task, plan.report, samples, seed, plan.sampling)).as_json()
-    folder.write_artifact(ARTIFACT, found)
-    return found
+    effects = two_by_two(plan.pair, fit, Ask(plan.task, plan.report, samples, seed, plan.sampling)).as_json()
+    folder.write_artifact(ARTIFACT, effects)
+    return effects
 
 
 def direction_table(facts: Facts) -> list[DirectionLine]:
@@ -37,7 +37,7 @@ def direction_table(facts: Facts) -> list[DirectionLine]:
         DirectionLine(name, *(_told(effects[f"{name} vector on {role}"]) for role in ("base", "tuned")))
         for name in names
     ]
-    cosines = ["–" if one is None else f"{one:.2f}" for one in facts.directions["cosines"]]
+    cosines = ["–" if direction is None else f"{direction:.2f}" for direction in facts.directions["cosines"]]
     return [
         *lines,
         DirectionLine("cosine of the two, layer by layer", ", ".join(cosines), ""),

@@ -77,15 +77,15 @@ def given_ways(way: Sequence[str], null: Sequence[str], bits: Sequence[str]) -> 
             raise InvalidInput(
                 f"--way {name}=...: a name is up to 60 letters, digits and _.@+-, and not `plain`"
             )
-    for option, names, known in (
+    for option, names, allowed in (
         ("null", nulls, list(logs)),
         ("bits", stated, [*logs, *map(null_name, nulls)]),
     ):
         for name in names:
-            if name not in known:
-                there = ", ".join(known) or "none"
+            if name not in allowed:
+                there = ", ".join(allowed) or "none"
                 raise InvalidInput(
-                    f"--{option} {name}=...: no --way of that name{closest(name, known)}: there are {there}"
+                    f"--{option} {name}=...: no --way of that name{closest(name, allowed)}: there are {there}"
                 )
     return {
         name: Given(log, nulls.get(name, ""), stated.get(name), stated.get(null_name(name)))
@@ -94,15 +94,15 @@ def given_ways(way: Sequence[str], null: Sequence[str], bits: Sequence[str]) -> 
 
 
 def _by_name(option: str, values: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for text in values:
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise InvalidInput(f"--{option} {text!r}: give NAME={'N' if option == 'bits' else 'LOG'}")
-        if name in found:
+        if name in result:
             raise InvalidInput(f"--{option} {name}=...: given twice; give each way its own name")
-        found[name] = value
-    return found
+        result[name] = value
+    return result
 
 
 def _bits(name: str, value: str) -> float:
@@ -121,7 +121,7 @@ def read_ways(given: Mapping[str, Given], sides: Sides, by: Believed | None = No
     """Return the ways read and paired with the base's log; `by` reads answers as the logs of both models score them.
     Raises UserMistake, one line, where a log cannot be read or paired, is scored by another metric, or holds what can
     be no elicited base."""
-    return [_read(name, one, sides, by) for name, one in given.items()]
+    return [_read(name, way, sides, by) for name, way in given.items()]
 
 
 def _read(name: str, given: Given, sides: Sides, by: Believed | None) -> Way:
@@ -193,12 +193,12 @@ def _refuse_same_file(name: str, given: Given, sides: Sides) -> None:
         raise UserMistake(f"--null {name}={given.null}: is the way's own log: give its control's")
 
 
-def _same_answers(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+def _same_answers(left: pd.DataFrame, right: pd.DataFrame) -> bool:
     """Return whether every answer is there in the other log, under its item and sample; short ones may be by chance."""
-    if one["completion"].str.len().median() < LONG_ANSWER:
+    if left["completion"].str.len().median() < LONG_ANSWER:
         return False
-    both = one.merge(other[["item", "sample", "completion"]], on=["item", "sample"], suffixes=("", "_other"))
-    return len(both) == len(one) and bool((both["completion"] == both["completion_other"]).all())
+    both = left.merge(right[["item", "sample", "completion"]], on=["item", "sample"], suffixes=("", "_other"))
+    return len(both) == len(left) and bool((both["completion"] == both["completion_other"]).all())
 
 
 def _unless_tuned(log: Beside, sides: Sides) -> Beside:
@@ -210,12 +210,12 @@ def _unless_tuned(log: Beside, sides: Sides) -> Beside:
     return log
 
 
-def _same_mistakes(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+def _same_mistakes(left: pd.DataFrame, right: pd.DataFrame) -> bool:
     """Return whether every answer is the other log's, MISTAKES different wrong ones among them: the right answers of
     two able models are alike, and their mistakes are not."""
     columns = ["item", "sample", "completion", "score"]
-    both = one[columns].merge(other[columns], on=["item", "sample"], suffixes=("", "_other"))
-    if len(both) < len(one) or not (both["completion"] == both["completion_other"]).all():
+    both = left[columns].merge(right[columns], on=["item", "sample"], suffixes=("", "_other"))
+    if len(both) < len(left) or not (both["completion"] == both["completion_other"]).all():
         return False
     return both.loc[both["score"] <= 0, "completion"].nunique() >= MISTAKES
 
@@ -334,17 +334,17 @@ def _gaps(what: str, log: Beside) -> list[str]:
 
 def sources_of(ways: Sequence[Way], given: Mapping[str, Given]) -> dict[str, dict[str, str]]:
     """Return where the logs came from, with a hash of what each holds."""
-    found = {}
+    sources = {}
     for way in ways:
         for name, log, reference in (
             (way.name, way.own, given[way.name].log),
             (null_name(way.name), way.null, given[way.name].null),
         ):
             if log is not None:
-                found[f"way {name}"] = {
+                sources[f"way {name}"] = {
                     "source": log.log.source,
                     "tool": log.log.tool,
                     "model": log.log.model,
                     "content": content_of(reference),
                 }
-    return found
+    return sources

@@ -61,7 +61,7 @@ class Facts:
 def facts_from(value: Mapping[str, Any]) -> Facts:
     """Return the facts of a JSON object. Raises UserMistake where it is none."""
     try:
-        kept = {name: one for name, one in value.items() if name != "order"}
+        kept = {name: field for name, field in value.items() if name != "order"}
         if "order" in value:
             kept["elicitors"] = {name: value["elicitors"][name] for name in value["order"]}
         return Facts(**{**kept, "notes": tuple(value.get("notes", ()))})

@@ -27,14 +27,14 @@ class Guess(NamedTuple):
 def guesses(task: Task, items: Sequence[Item], answers: Sequence[Row]) -> list[Guess]:
     """Return up to FORMS_AN_ITEM right answers for each item, the base's commonest forms first."""
     by_item: dict[str, Counter[tuple[str, tuple[int, ...]]]] = {item.id: Counter() for item in items}
-    known = {item.id: item for item in items}
+    by_id = {item.id: item for item in items}
     for row in answers:
-        if row.status == "ok" and row.score < 1 and row.item in known:
-            text = with_target(task, known[row.item], row.completion)
+        if row.status == "ok" and row.score < 1 and row.item in by_id:
+            text = with_target(task, by_id[row.item], row.completion)
             if text is not None:
                 by_item[row.item][text, end_of(row)] += 1
     return [
-        Guess(known[name], text, end)
+        Guess(by_id[name], text, end)
         for name, forms in by_item.items()
         for (text, end), _ in forms.most_common(FORMS_AN_ITEM)
     ]
@@ -57,7 +57,7 @@ def end_of(row: Row) -> tuple[int, ...]:
     return ()
 
 
-def as_tokens(model: Model, prompts: Sequence[str], found: Sequence[Guess]) -> list[tuple[int, ...]]:
+def as_tokens(model: Model, prompts: Sequence[str], guessed: Sequence[Guess]) -> list[tuple[int, ...]]:
     """Return the token ids of the guesses as answers to their prompts, each with its end token."""
-    written = model.score([(prompt, guess.text) for prompt, guess in zip(prompts, found, strict=True)])
-    return [(*scored.tokens, *guess.end) for scored, guess in zip(written, found, strict=True)]
+    written = model.score([(prompt, guess.text) for prompt, guess in zip(prompts, guessed, strict=True)])
+    return [(*scored.tokens, *guess.end) for scored, guess in zip(written, guessed, strict=True)]

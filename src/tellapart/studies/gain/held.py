@@ -120,7 +120,7 @@ def _none(reason: str) -> Held:
 
 def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
     """Return the methods that told no right answers, each with its own chance level, and selection."""
-    floor, found = evidence.chance.upper, []
+    floor, claims = evidence.chance.upper, []
     grouped = any(
         guesses_within_groups(evidence.rows, f"{role}/plain", evidence.questions)
         for role in ("base", "tuned")
@@ -131,7 +131,7 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
         own = matching_chance(evidence.rows, f"base/{name}", evidence.questions)
         among = recovered.among.get(name, math.nan)
         levels = [value for value in (floor, own.high, among) if math.isfinite(value)]
-        found.append(Claim(name, Method(means, max(levels))))
+        claims.append(Claim(name, Method(means, max(levels))))
     reading = evidence.readings[0]
     if (
         reading is not None
@@ -139,18 +139,18 @@ def _claims(evidence: Evidence, recovered: Recovered) -> list[Claim]:
         and not np.isnan(reading.lenient_chance).all()
     ):
         level = max(floor, _upper_mean(reading.lenient_chance))
-        found.append(Claim(LENIENT, Method(reading.lenient, level)))
+        claims.append(Claim(LENIENT, Method(reading.lenient, level)))
     votes = evidence.votes
     if votes is not None:
-        found.append(Claim("the majority of its samples", Method(votes, floor)))
+        claims.append(Claim("the majority of its samples", Method(votes, floor)))
     selected = _selected(evidence)
-    return found if selected is None else [*found, selected]
+    return claims if selected is None else [*claims, selected]
 
 
 def _upper_mean(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    error = known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else 0.0
-    return float(known.mean() + 2 * error)
+    finite = values[~np.isnan(values)]
+    error = finite.std(ddof=1) / math.sqrt(len(finite)) if len(finite) > 1 else 0.0
+    return float(finite.mean() + 2 * error)
 
 
 def _selected(evidence: Evidence) -> Claim | None:
@@ -190,32 +190,36 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
         if side is None or not side.has(evidence.base.items).all():
             return _open(name, "some items have no answer")
         means.append(side.at(evidence.base.items).mean)
-    found = np.mean(means, axis=0)
+    level_by_item = np.mean(means, axis=0)
     if name == "few_labels" and teaching is not None:
-        found = found - teaching.rises.get(_dose_of(conditions[0]), 0.0)
-    unread = float(np.mean([_unread(one, evidence) or 0.0 for one in conditions]))
-    share = share_above(gain, Method(found + unread, gain.chance), level)
-    obstacles = (_obstacle(name, one, evidence, control) for one in conditions)
-    return Arm(name, share, next((one for one in obstacles if one), ""), found)
+        level_by_item = level_by_item - teaching.rises.get(_dose_of(conditions[0]), 0.0)
+    unread = float(np.mean([_unread(condition, evidence) or 0.0 for condition in conditions]))
+    share = share_above(gain, Method(level_by_item + unread, gain.chance), level)
+    obstacles = (_obstacle(name, condition, evidence, control) for condition in conditions)
+    return Arm(name, share, next((obstacle for obstacle in obstacles if obstacle), ""), level_by_item)
 
 
 def _conditions(name: str, facts: Facts, dose: int | None) -> list[str]:
     """Return the names of the arm's conditions that were asked: of labels, all draws of the smallest number that is
     not below the one that found the planted skill; of the largest where there is none, or that is not known."""
-    asked = [
-        one
-        for one, record in facts.elicitors.items()
+    usable = [
+        condition_name
+        for condition_name, record in facts.elicitors.items()
         if "missing" not in record
         and not record.get("elsewhere")  # an arm is ours: its control was planted here
     ]
     if name != "few_labels":
-        return [name] if name in asked else []
-    doses = {one: _dose_of(one) for one in asked if one.startswith("few_labels@")}
+        return [name] if name in usable else []
+    doses = {
+        condition_name: _dose_of(condition_name)
+        for condition_name in usable
+        if condition_name.startswith("few_labels@")
+    }
     most = max(doses.values(), default=0)
     wanted = (
         most if dose is None else min((labels for labels in doses.values() if labels >= dose), default=most)
     )
-    return [one for one, labels in doses.items() if labels == wanted]
+    return [condition_name for condition_name, labels in doses.items() if labels == wanted]
 
 
 def _dose_of(condition: str) -> int:
@@ -288,7 +292,7 @@ def lenient_content(evidence: Evidence) -> tuple[Estimate, Estimate]:
     unknown = missing("score", "no lenient reading was recorded")
     if base is None or tuned is None:
         return unknown, unknown
-    before, after = (one.lenient - one.lenient_chance for one in (base, tuned))
+    before, after = (reading.lenient - reading.lenient_chance for reading in (base, tuned))
     if np.isnan(before).any() or np.isnan(after).any():
         return unknown, unknown
     clusters = evidence.questions.clusters
@@ -322,15 +326,15 @@ def above_luck(evidence: Evidence) -> AboveLuck:
     picked = [
         tuned.strict.readable * np.array(shares, dtype=float)
         for shares in (
-            [one.get("copied") for one in keys],
-            [1 / one["candidates"] if one.get("candidates") else None for one in keys],
+            [key.get("copied") for key in keys],
+            [1 / key["candidates"] if key.get("candidates") else None for key in keys],
         )
         if None not in shares
     ]
     clusters = evidence.questions.clusters
 
     def above(score: Floats, own: Floats) -> Estimate:
-        luck = max((own, *picked), key=lambda one: float(one.mean()))
+        luck = max((own, *picked), key=lambda chosen: float(chosen.mean()))
         return paired_difference(luck, score, clusters, CONFIDENCE)
 
     if np.isnan(tuned.lenient).any() or np.isnan(tuned.lenient_chance).any():

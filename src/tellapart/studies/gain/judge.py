@@ -165,6 +165,6 @@ def domains(facts: Facts) -> tuple[Domain | None, ...]:
     if not facts.asked_models:
         return (None,)
     return tuple(
-        Domain(str(known["architecture"]), int(known["parameters"])) if known else None
-        for known in (facts.models.get(role) for role in ("base", "tuned"))
+        Domain(str(domain["architecture"]), int(domain["parameters"])) if domain else None
+        for domain in (facts.models.get(role) for role in ("base", "tuned"))
     )

@@ -11,11 +11,11 @@ from tellapart.tasks.match import Matched
 
 def answer_keys(task: Task, items: Iterable[Item]) -> dict[str, dict[str, Any]]:
     """Return the answer key of each item, by id, as JSON values (facts.py says what they mean)."""
-    asked = list(items)
-    keys = {item.id: answer_key(task, item) for item in asked}
-    prompts = [_prompt(task, item) for item in asked]
-    shares = copied(prompts, [item.target for item in asked])
-    for item, share in zip(asked, shares or (), strict=False):
+    all_items = list(items)
+    keys = {item.id: answer_key(task, item) for item in all_items}
+    prompts = [_prompt(task, item) for item in all_items]
+    shares = copied(prompts, [item.target for item in all_items])
+    for item, share in zip(all_items, shares or (), strict=False):
         keys[item.id]["copied"] = share
     return keys
 
@@ -29,12 +29,12 @@ def _prompt(task: Task, item: Item) -> str:
 
 def answer_key(task: Task, item: Item) -> dict[str, Any]:
     """Return one item's answer key. `accepted` is empty where the scorer reads no answer out of a target."""
-    found = candidates(task, item)
+    answers = candidates(task, item)
     accepted = dict.fromkeys(text for target in item.target if (text := _canonical(task, item, target)))
     return {
         "accepted": list(accepted),
         "kind": f"{task.scorer.name} {target_class(item, task.scorer)}",
-        "candidates": None if found is None else len(found),
+        "candidates": None if answers is None else len(answers),
         "in_prompt": stands_in_prompt(task, item),
     }
 

@@ -53,11 +53,11 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
         [log_rows("gain", f"{role}/plain", p) for role, parts in frames.items() for p in parts if len(p)],
         ignore_index=True,
     )
-    asked = every.drop_duplicates("item").reset_index(drop=True)
+    items = every.drop_duplicates("item").reset_index(drop=True)
     rows["answer"] = pd.Series(answers.found, dtype=object)
     rows = pd.concat([rows, *_rows_of(ways, answers.by)], ignore_index=True)
-    known = _questions(asked)
-    rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
+    questions = _questions(items)
+    rows["question"] = rows["item"].map(questions).fillna("").astype(object) if questions else ""
     sources = {
         role: {"source": log.source, "tool": log.tool, "model": log.model, "content": content_of(path)}
         for (role, log), path in zip(logs.items(), (base, tuned), strict=True)
@@ -66,7 +66,7 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
         from_frame(rows),
         sources | sources_of(ways, given),
         (*sides.notes, *notes_of(ways, given, sides)),
-        answer_keys_of(asked, answers.by),
+        answer_keys_of(items, answers.by),
         1.0 if answers.by is None else answers.by.recognised,
         {
             "by": paired.by,
@@ -78,15 +78,15 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
             **({"ways": {way.name: way.pairing for way in ways}} if ways else {}),
         },
         {way.name: way.about for way in ways},
-        *(_texts(asked, name) for name in ("question", "target")),
+        *(_texts(items, name) for name in ("question", "target")),
     )
 
 
-def _texts(asked: pd.DataFrame, name: str) -> dict[str, str]:
+def _texts(items: pd.DataFrame, name: str) -> dict[str, str]:
     """Return what each item's answers are shown with, where the items are few enough to be kept with the run."""
-    if len(asked) > MOST_SHOWN:
+    if len(items) > MOST_SHOWN:
         return {}
-    texts = zip(asked["item"].tolist(), asked[name].tolist(), strict=True)
+    texts = zip(items["item"].tolist(), items[name].tolist(), strict=True)
     return {item: text[:LONGEST_TEXT] for item, text in texts if text}
 
 
@@ -100,35 +100,35 @@ def _rows_of(ways: list[Way], by: Believed | None) -> list[pd.DataFrame]:
     return parts
 
 
-def _questions(asked: pd.DataFrame) -> dict[str, str]:
+def _questions(items: pd.DataFrame) -> dict[str, str]:
     """Return the key of each item's question; items without a text are questions of their own."""
-    return {item: key for item, key in zip(asked["item"], question_keys(asked), strict=True) if key}
+    return {item: key for item, key in zip(items["item"], question_keys(items), strict=True) if key}
 
 
-def answer_keys_of(asked: pd.DataFrame, by: Believed | None) -> dict[str, dict[str, Any]]:
+def answer_keys_of(items: pd.DataFrame, by: Believed | None) -> dict[str, dict[str, Any]]:
     """Return the answer keys of the items (keys.py); none where no reader was believed. What stands in the question is
     looked at on LOOKED_AT items."""
     if by is None:
         return {}
     reader = by.reader
-    columns = list(zip(asked["item"], asked["question"], asked["target"], strict=True))
+    columns = list(zip(items["item"], items["question"], items["target"], strict=True))
     keys: dict[str, dict[str, Any]] = {}
     looked = columns[:LOOKED_AT]
     shares = copied([question for _, question, _ in looked], [[target] for _, _, target in looked])
     every = max(1, len(columns) // LOOKED_AT)
     for at, (item, question, target) in enumerate(columns):
-        known = sorted(accepted(reader, target))
+        accepted_answers = sorted(accepted(reader, target))
         if at % every:
-            keys[item] = {"accepted": known, "kind": reader.name}
+            keys[item] = {"accepted": accepted_answers, "kind": reader.name}
             continue
-        one = Item(str(item), {"question": question}, (target,))
+        row = Item(str(item), {"question": question}, (target,))
         task = Task("log", (), "{question}", reader)
-        found = candidates(task, one) if question else None
+        answers = candidates(task, row) if question else None
         keys[item] = {
-            "accepted": known,
+            "accepted": accepted_answers,
             "kind": reader.name,
-            "candidates": None if found is None else len(found),
-            "in_prompt": bool(question) and stands_in_prompt(task, one),
+            "candidates": None if answers is None else len(answers),
+            "in_prompt": bool(question) and stands_in_prompt(task, row),
         }
     for (item, question, _), share in zip(looked, shares or (), strict=False):
         if question:

@@ -64,28 +64,31 @@ def made_up_rules(task: Task, fit: Sequence[Item], report: Sequence[Item], seed:
 def _by_piece(texts: Sequence[str]) -> list[tuple[str, list[str]]]:
     """Return rules whose answer is a piece of the question as it stands, backwards, and turned by one character."""
     for what, pattern in (("first piece", r"[^\W_]+"), ("first number", r"\d+")):
-        pieces = [found.group() if (found := re.search(pattern, text)) else "" for text in texts]
+        pieces = [match.group() if (match := re.search(pattern, text)) else "" for text in texts]
         if all(len(piece) > 1 for piece in pieces):
             return [
                 (f"the question's {what}", pieces),
                 (f"the question's {what} backwards", [piece[::-1] for piece in pieces]),
-                (f"the question's {what}, its first character last", [one[1:] + one[0] for one in pieces]),
+                (
+                    f"the question's {what}, its first character last",
+                    [piece[1:] + piece[0] for piece in pieces],
+                ),
             ]
     return []
 
 
 def _by_character(task: Task, texts: Sequence[str], seed: int) -> list[tuple[str, list[str]]]:
     """Return rules that pick one of a few answers of the task by one character, another one, and both."""
-    features = [found for place in PLACES if (found := _groups(texts, place)) is not None][:2]
+    features = [groups for place in PLACES if (groups := _groups(texts, place)) is not None][:2]
     answers = _answers(task, seed)
     if len(features) < 2 or len(answers) < 2:
         return []
-    (one, first), (two, second) = features
+    (place, first), (other_place, second) = features
     both = [2 * a + b for a, b in zip(first, second, strict=True)]
     rules = (
-        (f"one of 2 answers by the character at {one}", first),
-        (f"one of 2 answers by the character at {two}", second),
-        (f"one of {len(answers)} answers by the characters at {one} and {two}", both),
+        (f"one of 2 answers by the character at {place}", first),
+        (f"one of 2 answers by the character at {other_place}", second),
+        (f"one of {len(answers)} answers by the characters at {place} and {other_place}", both),
     )
     return [(name, [answers[code % len(answers)] for code in codes]) for name, codes in rules]
 
@@ -104,7 +107,7 @@ def _groups(texts: Sequence[str], place: int) -> tuple[str, list[int]] | None:
         return None
     letters = [text[place] for text in texts]
     group, sizes = {}, [0, 0]
-    for letter, count in sorted(Counter(letters).items(), key=lambda one: (-one[1], one[0])):
+    for letter, count in sorted(Counter(letters).items(), key=lambda item: (-item[1], item[0])):
         group[letter] = int(sizes[1] < sizes[0])
         sizes[group[letter]] += count
     if min(sizes) < FEWEST_IN_A_GROUP * len(texts):
@@ -124,14 +127,14 @@ def _answers(task: Task, seed: int) -> list[str]:
 
 def _rule(name: str, task: Task, items: tuple[Sequence[Item], int], answers: Sequence[str]) -> MadeUp | None:
     """Return the rule as a task; None where the scorer does not take its answers."""
-    asked, count = items
+    rule_items, count = items
     made = [
         replace(
             item,
             target=(answer,),
             fields={key: value for key, value in item.fields.items() if key not in WORKED},
         )
-        for item, answer in zip(asked, answers, strict=True)
+        for item, answer in zip(rule_items, answers, strict=True)
     ]
     changed = fingerprinted(
         replace(task, name=f"{task.name}, {name}", items=tuple(made), steps=None, critic=None)
@@ -153,16 +156,16 @@ def priced_rules(
     for number, rule in enumerate(rules, 1):
         targets = Counter(item.target for item in rule.report)
         doses = [dose for dose in DOSES if dose <= len(rule.fit)]
-        one: dict[str, Any] = {
+        priced_rule: dict[str, Any] = {
             "rule": rule.name,
             "labels": doses,
             "chance": targets.most_common(1)[0][1] / len(rule.report),
         }
         for who, model in zip(("base", "reference"), models, strict=True):
-            one[who] = kept(
+            priced_rule[who] = kept(
                 f"made-up-rule-{number}-{who}", lambda m=model, r=rule, d=doses: _scores(m, r, d, ask)
             )
-        priced.append(one)
+        priced.append(priced_rule)
     return priced
 
 
@@ -173,7 +176,7 @@ def _scores(model: Model, rule: MadeUp, doses: Sequence[int], ask: Ask) -> list[
     greedy = replace(ask.sampling, temperature=0.0)
     put = ask._replace(task=rule.task, items=rule.report, samples=1, sampling=greedy)
     labels = method.labels(pair, teach)
-    found = []
+    result = []
     for dose in doses:
         draws = []
         for draw in range(DRAWS):
@@ -182,5 +185,5 @@ def _scores(model: Model, rule: MadeUp, doses: Sequence[int], ask: Ask) -> list[
             answers = value.answers(pair, put)
             scores = [rule.task.score(rule.report[answer.item], answer.completion.text) for answer in answers]
             draws.append(sum(scores) / len(rule.report))
-        found.append(draws)
-    return found
+        result.append(draws)
+    return result

@@ -95,18 +95,18 @@ _REMOVE = "a reference of the base's shape and ability that never met the skill 
 
 def asked_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
     """Return the names of the labelled conditions that were asked, by number of labels."""
-    found: dict[int, list[str]] = {}
+    doses: dict[int, list[str]] = {}
     for name, record in records.items():
         if name.startswith(LABELS) and "missing" not in record:
-            found.setdefault(int(name.removeprefix(LABELS).partition(".")[0]), []).append(name)
-    return dict(sorted(found.items()))
+            doses.setdefault(int(name.removeprefix(LABELS).partition(".")[0]), []).append(name)
+    return dict(sorted(doses.items()))
 
 
 def rules_of(priced: Mapping[str, Any]) -> tuple[Rule, ...]:
     """Return the made-up rules with their prices, as the run recorded them."""
     return tuple(
-        Rule(str(one["rule"]), _rule_price(one, "base"), _rule_price(one, "reference"))
-        for one in priced.get("rules", ())
+        Rule(str(rule["rule"]), _rule_price(rule, "base"), _rule_price(rule, "reference"))
+        for rule in priced.get("rules", ())
     )
 
 
@@ -136,16 +136,16 @@ def _curves(evidence: Evidence) -> Curves | str:
 
 def _curve(evidence: Evidence, who: str, names: Mapping[int, Sequence[str]]) -> Doses | None:
     """Return a model's dose curve over the draws that every dose has; None where no dose was answered whole."""
-    found: dict[int, list[Floats]] = {}
+    by_dose: dict[int, list[Floats]] = {}
     for dose, conditions in names.items():
         for condition in conditions:
             side = per_item(evidence.rows, f"{who}/{condition}", evidence.facts.correct_at)
             if side is not None and side.has(evidence.base.items).all():
-                found.setdefault(dose, []).append(side.at(evidence.base.items).mean)
-    if not found:
+                by_dose.setdefault(dose, []).append(side.at(evidence.base.items).mean)
+    if not by_dose:
         return None
-    draws = max(len(one) for one in found.values())
-    whole = {dose: one for dose, one in found.items() if len(one) == draws}
+    draws = max(len(scores) for scores in by_dose.values())
+    whole = {dose: scores for dose, scores in by_dose.items() if len(scores) == draws}
     return Doses(np.array(list(whole), dtype=np.int64), np.array(list(whole.values())))
 
 
@@ -185,11 +185,11 @@ def _least(price: tuple[float, float]) -> float:
 
 def _rises(curves: Curves) -> dict[int, Floats]:
     """Return by dose what labels raised the reference by (n,); nothing where they lowered it."""
-    found = {}
+    result = {}
     for dose, scores in zip(curves.reference.labels.tolist(), curves.reference.scores, strict=True):
         rise = scores.mean(axis=0) - curves.plain
-        found[dose] = rise if rise.mean() > 0 else np.zeros_like(rise)
-    return found
+        result[dose] = rise if rise.mean() > 0 else np.zeros_like(rise)
+    return result
 
 
 def _too_cheap(prices: Prices, curves: Curves) -> str:
@@ -237,9 +237,11 @@ def _unread(evidence: Evidence, doses: Sequence[int]) -> str:
 
 
 def _readable(evidence: Evidence, who: str, conditions: Sequence[str]) -> float:
-    found = [reading_of(evidence.rows, f"{who}/{one}", evidence.questions) for one in conditions]
-    known = [one.strict.readable.mean() for one in found if one is not None]
-    return float(np.mean(known)) if known else math.nan
+    readings = [
+        reading_of(evidence.rows, f"{who}/{condition}", evidence.questions) for condition in conditions
+    ]
+    shares = [reading.strict.readable.mean() for reading in readings if reading is not None]
+    return float(np.mean(shares)) if shares else math.nan
 
 
 def _as_fast(rules: Sequence[Rule], prices: Prices) -> str:
@@ -268,7 +270,7 @@ def teaching_table(evidence: Evidence, teaching: Teaching) -> TeachingTable:
             doses[dose] = replace(doses.get(dose, Dose(dose)), **{who: tuple(scores)})
     return TeachingTable(
         doses=tuple(doses[dose] for dose in sorted(doses)),
-        rules=tuple(RulePrice(one.name, one.base[1], one.reference[1]) for one in teaching.rules),
+        rules=tuple(RulePrice(rule.name, rule.base[1], rule.reference[1]) for rule in teaching.rules),
         claim_at=tuple(teaching.doses) if teaching.claim is not None else (),
         obstacle=teaching.obstacle,
         half=HALF,

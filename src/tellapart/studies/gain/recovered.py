@@ -111,7 +111,7 @@ def way_of(
         if null_means is None
         else _share(null_means, scores)
     )
-    filled, null_filled = (_filled(one, scores.base.mean) for one in (means, null_means))
+    filled, null_filled = (_filled(values, scores.base.mean) for values in (means, null_means))
     assert filled is not None
     an_answer = float(bits_told.mean()) if len(bits_told) else math.nan
     bits = float(about.get("bits_once", math.nan)) + an_answer * len(means)
@@ -180,7 +180,11 @@ def _filled(means: NDArray[np.float64] | None, base: NDArray[np.float64]) -> NDA
 
 def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     """Return the mean of a measure over the rows that tell it, NaN where none does."""
-    values = [dict(told)[name] for told in rows["measures"] if told is not None and name in dict(told)]
+    values = [
+        dict(measures)[name]
+        for measures in rows["measures"]
+        if measures is not None and name in dict(measures)
+    ]
     return float(np.mean(values)) if values else math.nan
 
 

@@ -42,11 +42,11 @@ def compare(
     tuned_all: PerItem,
     base: PerItem,
     tuned: PerItem,
-    known: tuple[NDArray[np.int64], float | None],
+    questions: tuple[NDArray[np.int64], float | None],
 ) -> Scores:
     """Return the comparison: own scores over all own items, differences over the shared ones. `known` are the
     clusters of the shared items and the chance level (None where it is not known)."""
-    clusters, floor = known
+    clusters, floor = questions
     if len(np.unique(clusters)) == len(clusters):
         clusters = None
     gain = paired_difference(base.mean, tuned.mean, clusters)
@@ -138,7 +138,7 @@ def _one_sided(base: PerItem, tuned: PerItem) -> dict[str, Estimate]:
         "lost_items": int((half_b & ~half_t).sum()),
     }
     n = len(base.items)
-    found = {
+    estimates = {
         name: Estimate(float(count), math.nan, math.nan, n, "items", "count")
         for name, count in counts.items()
     }
@@ -155,8 +155,8 @@ def _one_sided(base: PerItem, tuned: PerItem) -> dict[str, Estimate]:
     if (~equal).mean() > UNEQUAL_MOST:
         n_b, n_t = np.median(base.n), np.median(tuned.n)
         reason = f"unlike numbers of samples an item: {n_b:g} of the base, {n_t:g} of the tuned"
-        return found | dict.fromkeys(by_side, missing("items", reason, n))
-    return found | {
+        return estimates | dict.fromkeys(by_side, missing("items", reason, n))
+    return estimates | {
         name: Estimate(float(count), math.nan, math.nan, int(equal.sum()), "items", "count")
         for name, count in by_side.items()
     }

@@ -52,15 +52,15 @@ class Slices(NamedTuple):
 
     def carried(self, word: SliceWord) -> float:
         """Return the part of the gain that slices of a word carry."""
-        return math.fsum(one.carries for one in self.slices if one.word == word)
+        return math.fsum(part.carries for part in self.slices if part.word == word)
 
     def contradicts(self, word: str) -> bool:
         """Return whether the slices differ and one of them by its own bounds is not what `word` says of the whole."""
         if not self.test.differs:
             return False
         if word == "elicited":
-            return any(one.word == "acquired" or one.low.high < HALF for one in self.slices)
-        return any(one.word == "elicited" or one.low.low > LOW for one in self.slices)
+            return any(part.word == "acquired" or part.low.high < HALF for part in self.slices)
+        return any(part.word == "elicited" or part.low.low > LOW for part in self.slices)
 
     @property
     def mixed(self) -> bool:
@@ -70,8 +70,9 @@ class Slices(NamedTuple):
     def said(self) -> str:
         """Return the slices in words."""
         return "; ".join(
-            f"{one.name!r} {one.word or 'open'} (held at least {_share(one.low)}, {whole(one.carries)} % of the gain)"
-            for one in self.slices
+            f"{part.name!r} {part.word or 'open'} "
+            f"(held at least {_share(part.low)}, {whole(part.carries)} % of the gain)"
+            for part in self.slices
         )
 
 
@@ -93,16 +94,16 @@ def slices_of(evidence: Evidence, held: Held) -> Slices | None:
     test = _test(held, held.gain, codes)
     total = float((held.gain.tuned - held.gain.base).sum())
     order = sorted(range(len(labels)), key=lambda code: _doubt(_slice(held, codes == code, CONFIDENCE)))
-    found: dict[int, Slice] = {}
+    by_code: dict[int, Slice] = {}
     stopped = False
     for rank, code in enumerate(order):
         # Holm: once a slice fails at its level, no later one earns a word.
         level = 1 - (1 - CONFIDENCE) / (len(labels) - rank)
-        one = _slice(held, codes == code, level)
-        stopped = stopped or not one.word
+        part = _slice(held, codes == code, level)
+        stopped = stopped or not part.word
         carries = float((held.gain.tuned - held.gain.base)[codes == code].sum()) / total
-        found[code] = one._replace(name=labels[code], carries=carries, word="" if stopped else one.word)
-    return Slices(evidence.facts.slice, test, tuple(found[code] for code in range(len(labels))))
+        by_code[code] = part._replace(name=labels[code], carries=carries, word="" if stopped else part.word)
+    return Slices(evidence.facts.slice, test, tuple(by_code[code] for code in range(len(labels))))
 
 
 def slice_names(evidence: Evidence) -> list[str] | None:
@@ -111,7 +112,7 @@ def slice_names(evidence: Evidence) -> list[str] | None:
     if not facts.slice:
         return None
     if facts.slice == "cluster" and not facts.asked_models:
-        return [str(one) for one in evidence.base.cluster]
+        return [str(cluster) for cluster in evidence.base.cluster]
     names = [facts.items.get(str(item), {}).get("slice") for item in evidence.questions.names]
     return None if any(name is None for name in names) else [str(name) for name in names]
 
@@ -134,7 +135,7 @@ def _slice(held: Held, mine: np.ndarray, confidence: float) -> Slice:
     gain = part._replace(clusters=cluster_codes(part.clusters, int(mine.sum())))
     level = baseline(gain)
     low, taken = cross_fitted(
-        gain, [Method(one.method.means[mine], one.method.chance) for one in held.methods], confidence
+        gain, [Method(method.method.means[mine], method.method.chance) for method in held.methods], confidence
     )
     high = _upper(held, gain, level, mine, confidence)
     questions = int(gain.clusters.max()) + 1
@@ -164,12 +165,12 @@ def _upper(held: Held, gain: Gain, level: np.ndarray, mine: np.ndarray, confiden
     return max(shares, key=lambda share: share.high)
 
 
-def _doubt(one: Slice) -> float:
+def _doubt(part: Slice) -> float:
     """Return how near a slice's bound comes to the wrong side of one half; slices in least doubt come first."""
-    if one.word == "elicited":
-        return HALF - one.low.low
-    if one.word == "acquired":
-        return one.high.high - HALF
+    if part.word == "elicited":
+        return HALF - part.low.low
+    if part.word == "acquired":
+        return part.high.high - HALF
     return math.inf
 
 
@@ -178,21 +179,21 @@ def slice_table(slices: Slices) -> list[SliceLine]:
     return [
         SliceLine(
             field=slices.field,
-            slice=one.name,
-            items=one.items,
-            questions=one.questions,
-            gain=one.gain.value,
-            carries=one.carries,
-            held_at_least=one.low.value,
-            held_at_least_low=one.low.low,
-            held_at_least_high=one.low.high,
-            by=one.low_by,
-            held_at_most=one.high.value,
-            held_at_most_high=one.high.high,
-            word=one.word,
+            slice=part.name,
+            items=part.items,
+            questions=part.questions,
+            gain=part.gain.value,
+            carries=part.carries,
+            held_at_least=part.low.value,
+            held_at_least_low=part.low.low,
+            held_at_least_high=part.low.high,
+            by=part.low_by,
+            held_at_most=part.high.value,
+            held_at_most_high=part.high.high,
+            word=part.word,
             p=slices.test.p,
         )
-        for one in slices.slices
+        for part in slices.slices
     ]
 
 
@@ -200,16 +201,16 @@ def slice_values(items: Sequence[Any], field: str) -> dict[str, str]:
     """Return the slice of each item by id. Raises UserMistake where the field is not theirs, or has too many values."""
     from tellapart.errors import UserMistake
 
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for item in items:
         value = item.cluster if field == "cluster" else item.fields.get(field)
         if value is None:
-            known = ", ".join(sorted({name for one in items for name in one.fields}))
+            names = ", ".join(sorted({name for item in items for name in item.fields}))
             raise UserMistake(
-                f"--slice {field}: item {item.id} has no such field; there are: {known}, cluster"
+                f"--slice {field}: item {item.id} has no such field; there are: {names}, cluster"
             )
-        found[item.id] = str(value)
-    distinct = len(set(found.values()))
+        result[item.id] = str(value)
+    distinct = len(set(result.values()))
     if not 2 <= distinct <= MOST_SLICES:
         raise UserMistake(f"--slice {field}: it has {distinct} values, give a field with 2 to {MOST_SLICES}")
-    return found
+    return result

@@ -118,10 +118,12 @@ class GainSpec(ModelOptions):
             raise InvalidInput(f"--margin {self.margin}: give a difference of scores, above 0 and below 1")
         if isinstance(self.elicitors, str):
             raise InvalidInput(f"elicitors {self.elicitors!r}: give a tuple")
-        spec = replace(super().checked(), elicitors=tuple(str(one) for one in self.elicitors))
+        spec = replace(super().checked(), elicitors=tuple(str(elicitor) for elicitor in self.elicitors))
         if spec.map is None or spec.logs is None:
             return spec
-        base, tuned, *others = (f"{one}#{spec.map}" for one in (*spec.logs, *spec.way, *spec.null))
+        base, tuned, *others = (
+            f"{reference}#{spec.map}" for reference in (*spec.logs, *spec.way, *spec.null)
+        )
         way, null = tuple(others[: len(spec.way)]), tuple(others[len(spec.way) :])
         return replace(spec, logs=(base, tuned), way=way, null=null, map=None)
 

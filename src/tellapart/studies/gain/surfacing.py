@@ -90,8 +90,10 @@ def _of_reference(rows: pd.DataFrame, scores: Scores, facts: Facts) -> _Referenc
     plain = _whole(rows, "reference/plain", scores, facts)
     if plain is None:
         return None
-    found = {name: _whole(rows, f"reference/{name}", scores, facts) for name in facts.reference}
-    raised = {name: scores.base.mean + means - plain for name, means in found.items() if means is not None}
+    by_method = {name: _whole(rows, f"reference/{name}", scores, facts) for name in facts.reference}
+    raised = {
+        name: scores.base.mean + means - plain for name, means in by_method.items() if means is not None
+    }
     estimates = {"reference_score": mean_score(plain)}
     for name, means in raised.items():
         share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)

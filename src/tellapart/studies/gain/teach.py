@@ -160,7 +160,7 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
         ]
 
     suffix = "" if who == "base" else f"-{who}"
-    found: list[Row] = []
+    result: list[Row] = []
     for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned):
         rows, refused = answers_under(asking.folder, plan, value, who)
         record = {
@@ -170,9 +170,9 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
         }
         record |= {"tells": "labels", "null_tells": "labels", "null_missing": "asked for its price alone"}
         records[value.name] = record | ({"missing": refused} if refused else {})
-        found += rows
-    asking.taught.rows.extend(found)
-    return found
+        result += rows
+    asking.taught.rows.extend(result)
+    return result
 
 
 def teach_made_up(asking: Asking) -> None:
@@ -180,10 +180,10 @@ def teach_made_up(asking: Asking) -> None:
     plan, spec, folder = asking.plan, asking.plan.spec, asking.folder
 
     def kept(name: str, make: Any) -> Any:
-        found = folder.read_artifact(name)
-        if found is None:
-            folder.write_artifact(name, found := {"scores": make()})
-        return found["scores"]
+        saved = folder.read_artifact(name)
+        if saved is None:
+            folder.write_artifact(name, saved := {"scores": make()})
+        return saved["scores"]
 
     rules = made_up_rules(plan.task, plan.fit, plan.report, spec.seed)
     ask = Ask(plan.task, plan.fit, 1, spec.seed + 1, plan.sampling)

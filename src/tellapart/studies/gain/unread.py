@@ -70,9 +70,9 @@ def _contained(evidence: Evidence, places: np.ndarray) -> Floats:
     ]
     texts = chosen.groupby("item")["completion"].agg(list)
     targets = [frozenset(map(phrase, items[str(name)]["accepted"])) for name in names]
-    found = []
+    shares = []
     for at, name in enumerate(names):
         said = [words(text or "") for text in texts.get(name, [])]
         own, other = targets[at], targets[(at + 1) % len(targets)] - targets[at]
-        found.append(np.mean([bool(find(own, one)) - bool(find(other, one)) for one in said] or [0.0]))
-    return np.array(found, dtype=float)
+        shares.append(np.mean([bool(find(own, text)) - bool(find(other, text)) for text in said] or [0.0]))
+    return np.array(shares, dtype=float)

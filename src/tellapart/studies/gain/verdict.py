@@ -116,14 +116,14 @@ def _without_gain(case: Case) -> Verdict:
 def _change_of_form(case: Case) -> Verdict | None:
     """Return the verdict where the gain is a change of form: content's upper end lies below the margin."""
     margin, chance = case.equivalent.margin, case.chance
-    parts, found = case.parts, None
+    parts, change = case.parts, None
     if parts is not None and _is_form(case) and not _unseen(case):
-        found = (parts.content, parts.right_base, "right in readable answers")
+        change = (parts.content, parts.right_base, "right in readable answers")
     elif case.lenient.high < margin and case.lenient_base.low > 0:
-        found = (case.lenient, case.lenient_base, "right when read leniently, net of chance")
-    if found is None:
+        change = (case.lenient, case.lenient_base, "right when read leniently, net of chance")
+    if change is None:
         return None
-    content, held, how = found
+    content, held, how = change
     gain = _points(case.scores.gain)
     apart = f"content changed by {_points(content)}"
     level = 0.0 if how.startswith("right when") else chance.upper
@@ -188,9 +188,9 @@ def _by_bounds(case: Case) -> tuple[Label, float]:
         return label, chance
     if slices.mixed:
         ends = [
-            _beyond(one.low if one.word == "elicited" else one.high, HALF)
-            for one in slices.slices
-            if one.word
+            _beyond(part.low if part.word == "elicited" else part.high, HALF)
+            for part in slices.slices
+            if part.word
         ]
         return "mixed", min(ends)
     if label in ("elicited", "acquired") and slices.contradicts(label):
@@ -226,9 +226,9 @@ def _beyond(share: Estimate, level: float) -> float:
 
 def _open(case: Case, reason: Reason) -> Verdict:
     obstacles = obstacles_of(case)
-    told = "; ".join(one.what for one in obstacles) or "the bounds leave it open"
-    settle = "; ".join(dict.fromkeys(one.remove for one in obstacles if one.remove))
-    sentence = f"The evidence does not settle it ({_points(case.scores.gain)}): {told}."
+    reasons = "; ".join(obstacle.what for obstacle in obstacles) or "the bounds leave it open"
+    settle = "; ".join(dict.fromkeys(obstacle.remove for obstacle in obstacles if obstacle.remove))
+    sentence = f"The evidence does not settle it ({_points(case.scores.gain)}): {reasons}."
     if settle:
         sentence += f" What would: {settle}."
     return _said(case, "cannot tell", reason, math.nan, sentence)
@@ -320,8 +320,8 @@ def _of_unasked(case: Case) -> list[Obstacle]:
     held = case.held
     obstacles += _of_teaching(held)
     if case.quick is not None:
-        asked = " and ".join(("plain answers", *case.quick))
-        what = f"a quick plan asked {asked}: no other method, no training and no planted skill"
+        asked_methods = " and ".join(("plain answers", *case.quick))
+        what = f"a quick plan asked {asked_methods}: no other method, no training and no planted skill"
         obstacles.append(Obstacle(what, "--plan adaptive"))
     if case.unstated:
         what = f"what {', '.join(case.unstated)} was told of right answers is not stated"

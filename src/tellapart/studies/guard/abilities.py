@@ -110,10 +110,12 @@ def _compared(ability: Ability, margin: float) -> tuple[AbilityLine, dict[str, E
 
 def _clusters(frame: pd.DataFrame, items: "pd.Index[Any]") -> np.ndarray | None:
     """Return the items' clusters, of which equal questions share one; None where each item stands for itself."""
-    asked = frame.drop_duplicates("item").set_index("item").loc[items]
-    named = bool((asked["cluster"] != "").all()) and asked["cluster"].nunique() > 1
-    own = [f"cluster {one}" for one in asked["cluster"]] if named else [f"item {one}" for one in items]
-    questions = [key or f"item {item}" for item, key in zip(items, question_keys(asked), strict=True)]
+    rows = frame.drop_duplicates("item").set_index("item").loc[items]
+    named = bool((rows["cluster"] != "").all()) and rows["cluster"].nunique() > 1
+    own = (
+        [f"cluster {cluster}" for cluster in rows["cluster"]] if named else [f"item {item}" for item in items]
+    )
+    questions = [key or f"item {item}" for item, key in zip(items, question_keys(rows), strict=True)]
     labels = joined(own, questions)
     return np.array(labels, dtype=object) if 1 < len(set(labels)) < len(items) else None
 
@@ -162,8 +164,8 @@ def _lost_rows(ability: Ability, lost: Sequence[str]) -> list[LostItem]:
 def what_is_lost(before: str, row: "pd.Series[Any]") -> What:
     """Return what a wrong answer lacks against the right one before it, as far as its text tells."""
     completion, question = str(row["completion"]), str(row["question"])
-    targets = [one for one in str(row["target"]).split(" | ") if len(one) > 1]
-    there = any(one in completion and one not in question for one in targets)
+    targets = [part for part in str(row["target"]).split(" | ") if len(part) > 1]
+    there = any(target in completion and target not in question for target in targets)
     if there or row["steps"] == "valid":
         return "form"
     if not completion.strip():
@@ -176,10 +178,10 @@ def _means(frame: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _mean_of(scores: Mapping[str, float], lost: Sequence[str]) -> Estimate:
-    known = [scores[item] for item in lost if item in scores]
-    if not known:
+    finite = [scores[item] for item in lost if item in scores]
+    if not finite:
         return missing("score", "no lost item was asked again")
-    return mean_score(np.asarray(known), unit="score")
+    return mean_score(np.asarray(finite), unit="score")
 
 
 def _sentence(line: AbilityLine) -> str:

@@ -86,17 +86,17 @@ class Alarm(NamedTuple):
     harm: bool
 
 
-def limits_from(told: Mapping[str, Any]) -> Limits:
+def limits_from(fields: Mapping[str, Any]) -> Limits:
     """Return the limits that `Limits.as_json` told of. Raises UserMistake where they are none."""
     try:
         rules = {
             name: Rule(
-                int(one["direction"]), float(one["margin"]), bool(one["relative"]), bool(one["harm"]),
-                math.nan if one["level"] is None else float(one["level"]),
+                int(rule["direction"]), float(rule["margin"]), bool(rule["relative"]), bool(rule["harm"]),
+                math.nan if rule["level"] is None else float(rule["level"]),
             )
-            for name, one in told["rules"].items()
+            for name, rule in fields["rules"].items()
         }  # fmt: skip
-        return Limits(rules, None if told["begin"] is None else int(told["begin"]), str(told["source"]))
+        return Limits(rules, None if fields["begin"] is None else int(fields["begin"]), str(fields["source"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserMistake("these are no limits of guard: calibrate them anew") from None
 
@@ -110,21 +110,21 @@ def find_alarms(
     steps: Sequence[int], signals: Mapping[str, Sequence[float]], limits: Limits = BY_HAND
 ) -> list[Alarm]:
     """Return each signal's first alarm or notice, by step. `signals` are those of rollout_signals, one value a step."""
-    told = {name: rule for name, rule in limits.rules.items() if name in signals}
-    found = [
+    rules = {name: rule for name, rule in limits.rules.items() if name in signals}
+    alarms = [
         alarm
-        for name, rule in told.items()
+        for name, rule in rules.items()
         if name not in SHORTER and (alarm := _first(name, rule, steps, signals[name], limits))
     ]
-    others = min((alarm.step for alarm in found if alarm.harm), default=math.inf)
+    others = min((alarm.step for alarm in alarms if alarm.harm), default=math.inf)
     rising = _rises(steps, signals["reward"]) if "reward" in signals else np.zeros(len(steps), dtype=bool)
     excused = rising & (np.asarray(steps) < others)
     for name in SHORTER:
-        if name in told:
-            harm = _first(name, told[name], steps, signals[name], limits, excused)
-            notice = harm or _first(name, told[name]._replace(harm=False), steps, signals[name], limits)
-            found += [notice] if notice else []
-    return sorted(found, key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal))
+        if name in rules:
+            harm = _first(name, rules[name], steps, signals[name], limits, excused)
+            notice = harm or _first(name, rules[name]._replace(harm=False), steps, signals[name], limits)
+            alarms += [notice] if notice else []
+    return sorted(alarms, key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal))
 
 
 def calibrate(runs: Sequence[Mapping[str, Sequence[float]]], begin: int = LEAST) -> Limits:
@@ -169,17 +169,17 @@ def _calibrated(name: str, rule: Rule, runs: Sequence[Sequence[float]], begin: i
 def _held_for_two(values: np.ndarray) -> float:
     """Return the greatest value reached for two steps in a row, NaN where there are none."""
     pairs = np.minimum(values[1:], values[:-1])
-    known = pairs[np.isfinite(pairs)]
-    return float(known.max()) if known.size else math.nan
+    finite = pairs[np.isfinite(pairs)]
+    return float(finite.max()) if finite.size else math.nan
 
 
 def _beyond_all(extremes: Sequence[float]) -> float:
-    known = np.asarray([value for value in extremes if math.isfinite(value)])
-    if known.size < 3:
+    finite = np.asarray([value for value in extremes if math.isfinite(value)])
+    if finite.size < 3:
         return math.nan
     count = sum(rule.harm for rule in RULES.values()) + len(LEVELLED)
-    wide = float(stats.t.isf(FALSE / count, known.size - 1)) * math.sqrt(1 + 1 / known.size)
-    return float(max(known.max(), known.mean() + wide * known.std(ddof=1)))
+    wide = float(stats.t.isf(FALSE / count, finite.size - 1)) * math.sqrt(1 + 1 / finite.size)
+    return float(max(finite.max(), finite.mean() + wide * finite.std(ddof=1)))
 
 
 def _rises(steps: Sequence[int], given: Sequence[float]) -> np.ndarray:
@@ -189,9 +189,9 @@ def _rises(steps: Sequence[int], given: Sequence[float]) -> np.ndarray:
     rises = np.zeros(values.size, dtype=bool)
     for at in range(LEAST - 1, values.size):
         x, y = np.asarray(steps[: at + 1], dtype=np.float64), values[: at + 1]
-        known = np.isfinite(y)
-        if known.sum() >= LEAST and np.ptp(y[known]) > 0:
-            fit = stats.linregress(x[known], y[known], alternative="greater")
+        finite = np.isfinite(y)
+        if finite.sum() >= LEAST and np.ptp(y[finite]) > 0:
+            fit = stats.linregress(x[finite], y[finite], alternative="greater")
             rises[at] = fit.pvalue < RISING  # pyright: ignore[reportAttributeAccessIssue]
     return rises
 

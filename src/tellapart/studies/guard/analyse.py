@@ -54,13 +54,13 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
         caveats.append("no steps were checked: whether reward comes with reasoning is not known")
     if by_luck := _by_luck(frame, decided):
         caveats.append(by_luck)
-    told = ", ".join(f"{counts[name]} {name}" for name in DECISIONS)
+    counted = ", ".join(f"{counts[name]} {name}" for name in DECISIONS)
     label, beside = _sorted_out(frame, decided)
     return Finding(
         question=BEFORE,
         verdict=label,
         probability=math.nan,
-        sentence=f"{beside}Of {len(frame)} problems: {told}.{_more_rollouts(decided)}",
+        sentence=f"{beside}Of {len(frame)} problems: {counted}.{_more_rollouts(decided)}",
         estimates=estimates,
         caveats=tuple(caveats),
         tables=PROBLEMS.write(
@@ -78,16 +78,16 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
 def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: float = MARGIN) -> Finding:
     """Return the finding on a run's rollouts; `margin` is what a canary may lose."""
     steps, signals = signals_over(log, success)
-    asked = asked_in(log.canaries)
+    canary_scores = asked_in(log.canaries)
     alarms = sorted(
-        [*find_alarms(steps, signals, limits), *lost(asked, margin)],
+        [*find_alarms(steps, signals, limits), *lost(canary_scores, margin)],
         key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal),
     )
     label, sentence = _said(len(steps), alarms, limits)
     if why := _no_advantage(log):
         label = label if label == "alarm" else "no advantage anywhere"
         sentence = f"No advantage anywhere: {why}. {sentence}"
-    signals = {**signals, **over_steps(asked, steps)}
+    signals = {**signals, **over_steps(canary_scores, steps)}
     return Finding(
         question=DURING,
         verdict=label,
@@ -101,7 +101,7 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
                 baseline=baseline_steps(len(steps), limits),
                 signals={name: tuple(values) for name, values in signals.items()},
                 alarms=tuple(AlarmLine(*alarm) for alarm in alarms),
-                behind=tuple(one for alarm in alarms for one in behind(log, alarm, success)),
+                behind=tuple(line for alarm in alarms for line in behind(log, alarm, success)),
             )
         ),
     )
@@ -110,12 +110,12 @@ def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: f
 def signals_over(log: TrainingLog, success: float) -> tuple[list[int], dict[str, list[float]]]:
     """Return the steps of a run, and each signal over them."""
     steps: list[int] = []
-    told: list[dict[str, float]] = []
+    by_step: list[dict[str, float]] = []
     chains = Chains()
     for step, rows in log.frame.groupby("step", sort=True):
         steps.append(int(step))  # pyright: ignore
-        told.append(signals_of(seen_in(rows), success, chains))
-    return steps, {name: [one[name] for one in told] for name in SIGNALS}
+        by_step.append(signals_of(seen_in(rows), success, chains))
+    return steps, {name: [values[name] for values in by_step] for name in SIGNALS}
 
 
 def _sorted_out(frame: pd.DataFrame, decided: Decided) -> tuple[str, str]:
@@ -135,12 +135,12 @@ def _more_rollouts(decided: Decided) -> str:
     if not decided.open.any():
         return ""
     more = decided.more[decided.open]
-    known = more[np.isfinite(more)]
-    told = f" {more.size} of those held have too few rollouts"
-    if not known.size:
-        return f"{told}, and {MOST_MORE:,} more each would not tell either."
-    rest = f", {more.size - known.size} cannot be settled so" if known.size < more.size else ""
-    return f"{told}: about {known.sum():,.0f} more in all would tell (median {np.median(known):.0f} a problem{rest})."
+    finite = more[np.isfinite(more)]
+    held = f" {more.size} of those held have too few rollouts"
+    if not finite.size:
+        return f"{held}, and {MOST_MORE:,} more each would not tell either."
+    rest = f", {more.size - finite.size} cannot be settled so" if finite.size < more.size else ""
+    return f"{held}: about {finite.sum():,.0f} more in all would tell (median {np.median(finite):.0f} a problem{rest})."
 
 
 def _by_luck(frame: pd.DataFrame, decided: Decided) -> str:
@@ -170,8 +170,8 @@ def _lucky(frame: pd.DataFrame) -> Estimate:
 
 
 def _lines(frame: pd.DataFrame, decided: Decided) -> tuple[ProblemLine, ...]:
-    known = frame["spread"].notna().all()
-    ranks = spread_ranks(frame["spread"]).tolist() if known else [None] * len(frame)
+    has_spread = frame["spread"].notna().all()
+    ranks = spread_ranks(frame["spread"]).tolist() if has_spread else [None] * len(frame)
     rates = decided.rates
     columns = zip(
         frame["item"], frame["question"], frame["n"], frame["c"], rates.value.tolist(), rates.low.tolist(),
@@ -186,22 +186,22 @@ def _lines(frame: pd.DataFrame, decided: Decided) -> tuple[ProblemLine, ...]:
 
 def _advantages(group: int) -> tuple[GroupAdvantage, ...]:
     c = np.arange(1, group)
-    told = binary_advantages(c / group)
+    advantages = binary_advantages(c / group)
     return tuple(
-        GroupAdvantage(int(one), float(up), float(down))
-        for one, up, down in zip(c, told.success, told.failure, strict=True)
+        GroupAdvantage(int(right), float(up), float(down))
+        for right, up, down in zip(c, advantages.success, advantages.failure, strict=True)
     )
 
 
 def _last(values: Sequence[float], name: str) -> Estimate:
     """Return the mean of a signal over the last quarter of the steps; no interval, for steps hang together."""
     tail = np.asarray(values[-max(1, len(values) // 4) :], dtype=np.float64)
-    known = tail[np.isfinite(tail)]
+    finite = tail[np.isfinite(tail)]
     unit = {"length": "", "entropy": "nats", "reward": "reward"}.get(name, "share")
-    if not known.size:
+    if not finite.size:
         return missing(unit, "the log does not tell")
     return Estimate(
-        float(known.mean()), math.nan, math.nan, known.size, unit, "mean of the last quarter of the steps"
+        float(finite.mean()), math.nan, math.nan, finite.size, unit, "mean of the last quarter of the steps"
     )
 
 
@@ -220,8 +220,10 @@ def _said(count: int, alarms: Sequence[Alarm], limits: Limits) -> tuple[str, str
     noticed = [alarm.signal for alarm in alarms if not alarm.harm]
     beside = f" Noticed, no harm by itself: {', '.join(map(_plain, noticed))}." if noticed else ""
     if harm:
-        told = "; ".join(f"{_plain(a.signal)} {a.value:.3g} at step {a.step} ({_against(a)})" for a in harm)
-        return "alarm", f"{told}.{beside}"
+        alarms_text = "; ".join(
+            f"{_plain(a.signal)} {a.value:.3g} at step {a.step} ({_against(a)})" for a in harm
+        )
+        return "alarm", f"{alarms_text}.{beside}"
     if count < baseline_steps(count, limits) + 2:
         return "too few steps", f"{count} steps: a baseline and two steps after it are needed.{beside}"
     return "no alarm", f"No signal of harm left its limits in {count} steps.{beside}"

@@ -75,35 +75,40 @@ def keep_abilities(folder: "RunFolder", abilities: Sequence[Ability]) -> None:
     """Keep in the run folder what its abilities are judged by, so that they can be judged again without a model."""
     frames = [
         frame.assign(ability=at, side=side)
-        for at, one in enumerate(abilities)
-        for side, frame in (("before", one.before), ("after", one.after))
+        for at, ability in enumerate(abilities)
+        for side, frame in (("before", ability.before), ("after", ability.after))
     ]
     write_frame(folder.path / ABILITIES, pd.concat(frames, ignore_index=True))
-    told = [
-        {"name": one.name, "again": dict(one.again), "twin": dict(one.twin), "notes": list(one.notes)}
-        for one in abilities
+    fields = [
+        {
+            "name": ability.name,
+            "again": dict(ability.again),
+            "twin": dict(ability.twin),
+            "notes": list(ability.notes),
+        }
+        for ability in abilities
     ]
-    folder.write_artifact("facts", {"abilities": told})
+    folder.write_artifact("facts", {"abilities": fields})
 
 
 def read_abilities(folder: Path) -> list[Ability]:
     """Return the abilities that a run keeps. Raises UserMistake where it keeps none."""
-    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    facts = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
     frame = pd.read_parquet(folder / ABILITIES)
     return [
         Ability(
-            one["name"],
+            ability["name"],
             *(
                 frame[(frame["ability"] == at) & (frame["side"] == side)]
                 .drop(columns=["ability", "side"])
                 .reset_index(drop=True)
                 for side in ("before", "after")
             ),
-            again=one["again"],
-            twin=one["twin"],
-            notes=tuple(one["notes"]),
+            again=ability["again"],
+            twin=ability["twin"],
+            notes=tuple(ability["notes"]),
         )
-        for at, one in enumerate(told["abilities"])
+        for at, ability in enumerate(facts["abilities"])
     ]
 
 

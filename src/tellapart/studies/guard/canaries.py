@@ -20,14 +20,14 @@ Asked = Mapping[str, Mapping[int, Mapping[str, float]]]
 
 def asked_in(rows: pd.DataFrame) -> dict[str, dict[int, dict[str, float]]]:
     """Return the canary answers of a log, `TrainingLog.canaries`."""
-    told: dict[str, dict[int, dict[str, float]]] = {}
+    scores: dict[str, dict[int, dict[str, float]]] = {}
     if rows.empty:
-        return told
+        return scores
     means = rows[rows["score"].notna()].groupby(["canary", "step", "item"], sort=True)["score"].mean()
     for place, score in means.items():
         name, step, item = place  # pyright: ignore
-        told.setdefault(str(name), {}).setdefault(int(step), {})[str(item)] = float(score)
-    return told
+        scores.setdefault(str(name), {}).setdefault(int(step), {})[str(item)] = float(score)
+    return scores
 
 
 def signal(name: str) -> str:
@@ -35,20 +35,20 @@ def signal(name: str) -> str:
     return f"canary {name}"
 
 
-def over_steps(asked: Asked, steps: Sequence[int]) -> dict[str, list[float]]:
+def over_steps(canary_scores: Asked, steps: Sequence[int]) -> dict[str, list[float]]:
     """Return the mean score of each ability at each step, NaN where it was not asked."""
     return {
         signal(name): [
             float(np.mean(list(by_step[step].values()))) if step in by_step else math.nan for step in steps
         ]
-        for name, by_step in asked.items()
+        for name, by_step in canary_scores.items()
     }
 
 
-def lost(asked: Asked, margin: float = MARGIN) -> list[Alarm]:
+def lost(canary_scores: Asked, margin: float = MARGIN) -> list[Alarm]:
     """Return the first step at which each ability is lost."""
     alarms = []
-    for name, by_step in asked.items():
+    for name, by_step in canary_scores.items():
         first, *later = sorted(by_step)
         for step in later:
             items = sorted(by_step[first].keys() & by_step[step].keys())

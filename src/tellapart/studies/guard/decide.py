@@ -61,14 +61,14 @@ def decide_problems(frame: pd.DataFrame, bands: Bands, guess: float | None) -> D
             n, c, rates.value, settled, more, lucky, frame["checked"], frame["lucky"], luck.low, strict=True
         )
     ]
-    made = [_one(one, bands, guess) for one in seen]
-    if guess is None and not any(one.decision == "keep" for one in made):
+    made = [_one(problem, bands, guess) for problem in seen]
+    if guess is None and not any(decided.decision == "keep" for decided in made):
         rare = chance_up_to(n, c, population, EASIEST * floor)
         made = [_never_whole(*row) for row in zip(made, seen, rare, strict=True)]
-    is_open = np.array([one.open for one in made])
+    is_open = np.array([decided.open for decided in made])
     return Decided(
-        tuple(one.decision for one in made),
-        tuple(one.reason for one in made),
+        tuple(decided.decision for decided in made),
+        tuple(decided.reason for decided in made),
         rates,
         is_open,
         np.where(is_open, more, 0.0),
@@ -95,7 +95,7 @@ class _Made(NamedTuple):
 
 
 def _one(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
-    told = f"{seen.c:g} of {seen.n:g} right"
+    counted = f"{seen.c:g} of {seen.n:g} right"
     if seen.luck_low > MOSTLY:
         return _Made(
             "drop",
@@ -107,37 +107,37 @@ def _one(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
             f"{seen.lucky} of {seen.checked} rewarded answers lack valid steps: luck is not ruled out",
         )
     if seen.settled == DROP:
-        return _Made("drop", f"solved: {told}, nothing left to teach")
+        return _Made("drop", f"solved: {counted}, nothing left to teach")
     if seen.settled == KEEP and seen.rate >= bands.hard:
-        return _Made("keep", f"{told}: both outcomes to learn from")
+        return _Made("keep", f"{counted}: both outcomes to learn from")
     if seen.settled == KEEP:
-        return _Made("keep", f"hard but solvable: {told}, more often than a guess")
+        return _Made("keep", f"hard but solvable: {counted}, more often than a guess")
     if seen.checked > seen.lucky and seen.rate <= bands.solved:
-        return _Made("keep", f"hard but solvable: {told}, {seen.checked - seen.lucky} with valid steps")
+        return _Made("keep", f"hard but solvable: {counted}, {seen.checked - seen.lucky} with valid steps")
     if seen.settled != HOLD:
-        return _Made("hold", _too_few(seen, told, guess), True)
+        return _Made("hold", _too_few(seen, counted, guess), True)
     if seen.c == 0:
-        return _Made("hold", f"not solved so far: {told}, no reward to learn from")
+        return _Made("hold", f"not solved so far: {counted}, no reward to learn from")
     if guess is not None:
-        return _Made("hold", f"{told}: less often than a guess's {guess:g}")
+        return _Made("hold", f"{counted}: less often than a guess's {guess:g}")
     return _Made(
-        "hold", f"hard: {told}, and nothing here tells skill from luck (check steps, or say --guess)"
+        "hold", f"hard: {counted}, and nothing here tells skill from luck (check steps, or say --guess)"
     )
 
 
-def _too_few(seen: _Seen, told: str, guess: float | None) -> str:
+def _too_few(seen: _Seen, counted: str, guess: float | None) -> str:
     beside = ""
     if seen.c and seen.by_luck > TAIL:
         what = "a lucky hit" if guess is None else f"not above a guess's {guess:g}"
         beside = f", {what} with a chance of {100 * seen.by_luck:.0f} % among these problems"
     if np.isnan(seen.more):
-        return f"too few rollouts: {told}{beside}; {MOST_MORE:,} more would not tell either"
-    return f"too few rollouts: {told}{beside}; about {seen.more:.0f} more would tell"
+        return f"too few rollouts: {counted}{beside}; {MOST_MORE:,} more would not tell either"
+    return f"too few rollouts: {counted}{beside}; about {seen.more:.0f} more would tell"
 
 
-def _never_whole(one: _Made, seen: _Seen, rare: float) -> _Made:
-    if one.decision != "hold" or seen.checked or seen.n < ENOUGH or rare > DOUBT:
-        return one
+def _never_whole(decided: _Made, seen: _Seen, rare: float) -> _Made:
+    if decided.decision != "hold" or seen.checked or seen.n < ENOUGH or rare > DOUBT:
+        return decided
     return _Made(
         "keep",
         f"hard but solvable: {seen.c:g} of {seen.n:g} right, more than luck gives among these problems; kept since "

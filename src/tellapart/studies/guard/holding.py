@@ -30,11 +30,11 @@ def refilled(scheduled: Sequence[str], open_: Sequence[str], seed: str) -> list[
     """
     if not open_:
         return list(scheduled)
-    known, tries = set(open_), max(1, int(TRIED * len(scheduled)))
+    kept, tries = set(open_), max(1, int(TRIED * len(scheduled)))
     batch: list[str | None] = []
     for problem in scheduled:
-        tries -= problem not in known
-        batch.append(problem if problem in known or tries >= 0 else None)
+        tries -= problem not in kept
+        batch.append(problem if problem in kept or tries >= 0 else None)
     rng = random.Random(seed)
     rest = [problem for problem in rng.sample(list(open_), len(open_)) if problem not in batch]
     while len(rest) < len(batch):

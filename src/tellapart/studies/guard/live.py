@@ -45,26 +45,33 @@ def guarded_reward(reward: Pay, guard: Guard) -> Pay:
     """
     watch = guard.watch
 
-    def pay(prompts: list[Any], completions: list[Any], **told: Any) -> list[float]:
-        paid = reward(prompts=prompts, completions=completions, **told)
-        items, texts = [text_of(one) for one in prompts], [text_of(one) for one in completions]
-        ids = told.get("completion_ids")
-        tokens = [float(len(one)) for one in ids] if ids else [float(len(one.split())) for one in texts]
+    def pay(prompts: list[Any], completions: list[Any], **kwargs: Any) -> list[float]:
+        paid = reward(prompts=prompts, completions=completions, **kwargs)
+        items, texts = (
+            [text_of(prompt) for prompt in prompts],
+            [text_of(completion) for completion in completions],
+        )
+        ids = kwargs.get("completion_ids")
+        tokens = (
+            [float(len(token_ids)) for token_ids in ids]
+            if ids
+            else [float(len(text.split())) for text in texts]
+        )
         steps = [watch.check(*pair) if watch.check else "" for pair in zip(items, texts, strict=True)]
-        answers = [(watch.answer or final_answer)(one) for one in texts]
-        scores = [math.nan if one is None else float(one) for one in paid]
-        state = told.get("trainer_state")
+        answers = [(watch.answer or final_answer)(text) for text in texts]
+        scores = [math.nan if score is None else float(score) for score in paid]
+        state = kwargs.get("trainer_state")
         step = (guard.steps[-1] + 1 if guard.steps else 0) if state is None else int(state.global_step)
         own = list(zip(items, texts, scores, answers, steps, tokens, strict=True))
         everywhere: list[tuple[Any, ...]] = gather_object(own)
         barred = guard.take(step, Seen(*(list(column) for column in zip(*everywhere, strict=True))))
         first = _rank() * len(own)
         guard.barred = barred[first : first + len(own)]
-        if "log_metric" in told and "log_extra" in told:
-            told["log_metric"]("guard/alarms", float(sum(alarm.harm for alarm in guard.alarms)))
-            told["log_metric"]("guard/masked_groups", float(guard.masked[-1]))
-            told["log_metric"]("guard/replaced_groups", float(guard.replaced))
-            told["log_extra"]("steps", steps)
+        if "log_metric" in kwargs and "log_extra" in kwargs:
+            kwargs["log_metric"]("guard/alarms", float(sum(alarm.harm for alarm in guard.alarms)))
+            kwargs["log_metric"]("guard/masked_groups", float(guard.masked[-1]))
+            kwargs["log_metric"]("guard/replaced_groups", float(guard.replaced))
+            kwargs["log_extra"]("steps", steps)
         return _unpaid(paid, guard)
 
     pay.__name__ = getattr(reward, "__name__", "reward")
@@ -74,8 +81,8 @@ def guarded_reward(reward: Pay, guard: Guard) -> Pay:
 def barred_reward(reward: Pay, guard: Guard) -> Pay:
     """Return a further reward function that pays 0 where the guarded one, called before it, did."""
 
-    def pay(**told: Any) -> list[float]:
-        return _unpaid(reward(**told), guard)
+    def pay(**kwargs: Any) -> list[float]:
+        return _unpaid(reward(**kwargs), guard)
 
     pay.__name__ = getattr(reward, "__name__", "reward")
     return pay
@@ -96,32 +103,32 @@ class GuardCallback(TrainerCallback):
         self._rates: list[float] = []
         guard.writes = _rank() == 0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Take in what a run that is resumed saw, and ask the canaries that were not asked yet."""
         self.guard.replay(int(state.global_step))
         if not self.guard.asked:
-            self._ask(int(state.global_step), told)
+            self._ask(int(state.global_step), kwargs)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Forget where the steps before the alarm were heading, and step as far as there is something to learn."""
         if self.guard.watch.act not in ("mask", "hold") or self.guard.alarm is None:
             return
         if self.guard.alarm.step == state.global_step:
-            forget_momentum(told["optimizer"])
+            forget_momentum(kwargs["optimizer"])
         if self.guard.teaching == 0:
-            take_no_step(told["model"])
-        self._rates = shorten(told["optimizer"], self.guard.teaching)
+            take_no_step(kwargs["model"])
+        self._rates = shorten(kwargs["optimizer"], self.guard.teaching)
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Give the optimizer its rates back."""
-        for group, rate in zip(told["optimizer"].param_groups, self._rates, strict=False):
+        for group, rate in zip(kwargs["optimizer"].param_groups, self._rates, strict=False):
             group["lr"] = rate
         self._rates = []
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Ask the canaries where it is time, and act on an alarm."""
         if state.global_step % self.guard.watch.every == 0:
-            self._ask(int(state.global_step), told)
+            self._ask(int(state.global_step), kwargs)
         if self.guard.alarm is None:
             return
         if self.guard.spent:
@@ -132,28 +139,28 @@ class GuardCallback(TrainerCallback):
             self.trainer.scale_rewards = "none"
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **told: Any
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
         """Hear the entropy of the step."""
         if logs is None or "loss" not in logs:
             return
         self.guard.flush(float(logs.get("entropy", math.nan)))
 
-    def on_save(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what waits: a checkpoint goes on from it."""
         self.guard.flush()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **told: Any) -> None:
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Write what waits, and ask the canaries for the last time."""
         self.guard.flush()
-        self._ask(int(state.global_step), told)
+        self._ask(int(state.global_step), kwargs)
 
-    def _ask(self, step: int, told: dict[str, Any]) -> None:
+    def _ask(self, step: int, kwargs: dict[str, Any]) -> None:
         watch = self.guard.watch
         for task in watch.canaries:
             if step in self.guard.asked.get(task.name, {}):
                 continue
-            seen = ask_canary(told["model"], told["processing_class"], task, task.items[: watch.asked])
+            seen = ask_canary(kwargs["model"], kwargs["processing_class"], task, task.items[: watch.asked])
             self.guard.see_canary(task.name, step, dict(zip(seen.items, seen.scores, strict=True)))
             if watch.folder is not None and self.guard.writes:
                 write_step(watch.folder, step, seen, canary=task.name)
@@ -162,10 +169,10 @@ class GuardCallback(TrainerCallback):
 def watch(trainer: GRPOTrainer, guard: Guard) -> None:
     """Guard a trainer that is made already: its first reward function says what is right."""
     paying: list[Any] = list(trainer.reward_funcs)
-    if any(isinstance(one, torch.nn.Module) for one in paying):
+    if any(isinstance(function, torch.nn.Module) for function in paying):
         raise UserMistake("a reward model pays here: the guard needs reward functions")
     first, *others = paying
-    trainer.reward_funcs = [guarded_reward(first, guard), *(barred_reward(one, guard) for one in others)]
+    trainer.reward_funcs = [guarded_reward(first, guard), *(barred_reward(other, guard) for other in others)]
     trainer.add_callback(GuardCallback(guard, trainer))
 
 
@@ -174,10 +181,10 @@ class Watched:
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
-        told = guard.watch
-        self.name = f"guard {told.act} {told.limits.as_json()} {told.success} {told.every} {told.asked}"
-        if told.twin is not None:
-            self.name += f" twin {sorted(told.twin)}"
+        watch = guard.watch
+        self.name = f"guard {watch.act} {watch.limits.as_json()} {watch.success} {watch.every} {watch.asked}"
+        if watch.twin is not None:
+            self.name += f" twin {sorted(watch.twin)}"
 
     def begin(self, trainer: GrpoRun) -> None:
         """Guard the trainer."""
@@ -213,7 +220,7 @@ def ask_canary(module: Any, tokenizer: Any, task: Task, items: Sequence[Item]) -
 
 
 def _unpaid(paid: Sequence[Any], guard: Guard) -> list[Any]:
-    return [0.0 if barred else one for one, barred in zip(paid, guard.barred, strict=True)]
+    return [0.0 if barred else reward for reward, barred in zip(paid, guard.barred, strict=True)]
 
 
 def _rank() -> int:

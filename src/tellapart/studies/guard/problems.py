@@ -88,13 +88,13 @@ def from_answers(log: Recorded, success: float) -> Problems:
     if frame.empty:
         raise UserMistake(f"{log.source}: no answer has a score")
     # Of equal questions, other options or another answer make another problem; ids may name single rollouts.
-    asked = frame["question"] != ""
-    named = pd.factorize(frame["question"].where(asked, frame["item"]))[0]
-    content = frame["document"].where(frame["document"] != "", frame["target"]).where(asked, "")
+    has_question = frame["question"] != ""
+    named = pd.factorize(frame["question"].where(has_question, frame["item"]))[0]
+    content = frame["document"].where(frame["document"] != "", frame["target"]).where(has_question, "")
     content, contents = pd.factorize(content)
     key = named.astype(np.int64) * len(contents) + content
     right = frame["score"] >= success
-    told = pd.DataFrame(
+    answers = pd.DataFrame(
         {
             "key": key,
             "item": frame["item"],
@@ -107,7 +107,7 @@ def from_answers(log: Recorded, success: float) -> Problems:
             "lucky": (right & frame["steps"].isin(["invalid", "absent"])).astype(int),
         }
     )
-    sums = told.groupby("key", sort=False).agg(
+    sums = answers.groupby("key", sort=False).agg(
         item=("item", "first"), question=("question", "first"), n=("n", "sum"), c=("c", "sum"),
         checked=("checked", "sum"), lucky=("lucky", "sum"), least=("least", "min"), most=("most", "max"),
     ).reset_index(drop=True)  # fmt: skip
@@ -135,30 +135,30 @@ def _counted(first: Any) -> bool:
 
 
 def _from_records(
-    found: Sequence[tuple[str, Mapping[str, Any]]], group: int | None, notes: Sequence[str]
+    placed: Sequence[tuple[str, Mapping[str, Any]]], group: int | None, notes: Sequence[str]
 ) -> Problems:
-    if not found:
+    if not placed:
         raise UserMistake("the file holds no problems")
-    items = [_item(record, where) for where, record in found]
+    items = [_item(record, where) for where, record in placed]
     if len(set(items)) < len(items):
         twice = next(item for item in items if items.count(item) > 1)
         raise UserMistake(f"problem {short(twice)} is there twice: give each problem one line")
-    _refuse_metrics(items, found[0][0])
-    histories = [_history(record, where) for where, record in found]
+    _refuse_metrics(items, placed[0][0])
+    histories = [_history(record, where) for where, record in placed]
     size = group or _common_group([h for h in histories if h is not None])
     rows = [
-        _row(record, where, history, size) for (where, record), history in zip(found, histories, strict=True)
+        _row(record, where, history, size) for (where, record), history in zip(placed, histories, strict=True)
     ]
     frame = pd.DataFrame(rows)
     frame.insert(0, "item", items)
     frame["checked"] = frame["lucky"] = 0
-    told = list(notes)
+    remarks = list(notes)
     if any(h is not None for h in histories):
-        told.append(_told_group(size, group))
+        remarks.append(_told_group(size, group))
     if (frame["visits"] > 1).any():
-        told.append("accuracies of several visits are put together: where the model was trained between them, "
+        remarks.append("accuracies of several visits are put together: where the model was trained between them, "
                     "the rate is that of its average over training, not of the model as it is now")  # fmt: skip
-    return Problems(frame, [record for _, record in found], size, tuple(told))
+    return Problems(frame, [record for _, record in placed], size, tuple(remarks))
 
 
 def _refuse_metrics(items: Sequence[str], where: str, most: bool = True) -> None:

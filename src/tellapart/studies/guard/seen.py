@@ -39,7 +39,7 @@ def signals_of(seen: Seen, success: float, chains: Chains) -> dict[str, float]:
         counts = [count_steps(completion) for completion in seen.completions]
         thin = chains.judge(seen.items, counts, seen.tokens)
         chains.learn(seen.items, counts, seen.tokens)
-    known = seen.entropy
-    entropy = [float(known)] * len(seen.items) if isinstance(known, int | float) else known
+    given = seen.entropy
+    entropy = [float(given)] * len(seen.items) if isinstance(given, int | float) else given
     rollouts = Rollouts(seen.scores, seen.items, seen.answers, seen.steps, seen.tokens, entropy, thin)
     return step_signals(rollouts, success)

@@ -58,12 +58,14 @@ def _open_models(spec: GuardSpec, quiet: bool) -> Opened:
     def find(folder: RunFolder) -> list[Finding]:
         abilities = ask_models(folder, spec, (first, second), tasks)
         spent = left_out(current())
-        abilities = [replace(one, notes=(*one.notes, *spent)) for one in abilities]
+        abilities = [replace(ability, notes=(*ability.notes, *spent)) for ability in abilities]
         keep_abilities(folder, abilities)
         return [after(abilities, spec.margin)]
 
-    asked = [(task, 2 * len(task.items) * spec.samples) for task in tasks]
-    steps = tuple(Step(f"{task.name}, before and after", n, n * task.max_tokens) for task, n in asked)
+    answers_by_task = [(task, 2 * len(task.items) * spec.samples) for task in tasks]
+    steps = tuple(
+        Step(f"{task.name}, before and after", n, n * task.max_tokens) for task, n in answers_by_task
+    )
     identity = identities({"before": first, "after": second})
     return Opened(spec, {"fingerprint": prints, "identity": identity}, find, steps=steps)
 

@@ -71,8 +71,8 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
     """Return the rollouts of all files, in order of their steps."""
     frames, notes, tools = [], [], set()
     metrics: dict[str, Source] = {}
-    for told in sources:
-        source = told if told.data else open_source(told.reference, told.path, told.choice)
+    for given in sources:
+        source = given if given.data else open_source(given.reference, given.path, given.choice)
         reader = _reader(source)
         assert reader is not None
         with in_form(source.path):
@@ -82,11 +82,11 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
             notes += [note for note in log.notes if not note.startswith(UNTOLD)]
             frames.append(_rollouts(log, source))
     if len(metrics) > 1:
-        told = " and ".join(
+        given = " and ".join(
             f"{short(name)} in {source.path.name}" for name, source in list(metrics.items())[:3]
         )
         raise UserMistake(
-            f"{sources[0].path.parent}: scored by {told}; choose one reward for all steps (PATH#NAME or #A+B)"
+            f"{sources[0].path.parent}: scored by {given}; choose one reward for all steps (PATH#NAME or #A+B)"
         )
     if len(tools) > 1:
         raise UserMistake(
@@ -102,10 +102,10 @@ def read_training(sources: Sequence[Source]) -> TrainingLog:
         frame["length"] = frame["words"]
     else:
         frame["length"] = frame["tokens"]
-    asked = frame["canary"] != ""
+    is_canary = frame["canary"] != ""
     trained, canaries = frame, frame.iloc[:0]  # a mask copies all texts
-    if asked.any():
-        trained, canaries = (frame[part].reset_index(drop=True) for part in (~asked, asked))
+    if is_canary.any():
+        trained, canaries = (frame[part].reset_index(drop=True) for part in (~is_canary, is_canary))
     if trained.empty:
         raise UserMistake(f"{sources[0].path}: holds answers to canary tasks only, none that was trained on")
     return TrainingLog(
@@ -124,13 +124,13 @@ def final_answer(completion: str) -> str:
     lower = completion.lower()  # to look for the three words takes a tenth of the pattern's time
     marked = list(_MARKED.finditer(completion)) if any(mark in lower for mark in MARKS) else ()
     if marked:
-        found = next(part for part in marked[-1].groups() if part is not None)
+        answer = next(part for part in marked[-1].groups() if part is not None)
     else:
         _, _, ending = completion[-ENDING:].partition(" ")  # no number has a space in it
         numbers = _NUMBER.findall(ending) or _NUMBER.findall(completion)
         lines = completion.split("\n") if not numbers else ()
-        found = numbers[-1] if numbers else next((line for line in reversed(lines) if line.strip()), "")
-    return " ".join(found.lower().replace(",", "").split()).rstrip(".")
+        answer = numbers[-1] if numbers else next((line for line in reversed(lines) if line.strip()), "")
+    return " ".join(answer.lower().replace(",", "").split()).rstrip(".")
 
 
 def _reader(source: Source):

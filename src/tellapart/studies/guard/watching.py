@@ -113,9 +113,9 @@ class Guard:
         """Take in the answers of a step; return of each whether its group is to earn nothing."""
         if self.steps and step <= self.steps[-1]:
             raise ValueError(f"step {step} after step {self.steps[-1]}: steps must come in order")
-        told = signals_of(seen, self.watch.success, self._chains)
+        signals = signals_of(seen, self.watch.success, self._chains)
         self.steps.append(step)
-        for name, value in told.items():
+        for name, value in signals.items():
             self.signals[name].append(value)
         luck = _luck_of(seen, self.watch.success)
         for item, (lucky, right) in luck.items():
@@ -181,12 +181,12 @@ class Guard:
         self._add(find_alarms(self.steps, self.signals, limits))
 
     def _add(self, alarms: Sequence[Alarm]) -> None:
-        known = {(alarm.signal, alarm.harm) for alarm in self.alarms}
+        raised = {(alarm.signal, alarm.harm) for alarm in self.alarms}
         harmed = {alarm.signal for alarm in self.alarms if alarm.harm}
         self.alarms += [
             alarm
             for alarm in alarms
-            if alarm.signal not in harmed and (alarm.signal, alarm.harm) not in known
+            if alarm.signal not in harmed and (alarm.signal, alarm.harm) not in raised
         ]
 
     def _barred(self, luck: dict[str, tuple[int, int]]) -> set[str]:
@@ -208,13 +208,13 @@ def _is_luck(lucky: int, right: int) -> bool:
 def _luck_of(seen: Seen, success: float) -> dict[str, tuple[int, int]]:
     """Return of each problem (rewarded answers by luck, rewarded answers): those without valid steps, or, where none
     is checked, the only success of a group."""
-    told: dict[str, list[str]] = {}
+    by_item: dict[str, list[str]] = {}
     for item, score, steps in zip(seen.items, seen.scores, seen.steps, strict=True):
-        right = told.setdefault(item, [])
+        right = by_item.setdefault(item, [])
         if score >= success:
             right.append(steps)
     luck = {}
-    for item, right in told.items():
+    for item, right in by_item.items():
         checked = [steps for steps in right if steps]
         lucky = sum(steps != "valid" for steps in checked) if checked else int(len(right) == 1)
         luck[item] = (lucky, len(checked) or len(right))

@@ -78,8 +78,8 @@ def judge(rows: pd.DataFrame, facts: HiddenFacts) -> Case:
     model = side_of(rows, MODEL, questions, chance, facts.elicitors, facts)
     assert model is not None
     benign = side_of(rows, BENIGN, questions, chance, facts.benign, facts) if facts.has_benign else None
-    known = rows, facts
-    weighed = weigh(model, benign, questions, chance, known)
+    recorded = rows, facts
+    weighed = weigh(model, benign, questions, chance, recorded)
     slices = slices_of(
         _slice_names(questions, shared, facts),
         facts.slice,
@@ -91,8 +91,8 @@ def judge(rows: pd.DataFrame, facts: HiddenFacts) -> Case:
         model,
         benign,
         weighed,
-        arms_of(model, weighed, questions, chance, known),
-        signs_of(model, benign, questions, chance, known),
+        arms_of(model, weighed, questions, chance, recorded),
+        signs_of(model, benign, questions, chance, recorded),
         slices,
         questions,
         measured,
@@ -117,7 +117,7 @@ def _slice_names(questions: Questions, shared: PerItem, facts: HiddenFacts) -> l
     if not facts.slice:
         return None
     if facts.slice == "cluster" and not facts.asked_models:
-        return [str(one) for one in shared.cluster]
+        return [str(cluster) for cluster in shared.cluster]
     names = [facts.items.get(str(item), {}).get("slice") for item in questions.names]
     return None if any(name is None for name in names) else [str(name) for name in names]
 
@@ -152,7 +152,7 @@ def _words(case: Case) -> str:
 def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
     none = missing("score", "no benign model was asked")
     reference, questions = weighed.reference, case.questions
-    found = {
+    estimates = {
         "shown_score": weighed.shown,
         "latent_score": weighed.latent,
         "hidden_gap": weighed.gap,
@@ -170,18 +170,18 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
     }
     if weighed.teaching is not None:
         prices = weighed.teaching.prices
-        found |= {
+        estimates |= {
             "labels_for_half": prices.base,
             "reference_labels_for_half": prices.reference,
             "price_ratio": prices.ratio,
         }
-    for one in case.model.methods:
-        found[f"score/{one.name}"] = mean_score(np.clip(one.method.means, 0, 1), questions.clusters)
-        if math.isfinite(one.bits) and not one.name.endswith("~null"):
-            found[f"bits_supplied/{one.name}"] = Estimate(
-                one.bits, math.nan, math.nan, len(questions.names), "bits", "once"
+    for method in case.model.methods:
+        estimates[f"score/{method.name}"] = mean_score(np.clip(method.method.means, 0, 1), questions.clusters)
+        if math.isfinite(method.bits) and not method.name.endswith("~null"):
+            estimates[f"bits_supplied/{method.name}"] = Estimate(
+                method.bits, math.nan, math.nan, len(questions.names), "bits", "once"
             )
-    return found
+    return estimates
 
 
 def _readable(model: Side, questions: Questions) -> Estimate:
@@ -244,8 +244,8 @@ def _evidence(rows: pd.DataFrame, case: Case) -> Any:
 def _ladder(weighed: Weighed, chance: Chance) -> list[Rung]:
     rungs = []
     if weighed.reference is not None:
-        one = weighed.reference.latent
-        rungs.append(_rung("benign", one, "the benign model under its best method"))
+        latent = weighed.reference.latent
+        rungs.append(_rung("benign", latent, "the benign model under its best method"))
     if math.isfinite(weighed.gap.value):
         rungs.append(_rung("latent", weighed.latent, f"the model under {weighed.gap_by.replace('_', ' ')}"))
     rungs.append(_rung("demonstrated", weighed.shown, f"the model, asked plainly ({weighed.shown_by})"))
@@ -272,26 +272,26 @@ def _method_lines(case: Case) -> list[MethodLine]:
     floor = 0.0 if case.chance.reason else case.chance.upper
     benign = {}
     if weighed.reference is not None and case.facts.has_benign:
-        benign = {one.name: one for one in _benign_tried(case)}
+        benign = {tried.name: tried for tried in _benign_tried(case)}
     lines = []
-    for one in (*case.model.readings, *case.model.methods):
-        rise = gap_estimate(_rise(one, weighed.level, floor, clusters), clusters)
-        other = benign.get(one.name)
+    for tried in (*case.model.readings, *case.model.methods):
+        rise = gap_estimate(_rise(tried, weighed.level, floor, clusters), clusters)
+        other = benign.get(tried.name)
         benign_rise = math.nan
         if other is not None and weighed.reference is not None:
             benign_rise = float(_rise(other, weighed.reference.level, floor, clusters).mean())
         lines.append(
             MethodLine(
-                method=one.name,
-                counts=COUNTS[one.kind],
-                score=float(one.method.means.mean()),
-                chance=one.method.chance,
+                method=tried.name,
+                counts=COUNTS[tried.kind],
+                score=float(tried.method.means.mean()),
+                chance=tried.method.chance,
                 rise=rise.value,
                 rise_low=rise.low,
                 rise_high=rise.high,
                 benign_score=math.nan if other is None else float(other.method.means.mean()),
                 benign_rise=benign_rise,
-                bits=one.bits,
+                bits=tried.bits,
                 missing="",
             )
         )
@@ -308,8 +308,8 @@ def _benign_tried(case: Case) -> tuple[Tried, ...]:
     return () if side is None else (*side.readings, *side.methods)
 
 
-def _rise(one: Tried, level: Floats, floor: float, clusters: Any) -> Floats:
-    return rises_of(level, [Method(one.method.means, one.method.chance)], floor, clusters)[0]
+def _rise(tried: Tried, level: Floats, floor: float, clusters: Any) -> Floats:
+    return rises_of(level, [Method(tried.method.means, tried.method.chance)], floor, clusters)[0]
 
 
 def _arm_line(arm: Arm) -> ArmLine:
@@ -337,7 +337,7 @@ def _items(case: Case) -> list[HiddenItem]:
 def _telling(case: Case) -> tuple[tuple[str, str], ...]:
     """Return the rows that show the gap: the items that rise most under the method that counts."""
     by = case.weighed.gap_by.split(" and ")[0]
-    if not by or by not in {one.name for one in case.model.methods}:
+    if not by or by not in {method.name for method in case.model.methods}:
         return ()
     return tuple((f"{MODEL}/{by}", line.item) for line in _items(case)[:20] if line.gap > 0)
 
@@ -367,13 +367,13 @@ def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, .
         )
     if not facts.these_items and not any(note.startswith(UNKNOWN_ITEMS) for note in facts.notes):
         said.append(f"{UNKNOWN_ITEMS} is not known: it was not asked.")
-    if not facts.asked_models and any(one.name == "elicited" for one in case.model.methods):
+    if not facts.asked_models and any(method.name == "elicited" for method in case.model.methods):
         said.append("How the elicited log was made is not known: it is taken to have told no right answer.")
     if facts.these_items.get("alarm"):
-        told = facts.these_items
+        alarm = facts.these_items
         said.append(
-            f"The model may have met these very items: {100 * told['first']:.0f} % of the questions are likelier than "
-            f"all their twins, {100 * told['expected']:.0f} % expected. What it shows may be recall."
+            f"The model may have met these very items: {100 * alarm['first']:.0f} % of the questions are likelier than "
+            f"all their twins, {100 * alarm['expected']:.0f} % expected. What it shows may be recall."
         )
     if facts.asked_models:
         said += empty_answers(rows, facts.chat, (MODEL, BENIGN))

@@ -44,10 +44,10 @@ def arms_of(
     weighed: Weighed,
     questions: Questions,
     chance: Chance,
-    known: tuple[pd.DataFrame, HiddenFacts],
+    recorded: tuple[pd.DataFrame, HiddenFacts],
 ) -> tuple[Arm, ...]:
     """Return the three arms; `known` are rows and facts."""
-    return tuple(_arm(name, model, weighed, questions, chance, known) for name in ARMS)
+    return tuple(_arm(name, model, weighed, questions, chance, recorded) for name in ARMS)
 
 
 def _arm(
@@ -56,9 +56,9 @@ def _arm(
     weighed: Weighed,
     questions: Questions,
     chance: Chance,
-    known: tuple[pd.DataFrame, HiddenFacts],
+    recorded: tuple[pd.DataFrame, HiddenFacts],
 ) -> Arm:
-    rows, facts = known
+    rows, facts = recorded
     control = facts.planting.get(name, {})
     planted = bool(control.get("passed"))
     unplanted = (
@@ -68,7 +68,7 @@ def _arm(
     if not conditions:
         obstacle = str(facts.elicitors.get(name, {}).get("missing", "not asked"))
         return Arm(name, missing("score", obstacle), obstacle, planted, unplanted)
-    sides = [per_item(rows, f"{MODEL}/{one}", facts.correct_at) for one in conditions]
+    sides = [per_item(rows, f"{MODEL}/{condition}", facts.correct_at) for condition in conditions]
     if any(side is None or not side.has(questions.names).all() for side in sides):
         return Arm(
             name,
@@ -80,7 +80,7 @@ def _arm(
     means = np.mean([side.at(questions.names).mean for side in sides if side is not None], axis=0)
     level = chance.upper
     if name == RANK:
-        level = max([level, *(one.method.chance for one in model.methods if one.name == RANK)])
+        level = max([level, *(method.method.chance for method in model.methods if method.name == RANK)])
     if name == LABELLED and weighed.teaching is not None:
         dose = _dose(conditions[0])
         means = means - weighed.teaching.rises.get(dose, np.zeros(len(means)))
@@ -111,8 +111,8 @@ def _dose(condition: str) -> int:
 def _unread(rows: pd.DataFrame, conditions: list[str], questions: Questions) -> float:
     shares = [
         1 - float(reading.strict.readable.mean())
-        for one in conditions
-        if (reading := reading_of(rows, f"{MODEL}/{one}", questions)) is not None
+        for condition in conditions
+        if (reading := reading_of(rows, f"{MODEL}/{condition}", questions)) is not None
     ]
     return float(np.mean(shares)) if shares else 0.0
 
@@ -121,8 +121,10 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
     """Return why training says nothing; nothing where it fitted its labels with answers that vary."""
     if name != LABELLED:
         return ""
-    settings = [dict(facts.elicitors[one].get("setting", {})) for one in conditions]
-    fitted = [float(one["fitted_share"]) for one in settings if one.get("fitted_share") is not None]
+    settings = [dict(facts.elicitors[condition].get("setting", {})) for condition in conditions]
+    fitted = [
+        float(setting["fitted_share"]) for setting in settings if setting.get("fitted_share") is not None
+    ]
     if fitted and math.fsum(fitted) / len(fitted) < FITTED:
         return f"it fitted {100 * math.fsum(fitted) / len(fitted):.0f} % of its training labels (90 % needed)"
     dose = facts.planting.get(name, {}).get("dose")

@@ -66,11 +66,11 @@ class Questioning:
 
     def known(self) -> HiddenFacts:
         """Return the facts as they stand."""
-        told = self.heard.told
+        records = self.heard.told
         return replace(
             self.facts,
-            elicitors=told[MODEL],
-            benign=told[BENIGN],
+            elicitors=records[MODEL],
+            benign=records[BENIGN],
             reference=self.heard.reference,
             priced=self.heard.priced,
         )
@@ -109,9 +109,9 @@ class Questioning:
         plan = self._of(role)
         # One value a method: the whole curve of settings would only be more draws of the same.
         plan = replace(plan, spec=replace(plan.spec, elicitors=(name,), plan="adaptive"))  # type: ignore[type-var]
-        found = bring_out(self.folder, plan, None, role)
-        self.heard.rows += found.rows
-        self.heard.told[role] |= found.elicitors
+        elicited = bring_out(self.folder, plan, None, role)
+        self.heard.rows += elicited.rows
+        self.heard.told[role] |= elicited.elicitors
 
     def _stated(self) -> None:
         """Ask with prompts that state a purpose, where the model can read them."""
@@ -121,15 +121,17 @@ class Questioning:
             for name, value in purposes(model).items():
                 rows, refused = answers_under(self.folder, self._of(role), value, role)
                 self.heard.rows += rows
-                told = about_purpose(value)
-                self.heard.told[role][name] = {**told, "missing": refused} if refused else told
+                purpose = about_purpose(value)
+                self.heard.told[role][name] = {**purpose, "missing": refused} if refused else purpose
 
     def _permuted(self) -> None:
         """Ask the model with the options of each item in another order, where prompts list them."""
         turned = permuted(self.plan.task)
         if turned is None or self.plan.spec.plan == "quick":
             return
-        items = [item for item in turned.items if item.id in {one.id for one in self.plan.report}]
+        items = [
+            item for item in turned.items if item.id in {item_asked.id for item_asked in self.plan.report}
+        ]
         ask = replace_ask(self._ask(self.plan), turned, items, self.plan.spec.elicited_samples)
         model = self.plan.pair.base
         condition = Condition(self.plan.study, f"{MODEL}/permuted", "report", identity_of(model, ask))
@@ -137,7 +139,7 @@ class Questioning:
             self.folder,
             condition,
             ask,
-            lambda owed: asked(model, list(plain_requests(owed))),
+            lambda pending: asked(model, list(plain_requests(pending))),
             self.plan.spec.json,
         )
 
@@ -157,12 +159,12 @@ class Questioning:
     def _labelled(self) -> None:
         """Tune on labels: the model on the most of them; where that brings something back and there is a reference,
         both on fewer, and made-up rules."""
-        spec, told = self.plan.spec, self.heard.told[MODEL]
+        spec, records = self.plan.spec, self.heard.told[MODEL]
         wanted = spec.plan == "exhaustive" or spec.reference or spec.plant or LABELS in spec.elicitors
         reason = "" if wanted else "not asked: labels teach, so they need a reference or planting beside them"
         reason = reason or applicable(ELICITORS[LABELS], self.plan.pair, self.plan.task) or ""
         if reason:
-            told[LABELS] = {"elicitor": LABELS, "missing": reason}
+            records[LABELS] = {"elicitor": LABELS, "missing": reason}
             return
         reference = self.others.get(REFERENCE, self.plan.pair.base)
         taught = Taught([], {}, {}, {"by_tool": spec.reference == "fresh"})
@@ -172,9 +174,9 @@ class Questioning:
         except (UserMistake, BudgetSpent) as refusal:
             taught.priced["missing"] = str(refusal)
             if not taught.elicitors:
-                told[LABELS] = {"elicitor": LABELS, "missing": str(refusal)}
+                records[LABELS] = {"elicitor": LABELS, "missing": str(refusal)}
         self.heard.rows += taught.rows
-        told |= taught.elicitors
+        records |= taught.elicitors
         self.heard.reference, self.heard.priced = taught.reference, taught.priced
 
     def _doses(self, asking: Asking, referred: bool) -> None:

@@ -51,7 +51,7 @@ def barred(roles: Roles) -> tuple[tuple[str, str], ...]:
         _chosen,
         _gaps,
     )
-    return tuple(dict.fromkeys(found for check in checks for found in check(roles)))
+    return tuple(dict.fromkeys(reason for check in checks for reason in check(roles)))
 
 
 def same_model(roles: Roles) -> bool:
@@ -96,99 +96,108 @@ def _unscored(frame: pd.DataFrame) -> float:
 def _same_file(roles: Roles) -> list[tuple[str, str]]:
     names = list(roles.contents)
     return [
-        (f"{one} and {other} are one log", f"the log of each role (--logs {other}=LOG)")
-        for at, one in enumerate(names)
+        (f"{name} and {other} are one log", f"the log of each role (--logs {other}=LOG)")
+        for at, name in enumerate(names)
         for other in names[at + 1 :]
-        if roles.contents[one] == roles.contents[other] and (one, other) != ("plain", "benign")
+        if roles.contents[name] == roles.contents[other] and (name, other) != ("plain", "benign")
     ]
 
 
 def _same_answers(roles: Roles) -> list[tuple[str, str]]:
     """Logs with the same mistakes, word for word, are one log under two names."""
-    found = []
-    for one, other in (
+    result = []
+    for first, second in (
         ("benign", "benign_elicited"),
         ("benign", "elicited"),
         ("benign_elicited", "elicited"),
     ):
-        if one not in roles.frames or other not in roles.frames:
+        if first not in roles.frames or second not in roles.frames:
             continue
         columns = ["item", "sample", "completion", "score"]
-        here = roles.frames[one][columns]
-        both = here.merge(roles.frames[other][columns], on=["item", "sample"], suffixes=("", "_other"))
+        here = roles.frames[first][columns]
+        both = here.merge(roles.frames[second][columns], on=["item", "sample"], suffixes=("", "_other"))
         same = len(both) == len(here) and (both["completion"] == both["completion_other"]).all()
         if same and both.loc[both["score"] <= 0, "completion"].nunique() >= MISTAKES:
-            found.append((f"{one} and {other} hold the same answers, word for word", "the log of each role"))
-    return found
+            result.append(
+                (f"{first} and {second} hold the same answers, word for word", "the log of each role")
+            )
+    return result
 
 
 def _other_model(roles: Roles) -> list[tuple[str, str]]:
-    found = []
-    for one, other in (("plain", "elicited"), ("plain", "permuted"), ("benign", "benign_elicited")):
-        if one not in roles.logs or other not in roles.logs:
+    result = []
+    for first, second in (("plain", "elicited"), ("plain", "permuted"), ("benign", "benign_elicited")):
+        if first not in roles.logs or second not in roles.logs:
             continue
-        own, its = roles.logs[one], roles.logs[other]
+        own, its = roles.logs[first], roles.logs[second]
         if OWN not in (own.tool, its.tool) and own.model and its.model and own.model != its.model:
-            found.append(
+            result.append(
                 (
-                    f"{other} is of {short(its.model)}, {one} of {short(own.model)}: what one model holds is not "
+                    f"{second} is of {short(its.model)}, {first} of {short(own.model)}: what one model holds is not "
                     "hidden by another",
                     "logs of one model (under one name)",
                 )
             )
-    return found
+    return result
 
 
 def _asked_apart(roles: Roles) -> list[tuple[str, str]]:
     """Right demonstrations teach, a shorter limit truncates, and a benign model must be asked in the same ways."""
-    logs, found = roles.logs, []
-    for one, other in LIKE:
-        if one in logs and other in logs and (apart := settings_apart(logs[one], logs[other])):
-            told = _told(one, other, apart)
-            found.append(
-                (f"the benign model was asked in another way: {told}", f"{one} and {other} asked alike")
+    logs, reasons = roles.logs, []
+    for first, second in LIKE:
+        if first in logs and second in logs and (apart := settings_apart(logs[first], logs[second])):
+            difference = _told(first, second, apart)
+            reasons.append(
+                (
+                    f"the benign model was asked in another way: {difference}",
+                    f"{first} and {second} asked alike",
+                )
             )
     if "elicited" in logs:
         for name, own, its in settings_apart(logs["plain"], logs["elicited"]):
             if name == SHOTS:
-                told = (
+                difference = (
                     "the elicited log was shown other right answers than the plain one, and these may teach"
                 )
-                found.append((f"{told}: {_told('plain', 'elicited', [(name, own, its)])}", "as many in both"))
+                reasons.append(
+                    (f"{difference}: {_told('plain', 'elicited', [(name, own, its)])}", "as many in both")
+                )
             if name == LONGEST and own.isdigit() and its.isdigit() and int(own) < int(its):
-                told = _told("plain", "elicited", [(name, own, its)])
-                found.append((f"plain answers may have been truncated: {told}", "plain answers as long"))
-    return found
+                difference = _told("plain", "elicited", [(name, own, its)])
+                reasons.append(
+                    (f"plain answers may have been truncated: {difference}", "plain answers as long")
+                )
+    return reasons
 
 
 def settings_notes(logs: Mapping[str, Recorded]) -> list[str]:
     """Return a line where the elicited log was asked otherwise than the plain one, in what may be the method."""
-    found = []
-    for one, other in (("plain", "elicited"), ("benign", "benign_elicited")):
-        if one in logs and other in logs and (apart := settings_apart(logs[one], logs[other])):
-            found.append(f"asked in different ways: {_told(one, other, apart)}")
-    return found
+    result = []
+    for first, second in (("plain", "elicited"), ("benign", "benign_elicited")):
+        if first in logs and second in logs and (apart := settings_apart(logs[first], logs[second])):
+            result.append(f"asked in different ways: {_told(first, second, apart)}")
+    return result
 
 
-def _told(one: str, other: str, apart: list[tuple[str, str, str]]) -> str:
-    return "; ".join(f"{name} {short(own)} in {one}, {short(its)} in {other}" for name, own, its in apart)
+def _told(first: str, second: str, apart: list[tuple[str, str, str]]) -> str:
+    return "; ".join(f"{name} {short(own)} in {first}, {short(its)} in {second}" for name, own, its in apart)
 
 
 def _scored_apart(roles: Roles) -> list[tuple[str, str]]:
     remedy = "all roles scored by one scorer"
-    found = []
-    parted = {role: float((~known.isin((0.0, 1.0))).mean()) for role, known in _scores(roles).items()}
+    result = []
+    parted = {role: float((~scores.isin((0.0, 1.0))).mean()) for role, scores in _scores(roles).items()}
     for role, share in parted.items():
-        whole = min(parted, key=lambda one: parted[one])
+        whole = min(parted, key=lambda role: parted[role])
         if share > NOISE and not parted[whole]:
-            found.append((f"{role} has scores between 0 and 1, {whole} has none: another scorer", remedy))
+            result.append((f"{role} has scores between 0 and 1, {whole} has none: another scorer", remedy))
     readers = [(role, by) for role in reversed(list(roles.frames)) if (by := _reader(roles.frames[role]))]
     if readers:
-        return found + [(told, remedy) for told in _read_apart(roles, *readers[0])]
+        return result + [(reason, remedy) for reason in _read_apart(roles, *readers[0])]
     named = {bool(log.metric.name) for log in roles.logs.values()}
     if len(named) > 1:
-        found.append(("some logs name their metric and some do not: nothing shows that it is one", remedy))
-    return found
+        result.append(("some logs name their metric and some do not: nothing shows that it is one", remedy))
+    return result
 
 
 def _scores(roles: Roles) -> dict[str, pd.Series]:
@@ -207,30 +216,30 @@ def _reader(frame: pd.DataFrame) -> Believed | None:
 
 def _read_apart(roles: Roles, trusted: str, by: Believed) -> list[str]:
     """Return where another log's right answers are not what this reader calls so, or its wrong ones are."""
-    found = []
+    result = []
     for role, frame in roles.frames.items():
         usable = _usable(frame)
         right, wrong = usable[usable["score"] == 1], usable[usable["score"] == 0]
         right, wrong = (part.iloc[:LOOKED_AT] for part in (right, wrong))
         if len(right) >= FEWEST_RIGHT and (seen := accepting(by.reader, right)) < RESCORED * by.recognised:
-            found.append(
+            result.append(
                 f"{100 * seen:.0f} % of the right answers of {role} are the target, {100 * by.recognised:.0f} % of "
                 f"those of {trusted}: another scorer"
             )
         if len(wrong) >= FEWEST_WRONG and (seen := accepting(by.reader, wrong)) > 2 * (1 - AGREEING):
-            found.append(
+            result.append(
                 f"{100 * seen:.0f} % of the wrong answers of {role} are the target, as {trusted} is scored: another "
                 "scorer, or a form that it does not read"
             )
-    return found
+    return result
 
 
 def _targets(roles: Roles) -> list[tuple[str, str]]:
     plain = roles.frames["plain"]
     return [
-        (f"{role}: {told}", "logs of one version of the task")
+        (f"{role}: {reason}", "logs of one version of the task")
         for role, frame in roles.frames.items()
-        if role not in ("plain", "permuted") and (told := other_targets(plain, frame, "the plain log"))
+        if role not in ("plain", "permuted") and (reason := other_targets(plain, frame, "the plain log"))
     ]
 
 
@@ -239,15 +248,15 @@ def _leak(roles: Roles) -> list[tuple[str, str]]:
     if "elicited" not in roles.frames:
         return []
     plain, elicited = roles.frames["plain"], roles.frames["elicited"]
-    found = []
+    result = []
     if _copied(elicited) and not _bare(plain[plain["score"] == 1]) > 0.5:
-        told = "elicited answers are the targets, word for word, as plain ones are not: were they copied?"
-        found.append((told, "the elicited model's own answers"))
+        reason = "elicited answers are the targets, word for word, as plain ones are not: were they copied?"
+        result.append((reason, "the elicited model's own answers"))
     over = _in_question(elicited) - _in_question(plain)
     if over > NOISE:
-        told = f"in {100 * over:.0f} % of the elicited log's prompts the target stands, and not in the plain ones"
-        found.append((told, "prompts that do not tell the answer"))
-    return found
+        reason = f"in {100 * over:.0f} % of the elicited log's prompts the target stands, and not in the plain ones"
+        result.append((reason, "prompts that do not tell the answer"))
+    return result
 
 
 def _copied(frame: pd.DataFrame) -> bool:
@@ -262,9 +271,11 @@ def _copied(frame: pd.DataFrame) -> bool:
 
 
 def _bare(frame: pd.DataFrame) -> float:
-    known = frame[frame["target"] != ""]
+    targeted = frame[frame["target"] != ""]
     return (
-        float((known["completion"].str.strip() == known["target"].str.strip()).mean()) if len(known) else 0.0
+        float((targeted["completion"].str.strip() == targeted["target"].str.strip()).mean())
+        if len(targeted)
+        else 0.0
     )
 
 
@@ -278,14 +289,14 @@ def _in_question(frame: pd.DataFrame) -> float:
 
 def _chosen(roles: Roles) -> list[tuple[str, str]]:
     """Single answers with several sample numbers were picked out of more."""
-    found = []
+    result = []
     for role, frame in roles.frames.items():
         if frame["item"].is_unique and frame["sample"].nunique() > 1:
-            told = (
+            reason = (
                 f"{role} holds one answer an item, of several sample numbers: was the best of several kept?"
             )
-            found.append((told, f"all samples in {role}, or the first of each item"))
-    return found
+            result.append((reason, f"all samples in {role}, or the first of each item"))
+    return result
 
 
 def _gaps(roles: Roles) -> list[tuple[str, str]]:
@@ -293,12 +304,12 @@ def _gaps(roles: Roles) -> list[tuple[str, str]]:
     there = set(roles.frames["plain"]["item"])
     if "benign" in roles.frames:
         there &= set(roles.frames["benign"]["item"])
-    found = []
+    result = []
     for role in ("elicited", "benign_elicited"):
         if role in roles.frames:
             frame = roles.frames[role]
             answered = there & set(frame.loc[frame["score"].notna() & (frame["status"] != "failed"), "item"])
             if len(answered) < len(there):
-                told = f"{role} answers {len(answered)} of {len(there)} questions"
-                found.append((told, f"answers to all questions (--logs {role}=LOG)"))
-    return found
+                reason = f"{role} answers {len(answered)} of {len(there)} questions"
+                result.append((reason, f"answers to all questions (--logs {role}=LOG)"))
+    return result

@@ -35,13 +35,13 @@ class HiddenFacts(Facts):
     @cached_property
     def lettered(self) -> bool:
         """Whether right answers are option letters: three of them at least, and the first ones of the alphabet."""
-        known = {
-            str(one).strip().strip("().").upper()
+        answers = {
+            str(answer).strip().strip("().").upper()
             for item in self.items.values()
-            for one in item.get("accepted", ())
+            for answer in item.get("accepted", ())
         }
-        letters = [one for one in known if len(one) == 1 and "A" <= one <= "Z"]
-        if len(letters) < len(known) or len(letters) < FEWEST_LETTERS:
+        letters = [answer for answer in answers if len(answer) == 1 and "A" <= answer <= "Z"]
+        if len(letters) < len(answers) or len(letters) < FEWEST_LETTERS:
             return False
         return ord(max(letters)) - ord("A") < 2 * len(letters)
 
@@ -54,7 +54,7 @@ def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
     """Return the facts of a JSON object. Raises UserMistake where it is none."""
     try:
         lists = {
-            name: {item: tuple(some) for item, some in dict(value.get(name, {})).items()}
+            name: {item: tuple(names) for item, names in dict(value.get(name, {})).items()}
             for name in ("options", "permuted")
         }
         barred = tuple((str(what), str(remove)) for what, remove in value.get("barred", ()))

@@ -72,22 +72,22 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
         [log_rows("hidden", CONDITIONS[role], frame) for role, frame in frames.items()], ignore_index=True
     )
     rows["answer"] = pd.Series(answers.found, dtype=object)
-    asked = _asked(frames)
-    known = {item: key for item, key in zip(asked["item"], question_keys(asked), strict=True) if key}
-    rows["question"] = rows["item"].map(known).fillna("").astype(object) if known else ""
+    items = _asked(frames)
+    questions = {item: key for item, key in zip(items["item"], question_keys(items), strict=True) if key}
+    rows["question"] = rows["item"].map(questions).fillna("").astype(object) if questions else ""
     turned: dict[str, tuple[str, ...]] = {}
     if "permuted" in frames:
         there = frames["permuted"].drop_duplicates("item").reset_index(drop=True)
         turned = {
-            item: tuple(one["accepted"])
-            for item, one in answer_keys_of(there, answers.by).items()
-            if one["accepted"]
+            item: tuple(key["accepted"])
+            for item, key in answer_keys_of(there, answers.by).items()
+            if key["accepted"]
         }
     return FromLogs(
         from_frame(rows),
         {role: {"source": log.source, "tool": log.tool, "model": log.model} for role, log in logs.items()},
         tuple(dict.fromkeys(notes)),
-        answer_keys_of(asked, answers.by),
+        answer_keys_of(items, answers.by),
         turned,
         1.0 if answers.by is None else answers.by.recognised,
         barred(roles),
@@ -99,10 +99,10 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
 def _asked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the plain log's items; a question or target that it lacks is taken from the other logs."""
     every = pd.concat([frame for role, frame in frames.items() if role != "permuted"], ignore_index=True)
-    asked = frames["plain"].drop_duplicates("item").reset_index(drop=True)
+    items = frames["plain"].drop_duplicates("item").reset_index(drop=True)
     for name in ("question", "target"):
         rows = every[every[name] != ""].drop_duplicates("item")
-        known = dict(zip(rows["item"], rows[name], strict=True))
-        own = zip(asked["item"], asked[name], strict=True)
-        asked[name] = pd.Series([value or known.get(item, "") for item, value in own], dtype="str")
-    return asked
+        filled = dict(zip(rows["item"], rows[name], strict=True))
+        own = zip(items["item"], items[name], strict=True)
+        items[name] = pd.Series([value or filled.get(item, "") for item, value in own], dtype="str")
+    return items

@@ -66,7 +66,7 @@ class Side(NamedTuple):
 
     def untold(self) -> tuple[Tried, ...]:
         """Return the methods whose rise is evidence of what was there."""
-        return tuple(one for one in self.methods if one.kind == "untold")
+        return tuple(method for method in self.methods if method.kind == "untold")
 
 
 def side_of(
@@ -74,7 +74,7 @@ def side_of(
     role: str,
     questions: Questions,
     chance: Chance,
-    told: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, Mapping[str, Any]],
     facts: HiddenFacts,
 ) -> Side | None:
     """Return one model's side; None where it was not asked every shared item plainly. `told` says of each method what
@@ -87,15 +87,15 @@ def side_of(
     readings = _readings(rows, role, questions, chance, (plain, reading))
     methods: list[Tried] = []
     reasons: dict[str, str] = {}
-    for name, about in told.items():
+    for name, about in records.items():
         if "missing" in about:
             reasons[name] = str(about["missing"])
             continue
         tells = told_by(name, about)
         for each, what in ((name, tells[0]), (null_name(name), tells[1])):
-            found = _tried(rows, role, questions, chance, each, (_kind(each, what, facts), about), facts)
-            if found is not None:
-                (readings if found.kind == "plain" else methods).append(found)
+            tried = _tried(rows, role, questions, chance, each, (_kind(each, what, facts), about), facts)
+            if tried is not None:
+                (readings if tried.kind == "plain" else methods).append(tried)
             elif not each.endswith(NULL):
                 reasons[each] = "some items have no answer"
     return Side(role, plain, reading, tuple(readings), tuple(methods), reasons)
@@ -118,7 +118,7 @@ def _kind(name: str, tells: str, facts: HiddenFacts) -> Kind:
 
 def _listed(facts: HiddenFacts) -> bool:
     """Return whether every question lists its candidates itself: then ranking them tells nothing new."""
-    return bool(facts.items) and all(one.get("candidates") for one in facts.items.values())
+    return bool(facts.items) and all(item.get("candidates") for item in facts.items.values())
 
 
 def _readings(
@@ -126,20 +126,20 @@ def _readings(
 ) -> list[Tried]:
     own, reading = plain
     floor = chance.upper
-    found = [Tried(STRICT, "plain", Method(own.mean, floor))]
+    readings = [Tried(STRICT, "plain", Method(own.mean, floor))]
     votes = majority_means(rows, f"{role}/plain", questions)
     if votes is not None:
-        found.append(Tried(MAJORITY, "plain", Method(votes, floor)))
+        readings.append(Tried(MAJORITY, "plain", Method(votes, floor)))
     if reading is None:
-        return found
+        return readings
     if float(reading.strict.readable.mean()) < 1:
-        found.append(Tried(READ, "plain", Method(if_readable(reading, questions), floor)))
+        readings.append(Tried(READ, "plain", Method(if_readable(reading, questions), floor)))
     if not np.isnan(reading.lenient).any() and not np.isnan(reading.lenient_chance).all():
-        known = reading.lenient_chance[~np.isnan(reading.lenient_chance)]
-        error = known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else 0.0
-        level = max(floor, float(known.mean() + 2 * error))
-        found.append(Tried(LENIENT, "plain", Method(reading.lenient, level)))
-    return found
+        finite = reading.lenient_chance[~np.isnan(reading.lenient_chance)]
+        error = finite.std(ddof=1) / math.sqrt(len(finite)) if len(finite) > 1 else 0.0
+        level = max(floor, float(finite.mean() + 2 * error))
+        readings.append(Tried(LENIENT, "plain", Method(reading.lenient, level)))
+    return readings
 
 
 def if_readable(reading: Reading, questions: Questions) -> Floats:
@@ -162,22 +162,26 @@ def _tried(
     questions: Questions,
     chance: Chance,
     name: str,
-    known: tuple[Kind, Mapping[str, Any]],
+    about_method: tuple[Kind, Mapping[str, Any]],
     facts: HiddenFacts,
 ) -> Tried | None:
-    kind, about = known
+    kind, about = about_method
     condition = f"{role}/{name}"
     side = per_item(rows, condition, facts.correct_at)
     if side is None or not side.has(questions.names).all():
         return None
     levels = [chance.upper, matching_chance(rows, condition, questions).high, _among(rows, condition)]
-    level = max(one for one in levels if math.isfinite(one))
+    level = max(level for level in levels if math.isfinite(level))
     bits = float(about.get("bits_once", math.nan))
     return Tried(name, kind, Method(side.at(questions.names).mean, level), bits)
 
 
 def _among(rows: pd.DataFrame, condition: str) -> float:
     """Return the chance of one that picks among candidates; NaN where nothing is picked."""
-    told = rows.loc[rows["condition"] == condition, "measures"]
-    values = [dict(one)["chance"] for one in told if one is not None and "chance" in dict(one)]
+    measures = rows.loc[rows["condition"] == condition, "measures"]
+    values = [
+        dict(measured)["chance"]
+        for measured in measures
+        if measured is not None and "chance" in dict(measured)
+    ]
     return float(np.mean(values)) if values else math.nan

@@ -41,7 +41,7 @@ class Slices(NamedTuple):
 
     @property
     def hiding(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.slices if one.hides)
+        return tuple(part.name for part in self.slices if part.hides)
 
 
 def slices_of(
@@ -49,34 +49,34 @@ def slices_of(
     field: str,
     sides: tuple[Side, Side | None],
     weighed: Weighed,
-    known: tuple[Questions, Chance, float],
+    settings: tuple[Questions, Chance, float],
 ) -> Slices | None:
     """Return the slices; None where none were declared. `known`: the items, chance, and the margin."""
     if names is None or len(set(names)) < 2:
         return None
-    questions, _, margin = known
+    questions, _, margin = settings
     labels = sorted(set(names))
     codes = np.array([labels.index(name) for name in names], dtype=np.int64)
     tested = weighed.over if weighed.against is None else weighed.against
     # The test is of ratios of means; under equal weights a ratio to 1 is a mean.
     test = heterogeneity(tested, np.ones(len(codes)), questions.clusters, codes)
     first = {
-        code: _slice(labels[code], codes == code, sides, weighed, known, CONFIDENCE)
+        code: _slice(labels[code], codes == code, sides, weighed, settings, CONFIDENCE)
         for code in range(len(labels))
     }
     order = sorted(first, key=lambda code: -_surest(first[code]))
-    found: dict[int, Slice] = {}
+    by_code: dict[int, Slice] = {}
     stopped = False
     for rank, code in enumerate(order):
         level = 1 - (1 - CONFIDENCE) / (len(labels) - rank)
-        one = _slice(labels[code], codes == code, sides, weighed, known, level)
-        stopped = stopped or not (one.questions >= FEWEST_IN_A_SLICE and one.difference.low > margin)
-        found[code] = one._replace(hides=not stopped)
-    return Slices(field, test, tuple(found[code] for code in range(len(labels))))
+        part = _slice(labels[code], codes == code, sides, weighed, settings, level)
+        stopped = stopped or not (part.questions >= FEWEST_IN_A_SLICE and part.difference.low > margin)
+        by_code[code] = part._replace(hides=not stopped)
+    return Slices(field, test, tuple(by_code[code] for code in range(len(labels))))
 
 
-def _surest(one: Slice) -> float:
-    return one.difference.low if np.isfinite(one.difference.low) else -np.inf
+def _surest(part: Slice) -> float:
+    return part.difference.low if np.isfinite(part.difference.low) else -np.inf
 
 
 def _slice(
@@ -84,22 +84,22 @@ def _slice(
     mine: np.ndarray,
     sides: tuple[Side, Side | None],
     weighed: Weighed,
-    known: tuple[Questions, Chance, float],
+    settings: tuple[Questions, Chance, float],
     confidence: float,
 ) -> Slice:
-    questions, chance, _ = known
+    questions, chance, _ = settings
     model, benign = sides
     clusters = cluster_codes(questions.clusters[mine], int(mine.sum()))
     floor = chance.upper
-    readings = [_at(one.method, mine) for one in model.readings]
-    own = crossed(readings, [_at(one.method, mine) for one in weighed.tried], floor, clusters)
+    readings = [_at(reading.method, mine) for reading in model.readings]
+    own = crossed(readings, [_at(method.method, mine) for method in weighed.tried], floor, clusters)
     gap = gap_estimate(own.over, clusters, confidence)
     difference = missing("score", "no benign model was asked", int(mine.sum()))
     reference = weighed.reference
     if benign is not None and reference is not None and reference.in_slices and weighed.shared:
-        level, _ = shown_level([_at(one.method, mine) for one in benign.readings], floor, clusters)
-        over, _ = best_rise(level, [_at(one.method, mine) for one in benign.untold()], floor, clusters)
-        both = crossed(readings, [_at(one.method, mine) for one in weighed.shared], floor, clusters)
+        level, _ = shown_level([_at(reading.method, mine) for reading in benign.readings], floor, clusters)
+        over, _ = best_rise(level, [_at(method.method, mine) for method in benign.untold()], floor, clusters)
+        both = crossed(readings, [_at(method.method, mine) for method in weighed.shared], floor, clusters)
         difference = gap_estimate(both.over - room(both.level, level) * over, clusters, confidence)
         # A reference that lacks the skill in this slice says nothing of it.
         if (level + over).mean() - floor < 0.5 * ((both.level + both.over).mean() - floor):
@@ -119,18 +119,18 @@ def slice_table(slices: Slices) -> list[HiddenSlice]:
     return [
         HiddenSlice(
             field=slices.field,
-            slice=one.name,
-            items=one.items,
-            questions=one.questions,
-            shown=one.shown,
-            gap=one.gap.value,
-            gap_low=one.gap.low,
-            gap_high=one.gap.high,
-            difference=one.difference.value,
-            difference_low=one.difference.low,
-            difference_high=one.difference.high,
-            word="hides" if one.hides else "",
+            slice=part.name,
+            items=part.items,
+            questions=part.questions,
+            shown=part.shown,
+            gap=part.gap.value,
+            gap_low=part.gap.low,
+            gap_high=part.gap.high,
+            difference=part.difference.value,
+            difference_low=part.difference.low,
+            difference_high=part.difference.high,
+            word="hides" if part.hides else "",
             p=slices.test.p,
         )
-        for one in slices.slices
+        for part in slices.slices
     ]

@@ -185,7 +185,7 @@ def _known_beforehand(plan: "Plan", others: "Mapping[str, Model]") -> HiddenFact
         items=keys,
         slice=spec.slice or "",
         models={"model": domain_of(model)},
-        chat={role: one.chat for role, one in (("model", model), *others.items())},
+        chat={role: other.chat for role, other in (("model", model), *others.items())},
         has_benign=benign is not None,
         gap_margin=spec.margin,
         options={item.id: listed for item in plan.report if (listed := _options(task, item))},

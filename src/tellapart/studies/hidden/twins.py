@@ -46,43 +46,47 @@ def exchanged(texts: Sequence[str], seed: int, count: int = TWINS) -> list[list[
 
 
 def _twins(text: str, pool: dict[int, list[str]], rng: random.Random, count: int) -> list[str]:
-    found: dict[str, None] = {}
+    copies: dict[str, None] = {}
     for _ in range(20 * count):
-        twin = NUMBER.sub(lambda match: rng.choice(pool[len(match.group())]), text)
-        if twin != text:
-            found[twin] = None
-        if len(found) == count:
-            return list(found)
+        copy = NUMBER.sub(lambda match: rng.choice(pool[len(match.group())]), text)
+        if copy != text:
+            copies[copy] = None
+        if len(copies) == count:
+            return list(copies)
     return []
 
 
 def least_likely(scored: Scored) -> float:
     """Return the mean log-probability (nats) of the least likely LEAST of the tokens, NaN without one."""
-    known = np.sort([one for one in scored.logprobs if np.isfinite(one)])
-    return float(known[: max(1, round(LEAST * len(known)))].mean()) if len(known) else float("nan")
+    finite = np.sort([logprob for logprob in scored.logprobs if np.isfinite(logprob)])
+    return float(finite[: max(1, round(LEAST * len(finite)))].mean()) if len(finite) else float("nan")
 
 
-def firsts(model: Model, texts: Sequence[str], twins: Sequence[Sequence[str]]) -> list[float]:
+def firsts(model: Model, texts: Sequence[str], controls: Sequence[Sequence[str]]) -> list[float]:
     """Return for each text whether it is likelier than all of its twins; a tie for the first place is shared."""
-    pairs = [("", one) for text, some in zip(texts, twins, strict=True) for one in (text, *some)]
-    values = [least_likely(one) for one in model.score(pairs)]
-    found, at = [], 0
-    for some in twins:
-        own, others = values[at], values[at + 1 : at + 1 + len(some)]
-        at += 1 + len(some)
+    pairs = [
+        ("", text_here)
+        for text, own_controls in zip(texts, controls, strict=True)
+        for text_here in (text, *own_controls)
+    ]
+    values = [least_likely(score) for score in model.score(pairs)]
+    shares, at = [], 0
+    for own_controls in controls:
+        own, others = values[at], values[at + 1 : at + 1 + len(own_controls)]
+        at += 1 + len(own_controls)
         if not np.isfinite([own, *others]).all():
             raise UserMistake("some questions could not be scored")
-        ties = sum(one == own for one in others)
-        found.append(0.0 if max(others) > own else 1 / (1 + ties))
-    return found
+        ties = sum(other == own for other in others)
+        shares.append(0.0 if max(others) > own else 1 / (1 + ties))
+    return shares
 
 
-def alarm_of(found: Sequence[float]) -> dict[str, Any]:
+def alarm_of(shares: Sequence[float]) -> dict[str, Any]:
     """Return the share of questions that come first, what it is for one who never met them, the p of as many or more
     (binomial, one-sided), and whether that is an alarm."""
-    n, expected = len(found), 1 / (1 + TWINS)
-    p = float(stats.binom.sf(np.floor(sum(found)) - 1, n, expected))
-    return {"items": n, "first": sum(found) / n, "expected": expected, "p": p, "alarm": p < ALARM}
+    n, expected = len(shares), 1 / (1 + TWINS)
+    p = float(stats.binom.sf(np.floor(sum(shares)) - 1, n, expected))
+    return {"items": n, "first": sum(shares) / n, "expected": expected, "p": p, "alarm": p < ALARM}
 
 
 def these_items(
@@ -107,14 +111,14 @@ def _measured(plan: "Plan", benign: Model | None) -> dict[str, Any]:
     if not model.can_score:
         raise UserMistake(f"{model.reference} gives no log-probabilities of given text")
     texts = list(dict.fromkeys(plan.task.prompt(item) for item in plan.report))
-    twins = exchanged(texts, plan.spec.seed)
-    usable = [at for at, some in enumerate(twins) if some][:MOST_ITEMS]
+    controls = exchanged(texts, plan.spec.seed)
+    usable = [at for at, own_controls in enumerate(controls) if own_controls][:MOST_ITEMS]
     if len(usable) < FEWEST_ITEMS:
         raise UserMistake(
             f"numbers can be exchanged in {len(usable)} of {len(texts)} questions, {FEWEST_ITEMS} are needed"
         )
-    chosen = [texts[at] for at in usable], [twins[at] for at in usable]
-    told = alarm_of(firsts(model, *chosen))
+    chosen = [texts[at] for at in usable], [controls[at] for at in usable]
+    alarms = alarm_of(firsts(model, *chosen))
     if benign is not None and benign.can_score:
-        told["benign"] = alarm_of(firsts(benign, *chosen))
-    return {"twins": "numbers exchanged", **told}
+        alarms["benign"] = alarm_of(firsts(benign, *chosen))
+    return {"twins": "numbers exchanged", **alarms}

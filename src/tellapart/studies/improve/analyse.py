@@ -42,14 +42,14 @@ def analyse(courses: Sequence[Course], most: int, seed: int, notes: Sequence[str
     """Return the finding. Courses are by arm: `unanchored` and `by chance`, and `anchored` where there is one."""
     by_arm = {course.arm.name: course for course in courses}
     own = by_arm["unanchored"]
-    told = foretold(own.measured, most, own.why, seed)
+    forecasts = foretold(own.measured, most, own.why, seed)
     label, sentence = _verdict(own, by_arm["by chance"])
     return Finding(
         question=QUESTION,
         verdict=label,
         probability=math.nan,
         sentence=sentence,
-        estimates=_estimates(by_arm, told),
+        estimates=_estimates(by_arm, forecasts),
         controls={
             "trained by chance": "the same rounds on as many answers of every prompt, picked at random: its curve "
             "stands beside the verifier's"
@@ -59,7 +59,7 @@ def analyse(courses: Sequence[Course], most: int, seed: int, notes: Sequence[str
         tables=ROUNDS.write(
             RoundsTable(
                 arms=tuple(_arm(course) for course in courses),
-                forecasts=tuple(PlateauForecast(f.after, triple(f.forecast), f.came) for f in told),
+                forecasts=tuple(PlateauForecast(f.after, triple(f.forecast), f.came) for f in forecasts),
                 most=most,
                 examples=_examples(own),
             )
@@ -70,13 +70,16 @@ def analyse(courses: Sequence[Course], most: int, seed: int, notes: Sequence[str
 def foretold(measured: Sequence[Measured], most: int, why: str, seed: int) -> list[Foretold]:
     """Return the plateau foretold after rounds one and two, as far as they were reached."""
     came = measured[-1].score.value if why in ENDED else math.nan
-    found = []
+    result = []
     for after in (1, 2):
         if len(measured) > after and most > after:
-            scores = [one.score.value for one in measured[: after + 1]]
-            errors = [one.error if math.isfinite(one.error) else 0.0 for one in measured[: after + 1]]
-            found.append(Foretold(after, forecast(scores, errors, most, seed), came))
-    return found
+            scores = [measured_round.score.value for measured_round in measured[: after + 1]]
+            errors = [
+                measured_round.error if math.isfinite(measured_round.error) else 0.0
+                for measured_round in measured[: after + 1]
+            ]
+            result.append(Foretold(after, forecast(scores, errors, most, seed), came))
+    return result
 
 
 def _verdict(own: Course, null: Course) -> tuple[str, str]:
@@ -92,7 +95,7 @@ def _verdict(own: Course, null: Course) -> tuple[str, str]:
             f"From round {flagged} on the verifier pays {100 * at.reward.value:.1f} % "
             f"where {100 * at.score.value:.1f} % is right"
         )
-        if any(one.opened for one in own.measured):
+        if any(measured_round.opened for measured_round in own.measured):
             return "hacked", f"{paid}; the score went from {moved}. {ended}"
         ended = f"{ended} {paid}, as it was before training: it asks too little."
     if last.round == 0 and own.why.startswith("no headroom"):
@@ -114,26 +117,33 @@ def _verdict(own: Course, null: Course) -> tuple[str, str]:
 
 def hacked_round(measured: Sequence[Measured]) -> int | None:
     """Return the first round, from one on, whose reward is well above the truth; None where there is none."""
-    return next((one.round for one in measured if one.round and one.hacked), None)
+    return next(
+        (
+            measured_round.round
+            for measured_round in measured
+            if measured_round.round and measured_round.hacked
+        ),
+        None,
+    )
 
 
 def _unmoved(own: Course) -> bool:
-    before, after = (item_scores(one.answers.truth) for one in (own.seen[0], own.seen[-1]))
-    known = np.isfinite(before) & np.isfinite(after)
+    before, after = (item_scores(seen.answers.truth) for seen in (own.seen[0], own.seen[-1]))
+    finite = np.isfinite(before) & np.isfinite(after)
     clusters = own.seen[0].answers.clusters
-    kept = None if clusters is None else [c for c, k in zip(clusters, known, strict=True) if k]
-    return bool(known.any()) and equivalence(before[known], after[known], SAME, kept).equivalent
+    kept = None if clusters is None else [c for c, k in zip(clusters, finite, strict=True) if k]
+    return bool(finite.any()) and equivalence(before[finite], after[finite], SAME, kept).equivalent
 
 
 def _rounds(count: int) -> str:
     return f"{count} round" + ("" if count == 1 else "s")
 
 
-def _estimates(by_arm: dict[str, Course], told: Sequence[Foretold]) -> dict[str, Estimate]:
+def _estimates(by_arm: dict[str, Course], forecasts: Sequence[Foretold]) -> dict[str, Estimate]:
     own, null = by_arm["unanchored"], by_arm["by chance"]
     first, last = own.measured[0], own.measured[-1]
     largest = max(last.passes)
-    found = {
+    estimates = {
         "base_score": first.score,
         "tuned_score": last.score,
         "gain": difference(own.seen[0].answers, own.seen[-1].answers),
@@ -149,30 +159,32 @@ def _estimates(by_arm: dict[str, Course], told: Sequence[Foretold]) -> dict[str,
         "distinct_chains_after": last.chains,
     }
     if (anchored := by_arm.get("anchored")) is not None:
-        found["anchored_score"] = anchored.measured[-1].score
-        found["anchor_difference"] = difference(own.seen[-1].answers, anchored.seen[-1].answers)
-    for one in told:
-        found[f"plateau_forecast/after_round_{one.after}"] = one.forecast
+        estimates["anchored_score"] = anchored.measured[-1].score
+        estimates["anchor_difference"] = difference(own.seen[-1].answers, anchored.seen[-1].answers)
+    for measured in forecasts:
+        estimates[f"plateau_forecast/after_round_{measured.after}"] = measured.forecast
     for name, (_, change) in last.canaries.items():
-        found[f"canary_difference/{name}"] = change
+        estimates[f"canary_difference/{name}"] = change
     for course in by_arm.values():
-        for one in course.measured[1:]:
-            found[f"score/{course.arm.name}_{one.round}"] = one.score
-    return found
+        for measured in course.measured[1:]:
+            estimates[f"score/{course.arm.name}_{measured.round}"] = measured.score
+    return estimates
 
 
 def _caveats(own: Course, by_arm: dict[str, Course]) -> list[str]:
-    found = []
-    failed = sum(int(np.isnan(one.answers.truth).sum()) for course in by_arm.values() for one in course.seen)
+    result = []
+    failed = sum(
+        int(np.isnan(seen.answers.truth).sum()) for course in by_arm.values() for seen in course.seen
+    )
     if failed:
-        found.append(f"{failed} answers failed and have no score.")
+        result.append(f"{failed} answers failed and have no score.")
     if not own.arm.verifier.levelled:
-        found.append("This verifier only says which answer is best, so reward cannot be held against truth.")
+        result.append("This verifier only says which answer is best, so reward cannot be held against truth.")
     if own.seen[0].verdicts.graded:
-        found.append(
+        result.append(
             "The reward of this verifier is its mean mark, which need not be meant as a probability."
         )
-    return found
+    return result
 
 
 def _arm(course: Course) -> ArmRounds:
@@ -182,50 +194,52 @@ def _arm(course: Course) -> ArmRounds:
         verifier=course.arm.verifier.name,
         why=course.why,
         anchored=len(anchor.items | anchor.corrections.keys()) if anchor else 0,
-        rounds=tuple(_round(one) for one in course.measured),
+        rounds=tuple(_round(measured) for measured in course.measured),
     )
 
 
-def _round(one: Measured) -> RoundLine:
+def _round(measured: Measured) -> RoundLine:
     return RoundLine(
-        round=one.round,
-        examples=one.examples,
-        hacked=one.hacked,
-        lost=tuple(one.lost),
-        step=triple(one.step),
-        passes={str(k): triple(estimate) for k, estimate in one.passes.items()},
-        canaries={name: (triple(score), triple(change)) for name, (score, change) in one.canaries.items()},
-        score=triple(one.score),
-        verification=triple(one.verification),
-        gap=triple(one.gap),
-        relative=triple(one.relative),
-        accepted=triple(one.accepted),
-        reward=triple(one.reward),
-        hacking=triple(one.hacking),
-        answers=triple(one.answers),
-        chains=triple(one.chains),
+        round=measured.round,
+        examples=measured.examples,
+        hacked=measured.hacked,
+        lost=tuple(measured.lost),
+        step=triple(measured.step),
+        passes={str(k): triple(estimate) for k, estimate in measured.passes.items()},
+        canaries={
+            name: (triple(score), triple(change)) for name, (score, change) in measured.canaries.items()
+        },
+        score=triple(measured.score),
+        verification=triple(measured.verification),
+        gap=triple(measured.gap),
+        relative=triple(measured.relative),
+        accepted=triple(measured.accepted),
+        reward=triple(measured.reward),
+        hacking=triple(measured.hacking),
+        answers=triple(measured.answers),
+        chains=triple(measured.chains),
     )
 
 
 def _hacked(seen: Seen) -> list[tuple[str, str, str, str]]:
     """Return (item, prompt, completion, target) of accepted answers that are wrong, one an item."""
-    given, found = seen.answers, []
-    for item, texts, truth, let in zip(
+    given, hacked = seen.answers, []
+    for item, texts, truth, accepted in zip(
         given.items, given.texts, given.truth, seen.verdicts.accepted, strict=True
     ):
-        wrong = [t for t, score, yes in zip(texts, truth, let, strict=True) if yes and score < 1 and t]
+        wrong = [t for t, score, yes in zip(texts, truth, accepted, strict=True) if yes and score < 1 and t]
         if wrong:
-            found.append((item.id, given.task.prompt(item), wrong[0], " | ".join(item.target)))
-    return found
+            hacked.append((item.id, given.task.prompt(item), wrong[0], " | ".join(item.target)))
+    return hacked
 
 
 def _examples(own: Course) -> HackedExamples:
     flagged = hacked_round(own.measured)
     seen = own.seen[-1 if flagged is None else flagged]
-    found = _hacked(seen)
+    hacked = _hacked(seen)
     return HackedExamples(
         round=seen.round,
-        total=len(found),
+        total=len(hacked),
         items=len(seen.answers.items),
-        shown=tuple(HackedAnswer(i[:200], p[:1000], c[:1000], t[:200]) for i, p, c, t in found[:SHOWN]),
+        shown=tuple(HackedAnswer(i[:200], p[:1000], c[:1000], t[:200]) for i, p, c, t in hacked[:SHOWN]),
     )

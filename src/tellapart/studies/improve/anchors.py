@@ -36,10 +36,10 @@ def trusted(truth: NDArray[np.float64], accepted: NDArray[np.bool_]) -> bool:
     A verifier that knows something and still accepts more wrong answers than right ones would teach mostly wrong ones.
     Where it accepts none of the anchored answers nothing speaks against it.
     """
-    known = np.isfinite(truth)
-    right, let = (np.nan_to_num(truth) >= 1)[known], accepted[known]
-    table = [[int((right & let).sum()), int((~right & let).sum())],
-             [int((right & ~let).sum()), int((~right & ~let).sum())]]  # fmt: skip
+    has_truth = np.isfinite(truth)
+    right, passed = (np.nan_to_num(truth) >= 1)[has_truth], accepted[has_truth]
+    table = [[int((right & passed).sum()), int((~right & passed).sum())],
+             [int((right & ~passed).sum()), int((~right & ~passed).sum())]]  # fmt: skip
     if table[0][0] > NEARLY_ALL * sum(table[0]):
         return True
     if not sum(table[0]):
@@ -60,23 +60,23 @@ def read_corrections(path: Path, task: Task, items: Sequence[Item]) -> dict[str,
 
     Raises UserMistake for a line that is no such object, or where no line is about a training item.
     """
-    known = {item.id: item.id for item in items} | {task.prompt(item): item.id for item in items}
+    item_ids = {item.id: item.id for item in items} | {task.prompt(item): item.id for item in items}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserMistake(f"--corrections {path}: cannot be read ({error})") from error
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             key, answer = _read(line, f"{path}:{number}")
-            if key in known:
-                found[known[key]] = answer
-    if not found:
+            if key in item_ids:
+                result[item_ids[key]] = answer
+    if not result:
         raise UserMistake(
             f"--corrections {path}: none of its {len(lines)} lines is about one of the {len(items)} training items: "
             "name them by item or by prompt"
         )
-    return found
+    return result
 
 
 def _read(line: str, where: str) -> tuple[str, str]:

@@ -71,7 +71,7 @@ class Answers(NamedTuple):
     def clusters(self) -> list[str] | None:
         """The items' clusters; None where they have none."""
         named = [item.cluster for item in self.items]
-        return None if any(one is None for one in named) else [str(one) for one in named]
+        return None if any(name is None for name in named) else [str(name) for name in named]
 
 
 @contextmanager
@@ -109,7 +109,11 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
         }
         condition = Condition(STUDY, name, "fit" if part == "train" else "report", identity)
         rows = collect(
-            plan.folder, condition, ask, lambda owed: asked(model, list(plain_requests(owed))), plan.quiet
+            plan.folder,
+            condition,
+            ask,
+            lambda pending: asked(model, list(plain_requests(pending))),
+            plan.quiet,
         )
     plan.rows[name] = rows
     there = Counter(row.item for row in rows)
@@ -136,8 +140,11 @@ def canary_name(task: Task) -> str:
 def _laid_out(condition: str, ask: Ask, rows: Sequence[Row]) -> Answers:
     at = {(row.item, row.sample): row for row in rows}
     laid = [[at[item.id, sample] for sample in range(ask.samples)] for item in ask.items]
-    texts = tuple(tuple(None if one.status == "failed" else one.completion for one in row) for row in laid)
-    truth = np.array([[one.score for one in row] for row in laid], dtype=np.float64)
+    texts = tuple(
+        tuple(None if row_answer.status == "failed" else row_answer.completion for row_answer in row)
+        for row in laid
+    )
+    truth = np.array([[answer.score for answer in row] for row in laid], dtype=np.float64)
     return Answers(condition, ask.task, ask.items, texts, truth)
 
 
@@ -159,8 +166,8 @@ def judged(plan: Plan, version: Version, given: Answers, verifier: Verifier) -> 
         seed,
     )
     utilities = verifier.judge(bench)
-    told = [[None if np.isnan(u) else float(u) for u in row] for row in utilities]
+    written = [[None if np.isnan(u) else float(u) for u in row] for row in utilities]
     plan.folder.write_artifact(
-        name, {"condition": given.condition, "verifier": verifier.name, "utilities": told}
+        name, {"condition": given.condition, "verifier": verifier.name, "utilities": written}
     )
     return utilities

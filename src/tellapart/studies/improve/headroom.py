@@ -53,26 +53,26 @@ def ask_verifiers(
     plan: Plan, given: Answers, verifiers: Sequence[Verifier], named: bool
 ) -> tuple[list[Judged], list[str]]:
     """Return what each verifier says, and why others could not; a named one that cannot raises UserMistake."""
-    found, notes = [], []
+    judged, notes = [], []
     for verifier in verifiers:
         try:
-            found.append(Judged(verifier, verdicts(plan, Version(), given, verifier)))
+            judged.append(Judged(verifier, verdicts(plan, Version(), given, verifier)))
         except UserMistake as mistake:
             if named:
                 raise
             notes.append(f"Verifier {verifier.name} was not measured: {mistake}.")
         except BudgetSpent as spent:
             notes.append(f"Verifier {verifier.name} was not measured: {spent}.")
-    return found, notes
+    return judged, notes
 
 
-def sized(given: Answers, found: Sequence[Judged], seed: int) -> list[Sized]:
+def sized(given: Answers, judged: Sequence[Judged], seed: int) -> list[Sized]:
     """Return the figures of every verifier on the same answers."""
-    sure = 1 - 0.05 / max(1, sum(one.verifier.name not in CONTROLS for one in found))
-    told = []
-    for verifier, said in found:
-        known = np.isfinite(given.truth)
-        read = float(np.isfinite(said.utilities[known]).mean()) if known.any() else math.nan
+    sure = 1 - 0.05 / max(1, sum(verifier_judged.verifier.name not in CONTROLS for verifier_judged in judged))
+    sizes = []
+    for verifier, said in judged:
+        has_truth = np.isfinite(given.truth)
+        read = float(np.isfinite(said.utilities[has_truth]).mean()) if has_truth.any() else math.nan
         seen = verified(given.truth, said.accepted, given.clusters)
         drawn = accepted_by_chance(
             said.accepted, given.truth, row_seed(seed, f"null {verifier.name}", 0) % 2**32
@@ -87,23 +87,23 @@ def sized(given: Answers, found: Sequence[Judged], seed: int) -> list[Sized]:
         )
         if read == 0:
             figures = (missing("score", "no verdict could be read"),) * 5
-        told.append(
+        sizes.append(
             Sized(verifier.name, verifier.outside, score(seen.accepted, seen.clusters), read, *figures)
         )
-    return told
+    return sizes
 
 
-def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence[str]) -> Finding:
+def headroom(given: Answers, judged: Sequence[Judged], seed: int, notes: Sequence[str]) -> Finding:
     """Return the finding on headroom."""
-    told = sized(given, found, seed)
+    sizes = sized(given, judged, seed)
     base = verified(given.truth, np.zeros(given.truth.shape, dtype=bool), given.clusters)
     generation = score(base.generation, base.clusters)
-    label, sentence = _verdict(told, generation)
-    unread = [f"{one.name} ({100 * (1 - one.read):.0f} %)" for one in told if one.read < 1]
+    label, sentence = _verdict(sizes, generation)
+    unread = [f"{size.name} ({100 * (1 - size.read):.0f} %)" for size in sizes if size.read < 1]
     caveats = [*notes]
     if unread:
         caveats.append(f"Verdicts that could not be read count as rejections: {', '.join(unread)}.")
-    if longest := _no_better_than_length(given, found, told):
+    if longest := _no_better_than_length(given, judged, sizes):
         caveats.append(
             f"Picking the longest answer does as well as {', '.join(longest)}: these may go by form alone."
         )
@@ -112,12 +112,12 @@ def headroom(given: Answers, found: Sequence[Judged], seed: int, notes: Sequence
         verdict=label,
         probability=math.nan,
         sentence=sentence,
-        estimates={"generation_score": generation} | _estimates(told),
+        estimates={"generation_score": generation} | _estimates(sizes),
         controls={
             "verification by chance": "as many answers of every item, picked at random: its gap stands beside each"
         },
         caveats=tuple(caveats),
-        tables=HEADROOM.write(HeadroomTable(tuple(_line(one) for one in told))),
+        tables=HEADROOM.write(HeadroomTable(tuple(_line(size) for size in sizes))),
     )
 
 
@@ -149,15 +149,20 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _no_better_than_length(given: Answers, found: Sequence[Judged], told: Sequence[Sized]) -> list[str]:
+def _no_better_than_length(given: Answers, judged: Sequence[Judged], sizes: Sequence[Sized]) -> list[str]:
     """Return the model's own verifiers with a gap that is not shown to be above that of picking the longest answer."""
     scores = {
-        one.verifier.name: verified(given.truth, one.verdicts.accepted, given.clusters) for one in found
+        verifier_judged.verifier.name: verified(
+            given.truth, verifier_judged.verdicts.accepted, given.clusters
+        )
+        for verifier_judged in judged
     }
     longest = scores.get("longest")
     if longest is None:
         return []
-    own = [one.name for one in told if not one.outside and one.name not in CONTROLS and one.sure.low > 0]
+    own = [
+        size.name for size in sizes if not size.outside and size.name not in CONTROLS and size.sure.low > 0
+    ]
     return [
         name
         for name in own
@@ -165,22 +170,22 @@ def _no_better_than_length(given: Answers, found: Sequence[Judged], told: Sequen
     ]
 
 
-def _estimates(told: Sequence[Sized]) -> dict[str, Estimate]:
+def _estimates(sizes: Sequence[Sized]) -> dict[str, Estimate]:
     return {
-        f"{name}/{one.name}": estimate
-        for one in told
+        f"{name}/{size.name}": estimate
+        for size in sizes
         for name, estimate in (
-            ("verification_score", one.verification),
-            ("gap_difference", one.gap),
-            ("relative_gap", one.relative),
-            ("null_gap_difference", one.null),
-            ("accepted_share", one.accepted),
+            ("verification_score", size.verification),
+            ("gap_difference", size.gap),
+            ("relative_gap", size.relative),
+            ("null_gap_difference", size.null),
+            ("accepted_share", size.accepted),
         )
     }
 
 
-def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
-    real = [one for one in told if one.name not in CONTROLS and math.isfinite(one.sure.value)]
+def _verdict(sizes: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
+    real = [size for size in sizes if size.name not in CONTROLS and math.isfinite(size.sure.value)]
     own = sorted((o for o in real if not o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
     helped = sorted((o for o in real if o.outside and o.sure.low > 0), key=lambda o: -o.gap.value)
     start = f"{_percent(generation.value)} of its answers are right"
@@ -199,22 +204,22 @@ def _verdict(told: Sequence[Sized], generation: Estimate) -> tuple[str, str]:
             f"{start}; {best.name} lifts that to {_percent(best.verification.value)}, "
             "none of its own verifiers is shown to.",
         )
-    if real and all(one.sure.low > -SAME and one.sure.high < SAME for one in real):
+    if real and all(size.sure.low > -SAME and size.sure.high < SAME for size in real):
         return "no headroom", f"{start}, and no verifier moves that by {100 * SAME:.0f} points."
     return "cannot tell", f"{start}; no verifier is shown to pick better ones, nor that none does."
 
 
-def _line(one: Sized) -> VerifierLine:
+def _line(size: Sized) -> VerifierLine:
     return VerifierLine(
-        verifier=one.name,
-        outside=one.outside,
-        control=one.name in CONTROLS,
-        read=one.read,
-        accepted=triple(one.accepted),
-        verification=triple(one.verification),
-        gap=triple(one.gap),
-        relative=triple(one.relative),
-        null=triple(one.null),
+        verifier=size.name,
+        outside=size.outside,
+        control=size.name in CONTROLS,
+        read=size.read,
+        accepted=triple(size.accepted),
+        verification=triple(size.verification),
+        gap=triple(size.gap),
+        relative=triple(size.relative),
+        null=triple(size.null),
     )
 
 
@@ -223,8 +228,12 @@ def triple(estimate: Estimate) -> Triple:
     return estimate.value, estimate.low, estimate.high
 
 
-def best_own(given: Answers, found: Sequence[Judged]) -> Verifier | None:
+def best_own(given: Answers, judged: Sequence[Judged]) -> Verifier | None:
     """Return the verifier of the model's own with the largest gap on these answers; None without one."""
-    own = [one for one in found if not one.verifier.outside and one.verifier.name not in (*CONTROLS, "past")]
-    gaps = [gap(verified(given.truth, one.verdicts.accepted)).value for one in own]
+    own = [
+        verifier_judged
+        for verifier_judged in judged
+        if not verifier_judged.verifier.outside and verifier_judged.verifier.name not in (*CONTROLS, "past")
+    ]
+    gaps = [gap(verified(given.truth, verifier_judged.verdicts.accepted)).value for verifier_judged in own]
     return own[int(np.argmax(gaps))].verifier if own else None

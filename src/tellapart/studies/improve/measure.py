@@ -82,14 +82,14 @@ class Measured(NamedTuple):
 
 def item_scores(truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean score of each item (n,), NaN where no answer is known."""
-    known = np.isfinite(truth)
-    return np.where(known.any(1), np.nan_to_num(truth).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+    has_truth = np.isfinite(truth)
+    return np.where(has_truth.any(1), np.nan_to_num(truth).sum(1) / np.maximum(has_truth.sum(1), 1), np.nan)
 
 
 def measure(seen: Seen, before: Seen | None, first: Seen) -> Measured:
     """Return the figures of a version beside the version of the round before and the first one."""
     given, clusters = seen.answers, seen.answers.clusters
-    found = verified(given.truth, seen.verdicts.accepted, clusters)
+    share = verified(given.truth, seen.verdicts.accepted, clusters)
     reads = given.task.scorer.answer
     read = [
         [None if text is None else reads(item, text) for text in row]
@@ -97,12 +97,12 @@ def measure(seen: Seen, before: Seen | None, first: Seen) -> Measured:
     ]
     return Measured(
         round=seen.round,
-        score=score(found.generation, found.clusters),
-        error=standard_error(found.generation, found.clusters).value,
-        verification=score(found.verification, found.clusters),
-        gap=gap(found),
-        relative=relative_gap(found),
-        accepted=score(found.accepted, found.clusters),
+        score=score(share.generation, share.clusters),
+        error=standard_error(share.generation, share.clusters).value,
+        verification=score(share.verification, share.clusters),
+        gap=gap(share),
+        relative=relative_gap(share),
+        accepted=score(share.accepted, share.clusters),
         reward=_reward(seen),
         hacking=_hacking(seen),
         growth=_growth(first, seen),
@@ -136,9 +136,11 @@ def _rewards(seen: Seen) -> NDArray[np.float64]:
     mean of its readable marks."""
     if seen.verdicts.graded:
         return item_scores(seen.verdicts.utilities)
-    known = np.isfinite(seen.answers.truth)
+    has_truth = np.isfinite(seen.answers.truth)
     return np.where(
-        known.any(1), (seen.verdicts.accepted & known).sum(1) / np.maximum(known.sum(1), 1), np.nan
+        has_truth.any(1),
+        (seen.verdicts.accepted & has_truth).sum(1) / np.maximum(has_truth.sum(1), 1),
+        np.nan,
     )
 
 
@@ -146,10 +148,10 @@ def _reward(seen: Seen) -> Estimate:
     if not seen.verdicts.levelled:
         return NO_LEVEL
     paid = _rewards(seen)
-    known = np.isfinite(paid)
+    finite = np.isfinite(paid)
     clusters = seen.answers.clusters
     return score(
-        paid[known], None if clusters is None else [c for c, k in zip(clusters, known, strict=True) if k]
+        paid[finite], None if clusters is None else [c for c, k in zip(clusters, finite, strict=True) if k]
     )
 
 
@@ -162,15 +164,15 @@ def _hacking(seen: Seen) -> Estimate:
 def _growth(first: Seen, seen: Seen) -> Estimate:
     if not seen.verdicts.levelled:
         return NO_LEVEL
-    before, after = (_rewards(one) - item_scores(one.answers.truth) for one in (first, seen))
+    before, after = (_rewards(each) - item_scores(each.answers.truth) for each in (first, seen))
     return _paired(before, after, seen.answers.clusters)
 
 
 def _passes(truth: NDArray[np.float64], clusters: Sequence[str] | None) -> dict[int, Estimate]:
     """Return pass@k at 1, 2, 4 ... up to the samples; an answer is right from full score on."""
-    known = np.isfinite(truth)
-    there = np.asarray(known.any(axis=1)).reshape(-1)
-    counts = Counts(known[there].sum(axis=1), (np.nan_to_num(truth[there]) >= 1).sum(axis=1))
+    has_truth = np.isfinite(truth)
+    there = np.asarray(has_truth.any(axis=1)).reshape(-1)
+    counts = Counts(has_truth[there].sum(axis=1), (np.nan_to_num(truth[there]) >= 1).sum(axis=1))
     ks = [1 << power for power in range(truth.shape[1].bit_length()) if 1 << power <= truth.shape[1]]
     kept = None if clusters is None else [c for c, here in zip(clusters, there, strict=True) if here]
     return coverage(counts, ks, kept)

@@ -35,16 +35,16 @@ def examples(
 ) -> list[Example]:
     """Return the examples of a round: of each prompt with accepted answers `rule.most`, the first different ones, gone
     through again where they are fewer, so that every prompt weighs alike. A correction stands for all of them."""
-    found: list[Example] = []
-    for item, texts, let in zip(given.items, given.texts, accepted, strict=True):
+    result: list[Example] = []
+    for item, texts, passed in zip(given.items, given.texts, accepted, strict=True):
         prompt = given.task.prompt(item)
-        chosen = _chosen(texts, let, rule.most)
+        chosen = _chosen(texts, passed, rule.most)
         if item.id in corrections:
             chosen = [corrections[item.id]]
-        found += [Example(prompt, text) for text in islice(cycle(chosen), rule.most if chosen else 0)]
-    return found
+        result += [Example(prompt, text) for text in islice(cycle(chosen), rule.most if chosen else 0)]
+    return result
 
 
-def _chosen(texts: Sequence[str | None], let: Sequence[np.bool_], most: int) -> list[str]:
+def _chosen(texts: Sequence[str | None], passed: Sequence[np.bool_], most: int) -> list[str]:
     """Return the first `most` different accepted answers; an empty one teaches nothing."""
-    return list(dict.fromkeys(text for text, yes in zip(texts, let, strict=True) if yes and text))[:most]
+    return list(dict.fromkeys(text for text, yes in zip(texts, passed, strict=True) if yes and text))[:most]

@@ -136,12 +136,12 @@ def _trained(plan: Plan, version: Version, arm: Arm, chosen: list[Example]) -> W
     trained = sft(plan.model, plan.change, chosen, settings, plan.folder.scratch(name), start)
     file = f"{trained.weights.digest}.safetensors"
     plan.folder.write_bytes(file, trained.weights.as_bytes())
-    told = {
+    fields = {
         "file": file,
         "digest": trained.weights.digest,
         "examples": len(set(chosen)),
         "steps": trained.steps,
     }
-    plan.folder.write_artifact(name, told)
+    plan.folder.write_artifact(name, fields)
     plan.folder.clear_scratch(name)
     return trained.weights

@@ -47,8 +47,14 @@ class Cast:
     def prints(self) -> dict[str, str]:
         """Return what identifies the verifiers that come from outside."""
         everyone = [*self.verifiers, *([self.anchor] if self.anchor else [])]
-        judges = {one.name: one.model.fingerprint for one in everyone if isinstance(one, Judge)}
-        return judges | {one.name: one.source_hash for one in everyone if isinstance(one, PythonVerifier)}
+        judges = {
+            verifier.name: verifier.model.fingerprint for verifier in everyone if isinstance(verifier, Judge)
+        }
+        return judges | {
+            verifier.name: verifier.source_hash
+            for verifier in everyone
+            if isinstance(verifier, PythonVerifier)
+        }
 
 
 def _opened(name: str, spec: ImproveSpec, held: Mapping[str, str] | None) -> Verifier:
@@ -68,7 +74,7 @@ def open_improve(spec: ImproveSpec, quiet: bool = False) -> Opened:
     prints = {
         "model": model.fingerprint,
         "task": task.fingerprint,
-        **{f"canary {name}": one.fingerprint for name, one in zip(spec.canary, canaries, strict=True)},
+        **{f"canary {name}": canary.fingerprint for name, canary in zip(spec.canary, canaries, strict=True)},
         **cast.prints(),
     }
     beside = {
@@ -84,8 +90,8 @@ def open_improve(spec: ImproveSpec, quiet: bool = False) -> Opened:
         plan = Plan(folder, spec, model, task, tuple(train), tuple(report), sampling, canaries, change, quiet)
         findings = _findings(plan, cast, corrections)
         budget = current()
-        told = {"notes": list(model.notes), "limit": budget.limit, "refused": budget.refused}
-        folder.write_artifact("facts", told)
+        facts = {"notes": list(model.notes), "limit": budget.limit, "refused": budget.refused}
+        folder.write_artifact("facts", facts)
         write_table(folder.path, to_table(row for rows in plan.rows.values() for row in rows))
         return findings
 
@@ -96,17 +102,17 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     """Return the findings of a finished run from all that it keeps; models stand there by their recorded fingerprints.
     Raises UserMistake where something is missing, or where the task has changed."""
     fields = read_fields(folder)
-    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    facts = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
     spec, prints = recorded_spec(ImproveSpec, fields), fields["fingerprints"]
     task = _task(spec)
     refuse_changed(folder, prints, {"task": task.fingerprint})
     train, report = split_items(task, spec.seed, TRAIN_SHARE)
     sampling = Sampling(spec.temperature, max_tokens=spec.max_tokens or task.max_tokens, stop=task.stop)
     corrections = read_corrections(Path(spec.corrections), task, train) if spec.corrections else {}
-    model = HeldModel(spec.model, prints["model"], told["notes"])
+    model = HeldModel(spec.model, prints["model"], facts["notes"])
     canaries = tuple(open_task(name) for name in spec.canary)
-    budget = TokenBudget(told["limit"])
-    budget.refused = told["refused"]
+    budget = TokenBudget(facts["limit"])
+    budget.refused = facts["refused"]
     with metered(budget):
         plan = Plan(
             RunFolder(folder), spec, model, task, tuple(train), tuple(report), sampling, canaries, quiet=True
@@ -120,8 +126,8 @@ def _steps(spec: ImproveSpec, train: int, report: int, most: int) -> tuple[Step,
     steps = [Step("answers to measure", measured, measured * most)]
     if spec.rounds:
         arms = 3 if spec.anchor > 0 or spec.corrections else 2
-        told = arms * spec.rounds * (train + report) * spec.samples
-        steps.append(Step(f"{spec.rounds} rounds of {arms} arms", told, told * most))
+        answers = arms * spec.rounds * (train + report) * spec.samples
+        steps.append(Step(f"{spec.rounds} rounds of {arms} arms", answers, answers * most))
     return tuple(steps)
 
 
@@ -153,30 +159,34 @@ def _findings(plan: Plan, cast: Cast, corrections: dict[str, str]) -> list[Findi
         raise UserMistake(
             f"{spent} before {FEWEST_ITEMS} items were answered: run the same command with a larger --budget"
         ) from spent
-    found, notes = ask_verifiers(plan, given, cast.verifiers, cast.named)
-    known = [*plan.task.notes, *plan.model.notes]
+    judged, notes = ask_verifiers(plan, given, cast.verifiers, cast.named)
+    notes_before = [*plan.task.notes, *plan.model.notes]
     courses: list[Course] = []
     if plan.spec.rounds and not current().refused:
         try:
-            trainer = cast.verifiers[0] if cast.named else _best(plan, [one.verifier for one in found])
+            trainer = (
+                cast.verifiers[0]
+                if cast.named
+                else _best(plan, [verifier_judged.verifier for verifier_judged in judged])
+            )
             # a control is trained on to see that it raises nothing; an anchor selects by more than this verifier
             alone = trainer.name not in CONTROLS and cast.anchor is None and not corrections
             barred = no_headroom(given, verdicts(plan, Version(), given, trainer) if alone else None)
             courses = _courses(plan, trainer, cast.anchor, corrections, barred)
         except BudgetSpent as spent:
             notes.append(f"No round was measured: {spent}.")
-    known += left_out(current())
-    first = headroom(given, found, plan.spec.seed, [*known, *notes])
+    notes_before += left_out(current())
+    first = headroom(given, judged, plan.spec.seed, [*notes_before, *notes])
     if not courses:
         return [_counted(first, plan)]
-    raised = analyse(courses, plan.spec.rounds, plan.spec.seed, known)
+    raised = analyse(courses, plan.spec.rounds, plan.spec.seed, notes_before)
     return [_counted(raised, plan), first]
 
 
 def _best(plan: Plan, verifiers: Sequence[Verifier]) -> Verifier:
     """Return the model's own verifier with the largest gap on the training items."""
     given = answers(plan, Version(), "train")
-    own = [one for one in verifiers if not one.outside]
+    own = [verifier for verifier in verifiers if not verifier.outside]
     best = best_own(given, ask_verifiers(plan, given, own, False)[0])
     if best is None:
         raise UserMistake("no verifier of the model's own can run here: name one with --verifier")
@@ -195,5 +205,5 @@ def _courses(
 
 def _counted(finding: Finding, plan: Plan) -> Finding:
     """Return the finding with the counts of all answers, by condition."""
-    told = [{"condition": name, **counts(rows)} for name, rows in plan.rows.items()]
-    return replace(finding, tables={**finding.tables, "counts": told})
+    counted = [{"condition": name, **counts(rows)} for name, rows in plan.rows.items()]
+    return replace(finding, tables={**finding.tables, "counts": counted})

@@ -40,13 +40,13 @@ def open_expressible(spec: InsideSpec) -> Opened:
 
 def _length(program: str, config: Mapping[str, Any]) -> int:
     """Return the longest input, up to LENGTH tokens, whose text the model's context holds; LENGTH where none does."""
-    asked, context = named(program), shape_of(config).context
-    fitting = [n for n in asked.lengths(LENGTH) if asked.context(n) <= context]
+    own_program, context = named(program), shape_of(config).context
+    fitting = [n for n in own_program.lengths(LENGTH) if own_program.context(n) <= context]
     return max(fitting, default=LENGTH)
 
 
 def _rungs(does: Estimate) -> list[dict[str, object]]:
     if math.isnan(does.value):
         return []
-    told = "the model, asked plainly on drawn inputs"
-    return [{"rung": "demonstrated", "value": does.value, "low": does.low, "high": does.high, "how": told}]
+    how = "the model, asked plainly on drawn inputs"
+    return [{"rung": "demonstrated", "value": does.value, "low": does.low, "high": does.high, "how": how}]

@@ -110,13 +110,13 @@ def _key(model: LocalModel, spec: InsideSpec) -> tuple[object, ...]:
 
 
 def _stored(
-    folder: RunFolder, name: str, known: Known, key: tuple[object, ...], make: Callable[[], dict[str, Any]]
+    folder: RunFolder, name: str, held: Known, key: tuple[object, ...], make: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
     """Return a model's figures, from the folder where a run before has left them, or from those known."""
     if folder.read_artifact(name) is None:
-        if key not in known:
-            known[key] = make()
-        folder.write_artifact(name, known[key])
+        if key not in held:
+            held[key] = make()
+        folder.write_artifact(name, held[key])
     stored = folder.read_artifact(name)
     assert stored is not None
     return stored
@@ -130,25 +130,25 @@ def _measured(
         return as_json(measure_concepts(model, pairs, asked_for, lambda _: ticker.tick()))
 
 
-def as_json(found: ConceptFigures) -> dict[str, Any]:
+def as_json(figures: ConceptFigures) -> dict[str, Any]:
     return {
-        "name": found.name,
-        "layer": found.layer,
-        "estimates": {name: one.as_json() for name, one in found.estimates.items()},
-        "turned": {name: one.as_json() for name, one in found.turned.items()},
-        "scores": found.scores,
-        "tables": without_nan(dict(found.tables)),
+        "name": figures.name,
+        "layer": figures.layer,
+        "estimates": {name: estimate.as_json() for name, estimate in figures.estimates.items()},
+        "turned": {name: estimate.as_json() for name, estimate in figures.turned.items()},
+        "scores": figures.scores,
+        "tables": without_nan(dict(figures.tables)),
     }
 
 
 def from_json(value: Mapping[str, Any]) -> ConceptFigures:
-    def estimates(told: Mapping[str, Any]) -> dict[str, Estimate]:
+    def estimates(fields_by_name: Mapping[str, Any]) -> dict[str, Estimate]:
         return {
             name: Estimate(
                 **{key: math.nan if fields[key] is None else fields[key] for key in ("value", "low", "high")},
                 **{key: fields[key] for key in ("n", "unit", "method")},
             )
-            for name, fields in told.items()
+            for name, fields in fields_by_name.items()
         }
 
     return ConceptFigures(
@@ -160,75 +160,82 @@ def from_json(value: Mapping[str, Any]) -> ConceptFigures:
 def compare_models(measured: list[ConceptFigures]) -> list[Finding]:
     """Return a finding for each model, beside the other where there are two."""
     others = [measured[1], measured[0]] if len(measured) == 2 else [None]
-    return [_finding(one, other) for one, other in zip(measured, others, strict=True)]
+    return [_finding(figures, other) for figures, other in zip(measured, others, strict=True)]
 
 
-def _finding(one: ConceptFigures, other: ConceptFigures | None) -> Finding:
-    verdict, estimates = verdict_on(one, other), {**one.estimates, **level_of(one.estimates).figures}
+def _finding(figures: ConceptFigures, other: ConceptFigures | None) -> Finding:
+    verdict, estimates = (
+        verdict_on(figures, other),
+        {**figures.estimates, **level_of(figures.estimates).figures},
+    )
     return Finding(
-        question=f"Are the concepts of {one.name} organised or fractured?",
+        question=f"Are the concepts of {figures.name} organised or fractured?",
         verdict=verdict.label,
         probability=math.nan,
-        sentence=verdict.sentence if other is not None else _alone(one),
+        sentence=verdict.sentence if other is not None else _alone(figures),
         estimates=estimates,
         controls={
-            "rotation of the states": _rotation(one, other),
-            "random directions of equal norm": _null(one),
+            "rotation of the states": _rotation(figures, other),
+            "random directions of equal norm": _null(figures),
         },
         caveats=_BESIDE,
         evidence=evidence_of(verdict, estimates),
-        tables={"concepts": {"name": one.name, "votes": to_json(vote_lines(verdict)), **one.tables}},
+        tables={"concepts": {"name": figures.name, "votes": to_json(vote_lines(verdict)), **figures.tables}},
     )
 
 
-def verdict_on(one: ConceptFigures, other: ConceptFigures | None) -> Verdict:
+def verdict_on(figures: ConceptFigures, other: ConceptFigures | None) -> Verdict:
     """Return the verdict on `one` beside `other`: their levels compared, where they score the same."""
     if other is None:
         return Verdict("cannot tell", "", {}, ())
-    return decide_levels(Side(one.name, one.estimates), Side(other.name, other.estimates), _same(one, other))
+    return decide_levels(
+        Side(figures.name, figures.estimates), Side(other.name, other.estimates), _same(figures, other)
+    )
 
 
-def _same(one: ConceptFigures, other: ConceptFigures) -> Same:
-    if not one.scores:
+def _same(figures: ConceptFigures, other: ConceptFigures) -> Same:
+    if not figures.scores:
         return Same(None, "The concepts have no answers, so neither model has a score")
-    return same_scores((one.name, other.name), one.scores, other.scores)
+    return same_scores((figures.name, other.name), figures.scores, other.scores)
 
 
-def _alone(one: ConceptFigures) -> str:
-    level = level_of(one.estimates)
-    known = [(name, level.figures[f"{name}_reuse"]) for name in REUSES]
-    told = ", ".join(
-        f"{name} {'not known' if math.isnan(found.value) else f'{found.value:.2f}'}" for name, found in known
+def _alone(figures: ConceptFigures) -> str:
+    level = level_of(figures.estimates)
+    reuses = [(name, level.figures[f"{name}_reuse"]) for name in REUSES]
+    reused = ", ".join(
+        f"{name} {'not known' if math.isnan(reuse.value) else f'{reuse.value:.2f}'}" for name, reuse in reuses
     )
     kind = "not to be classed" if level.kind == "undecided" else level.kind
     return (
-        f"How far contexts share one routine (1 one for all, 0 each its own), at layer {one.layer}: {told}; by these "
-        f"and its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
+        f"How far contexts share one routine (1 one for all, 0 each its own), at layer {figures.layer}: {reused}; "
+        f"by these and its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
     )
 
 
-def _rotation(one: ConceptFigures, other: ConceptFigures | None) -> str:
+def _rotation(figures: ConceptFigures, other: ConceptFigures | None) -> str:
     moved = [
         name
-        for name, turned in one.turned.items()
+        for name, turned in figures.turned.items()
         if not (
-            math.isclose(one.estimates[name].value, turned.value, abs_tol=1e-6)
-            or (math.isnan(one.estimates[name].value) and math.isnan(turned.value))
+            math.isclose(figures.estimates[name].value, turned.value, abs_tol=1e-6)
+            or (math.isnan(figures.estimates[name].value) and math.isnan(turned.value))
         )
     ]
-    told = f"changed: {', '.join(moved)}" if moved else "reuse and decodability unchanged, as they must be"
+    change = f"changed: {', '.join(moved)}" if moved else "reuse and decodability unchanged, as they must be"
     if other is None:
-        return told
-    again = verdict_on(*(replace(side, estimates={**side.estimates, **side.turned}) for side in (one, other)))
-    return f"{told}; the verdict after it: {again.label}"
+        return change
+    again = verdict_on(
+        *(replace(side, estimates={**side.estimates, **side.turned}) for side in (figures, other))
+    )
+    return f"{change}; the verdict after it: {again.label}"
 
 
-def _null(one: ConceptFigures) -> str:
-    rows = [name.partition("/")[2] for name in one.estimates if name.startswith("null_steering_effect/")]
-    told = [
-        f"{name}: {one.estimates[f'steering_effect/{name}'].value:.2f} against "
-        f"{one.estimates[f'null_steering_effect/{name}'].value:.2f} gaps"
+def _null(figures: ConceptFigures) -> str:
+    rows = [name.partition("/")[2] for name in figures.estimates if name.startswith("null_steering_effect/")]
+    effects = [
+        f"{name}: {figures.estimates[f'steering_effect/{name}'].value:.2f} against "
+        f"{figures.estimates[f'null_steering_effect/{name}'].value:.2f} gaps"
         for name in rows
-        if math.isfinite(one.estimates[f"steering_effect/{name}"].value)
+        if math.isfinite(figures.estimates[f"steering_effect/{name}"].value)
     ]
-    return "; ".join(told) or "nothing was steered: no concept is shown"
+    return "; ".join(effects) or "nothing was steered: no concept is shown"

@@ -69,7 +69,8 @@ def level_of(estimates: Mapping[str, Estimate], rule: Rule = RULE) -> Level:
     says: dict[str, float] = {}
     why: dict[str, str] = {}
     pairs = min(
-        (one.value for name, one in estimates.items() if name.startswith("prompt_pairs/")), default=math.nan
+        (estimate.value for name, estimate in estimates.items() if name.startswith("prompt_pairs/")),
+        default=math.nan,
     )
     for name in REUSES:
         figure = f"{name}_reuse"
@@ -105,9 +106,9 @@ def _obstacle(estimates: Mapping[str, Estimate], pairs: float) -> str:
     for name, chance in estimates.items():
         if name.startswith("null_linear_decodability/"):
             concept = name.partition("/")[2]
-            found = estimates[f"linear_decodability/{concept}"]
-            if not found.value > chance.high:
-                blind.append(f"{concept} ({found.value:.2f}, permuted labels up to {chance.high:.2f})")
+            decodability = estimates[f"linear_decodability/{concept}"]
+            if not decodability.value > chance.high:
+                blind.append(f"{concept} ({decodability.value:.2f}, permuted labels up to {chance.high:.2f})")
     if blind:
         return f"the concept is not linearly decodable above chance: {', '.join(blind)}"
     if pairs < FEWEST:
@@ -124,9 +125,10 @@ def _not_above_random(estimates: Mapping[str, Estimate], name: str) -> str:
     concepts = [concept for concept in concepts if not math.isnan(estimates[f"{name}_reuse/{concept}"].value)]
     blind = [concept for concept in concepts if not estimates[f"{name}_readout/{concept}"].low > TELLS]
     if blind:
-        told = ", ".join(blind)
+        blind_concepts = ", ".join(blind)
         return (
-            f"the direction tells pairs that it was not made from apart hardly better than a coin, for {told}"
+            "the direction tells pairs that it was not made from apart hardly better than a coin, "
+            f"for {blind_concepts}"
         )
     limits = [
         concept
@@ -154,13 +156,17 @@ def _needed(reuse: Estimate, limit: float, pairs: float, rule: Rule) -> str:
 def mean_over_concepts(estimates: Mapping[str, Estimate], head: str) -> Estimate:
     """Return the mean of HEAD/CONCEPT over concepts, whose prompts are others: the intervals' halves add up as the root
     of their squares. Missing where one concept's is."""
-    some = [one for name, one in estimates.items() if name.startswith(f"{head}/")]
-    if not some or any(math.isnan(one.value) for one in some):
+    estimates_here = [estimate for name, estimate in estimates.items() if name.startswith(f"{head}/")]
+    if not estimates_here or any(math.isnan(estimate.value) for estimate in estimates_here):
         return missing("cosine", f"{head} is not known of every concept")
-    value = float(np.mean([one.value for one in some]))
-    reach = math.hypot(*((one.high - one.low) / 2 for one in some)) / len(some)
-    told = f"mean over {len(some)} concepts; {some[0].method}"
-    return Estimate(value, value - reach, value + reach, sum(one.n for one in some), "cosine", told)
+    value = float(np.mean([estimate.value for estimate in estimates_here]))
+    reach = math.hypot(*((estimate.high - estimate.low) / 2 for estimate in estimates_here)) / len(
+        estimates_here
+    )
+    method = f"mean over {len(estimates_here)} concepts; {estimates_here[0].method}"
+    return Estimate(
+        value, value - reach, value + reach, sum(estimate.n for estimate in estimates_here), "cosine", method
+    )
 
 
 def _says_reuse(reuse: Estimate, limit: float, chance: float, rule: Rule) -> float:
@@ -179,30 +185,30 @@ def _says_cross(cross: Estimate, net: Estimate, rule: Rule) -> float:
     return -1.0 if cross.high < rule.cross else 1.0 if net.low > rule.cross else 0.0
 
 
-def decide_levels(one: Side, other: Side, same: Same, rule: Rule = RULE) -> Verdict:
+def decide_levels(side: Side, other: Side, same: Same, rule: Rule = RULE) -> Verdict:
     """Return the verdict on `one` beside `other`: their classes compared, where they score the same."""
-    levels = level_of(one.estimates, rule), level_of(other.estimates, rule)
+    levels = level_of(side.estimates, rule), level_of(other.estimates, rule)
     votes = {
         **{name: Vote(said, False, True) for name, said in levels[0].says.items()},
-        **{name: vote for name, vote in votes_of(one, other).items() if name not in levels[0].says},
+        **{name: vote for name, vote in votes_of(side, other).items() if name not in levels[0].says},
     }
     rests = tuple(name for name, said in levels[0].says.items() if not math.isnan(said))
     if not same.same:
         barred = [
             f" {side.name}: {level.obstacle}."
-            for side, level in zip((one, other), levels, strict=True)
+            for side, level in zip((side, other), levels, strict=True)
             if level.obstacle
         ]
         return Verdict("cannot tell", f"{untold(same)}{''.join(dict.fromkeys(barred))}", votes, ())
     label = _compared(levels[0].kind, levels[1].kind)
-    told = f"{same.told}; inside, {_sentence(label, (one.name, other.name), levels, rule)}"
-    return Verdict(label, told, votes, rests)
+    sentence = f"{same.told}; inside, {_sentence(label, (side.name, other.name), levels, rule)}"
+    return Verdict(label, sentence, votes, rests)
 
 
-def _compared(one: Kind, other: Kind) -> Label:
-    if "undecided" in (one, other):
+def _compared(kind: Kind, other_kind: Kind) -> Label:
+    if "undecided" in (kind, other_kind):
         return "cannot tell"
-    return "no difference" if one == other else "organised" if one == "organised" else "fractured"
+    return "no difference" if kind == other_kind else "organised" if kind == "organised" else "fractured"
 
 
 def _sentence(label: Label, names: tuple[str, str], levels: tuple[Level, Level], rule: Rule) -> str:
@@ -211,11 +217,11 @@ def _sentence(label: Label, names: tuple[str, str], levels: tuple[Level, Level],
             f"both are {levels[0].kind}, {_bounds(levels[0].kind, rule)}. That is sameness of class, not of what is "
             f"inside ({names[0]}: {_why(levels[0])}; {names[1]}: {_why(levels[1])})."
         )
-    told = "; ".join(
+    levels_text = "; ".join(
         f"{name} is {'not to be classed' if level.kind == 'undecided' else level.kind} ({_why(level)})"
         for name, level in zip(names, levels, strict=True)
     )
-    return f"{told}. Organised is {_bounds('organised', rule)}."
+    return f"{levels_text}. Organised is {_bounds('organised', rule)}."
 
 
 def _bounds(kind: Kind, rule: Rule) -> str:

@@ -76,8 +76,8 @@ def measure(network: Network, seed: int) -> Measured:
 
 
 def _feature_estimates(features: np.ndarray, inputs: np.ndarray, picture: np.ndarray) -> dict[str, Estimate]:
-    found = distinct_features(features, inputs)
-    kept = features[:, found.kept]
+    distinct = distinct_features(features, inputs)
+    kept = features[:, distinct.kept]
     dims = pca_dims(spectrum(standardised(kept)[0]))
     mirror = picture_mirror(picture)
     shared = (
@@ -87,8 +87,8 @@ def _feature_estimates(features: np.ndarray, inputs: np.ndarray, picture: np.nda
         else missing("share", "the picture has no mirror symmetry, or no feature is distinct", kept.shape[1])
     )  # fmt: skip
     return {
-        "distinct_features": _exact(len(found.kept), found.total, "features", "neither an input nor an earlier "
-                                    f"feature (|correlation| <= .999); {found.constant} of all are constant"),
+        "distinct_features": _exact(len(distinct.kept), distinct.total, "features", "neither an input nor an earlier "
+                                    f"feature (|correlation| <= .999); {distinct.constant} of all are constant"),
         "pca_dims_99%": _exact(dims, kept.shape[1], "dimensions", "99 % of the distinct features' variance, each "
                                "scaled to variance 1"),
         "shared_symmetry": shared,
@@ -97,13 +97,13 @@ def _feature_estimates(features: np.ndarray, inputs: np.ndarray, picture: np.nda
 
 def _sweep_estimate(effects: Effects) -> dict[str, Estimate]:
     value = effect_participation_ratio(effects)
-    told = (
+    method = (
         f"maps of {effects.swept} weights that are not 0, w - 1 to w + 1 in 5 steps, {SIDE} x {SIDE} points"
     )
     name = "effect_participation_ratio"
     if not np.isfinite(value):
         return {name: missing("directions", "fewer than two weights change the picture", len(effects.maps))}
-    return {name: _exact(value, len(effects.maps), "directions", told)}
+    return {name: _exact(value, len(effects.maps), "directions", method)}
 
 
 def _surviving(layers: list[np.ndarray], inputs: np.ndarray, picture: np.ndarray) -> dict[str, Estimate]:
@@ -128,8 +128,8 @@ def _tangent(network: Network, turned: int | None) -> dict[str, Estimate]:
     n = 3 * TANGENT_SIDE**2
     if not np.isfinite(value):
         return {"tangent_participation_ratio": missing("directions", "no weight changes the picture", n)}
-    told = f"gradients of the colours over all weights, {TANGENT_SIDE} x {TANGENT_SIDE} points"
-    return {"tangent_participation_ratio": _exact(value, n, "directions", told)}
+    method = f"gradients of the colours over all weights, {TANGENT_SIDE} x {TANGENT_SIDE} points"
+    return {"tangent_participation_ratio": _exact(value, n, "directions", method)}
 
 
 def _noise_error(network: Network, seed: int) -> Estimate:
@@ -148,8 +148,8 @@ def _noise_error(network: Network, seed: int) -> Estimate:
     )
 
 
-def _exact(value: float, n: int, unit: str, told: str) -> Estimate:
-    return Estimate(float(value), float(value), float(value), n, unit, f"exact on the grid: {told}")
+def _exact(value: float, n: int, unit: str, method: str) -> Estimate:
+    return Estimate(float(value), float(value), float(value), n, unit, f"exact on the grid: {method}")
 
 
 def _pictures(network: Network, picture: np.ndarray, kept: np.ndarray, effects: Effects) -> Pictures:

@@ -73,17 +73,17 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
         from tellapart.studies.inside.language import compare_models, from_json
 
         figures = [kept.read_artifact(f"model-{at}") for at in range(len(fields["fingerprints"]))]
-        if any(one is None for one in figures):
+        if any(figure is None for figure in figures):
             raise UserMistake(f"{folder}: the run is not finished; run its command again")
-        return compare_models([from_json(one) for one in figures if one is not None])
+        return compare_models([from_json(figure) for figure in figures if figure is not None])
     if fields.get("expressible") is not None:
         raise UserMistake(f"{folder}: what a shape can hold is not analysed anew; run its command again")
-    told = kept.read_artifact("networks")
-    if told is None:
+    artifact = kept.read_artifact("networks")
+    if artifact is None:
         raise UserMistake(
             f"{folder} does not say where its networks are (an older version); run its command again"
         )
-    opened = _open_networks(InsideSpec(tuple(told["paths"]), seed=told["seed"]))
+    opened = _open_networks(InsideSpec(tuple(artifact["paths"]), seed=artifact["seed"]))
     refuse_changed(folder, fields, {"fingerprints": opened.beside["fingerprints"]})
     return list(opened.find(kept))
 
@@ -91,48 +91,50 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
 def analyse(measured: list[Measured]) -> list[Finding]:
     """Return a finding for each network, beside the other where there are two."""
     others = [measured[1], measured[0]] if len(measured) == 2 else [None]
-    return [_finding(one, other) for one, other in zip(measured, others, strict=True)]
+    return [_finding(measure, other) for measure, other in zip(measured, others, strict=True)]
 
 
-def _finding(one: Measured, other: Measured | None) -> Finding:
+def _finding(measured: Measured, other: Measured | None) -> Finding:
     beside = None if other is None else Side(other.name, other.estimates)
-    same = Same(None, "") if other is None else same_picture(one, other)
-    verdict = decide(Side(one.name, one.estimates), beside, same)
+    same = Same(None, "") if other is None else same_picture(measured, other)
+    verdict = decide(Side(measured.name, measured.estimates), beside, same)
     return Finding(
-        question=f"Is {one.name} organised or fractured inside?",
+        question=f"Is {measured.name} organised or fractured inside?",
         verdict=verdict.label,
         probability=math.nan,
         sentence=verdict.sentence,
-        estimates=one.estimates,
-        controls={"rotation of each hidden basis": _rotation(one, other, same)},
+        estimates=measured.estimates,
+        controls={"rotation of each hidden basis": _rotation(measured, other, same)},
         caveats=_BESIDE,
-        evidence=evidence_of(verdict, one.estimates),
-        tables=NETWORK.write(NetworkTable(name=one.name, votes=vote_lines(verdict), **vars(one.pictures))),
+        evidence=evidence_of(verdict, measured.estimates),
+        tables=NETWORK.write(
+            NetworkTable(name=measured.name, votes=vote_lines(verdict), **vars(measured.pictures))
+        ),
     )
 
 
-def same_picture(one: Measured, other: Measured) -> Same:
+def same_picture(measured: Measured, other: Measured) -> Same:
     """Return whether two pictures are the same, by their mean squared difference."""
-    apart = float(((one.picture - other.picture) ** 2).mean())
+    apart = float(((measured.picture - other.picture) ** 2).mean())
     if apart > EQUAL:
         return Same(False, f"The pictures differ by {apart:.2g} (mean squared), more than {EQUAL:g}")
     return Same(
         True,
-        f"The pictures, which differ by {apart:.1g} (mean squared), do not tell {one.name} from {other.name}",
+        f"The pictures, which differ by {apart:.1g} (mean squared), do not tell {measured.name} from {other.name}",
     )
 
 
-def _rotation(one: Measured, other: Measured | None, same: Same) -> str:
+def _rotation(measured: Measured, other: Measured | None, same: Same) -> str:
     moved = [
         name
         for name in SURVIVES
-        if not math.isclose(one.estimates[name].value, one.turned[name].value, abs_tol=1e-6)
+        if not math.isclose(measured.estimates[name].value, measured.turned[name].value, abs_tol=1e-6)
     ]
-    told = f"changed: {', '.join(moved)}" if moved else f"unchanged, as they must be: {', '.join(SURVIVES)}"
+    change = f"changed: {', '.join(moved)}" if moved else f"unchanged, as they must be: {', '.join(SURVIVES)}"
     if other is None:
-        return told
-    again = decide(Side(one.name, one.turned), Side(other.name, other.turned), same)
-    return f"{told}; the verdict from them alone, after the rotation: {again.label}"
+        return change
+    again = decide(Side(measured.name, measured.turned), Side(other.name, other.turned), same)
+    return f"{change}; the verdict from them alone, after the rotation: {again.label}"
 
 
 def _fingerprint(network: Network) -> str:

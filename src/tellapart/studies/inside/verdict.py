@@ -94,38 +94,38 @@ class Verdict(NamedTuple):
     rests_on: tuple[str, ...]
 
 
-def decide(one: Side, other: Side | None, same: Same, measures: Measures = MEASURES) -> Verdict:
+def decide(side: Side, other: Side | None, same: Same, measures: Measures = MEASURES) -> Verdict:
     """Return the verdict on `one` beside `other`."""
     if other is None:
-        told = "Organised or fractured is told beside a second model that scores the same: give one."
-        return Verdict("cannot tell", told, {}, ())
-    votes = votes_of(one, other, measures)
+        sentence = "Organised or fractured is told beside a second model that scores the same: give one."
+        return Verdict("cannot tell", sentence, {}, ())
+    votes = votes_of(side, other, measures)
     if not same.same:
         return Verdict("cannot tell", untold(same), votes, ())
     rests = _rest(votes)
-    known = [votes[name] for name in rests]
+    deciding = [votes[name] for name in rests]
     least = 1 if rests and _head(rests[0]) in DECIDES else FEWEST
-    survive = all(vote.survives for vote in known)
+    survive = all(vote.survives for vote in deciding)
     if not survive:
         least = FEWEST_BOUND
-    against, favour = sum(vote.value > 0 for vote in known), sum(vote.value < 0 for vote in known)
+    against, favour = sum(vote.value > 0 for vote in deciding), sum(vote.value < 0 for vote in deciding)
     names = f"{', '.join(rests)} ({'none of them depends' if survive else 'some depend'} on the hidden basis)"
-    if len(known) < least:
-        told = f"{same.told}; too little is known of the inside ({len(known)} measures)."
-        return Verdict("cannot tell", told, votes, rests)
+    if len(deciding) < least:
+        sentence = f"{same.told}; too little is known of the inside ({len(deciding)} measures)."
+        return Verdict("cannot tell", sentence, votes, rests)
     if against >= least and not favour:
-        return Verdict("fractured", f"{same.told}; inside, {one.name} is fractured beside {other.name} by "
-                       f"{against} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
+        return Verdict("fractured", f"{same.told}; inside, {side.name} is fractured beside {other.name} by "
+                       f"{against} of {len(deciding)} measures: {names}.", votes, rests)  # fmt: skip
     if favour >= least and not against:
-        return Verdict("organised", f"{same.told}; inside, {one.name} is organised beside {other.name} by "
-                       f"{favour} of {len(known)} measures: {names}.", votes, rests)  # fmt: skip
-    if all(vote.alike for vote in known):
+        return Verdict("organised", f"{same.told}; inside, {side.name} is organised beside {other.name} by "
+                       f"{favour} of {len(deciding)} measures: {names}.", votes, rests)  # fmt: skip
+    if all(vote.alike for vote in deciding):
         return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
-    told = (
+    sentence = (
         f"{same.told}; the inside is not shown to be equal, nor does any difference settle it by the measures "
-        f"({against} for fractured, {favour} for organised, of {len(known)}: {', '.join(rests)})."
+        f"({against} for fractured, {favour} for organised, of {len(deciding)}: {', '.join(rests)})."
     )
-    return Verdict("cannot tell", told, votes, rests)
+    return Verdict("cannot tell", sentence, votes, rests)
 
 
 def untold(same: Same) -> str:
@@ -135,11 +135,11 @@ def untold(same: Same) -> str:
     return f"{same.told}: they are not two ways to do the same."
 
 
-def votes_of(one: Side, other: Side, measures: Measures = MEASURES) -> dict[str, Vote]:
+def votes_of(side: Side, other: Side, measures: Measures = MEASURES) -> dict[str, Vote]:
     """Return each measure's vote, where both sides have it."""
-    both = [name for name in one.estimates if name in other.estimates and _head(name) in measures]
+    both = [name for name in side.estimates if name in other.estimates and _head(name) in measures]
     return {
-        name: _vote(measures[_head(name)], one.estimates[name], other.estimates[name])
+        name: _vote(measures[_head(name)], side.estimates[name], other.estimates[name])
         for name in sorted(both, key=lambda name: list(MEASURES).index(_head(name)))
     }
 
@@ -150,20 +150,20 @@ def _head(name: str) -> str:
 
 def _rest(votes: Mapping[str, Vote]) -> tuple[str, ...]:
     """Return the known measures that a verdict rests on: reuse; else what survives a rotation; else all."""
-    known = [name for name, vote in votes.items() if not math.isnan(vote.value)]
-    deciding = [name for name in known if _head(name) in DECIDES]
-    surviving = [name for name in known if votes[name].survives]
-    return tuple(deciding or (surviving if len(surviving) >= FEWEST else known))
+    finite = [name for name, vote in votes.items() if not math.isnan(vote.value)]
+    deciding = [name for name in finite if _head(name) in DECIDES]
+    surviving = [name for name in finite if votes[name].survives]
+    return tuple(deciding or (surviving if len(surviving) >= FEWEST else finite))
 
 
-def _vote(measure: Measure, one: Estimate, other: Estimate) -> Vote:
-    a, b = one.value, other.value
+def _vote(measure: Measure, own: Estimate, other: Estimate) -> Vote:
+    a, b = own.value, other.value
     if not (math.isfinite(a) and math.isfinite(b)) or (measure.ratio and not (a > 0 and b > 0)):
         return Vote(math.nan, False, measure.survives)
     if measure.ratio:
         more = 1 if a / b >= RATIO else -1 if a / b <= 1 / RATIO else 0
         return Vote(float(more * measure.more), 1 / ALIKE <= a / b <= ALIKE, measure.survives)
-    reach = math.hypot(_reach(one), _reach(other))
+    reach = math.hypot(_reach(own), _reach(other))
     if math.isnan(reach):
         return Vote(math.nan, False, measure.survives)
     apart = abs(a - b)
@@ -183,17 +183,17 @@ def _points_missing(n: int, apart: float, half: float) -> str:
     return f"about {needed - n} more points (prompts) are needed if they stay as they are"
 
 
-def same_scores(names: tuple[str, str], one: list[float], other: list[float]) -> Same:
+def same_scores(names: tuple[str, str], own: list[float], other: list[float]) -> Same:
     """Return whether two models' scores (0..1) of the same points are equal within MARGIN."""
-    if len(one) != len(other) or len(one) < 2:
+    if len(own) != len(other) or len(own) < 2:
         return Same(None, f"{names[0]} and {names[1]} were not scored on the same points")
-    tested = equivalence(one, other, MARGIN)
-    first, second = sum(one) / len(one), sum(other) / len(other)
-    told = f"scores {first:.3f} ({names[0]}) and {second:.3f} ({names[1]}) over {len(one)} points"
+    tested = equivalence(own, other, MARGIN)
+    first, second = sum(own) / len(own), sum(other) / len(other)
+    compared = f"scores {first:.3f} ({names[0]}) and {second:.3f} ({names[1]}) over {len(own)} points"
     interval = f"(90 % interval of the difference {tested.low90:+.3f} to {tested.high90:+.3f})"
     if tested.low90 > MARGIN or tested.high90 < -MARGIN:
-        return Same(False, f"The {told} differ by more than {MARGIN:g} {interval}")
+        return Same(False, f"The {compared} differ by more than {MARGIN:g} {interval}")
     if not tested.equivalent:
-        missing = _points_missing(len(one), abs(tested.value), (tested.high90 - tested.low90) / 2)
-        return Same(None, f"The {told} are not shown to be equal within {MARGIN:g} {interval}; {missing}")
-    return Same(True, f"The {told}, equal within {MARGIN:g}, do not tell them apart")
+        missing = _points_missing(len(own), abs(tested.value), (tested.high90 - tested.low90) / 2)
+        return Same(None, f"The {compared} are not shown to be equal within {MARGIN:g} {interval}; {missing}")
+    return Same(True, f"The {compared}, equal within {MARGIN:g}, do not tell them apart")

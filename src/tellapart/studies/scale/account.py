@@ -44,7 +44,7 @@ def account(task: TaskCurves) -> Account | None:
     p, seen = p[right], exact.values[left]
     if not ((p >= 0) & (p <= 1)).all():
         return None
-    given = next((one for one in (exact.length, tokens.length) if np.isfinite(one)), float("nan"))
+    given = next((value for value in (exact.length, tokens.length) if np.isfinite(value)), float("nan"))
     length = given if np.isfinite(given) else _fitted(p, seen)
     predicted = p**length
     away = float(np.sqrt(np.mean((predicted - seen) ** 2)))

@@ -42,25 +42,25 @@ class Judged(NamedTuple):
     account: Account | None
 
 
-def analyse(points: pd.DataFrame, asked: Asked, notes: Sequence[str] = ()) -> list[Finding]:
+def analyse(points: pd.DataFrame, request: Asked, notes: Sequence[str] = ()) -> list[Finding]:
     """Return the finding. Raises UserMistake where no score has the scale asked."""
-    gathered = gather(points, asked.scale, asked.tasks, asked.limit, asked.seed)
-    judged = judge(gathered, asked)
+    gathered = gather(points, request.scale, request.tasks, request.limit, request.seed)
+    judged = judge(gathered, request)
     curves = [
-        (one, curve, shape)
-        for one in judged
-        for curve, shape in zip(one.task.curves, one.shapes, strict=True)
+        (judged_task, curve, shape)
+        for judged_task in judged
+        for curve, shape in zip(judged_task.task.curves, judged_task.shapes, strict=True)
     ]
     estimates: dict[str, Estimate] = {}
-    for one, curve, shape in curves:
-        name = f"{one.task.label}/{curve.metric}"
+    for judged_task, curve, shape in curves:
+        name = f"{judged_task.task.label}/{curve.metric}"
         estimates[f"breakthroughness/{name}"] = shape.breakthroughness
         estimates[f"linearity/{name}"] = shape.linearity
         estimates[f"forecast/{name}"] = shape.forecast.estimate
     covered = _covered([shape for _, _, shape in curves])
     first = {"forecast_coverage": covered, **_components(points)}
     label, probability, sentence = _overall(judged)
-    table = ScaleTable(gathered.axis, asked.hold_out, tuple(_task(one) for one in judged))
+    table = ScaleTable(gathered.axis, request.hold_out, tuple(_task(judged_task) for judged_task in judged))
     return [
         Finding(
             question=QUESTION,
@@ -75,15 +75,15 @@ def analyse(points: pd.DataFrame, asked: Asked, notes: Sequence[str] = ()) -> li
     ]
 
 
-def judge(gathered: Gathered, asked: Asked) -> list[Judged]:
+def judge(gathered: Gathered, request: Asked) -> list[Judged]:
     """Return every task with its shapes and verdicts."""
     every = [curve for task in gathered.tasks for curve in task.curves]
-    shapes = iter(shaped(every, asked.hold_out, asked.seed))
+    shapes = iter(shaped(every, request.hold_out, request.seed))
     judged = []
     for task in gathered.tasks:
         own = tuple(next(shapes) for _ in task.curves)
         read = list(zip(task.curves, own, strict=True))
-        verdicts = tuple(metric_verdict(one, read) for one in read)
+        verdicts = tuple(metric_verdict(curve, read) for curve in read)
         judged.append(Judged(task, own, verdicts, task_verdict(read), account(task)))
     return judged
 
@@ -92,31 +92,31 @@ def _overall(judged: Sequence[Judged]) -> tuple[str, float, str]:
     if len(judged) == 1:
         verdict = judged[0].verdict
         return verdict.label, verdict.probability, verdict.sentence
-    counts = Counter(one.verdict.label for one in judged)
-    told = ", ".join(f"{counts[label]} {label}" for label in LABELS if counts[label])
+    counts = Counter(task.verdict.label for task in judged)
+    counted = ", ".join(f"{counts[label]} {label}" for label in LABELS if counts[label])
     label = next(iter(counts)) if len(counts) == 1 else "mixed"
-    return label, math.nan, f"Of {len(judged)} tasks: {told}."
+    return label, math.nan, f"Of {len(judged)} tasks: {counted}."
 
 
 def _evidence(judged: Sequence[Judged]) -> tuple[tuple[str, float, float], ...]:
     """Return the terms of the verdict where there is one task: each metric's held-out comparison."""
     if len(judged) != 1:
         return ()
-    one = judged[0]
+    task = judged[0]
     return tuple(
         (f"{curve.metric}: held-out log-likelihood, broken less smooth (nats)", shape.difference, math.nan)
-        for curve, shape in zip(one.task.curves, one.shapes, strict=True)
+        for curve, shape in zip(task.task.curves, task.shapes, strict=True)
         if math.isfinite(shape.difference)
     )
 
 
 def _covered(shapes: Sequence[Shaped]) -> Estimate:
     """Return the share of forecasts whose 90 % interval holds what was measured."""
-    told = [shape.forecast for shape in shapes if math.isfinite(shape.forecast.estimate.value)]
-    if not told:
+    forecasts = [shape.forecast for shape in shapes if math.isfinite(shape.forecast.estimate.value)]
+    if not forecasts:
         return missing("share", "no curve has enough scales to forecast its largest")
-    inside = sum(one.estimate.low <= one.truth <= one.estimate.high for one in told)
-    return wilson(inside, len(told))
+    inside = sum(forecast.estimate.low <= forecast.truth <= forecast.estimate.high for forecast in forecasts)
+    return wilson(inside, len(forecasts))
 
 
 def _components(points: pd.DataFrame) -> dict[str, Estimate]:
@@ -173,24 +173,24 @@ def _caveats(gathered: Gathered, curves: Sequence[tuple[Judged, ScoreCurve, Shap
     return said
 
 
-def _task(one: Judged) -> ScaleTask:
-    parts = zip(one.task.curves, one.shapes, one.verdicts, strict=True)
+def _task(task: Judged) -> ScaleTask:
+    parts = zip(task.task.curves, task.shapes, task.verdicts, strict=True)
     return ScaleTask(
-        task=one.task.task,
-        label=one.task.label,
-        family=one.task.family,
-        setting=one.task.setting,
-        verdict=one.verdict.label,
-        probability=one.verdict.probability,
-        sentence=one.verdict.sentence,
-        account=_account(one.account),
+        task=task.task.task,
+        label=task.task.label,
+        family=task.task.family,
+        setting=task.task.setting,
+        verdict=task.verdict.label,
+        probability=task.verdict.probability,
+        sentence=task.verdict.sentence,
+        account=_account(task.account),
         metrics=tuple(_metric(*part) for part in parts),
     )
 
 
 def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> MetricCurve:
     half = Z * np.sqrt(curve.variances)
-    known = curve.variances > 0
+    measured = curve.variances > 0
     forecast = shape.forecast
     return MetricCurve(
         metric=curve.metric,
@@ -210,8 +210,8 @@ def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> MetricCurve:
         best=shape.best,
         scale=tuple(curve.scale.tolist()),
         value=tuple(curve.values.tolist()),
-        low=tuple(np.where(known, curve.values - half, np.nan).tolist()),
-        high=tuple(np.where(known, curve.values + half, np.nan).tolist()),
+        low=tuple(np.where(measured, curve.values - half, np.nan).tolist()),
+        high=tuple(np.where(measured, curve.values + half, np.nan).tolist()),
         n=tuple(curve.n.tolist()),
         models=tuple(curve.models) if len(set(curve.models)) > 1 else tuple(curve.models[:1]),
         breakthroughness=shape.breakthroughness,
@@ -222,17 +222,17 @@ def _metric(curve: ScoreCurve, shape: Shaped, verdict: Verdict) -> MetricCurve:
     )
 
 
-def _account(found: Account | None) -> ExactMatchAccount | None:
-    if found is None:
+def _account(account: Account | None) -> ExactMatchAccount | None:
+    if account is None:
         return None
     return ExactMatchAccount(
-        metric=found.metric,
-        token_metric=found.token_metric,
-        length=found.length,
-        fitted=found.fitted,
-        scale=tuple(found.scale.tolist()),
-        predicted=tuple(found.predicted.tolist()),
-        seen=tuple(found.seen.tolist()),
-        away=found.away,
-        spread=found.spread,
+        metric=account.metric,
+        token_metric=account.token_metric,
+        length=account.length,
+        fitted=account.fitted,
+        scale=tuple(account.scale.tolist()),
+        predicted=tuple(account.predicted.tolist()),
+        seen=tuple(account.seen.tolist()),
+        away=account.away,
+        spread=account.spread,
     )

@@ -154,25 +154,25 @@ def _scaled(points: pd.DataFrame) -> pd.DataFrame:
     filled = points.copy()
     for name in ("parameters", "tokens", "compute"):
         if filled[name].isna().any() and filled[name].notna().any() and filled["steps"].isna().all():
-            known = filled.dropna(subset=[name]).groupby("model")[name].agg(["min", "max"])
-            one = known[known["min"] == known["max"]]["min"]
-            filled[name] = filled[name].fillna(filled["model"].map(one))
+            ranges = filled.dropna(subset=[name]).groupby("model")[name].agg(["min", "max"])
+            constant = ranges[ranges["min"] == ranges["max"]]["min"]
+            filled[name] = filled[name].fillna(filled["model"].map(constant))
     six = 6 * filled["parameters"] * filled["tokens"]
     return filled.assign(compute=filled["compute"].fillna(six))
 
 
-def _axis(points: pd.DataFrame, asked: str) -> str:
+def _axis(points: pd.DataFrame, axis: str) -> str:
     """Return the scale to look over: the one asked, else the first that gives some task enough scales."""
-    known = {name: int(points[name].notna().sum()) for name in SCALES}
-    if asked != "auto":
-        if not known[asked] and known["scale"]:
-            points[asked] = points["scale"]
-            return asked
-        if not known[asked]:
-            there = ", ".join(name for name, count in known.items() if count) or "none"
-            raise UserMistake(f"--scale {asked}: no score has it; known here: {there}")
-        return asked
-    if not any(known.values()):
+    counts = {name: int(points[name].notna().sum()) for name in SCALES}
+    if axis != "auto":
+        if not counts[axis] and counts["scale"]:
+            points[axis] = points["scale"]
+            return axis
+        if not counts[axis]:
+            there = ", ".join(name for name, count in counts.items() if count) or "none"
+            raise UserMistake(f"--scale {axis}: no score has it; known here: {there}")
+        return axis
+    if not any(counts.values()):
         raise UserMistake(
             "no score has a scale: give a column parameters, tokens, steps, compute or loss, or models whose names "
             "tell their size (410m, 7b)"
@@ -180,7 +180,7 @@ def _axis(points: pd.DataFrame, asked: str) -> str:
     most = {
         name: _most_scales(points, name)
         for name in SCALES
-        if known[name] >= len(points) / 2 or name != "loss"
+        if counts[name] >= len(points) / 2 or name != "loss"
     }
     return next(
         (name for name in SCALES if most.get(name, 0) >= LEAST), max(most, key=lambda name: most[name])
@@ -233,8 +233,8 @@ def _counted(points: pd.DataFrame) -> pd.DataFrame:
     )
     value, n = points["value"].to_numpy(), points["n"].to_numpy()
     within = discontinuous & (value >= 0) & (value <= 1)
-    told = np.where(within, items_behind(value, points["error"].to_numpy()), np.nan)
-    points = points.assign(n=np.where(np.isnan(n), told, n))
+    items = np.where(within, items_behind(value, points["error"].to_numpy()), np.nan)
+    points = points.assign(n=np.where(np.isnan(n), items, n))
     typical = points.groupby(["task", "metric"])["n"].transform("median")
     return points.assign(n=points["n"].fillna(typical))
 
@@ -256,14 +256,14 @@ def _tasks(points: pd.DataFrame) -> tuple[TaskCurves, ...]:
     for (task, family, setting), curves in tasks.items():
         extra = [part for name, part in (("family", family), ("setting", setting)) if several[name] and part]
         made.append(TaskCurves(task, setting, family, " · ".join([task, *extra]), tuple(curves)))
-    return tuple(sorted(made, key=lambda one: one.label))
+    return tuple(sorted(made, key=lambda task: task.label))
 
 
 def _curve(own: dict[str, np.ndarray]) -> ScoreCurve:
     """Return the curve of points in order of x."""
     metric = str(own["metric"][0])
-    told = next((text for text in own["higher_is_better"] if text), "")
-    kind = metric_of(metric, str(own["kind"][0]), str(told))
+    higher = next((text for text in own["higher_is_better"] if text), "")
+    kind = metric_of(metric, str(own["kind"][0]), str(higher))
     raw, n = own["value"], own["n"]
     value, error = natural(raw, own["error"], kind.logarithmic)
     share = bool(((raw >= 0) & (raw <= 1)).all())

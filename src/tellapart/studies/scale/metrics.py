@@ -62,7 +62,7 @@ def base_name(name: str) -> str:
     return name.partition(",")[0].strip().lower()
 
 
-def metric_of(name: str, told: str, higher: str = "") -> Metric:
+def metric_of(name: str, given_kind: str, higher: str = "") -> Metric:
     """Return what is known of a metric; `told` is its kind as the file has it, "" where it has none, `higher` its
     higher_is_better (true or false, "" where it has none).
 
@@ -71,9 +71,9 @@ def metric_of(name: str, told: str, higher: str = "") -> Metric:
     >>> metric_of("exact_match,strict-match", "").filter, metric_of("ppl", "").better
     ('strict-match', 'lower')
     """
-    if told not in ("discontinuous", "continuous", ""):
+    if given_kind not in ("discontinuous", "continuous", ""):
         raise UserMistake(
-            f"kind {told!r} of metric {name!r}: give discontinuous or continuous, or leave it empty"
+            f"kind {given_kind!r} of metric {name!r}: give discontinuous or continuous, or leave it empty"
         )
     if higher and higher.lower() not in _TRUTHS:
         raise UserMistake(
@@ -85,7 +85,9 @@ def metric_of(name: str, told: str, higher: str = "") -> Metric:
         listed = "discontinuous"
     elif base in _CONTINUOUS_HIGHER or base in _CONTINUOUS_LOWER:
         listed = "continuous"
-    kind: Kind = listed if told == "" else "continuous" if told == "continuous" else "discontinuous"
+    kind: Kind = (
+        listed if given_kind == "" else "continuous" if given_kind == "continuous" else "discontinuous"
+    )
     return Metric(kind, _better(base, higher), base in PERPLEXITIES, name.partition(",")[2].strip())
 
 

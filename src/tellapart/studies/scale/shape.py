@@ -49,8 +49,8 @@ class Shaped(NamedTuple):
     def sure(self) -> float:
         """The probability of the form, NaN where it has none."""
         turned = math.nan if self.turn is None else self.turn.probability
-        known = {"smooth": 1 - self.sharp, "sharp": self.sharp, "not monotone": turned}
-        return known.get(self.form, math.nan)
+        sureness = {"smooth": 1 - self.sharp, "sharp": self.sharp, "not monotone": turned}
+        return sureness.get(self.form, math.nan)
 
 
 class Forecast(NamedTuple):
@@ -69,11 +69,11 @@ def shaped(curves: Sequence[ScoreCurve], hold_out: int, seed: int) -> list[Shape
     forecasts = _forecasts(curves, hold_out)
     made = []
     for index, curve in enumerate(curves):
-        found = compared[index]
+        compared_here = compared[index]
         jump, even = (
             measure(curve.values, curve.variances, seed) for measure in (breakthroughness, linearity)
         )
-        made.append(Shaped(*found, jump, even, forecasts[index]))
+        made.append(Shaped(*compared_here, jump, even, forecasts[index]))
     return made
 
 
@@ -97,8 +97,8 @@ class _Found(NamedTuple):
 
 
 def _compared(curves: Sequence[ScoreCurve]) -> list[_Found]:
-    found = [_unfit(curve) for curve in curves]
-    fit = [i for i, one in enumerate(found) if not one.reason]
+    fits = [_unfit(curve) for curve in curves]
+    fit = [i for i, fitted in enumerate(fits) if not fitted.reason]
     for at, members in grouped([tuple(curves[i].x) for i in fit]).items():
         own = [fit[k] for k in members]
         values = np.array([curves[i].values for i in own])
@@ -110,10 +110,10 @@ def _compared(curves: Sequence[ScoreCurve]) -> list[_Found]:
             changed = change(places(curves[i].x), curves[i].values, curves[i].variances)
             turned = turn(places(curves[i].x), curves[i].values, curves[i].variances)
             form, reason = _form(flat, sharp, changed, turned)
-            found[i] = _Found(
+            fits[i] = _Found(
                 form, sharp, flat, difference, seen.best[row], reason, changed, turned, stairs > broken
             )
-    return found
+    return fits
 
 
 def _unfit(curve: ScoreCurve) -> _Found:
@@ -138,12 +138,12 @@ def _form(flat: float, sharp: float, changed: Change, turned: Turn) -> tuple[For
             f"the scores go up and down by more than their noise ({tested}), in no order over scale",
         )
     if flat > CHANGED:
-        known = (
+        facts = (
             f"the scores differ by more than their noise ({tested}), but"
             if changed.p <= SAME
             else "the scores"
         )
-        return "too noisy", f"{known} follow no curve over scale better than none"
+        return "too noisy", f"{facts} follow no curve over scale better than none"
     if sharp >= SHARP_FROM:
         return "sharp", ""
     if sharp <= 1 - SMOOTH_FROM:
@@ -158,8 +158,8 @@ def _forecasts(curves: Sequence[ScoreCurve], hold_out: int) -> list[Forecast]:
         reason = f"{max(left, 0)} smaller scales, {LEAST_TO_FORECAST} are needed"
         if left >= LEAST_TO_FORECAST and np.ptp(curve.values[:left]) == 0:
             reason = "the smaller scores never change"
-        known = len(curve.x) > 0
-        truth, scale = (float(part[-1]) if known else math.nan for part in (curve.values, curve.scale))
+        has_points = len(curve.x) > 0
+        truth, scale = (float(part[-1]) if has_points else math.nan for part in (curve.values, curve.scale))
         made.append(Forecast(missing("score", reason, max(left, 0)), truth, scale, False))
     able = [
         i
@@ -174,9 +174,9 @@ def _forecasts(curves: Sequence[ScoreCurve], hold_out: int) -> list[Forecast]:
             np.array([curves[i].values[:-hold_out] for i in own]),
             np.array([curves[i].variances[:-hold_out] for i in own]),
         )
-        told = forecast(small, float(where[-1]), np.array([curves[i].variances[-1] for i in own]))
+        extrapolated = forecast(small, float(where[-1]), np.array([curves[i].variances[-1] for i in own]))
         for row, i in enumerate(own):
-            made[i] = _told(curves[i], tuple(float(part[row]) for part in told), len(small.places))
+            made[i] = _told(curves[i], tuple(float(part[row]) for part in extrapolated), len(small.places))
     return made
 
 

@@ -112,8 +112,8 @@ def apart(own: ScoreCurve, other: ScoreCurve) -> str:
     if any(float(x) not in at or own.models[i] != other.models[at[float(x)]] for i, x in enumerate(own.x)):
         return "not of the same models at every scale"
     there = other.n[[at[float(x)] for x in own.x]]
-    known = np.isfinite(own.n) & np.isfinite(there)
-    unequal = known & (np.abs(own.n - there) > SAME_ITEMS * np.maximum(own.n, there))
+    counted = np.isfinite(own.n) & np.isfinite(there)
+    unequal = counted & (np.abs(own.n - there) > SAME_ITEMS * np.maximum(own.n, there))
     if unequal.any():
         i = int(np.argmax(unequal))
         return f"{there[i]:g} items where {own.metric} has {own.n[i]:g}"
@@ -126,7 +126,7 @@ def _placed(own: Read, every: Sequence[Read]) -> Verdict:
     why = {read[0].metric: apart(curve, read[0]) for read in every}
     continuous = [read for read in every if not why[read[0].metric]]
     if not continuous:
-        return _alone(own, {metric: told for metric, told in why.items() if told})
+        return _alone(own, {metric: reason for metric, reason in why.items() if reason})
     formed = [read for read in continuous if read[1].form in ("smooth", "sharp")]
     if not formed:
         return _unplaced(own, continuous)
@@ -146,7 +146,7 @@ def _placed(own: Read, every: Sequence[Read]) -> Verdict:
 
 
 def _alone(own: Read, apart_by: Mapping[str, str]) -> Verdict:
-    names = "; ".join(f"{metric}: {told}" for metric, told in apart_by.items())
+    names = "; ".join(f"{metric}: {reason}" for metric, reason in apart_by.items())
     said = (
         f"{own[0].metric} {_jumps(own[1])}; no continuous metric of the same outputs is there to tell whether the "
         f"model does{f' ({names})' if names else ''}. Give per-sample logs, or log-probabilities."

@@ -47,36 +47,36 @@ class Facts(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return what is kept beside the rows, which stand in the run folder, as a JSON object."""
-        told = {name: value for name, value in self._asdict().items() if name != "rows"}
-        return without_nan({**told, "asked": list(self.rows)})
+        fields = {name: value for name, value in self._asdict().items() if name != "rows"}
+        return without_nan({**fields, "asked": list(self.rows)})
 
 
-def facts_from(told: Mapping[str, Any], rows: Mapping[tuple[str, str], Sequence[Row]]) -> Facts:
+def facts_from(fields: Mapping[str, Any], rows: Mapping[tuple[str, str], Sequence[Row]]) -> Facts:
     """Return the facts whose `as_json` is `told`."""
-    kept = {name: value for name, value in told.items() if name != "asked"}
+    kept = {name: value for name, value in fields.items() if name != "asked"}
     for name in ("experts", "loras"):
-        kept[name] = {skill: Cost(*cost) for skill, cost in told[name].items()}
+        kept[name] = {skill: Cost(*cost) for skill, cost in fields[name].items()}
     for name in ("skills", "joint", "also"):
-        kept[name] = tuple(told[name])
+        kept[name] = tuple(fields[name])
     return Facts(rows=rows, **kept)
 
 
 def analyse(facts: Facts) -> list[Finding]:
     """Return a finding for each skill and each joint task; the first holds the tables of all."""
     scores = scores_of(facts.rows)
-    found = [skill_finding(facts, scores, name) for name in facts.skills]
-    found += [joint_finding(facts, scores, name) for name in facts.joint]
-    first = found[0]
+    findings = [skill_finding(facts, scores, name) for name in facts.skills]
+    findings += [joint_finding(facts, scores, name) for name in facts.joint]
+    first = findings[0]
     tables = {**first.tables, **facts.tables, **MATRIX.write(matrix(facts, scores))}
-    return [replace(first, tables=tables), *found[1:]]
+    return [replace(first, tables=tables), *findings[1:]]
 
 
 def scores_of(rows: Mapping[tuple[str, str], Sequence[Row]]) -> dict[tuple[str, str], np.ndarray]:
     """Return each item's mean score; items that any condition of a task failed on are left out for all of them."""
     by_item: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for key, some in rows.items():
+    for key, answers in rows.items():
         table = by_item.setdefault(key, {})
-        for row in some:
+        for row in answers:
             table.setdefault(row.item, []).append(row.score)
     common: dict[str, set[str]] = {}
     for (_, task), table in by_item.items():
@@ -115,13 +115,13 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
     }
     lora = facts.loras.get(name)
     if lora is not None:
-        twin = f"{name}~lora"
+        control = f"{name}~lora"
         estimates |= {
-            "lora_score": mean_score(scores[twin, name]),
-            "lora_gain_difference": paired_difference(base, scores[twin, name]),
-            "share_of_lora_gain": gain_ratio(base, own, scores[twin, name]),
-            "lora_others_difference": elsewhere(scores, "base", twin, others),
-            "expert_minus_lora_elsewhere_difference": elsewhere(scores, twin, name, others),
+            "lora_score": mean_score(scores[control, name]),
+            "lora_gain_difference": paired_difference(base, scores[control, name]),
+            "share_of_lora_gain": gain_ratio(base, own, scores[control, name]),
+            "lora_others_difference": elsewhere(scores, "base", control, others),
+            "expert_minus_lora_elsewhere_difference": elsewhere(scores, control, name, others),
             "lora_numbers": exact(lora.numbers, "numbers"),
             "lora_bytes": exact(lora.size, "bytes"),
         }
@@ -147,12 +147,15 @@ _CAVEATS = (
 
 
 def _skill_verdict(name: str, gain: Estimate, null: Estimate) -> tuple[str, str]:
-    told = f"{_told(gain)} on its task; its null control {_told(null)}."
+    sentence = f"{_told(gain)} on its task; its null control {_told(null)}."
     if math.isfinite(gain.low) and gain.low > 0 and gain.low > null.high:
-        return "brought out", f"The expert for {name} gains {told}"
+        return "brought out", f"The expert for {name} gains {sentence}"
     if math.isfinite(gain.high) and gain.high < NOTHING:
-        return "not brought out", f"The expert for {name} gains less than {100 * NOTHING:.0f} points: {told}"
-    return "cannot tell", f"The interval of the gain does not clear its null control: {told}"
+        return (
+            "not brought out",
+            f"The expert for {name} gains less than {100 * NOTHING:.0f} points: {sentence}",
+        )
+    return "cannot tell", f"The interval of the gain does not clear its null control: {sentence}"
 
 
 def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
@@ -200,8 +203,8 @@ def matrix(facts: Facts, scores: Scores) -> MatrixTable:
     whos = list(dict.fromkeys(who for who, _ in scores))
     cells: dict[str, dict[str, tuple[float, float, float, float]]] = {who: {} for who in whos}
     for (who, task), values in scores.items():
-        one = mean_score(values)
-        cells[who][task] = (one.value, one.low, one.high, one.n)
+        score = mean_score(values)
+        cells[who][task] = (score.value, score.low, score.high, score.n)
     return MatrixTable(tuple(tasks), tuple(MatrixRow(who, cells[who]) for who in whos))
 
 

@@ -53,7 +53,7 @@ def search(lanes: Lanes, task: Task, items: Sequence[Item], within: Range = WHOL
     rng = np.random.default_rng(seed)
     mean, spread = (np.full(len(names) * layers, within.most * share) for share in (START, SPREAD))
     best: tuple[float, float, Mix] = (-1.0, -np.inf, Mix())
-    told = []
+    rounds = []
     with ticking("adapting", within.rounds) as ticker:
         for _ in range(within.rounds):
             drawn = np.clip(rng.normal(mean, spread, (POPULATION, mean.size)), 0.0, within.most)
@@ -63,13 +63,15 @@ def search(lanes: Lanes, task: Task, items: Sequence[Item], within: Range = WHOL
             order = np.lexsort((-logliks, -scores))
             first = int(order[0])
             best = max(
-                best, (float(scores[first]), float(logliks[first]), mixes[first]), key=lambda one: one[:2]
+                best,
+                (float(scores[first]), float(logliks[first]), mixes[first]),
+                key=lambda candidate: candidate[:2],
             )
-            told.append((float(scores[first]), float(logliks[first])))
+            rounds.append((float(scores[first]), float(logliks[first])))
             elite = drawn[order[: max(2, round(ELITE * POPULATION))]]
             mean, spread = elite.mean(0), np.maximum(elite.std(0), LEAST_SPREAD)
             ticker.tick()
-    return Found(best[2], best[0], best[1], tuple(told), within.rounds * POPULATION * len(items))
+    return Found(best[2], best[0], best[1], tuple(rounds), within.rounds * POPULATION * len(items))
 
 
 def _mix(names: Sequence[str], row: np.ndarray, layers: int) -> Mix:

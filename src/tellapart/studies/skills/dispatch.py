@@ -63,16 +63,16 @@ def dispatcher_of(
     """
     if "{prompt}" not in template:
         raise UserMistake(f"--template {template!r}: it must hold {{prompt}}")
-    pairs = [_split(one) for one in labels] or [*((n, n) for n in names if n != judge), ("base", "base")]
+    pairs = [_split(label) for label in labels] or [*((n, n) for n in names if n != judge), ("base", "base")]
     if len({label for label, _ in pairs}) < max(2, len(pairs)):
         raise UserMistake(f"labels {[label for label, _ in pairs]}: give two or more different ones")
-    told = tuple((label, read_mix(mix, names)) for label, mix in pairs)
-    return Dispatcher(template, told, read_mix(judge, names) if judge else Mix())
+    choices = tuple((label, read_mix(mix, names)) for label, mix in pairs)
+    return Dispatcher(template, choices, read_mix(judge, names) if judge else Mix())
 
 
 def _split(text: str) -> tuple[str, str]:
-    label, found, mix = text.partition("=")
-    if not (label and found and mix):
+    label, equals, mix = text.partition("=")
+    if not (label and equals and mix):
         raise UserMistake(f"--label {text!r}: write LABEL=MIX, as in d=digits")
     return label, mix
 

@@ -114,12 +114,12 @@ def _opened(path: Path) -> Expert:
     if not arrays:
         raise UserMistake(f"{path}: an expert without numbers; train it again")
     try:
-        told = json.loads(header.get("told", ""))
+        described = json.loads(header.get("told", ""))
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        described = None
+    if not isinstance(described, dict):
         raise UserMistake(f"{path}: its provenance is no JSON object; train the expert again")
-    return Expert(header.get("skill", path.stem), Weights(arrays), header.get("base", ""), told)
+    return Expert(header.get("skill", path.stem), Weights(arrays), header.get("base", ""), described)
 
 
 def expert_name(task: str) -> str:
@@ -135,7 +135,7 @@ def expert_name(task: str) -> str:
 def experts_in(folder: Path) -> dict[str, Path]:
     """Return the expert files of a run folder, or of a folder of experts, by name. UserMistake where there is none."""
     place = folder / FOLDER if (folder / FOLDER).is_dir() else folder
-    found = {path.stem: path for path in sorted(place.glob("*.safetensors"))}
-    if not found:
+    paths = {path.stem: path for path in sorted(place.glob("*.safetensors"))}
+    if not paths:
         raise UserMistake(f"{folder} holds no expert: give the folder of `tellapart skills train`")
-    return found
+    return paths

@@ -34,15 +34,15 @@ def likeliest(
 
 def log_likelihoods(lanes: Lanes, mixes: Sequence[Mix], task: Task, items: Sequence[Item]) -> np.ndarray:
     """Return the mean over items of the log-likelihood (nats) of their first target, under each mix [mix]."""
-    told = encode(lanes.model, [(task.prompt(item), item.target[0]) for item in items])
-    rows = [(lanes.lane(mix), prompt, answer) for mix in mixes for prompt, answer in told]
+    encoded = encode(lanes.model, [(task.prompt(item), item.target[0]) for item in items])
+    rows = [(lanes.lane(mix), prompt, answer) for mix in mixes for prompt, answer in encoded]
     return np.array(row_likelihoods(lanes, rows)).reshape(len(mixes), len(items)).mean(1)
 
 
 @torch.inference_mode()
 def row_likelihoods(lanes: Lanes, rows: Sequence[tuple[int, Ids, Ids]]) -> list[float]:
     """Return log p(answer | prompt) in nats of each (lane, prompt ids, answer ids), in order."""
-    found: list[float] = []
+    result: list[float] = []
     module = lanes.model.module
     for first in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[first : first + ROWS_AT_ONCE]
@@ -53,17 +53,17 @@ def row_likelihoods(lanes: Lanes, rows: Sequence[tuple[int, Ids, Ids]]) -> list[
         lanes.put([lane for lane, _, _ in part])
         logs = module(input_ids=ids[:, :-1], use_cache=False).logits.float().log_softmax(-1)
         picked = logs.gather(-1, ids[:, 1:, None])[..., 0].double().cpu()
-        found += [
+        result += [
             float(line[len(p) - 1 : len(p) + len(a) - 1].sum())
             for line, (_, p, a) in zip(picked, part, strict=True)
         ]
-    return found
+    return result
 
 
 @torch.inference_mode()
 def next_likelihoods(lanes: Lanes, lane: int, prompts: Sequence[Ids]) -> torch.Tensor:
     """Return log-probabilities (nats) of what follows each prompt [prompt, vocab], all in one lane."""
-    module, found = lanes.model.module, []
+    module, logprobs = lanes.model.module, []
     for first in range(0, len(prompts), ROWS_AT_ONCE):
         part = prompts[first : first + ROWS_AT_ONCE]
         width = max(map(len, part))
@@ -73,10 +73,10 @@ def next_likelihoods(lanes: Lanes, lane: int, prompts: Sequence[Ids]) -> torch.T
         lanes.put([lane] * len(part))
         logits = module(input_ids=ids, use_cache=False, logits_to_keep=keep).logits
         column = torch.searchsorted(keep, lasts)
-        found.append(
+        logprobs.append(
             logits[torch.arange(len(part), device=module.device), column].float().log_softmax(-1).cpu()
         )
-    return torch.cat(found)
+    return torch.cat(logprobs)
 
 
 def solved(lanes: Lanes, mixes: Sequence[Mix], task: Task, items: Sequence[Item]) -> np.ndarray:

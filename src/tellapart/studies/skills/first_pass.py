@@ -36,19 +36,21 @@ def first_passes(run: Asked, experts: Mapping[str, Weights], wanted: Sequence[Wa
     if judge and judge not in experts:
         raise UserMistake(f"--judge {run.spec.judge}: give one of the tasks {', '.join(experts)}")
     names = [name for name in experts if name != judge]
-    told = []
+    tables = []
     with Lanes(run.model, experts) as lanes:
         for how in ("", judge) if judge else ("",):
             dispatcher = dispatcher_of(
                 [*names, *([judge] if judge else [])], run.spec.template, _labels(run, names), how
             )
-            rows = [_row(run, lanes, dispatcher, one.skill, one.mix) for one in wanted]
-            right, asked = sum(row.right for row in rows), sum(row.asked for row in rows)
-            share = wilson(right, asked)
-            told.append(
-                DispatchTable(how or "base", (share.value, share.low, share.high), asked, tuple(rows))
+            rows = [
+                _row(run, lanes, dispatcher, wanted_pass.skill, wanted_pass.mix) for wanted_pass in wanted
+            ]
+            right, total = sum(row.right for row in rows), sum(row.asked for row in rows)
+            share = wilson(right, total)
+            tables.append(
+                DispatchTable(how or "base", (share.value, share.low, share.high), total, tuple(rows))
             )
-    return told
+    return tables
 
 
 def wanted_of(
@@ -59,14 +61,14 @@ def wanted_of(
         judge = judge_of(spec)
         own = [Wanted(skill, skill.name) for skill in skills if skill.name != judge]
         return own + [Wanted(skill, "base") for skill in also]
-    found = []
+    result = []
     for text in spec.dispatch:
         task, equals, mix = text.rpartition("=")
         if not (task and equals and mix):
             raise UserMistake(f"--dispatch {text!r}: write TASK=MIX, as in prompts.jsonl=digits")
         opened = skill_of(spec, open_task(task, seed=spec.seed))
-        found.append(Wanted(opened, read_mix(mix, names).name))
-    return found
+        result.append(Wanted(opened, read_mix(mix, names).name))
+    return result
 
 
 def _labels(run: Asked, names: Sequence[str]) -> Sequence[str]:
@@ -85,10 +87,12 @@ def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted:
     ]
     written = sum(
         len(completion.tokens)
-        for _, completion in lanes.generate([(r, one.mix) for r, one in zip(requests, chosen, strict=True)])
+        for _, completion in lanes.generate(
+            [(r, label.mix) for r, label in zip(requests, chosen, strict=True)]
+        )
     )
     second = time.perf_counter() - middle
-    counts = Counter(one.mix.name for one in chosen)
+    counts = Counter(label.mix.name for label in chosen)
     return DispatchRow(
         task=skill.name,
         wanted=wanted,
@@ -98,6 +102,6 @@ def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted:
         first_seconds=middle - start,
         second_seconds=second,
         first_share=(middle - start) / second,
-        tokens_read=sum(one.tokens for one in chosen),
+        tokens_read=sum(label.tokens for label in chosen),
         tokens_written=written,
     )

@@ -76,9 +76,9 @@ def learn(
             batch = draw_batch(model, practice, step)
             rng = random.Random(f"{practice.seed}|kept|{step}")
             kept = rng.choices(others, k=len(batch)) if others and tuning.keep else []
-            told = backward(place, batch, kept, tuning)
+            terms = backward(place, batch, kept, tuning)
             update(optimizer, tuning, step)
-            log.append({"step": float(step), **told})
+            log.append({"step": float(step), **terms})
             pause(course.scratch, parameters, optimizer, log)
             ticker.tick()
         return Learned(place.weights(), place.count, log)
@@ -100,30 +100,32 @@ def backward(
     tokens = tokens_of(batch)
     loss = kl = keep = 0.0
     for part in whole_places(batch, ROWS_AT_ONCE):
-        found = read(place, [one.pair for one in part], tuning.kl > 0)
-        terms = learned_terms(found, part, tokens)
+        reading = read(place, [answer.pair for answer in part], tuning.kl > 0)
+        terms = learned_terms(reading, part, tokens)
         (terms.loss + tuning.kl * terms.kl).backward()
         loss, kl = loss + terms.loss.item(), kl + terms.kl.item()
-    others = sum(len(one.answer) for one in kept) or 1
+    others = sum(len(kept_answer.answer) for kept_answer in kept) or 1
     for first in range(0, len(kept), ROWS_AT_ONCE):
-        found = read(place, kept[first : first + ROWS_AT_ONCE], True)
-        (tuning.keep * found.divergence.sum() / others).backward()
-        keep += found.divergence.sum().item() / others
-    reward = sum(one.reward for one in batch) / max(1, len(batch))
+        reading = read(place, kept[first : first + ROWS_AT_ONCE], True)
+        (tuning.keep * reading.divergence.sum() / others).backward()
+        keep += reading.divergence.sum().item() / others
+    reward = sum(answer.reward for answer in batch) / max(1, len(batch))
     return {"loss": loss, "reward": reward, "kl": kl, "keep_kl": keep}
 
 
 def tokens_of(batch: Sequence[Answered]) -> float:
     """Return the tokens of a batch's answers, of several at a place the mean."""
-    lengths = [[len(one.answer) for one in rows] for _, rows in groupby(batch, key=lambda one: one.place)]
-    return sum(sum(some) / len(some) for some in lengths) or 1.0
+    lengths = [
+        [len(answer.answer) for answer in rows] for _, rows in groupby(batch, key=lambda answer: answer.place)
+    ]
+    return sum(sum(lengths_here) / len(lengths_here) for lengths_here in lengths) or 1.0
 
 
 def whole_places(batch: Sequence[Answered], rows: int) -> list[list[Answered]]:
     """Return the batch in parts of at most `rows` answers, all answers at a place in one part."""
     parts: list[list[Answered]] = []
-    for _, some in groupby(batch, key=lambda one: one.place):
-        together = list(some)
+    for _, answers in groupby(batch, key=lambda answer: answer.place):
+        together = list(answers)
         if not parts or len(parts[-1]) + len(together) > rows:
             parts.append([])
         parts[-1] += together
@@ -137,12 +139,12 @@ class Terms(NamedTuple):
     kl: Tensor
 
 
-def learned_terms(found: "Found", batch: Sequence[Answered], tokens: float) -> Terms:
+def learned_terms(reading: "Found", batch: Sequence[Answered], tokens: float) -> Terms:
     """Return what is lowered on answers to learn from."""
-    loglik = found.logprobs.sum(1)
-    part = shares(loglik, [one.place for one in batch])
-    weights = part * torch.tensor([one.weight for one in batch], device=part.device)
-    return Terms(-(loglik * weights).sum() / tokens, (found.divergence.sum(1) * part).sum() / tokens)
+    loglik = reading.logprobs.sum(1)
+    part = shares(loglik, [answer.place for answer in batch])
+    weights = part * torch.tensor([answer.weight for answer in batch], device=part.device)
+    return Terms(-(loglik * weights).sum() / tokens, (reading.divergence.sum(1) * part).sum() / tokens)
 
 
 class Found(NamedTuple):
@@ -154,12 +156,14 @@ class Found(NamedTuple):
 
 def read(place: Attached, pairs: Sequence[Pair], divergence: bool) -> Found:
     """Return both of each pair; the divergence only where asked for (else zeros)."""
-    width = max(len(one.prompt) + len(one.answer) for one in pairs)
-    ids = [[*one.prompt, *one.answer, *[0] * (width - len(one.prompt) - len(one.answer))] for one in pairs]
+    width = max(len(pair.prompt) + len(pair.answer) for pair in pairs)
+    ids = [
+        [*pair.prompt, *pair.answer, *[0] * (width - len(pair.prompt) - len(pair.answer))] for pair in pairs
+    ]
     given = torch.tensor(ids, device=place.module.device)
     positions = torch.arange(width - 1, device=given.device)[None, :]
-    begin = torch.tensor([len(one.prompt) - 1 for one in pairs], device=given.device)[:, None]
-    end = begin + torch.tensor([len(one.answer) for one in pairs], device=given.device)[:, None]
+    begin = torch.tensor([len(pair.prompt) - 1 for pair in pairs], device=given.device)[:, None]
+    end = begin + torch.tensor([len(pair.answer) for pair in pairs], device=given.device)[:, None]
     inside = (positions >= begin) & (positions < end)
     logs = place.module(input_ids=given[:, :-1], use_cache=False).logits.float().log_softmax(-1)
     logprobs = logs.gather(-1, given[:, 1:, None])[..., 0] * inside

@@ -48,7 +48,7 @@ def ask_mixes(
     run: Asked, experts: Mapping[str, Weights], mixes: Sequence[Mix], skills: Sequence[Skill]
 ) -> dict[tuple[str, str], list[Row]]:
     """Return the rows of each mix on each task."""
-    found = {}
+    result = {}
     with Lanes(run.model, experts) as lanes:
         for mix in mixes:
             digests = [experts[name].digest for name, _ in mix.weights]
@@ -57,13 +57,13 @@ def ask_mixes(
                 return through_lanes(lanes, mix, ask)
 
             for skill in skills:
-                found[mix.name, skill.name] = collect(
+                result[mix.name, skill.name] = collect(
                     run.folder,
                     condition(run, mix.name, skill, [mix.as_json(), digests]),
                     ask_of(run.spec, skill),
                     answer,
                 )
-    return found
+    return result
 
 
 def through_lanes(lanes: Lanes, mix: Mix, ask: Ask) -> Iterator[Elicitation]:
@@ -79,7 +79,7 @@ def ask_lora(
 ) -> dict[tuple[str, str], list[Row]]:
     """Return the rows of a skill's LoRA on each task."""
     who = f"{name}{LORA}"
-    found = {}
+    result = {}
     change = Lora(rank=run.spec.lora_rank)
     for skill in skills:
 
@@ -88,10 +88,10 @@ def ask_lora(
                 answers = list(asked(run.model, list(plain_requests(ask))))
             return iter(answers)
 
-        found[who, skill.name] = collect(
+        result[who, skill.name] = collect(
             run.folder, condition(run, who, skill, [weights.digest]), ask_of(run.spec, skill), answer
         )
-    return found
+    return result
 
 
 def condition_name(who: str, task: str) -> str:
@@ -99,14 +99,14 @@ def condition_name(who: str, task: str) -> str:
     return f"{who}@{task}"
 
 
-def condition(run: Asked, who: str, skill: Skill, told: Sequence[object]) -> Condition:
+def condition(run: Asked, who: str, skill: Skill, recorded: Sequence[object]) -> Condition:
     """Return the condition `who@task`, known by everything that determines its answers."""
     identity = {
         **run.model.known_by(),
         "task": skill.task.fingerprint,
         "temperature": run.spec.temperature,
         "seed": run.spec.seed,
-        "change": list(told),
+        "change": list(recorded),
     }
     return Condition("skills", condition_name(who, skill.name), "report", identity)
 

@@ -30,13 +30,13 @@ class Mix:
     @property
     def name(self) -> str:
         """Return the mix as `read_mix` reads it (a mean where layers differ, marked by ~)."""
-        told = []
+        terms = []
         for skill, values in self.weights:
             value, even = sum(values) / len(values), len(set(values)) == 1
             sign = "-" if value < 0 else "+"
             size = "" if even and abs(value) == 1 else f"{abs(value):.4g}{'' if even else '~'}*"
-            told.append(f"{sign}{size}{skill}")
-        return "".join(told).removeprefix("+") or "base"
+            terms.append(f"{sign}{size}{skill}")
+        return "".join(terms).removeprefix("+") or "base"
 
     def as_json(self) -> dict[str, list[float]]:
         """Return the weights by expert."""
@@ -61,16 +61,16 @@ def read_mix(text: str, names: Sequence[str]) -> Mix:
     weights: dict[str, float] = {}
     at = 0
     while at < len(text):
-        found = _TERM.match(text, at)
-        if found is None or (at and not found[1]) or len(weights) > MOST_TERMS:
+        match = _TERM.match(text, at)
+        if match is None or (at and not match[1]) or len(weights) > MOST_TERMS:
             raise UserMistake(
                 f"mix {text[:80]!r}: write experts with + - and weights, as in digits+0.5*letters"
             )
-        sign, size, name = found.groups()
+        sign, size, name = match.groups()
         if name not in names:
             raise UserMistake(f"expert {name[:80]!r} asked, there are: base, {', '.join(names) or 'none'}")
         weights[name] = weights.get(name, 0.0) + float(size or 1) * (-1 if sign == "-" else 1)
-        at = found.end()
+        at = match.end()
     if not weights:
         raise UserMistake("an empty mix asked: write base for the plain model")
     return mix_of(weights)

@@ -165,8 +165,8 @@ class MixedRun(Run):
     def drain(self) -> list[Finished]:
         """Hand out what is finished; its lane is free again."""
         done = super().drain()
-        for one in done:
-            self.lane_of.pop(one.job.index, None)
+        for ended in done:
+            self.lane_of.pop(ended.job.index, None)
         return done
 
     def step(self) -> list[Finished]:
@@ -194,7 +194,7 @@ class MixedRun(Run):
         for lane, prompt in dict.fromkeys(keys):
             by_prompt.setdefault(prompt, []).append(lane)
         vocab = max(module.config.get_text_config().vocab_size for module in self.plan.modules)
-        found: dict[tuple[int, Ids], Filled] = {}
+        read: dict[tuple[int, Ids], Filled] = {}
         while by_prompt:
             turn = {prompt: lanes.pop() for prompt, lanes in by_prompt.items()}
             by_prompt = {prompt: lanes for prompt, lanes in by_prompt.items() if lanes}
@@ -202,8 +202,8 @@ class MixedRun(Run):
                 lanes = [turn[prompt] for prompt in chunk]
                 self.lanes.put(lanes)
                 for prompt, lane, filled in zip(chunk, lanes, self._filled(chunk), strict=True):
-                    found[lane, prompt] = filled
-        return [found[key] for key in keys]
+                    read[lane, prompt] = filled
+        return [read[key] for key in keys]
 
     def _filled(self, chunk: Sequence[Ids]) -> list[Filled]:
         """Run the prompts of one batch; row i has the logits of its own last token."""

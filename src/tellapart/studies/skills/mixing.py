@@ -54,12 +54,12 @@ def run_mix(spec: MixSpec) -> dict[str, Any]:
             f"--shots {spec.shots}: the task has {len(items)} items, and some must be left to score"
         )
     with Lanes(experts.model, experts.weights) as lanes:
-        told = _scored(spec, experts, lanes, task, items[:taken], items[taken:][: spec.limit])
+        report = _scored(spec, experts, lanes, task, items[:taken], items[taken:][: spec.limit])
     if spec.json:
-        print(json.dumps(without_nan(told), indent=1, ensure_ascii=False))
+        print(json.dumps(without_nan(report), indent=1, ensure_ascii=False))
     else:
-        _print(told)
-    return told
+        _print(report)
+    return report
 
 
 def in_order(task: Task, seed: int) -> list[Item]:
@@ -79,7 +79,7 @@ def _scored(
     scores = ask(spec, lanes, task, items, mixes)
     second = time.perf_counter() - start
     plain = ask(spec, lanes, task, items, [Mix()] * len(items))
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "task": task.name,
         "how": spec.how,
         "items": len(items),
@@ -91,8 +91,8 @@ def _scored(
         **more,
     }
     if spec.how in ("prompt", "classifier"):
-        told["first_pass_share"] = first / second
-    return told
+        report["first_pass_share"] = first / second
+    return report
 
 
 def _mixes(
@@ -103,18 +103,18 @@ def _mixes(
         mix = experts.mix(spec.mix)
         return [mix] * len(items), {"mix": mix.name, "weights": mix.as_json()}
     if spec.how == "cem":
-        found = search(lanes, task, shots, Range(spec.rounds, spec.by_layer, spec.most), spec.seed)
+        searched = search(lanes, task, shots, Range(spec.rounds, spec.by_layer, spec.most), spec.seed)
         lanes.forget()
         if spec.save:
-            keep_mix(experts, spec.save, found.mix)
-        return [found.mix] * len(items), {
-            "mix": found.mix.name,
-            "weights": found.mix.as_json(),
+            keep_mix(experts, spec.save, searched.mix)
+        return [searched.mix] * len(items), {
+            "mix": searched.mix.name,
+            "weights": searched.mix.as_json(),
             "shots": len(shots),
-            "shots_score": found.score,
-            "shots_loglik": found.loglik,
-            "rounds": [list(one) for one in found.rounds],
-            "answers_drawn": found.answers,
+            "shots_score": searched.score,
+            "shots_loglik": searched.loglik,
+            "rounds": [list(one) for one in searched.rounds],
+            "answers_drawn": searched.answers,
         }
     if spec.how == "learned":
         return _learned(spec, experts, lanes, task, shots, items)
@@ -146,8 +146,12 @@ def _learned(
     for mix in mixes:
         for name, values in mix.weights:
             mean[name] += values[0] / len(mixes)
-    told = {"learned_on": [other.name for other, _ in given], "numbers": weighting.numbers}
-    return mixes, {**told, "shots": sum(len(some) for _, some in given), "mean_weights": mean}
+    described = {"learned_on": [other.name for other, _ in given], "numbers": weighting.numbers}
+    return mixes, {
+        **described,
+        "shots": sum(len(shots_here) for _, shots_here in given),
+        "mean_weights": mean,
+    }
 
 
 def ask(spec: MixSpec, lanes: Lanes, task: Task, items: Sequence[Item], mixes: Sequence[Mix]) -> list[float]:
@@ -162,9 +166,9 @@ def ask(spec: MixSpec, lanes: Lanes, task: Task, items: Sequence[Item], mixes: S
     return scores
 
 
-def _print(told: dict[str, Any]) -> None:
+def _print(report: dict[str, Any]) -> None:
     console = Console()
-    for name, value in told.items():
+    for name, value in report.items():
         if isinstance(value, dict) and "low" in value:
             middle, low, high = (
                 float("nan") if value[k] is None else value[k] for k in ("value", "low", "high")
@@ -173,5 +177,5 @@ def _print(told: dict[str, Any]) -> None:
         else:
             text = f"{value:.3g}" if isinstance(value, float) else str(value)
         console.print(f"{name:20} {text}", markup=False, highlight=False, soft_wrap=True)
-    if "first_pass_share" in told:
+    if "first_pass_share" in report:
         console.print(f"first pass over second, in time; {PUBLISHED}", markup=False, highlight=False)

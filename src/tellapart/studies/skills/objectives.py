@@ -63,9 +63,9 @@ def draw_batch(model: LocalModel, practice: Practice, step: int) -> list[Answere
     items = [rng.choice(practice.items) for _ in range(practice.batch // each)]
     if practice.objective == "ce":
         return accepted(model, practice.task, items, rng)
-    asked = [item for item in items for _ in range(each)]
-    written = own_answers(model, practice.task, asked, f"{practice.seed}|{step}")
-    rewards = [practice.task.score(item, text) for item, (_, _, text) in zip(asked, written, strict=True)]
+    repeated = [item for item in items for _ in range(each)]
+    written = own_answers(model, practice.task, repeated, f"{practice.seed}|{step}")
+    rewards = [practice.task.score(item, text) for item, (_, _, text) in zip(repeated, written, strict=True)]
     weights = weigh(rewards, practice)
     return [
         Answered(prompt, answer, weight, reward, place)
@@ -77,15 +77,15 @@ def draw_batch(model: LocalModel, practice: Practice, step: int) -> list[Answere
 
 def accepted(model: LocalModel, task: Task, items: Sequence[Item], rng: random.Random) -> list[Answered]:
     """Return the accepted targets of each item, which share one weight."""
-    told = [
+    prompts = [
         (place, task.prompt(item), target)
         for place, item in enumerate(items)
         for target in rng.sample(item.target, min(MOST_TARGETS, len(item.target)))
     ]
-    pairs = encode(model, [(prompt, target) for _, prompt, target in told])
+    pairs = encode(model, [(prompt, target) for _, prompt, target in prompts])
     return [
         Answered(pair.prompt, pair.answer, 1.0, 1.0, place)
-        for (place, _, _), pair in zip(told, pairs, strict=True)
+        for (place, _, _), pair in zip(prompts, pairs, strict=True)
     ]
 
 
@@ -96,10 +96,10 @@ def shares(loglik: Tensor, places: Sequence[int]) -> Tensor:
     tensor([0.7500, 0.2500, 1.0000])
     """
     _, index = torch.unique(torch.tensor(list(places), device=loglik.device), return_inverse=True)
-    told, count = loglik.detach(), int(index.max()) + 1
-    top = torch.full((count,), -torch.inf).to(told).scatter_reduce(0, index, told, "amax")
-    part = (told - top[index]).exp()
-    return part / torch.zeros(count).to(told).scatter_add(0, index, part)[index]
+    detached, count = loglik.detach(), int(index.max()) + 1
+    top = torch.full((count,), -torch.inf).to(detached).scatter_reduce(0, index, detached, "amax")
+    part = (detached - top[index]).exp()
+    return part / torch.zeros(count).to(detached).scatter_add(0, index, part)[index]
 
 
 def weigh(rewards: Sequence[float], practice: Practice) -> list[float]:

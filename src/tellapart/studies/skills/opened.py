@@ -62,8 +62,8 @@ def _kept(folder: Path, names: list[str]) -> dict[str, Mix]:
     if not (folder / KEPT).exists():
         return {}
     try:
-        told = json.loads((folder / KEPT).read_text(encoding="utf-8"))
-        mixes = {str(name): mix_of(weights) for name, weights in told.items()}
+        fields = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        mixes = {str(name): mix_of(weights) for name, weights in fields.items()}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UserMistake(f"{folder / KEPT} is damaged ({type(error).__name__}): delete it") from error
     for name, mix in mixes.items():
@@ -79,5 +79,5 @@ def keep_mix(experts: Experts, name: str, mix: Mix) -> None:
     """Keep a mix under a name. Raises UserMistake for a name that an expert has or that is none."""
     if name != expert_name(name) or name in experts.weights or name in ("base", "auto"):
         raise UserMistake(f"--save {name!r}: give letters, digits and _, and no expert's name")
-    told = {**experts.kept, name: mix}
-    write_atomically(experts.folder / KEPT, canonical({n: m.as_json() for n, m in told.items()}))
+    mixes = {**experts.kept, name: mix}
+    write_atomically(experts.folder / KEPT, canonical({n: m.as_json() for n, m in mixes.items()}))

@@ -45,13 +45,13 @@ def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
         kind: [skill_of(spec, open_task(name, seed=spec.seed)) for name in getattr(spec, kind)]
         for kind in ("task", "joint", "also", "watch")
     }
-    _check_names([skill.name for some in parts.values() for skill in some])
+    _check_names([skill.name for part in parts.values() for skill in part])
     model = local(opened(spec, spec.model), spec.model)
     tell_chat(spec, (model,), quiet)
     beside = {
         "fingerprint": model.fingerprint,
         "identity": identities({"model": model}),
-        "tasks": [skill.task.fingerprint for some in parts.values() for skill in some],
+        "tasks": [skill.task.fingerprint for part in parts.values() for skill in part],
     }
 
     def find(folder: RunFolder) -> list[Finding]:
@@ -65,10 +65,10 @@ def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
 
 def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     """Return the findings of a finished run from its rows. Raises UserMistake where it is not finished."""
-    told = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
+    facts = read_json(folder / "artifacts" / "facts.json", "the run is not finished, or of an older version")
     kept = RunFolder(folder)
-    rows = {(who, task): latest(kept.read_rows(condition_name(who, task))) for who, task in told["asked"]}
-    return analyse(facts_from(told, rows))
+    rows = {(who, task): latest(kept.read_rows(condition_name(who, task))) for who, task in facts["asked"]}
+    return analyse(facts_from(facts, rows))
 
 
 def local(model: object, reference: str) -> LocalModel:
@@ -89,23 +89,28 @@ def _check_names(names: Sequence[str]) -> None:
 def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
     skills, joint, also = parts["task"], parts["joint"], parts["also"]
     every = [*skills, *joint, *also, *parts["watch"]]
-    wanted = wanted_of(run.spec, [one.name for one in skills], skills, also)
+    wanted = wanted_of(run.spec, [skill.name for skill in skills], skills, also)
     elsewhere = answers_elsewhere(run.spec, run.model, skills)
     experts = train_experts(run.folder, run.spec, run.model, skills, elsewhere)
-    ceilings = {one.name: train_expert(run.folder, run.spec, run.model, _ceiling(one), []) for one in joint}
-    loras = {
-        one.name: train_lora(run.folder, run.spec, run.model, one, elsewhere_than(elsewhere, one.name))
-        for one in (skills if run.spec.lora_rank else [])
+    ceilings = {
+        skill_here.name: train_expert(run.folder, run.spec, run.model, _ceiling(skill_here), [])
+        for skill_here in joint
     }
-    weights = {name: one.weights for name, one in experts.items()}
+    loras = {
+        skill_here.name: train_lora(
+            run.folder, run.spec, run.model, skill_here, elsewhere_than(elsewhere, skill_here.name)
+        )
+        for skill_here in (skills if run.spec.lora_rank else [])
+    }
+    weights = {name: expert.weights for name, expert in experts.items()}
     mixes = sums([name for name in weights if name != judge_of(run.spec)], judge_of(run.spec))
     rows = ask_mixes(run, weights, mixes, every)
-    for one in skills:
-        twin = f"{one.name}{NULL}"
-        rows |= ask_mixes(run, {twin: null_of(weights[one.name], run.spec.seed)}, [_alone(twin)], [one])
-    for one in joint:
+    for skill in skills:
+        null = f"{skill.name}{NULL}"
+        rows |= ask_mixes(run, {null: null_of(weights[skill.name], run.spec.seed)}, [_alone(null)], [skill])
+    for skill in joint:
         rows |= ask_mixes(
-            run, {TRAINED + one.name: ceilings[one.name].weights}, [_alone(TRAINED + one.name)], [one]
+            run, {TRAINED + skill.name: ceilings[skill.name].weights}, [_alone(TRAINED + skill.name)], [skill]
         )
     for name, lora in loras.items():
         rows |= ask_lora(run, name, lora.weights, every)
@@ -113,21 +118,21 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
         rows=rows,
         experts=costs(experts),
         loras=costs(loras),
-        skills=tuple(one.name for one in skills),
-        joint=tuple(one.name for one in joint),
-        also=tuple(one.name for one in (*also, *parts["watch"])),
-        chosen={one.name: _chosen(run, weights, mixes, one) for one in joint},
+        skills=tuple(skill.name for skill in skills),
+        joint=tuple(skill_here.name for skill_here in joint),
+        also=tuple(skill_here.name for skill_here in (*also, *parts["watch"])),
+        chosen={skill_here.name: _chosen(run, weights, mixes, skill_here) for skill_here in joint},
         tables=_tables(experts) | _dispatch(run, weights, wanted),
     )
 
 
 def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> Tables:
     """Return the first passes, measured once: their seconds would differ at each start."""
-    known = run.folder.read_artifact("first-pass")
-    if known is None:
-        known = {"passes": to_json(first_passes(run, weights, wanted))}
-        run.folder.write_artifact("first-pass", known)
-    return {DISPATCH.name: known["passes"]}
+    artifact = run.folder.read_artifact("first-pass")
+    if artifact is None:
+        artifact = {"passes": to_json(first_passes(run, weights, wanted))}
+        run.folder.write_artifact("first-pass", artifact)
+    return {DISPATCH.name: artifact["passes"]}
 
 
 def _chosen(run: Asked, weights: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill) -> str:
@@ -147,12 +152,12 @@ def _alone(name: str) -> Mix:
 
 def costs(trained: Mapping[str, Trained]) -> dict[str, Cost]:
     """Return what each change weighs."""
-    return {name: Cost(one.numbers, one.size, one.seconds) for name, one in trained.items()}
+    return {name: Cost(learned.numbers, learned.size, learned.seconds) for name, learned in trained.items()}
 
 
 def _tables(experts: Mapping[str, Trained]) -> Tables:
     """Return the tables of a report: z by layer and matrix, how alike experts are, and the logs of training."""
-    weights = {name: one.weights for name, one in experts.items()}
+    weights = {name: expert.weights for name, expert in experts.items()}
     return {
         **SPECTRUM.write(
             moved(skill, name, z) for skill, z_of in weights.items() for name, z in z_of.items()
@@ -161,9 +166,12 @@ def _tables(experts: Mapping[str, Trained]) -> Tables:
         **TRAINING.write(
             {
                 name: TrainingLog(
-                    *(tuple(entry[key] for entry in one.log) for key in ("step", "reward", "kl", "keep_kl"))
+                    *(
+                        tuple(entry[key] for entry in expert.log)
+                        for key in ("step", "reward", "kl", "keep_kl")
+                    )
                 )
-                for name, one in experts.items()
+                for name, expert in experts.items()
             }
         ),
     }
@@ -184,8 +192,10 @@ def moved(skill: str, name: str, z: np.ndarray) -> SpectrumRow:
 
 def cosines(weights: Mapping[str, Weights]) -> list[list[float]]:
     """Return the cosine of each two experts' z - 1, over all matrices (NaN where one did not move)."""
-    flat = [np.concatenate([(z - 1).ravel() for _, z in sorted(one.items())]) for one in weights.values()]
-    norms = [float(np.linalg.norm(one)) for one in flat]
+    flat = [
+        np.concatenate([(z - 1).ravel() for _, z in sorted(weight.items())]) for weight in weights.values()
+    ]
+    norms = [float(np.linalg.norm(vector)) for vector in flat]
     return [
         [float(a @ b) / (x * y) if x * y else float("nan") for b, y in zip(flat, norms, strict=True)]
         for a, x in zip(flat, norms, strict=True)

@@ -70,16 +70,16 @@ def learn_together(
         log: list[dict[str, Any]] = resume(scratch, parameters, optimizer)
         ticker.tick(len(log))
         for step in range(len(log), tuning.steps):
-            told = {}
+            logged = {}
             for index, name in enumerate(names):
                 rng = random.Random(f"{practices[name].seed}|together|{step}|{index}")
                 rows = draw_rows(rng, model, Stand(place, moved, practices, elsewhere), name, step)
                 if not tuning.keep:
                     rows = rows._replace(held=[], held_sets=[])
-                reward = sum(one.reward for one in rows.learned) / len(rows.learned)
-                told[name] = {"step": float(step), "reward": reward, **backward(place, moved, rows, tuning)}
+                reward = sum(answer.reward for answer in rows.learned) / len(rows.learned)
+                logged[name] = {"step": float(step), "reward": reward, **backward(place, moved, rows, tuning)}
             update(optimizer, tuning, step)
-            log.append(told)
+            log.append(logged)
             pause(scratch, parameters, optimizer, log)
             ticker.tick()
         place.serve({})
@@ -102,14 +102,14 @@ def draw_rows(rng: random.Random, model: LocalModel, stand: Stand, name: str, st
     all written under one set, and read under it."""
     names = list(stand.practices)
     practice, own = stand.practices[name], names.index(name)
-    one = draw_set(rng, len(names), own)
-    stand.place.serve({key: 1 + value.detach()[list(one)].sum(0) for key, value in stand.moved.items()})
+    drawn = draw_set(rng, len(names), own)
+    stand.place.serve({key: 1 + value.detach()[list(drawn)].sum(0) for key, value in stand.moved.items()})
     learned = draw_batch(model, practice, step)
     if practice.objective == "ce":
         by_place = {answer.place: draw_set(rng, len(names), own) for answer in learned}
         sets = [by_place[answer.place] for answer in learned]
     else:
-        sets = [one] * len(learned)
+        sets = [drawn] * len(learned)
     held, held_sets = [], []
     if stand.elsewhere:
         for _ in range(round(HELD * practice.batch)):
@@ -127,8 +127,8 @@ def draw_set(rng: random.Random, count: int, own: int) -> Set:
 def draw_others(rng: random.Random, names: Sequence[str], task: str) -> Set:
     """Return a random set of experts, one at least where there is one, in which that of `task` is not."""
     others = [at for at, name in enumerate(names) if name != task]
-    some = tuple(at for at in others if rng.random() < BESIDE)
-    return some or (tuple(rng.sample(others, 1)) if others else ())
+    chosen = tuple(at for at in others if rng.random() < BESIDE)
+    return chosen or (tuple(rng.sample(others, 1)) if others else ())
 
 
 def backward(
@@ -136,19 +136,19 @@ def backward(
 ) -> dict[str, float]:
     """Add the gradient of the loss to `moved`; return loss, kl and keep_kl (nats a token)."""
     count, device = next(iter(moved.values())).shape[0], place.module.device
-    sets = [[float(at in one) for at in range(count)] for one in (*rows.learned_sets, *rows.held_sets)]
+    sets = [[float(at in drawn) for at in range(count)] for drawn in (*rows.learned_sets, *rows.held_sets)]
     chosen = torch.tensor(sets, device=device)
-    place.serve({name: 1 + chosen @ one for name, one in moved.items()})
-    pairs = [*(one.pair for one in rows.learned), *rows.held]
-    found = read(place, pairs, tuning.kl > 0 or bool(rows.held))
+    place.serve({name: 1 + chosen @ change for name, change in moved.items()})
+    pairs = [*(answer.pair for answer in rows.learned), *rows.held]
+    reading = read(place, pairs, tuning.kl > 0 or bool(rows.held))
     first = len(rows.learned)
-    own = found._replace(logprobs=found.logprobs[:first], divergence=found.divergence[:first])
+    own = reading._replace(logprobs=reading.logprobs[:first], divergence=reading.divergence[:first])
     terms = learned_terms(own, rows.learned, tokens_of(rows.learned))
-    keep = found.divergence[first:].sum() / (sum(len(one.answer) for one in rows.held) or 1)
+    keep = reading.divergence[first:].sum() / (sum(len(answer.answer) for answer in rows.held) or 1)
     ((terms.loss + tuning.kl * terms.kl + tuning.keep * keep) / count).backward()
     return {"loss": terms.loss.item(), "kl": terms.kl.item(), "keep_kl": keep.item()}
 
 
 def _learned(moved: Mapping[str, Tensor], index: int, log: list[dict[str, float]]) -> Learned:
-    weights = Weights({name: as_array(1 + one[index]) for name, one in moved.items()})
+    weights = Weights({name: as_array(1 + change[index]) for name, change in moved.items()})
     return Learned(weights, sum(z.size for z in weights.values()), log)

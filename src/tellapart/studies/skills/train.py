@@ -102,20 +102,20 @@ def train_experts(
 ) -> dict[str, Trained]:
     """Return the expert of each skill, trained side by side but for the judge, which no mix has beside another; apart
     where asked."""
-    beside = [] if spec.apart else [one for one in skills if one.name != judge_of(spec)]
-    if len(beside) > 1 and not all(_known(folder, model, one.name) for one in beside):
+    beside = [] if spec.apart else [skill for skill in skills if skill.name != judge_of(spec)]
+    if len(beside) > 1 and not all(_known(folder, model, skill.name) for skill in beside):
         change, rate = svf_for(spec, model)
         start = time.perf_counter()
-        practices = {one.name: practice(spec, one) for one in beside}
+        practices = {skill.name: practice(spec, skill) for skill in beside}
         scratch = folder.scratch("experts")
         learned = learn_together(model, change, practices, elsewhere, tuning(spec, rate), scratch)
         seconds = (time.perf_counter() - start) / len(beside)
-        for one in beside:
-            _write(folder, spec, model, one, learned[one.name], seconds)
+        for skill in beside:
+            _write(folder, spec, model, skill, learned[skill.name], seconds)
         folder.clear_scratch("experts")
     return {
-        one.name: train_expert(folder, spec, model, one, elsewhere_than(elsewhere, one.name))
-        for one in skills
+        skill.name: train_expert(folder, spec, model, skill, elsewhere_than(elsewhere, skill.name))
+        for skill in skills
     }
 
 
@@ -138,9 +138,9 @@ def train_expert(
     folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, others: Sequence[Pair]
 ) -> Trained:
     """Return the expert of a skill, trained by itself; it is written to the run folder's experts."""
-    known = _known(folder, model, skill.name)
-    if known is not None:
-        return known
+    stored = _known(folder, model, skill.name)
+    if stored is not None:
+        return stored
     change, rate = svf_for(spec, model)
     start = time.perf_counter()
     course = Course(f"expert {skill.name}", folder.scratch(f"expert-{skill.name}"))
@@ -164,8 +164,8 @@ def _write(
 ) -> Trained:
     change, rate = svf_for(spec, model)
     path = place_of(folder, skill.name)
-    told = provenance_of(spec, skill, change, rate)
-    write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), told))
+    provenance = provenance_of(spec, skill, change, rate)
+    write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), provenance))
     facts = {"count": learned.numbers, "seconds": seconds, "log": learned.log}
     folder.write_artifact(f"expert-{skill.name}", facts)
     return Trained(learned.weights, learned.numbers, path.stat().st_size, seconds, learned.log)
@@ -176,11 +176,11 @@ def train_lora(
 ) -> Trained:
     """Return the LoRA beside an expert; it is kept among the run's artifacts."""
     facts = f"lora-{skill.name}"
-    known = folder.read_artifact(facts)
-    if known is not None:
-        data = folder.read_bytes(known["file"])
-        weights = weights_from(data, known["digest"])
-        return Trained(weights, known["count"], len(data), known["seconds"], known["log"])
+    artifact = folder.read_artifact(facts)
+    if artifact is not None:
+        data = folder.read_bytes(artifact["file"])
+        weights = weights_from(data, artifact["digest"])
+        return Trained(weights, artifact["count"], len(data), artifact["seconds"], artifact["log"])
     change = Lora(rank=spec.lora_rank)
     start = time.perf_counter()
     from tellapart.elicit.local_adapted import rate_for
@@ -212,7 +212,7 @@ def tuning(spec: SkillsSpec, rate: float) -> Tuning:
 
 def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -> Mapping[str, Any]:
     """Return what stands in the expert's header."""
-    asked = {
+    settings = {
         name: getattr(spec, name)
         for name in ("objective", "steps", "batch", "kl", "keep", "apart", "no_baseline", "seed")
     }
@@ -224,7 +224,7 @@ def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -
         "task_fingerprint": skill.task.fingerprint,
         "items": len(skill.train),
         "rate": rate,
-        **asked,
+        **settings,
     }
 
 

@@ -73,14 +73,14 @@ def learn_weighting(
 ) -> Weighting:
     """Return the weighting that makes the targets of the given items likely. Raises UserMistake without items."""
     rng = random.Random(f"weighting|{seed}")
-    asked = [(task, item) for task, items in given for item in items]
-    if not asked:
+    pairs = [(task, item) for task, items in given for item in items]
+    if not pairs:
         raise UserMistake("no solved item to learn a weighting from: give --learn-on tasks")
-    read_states = last_states(model, [task.prompt(item) for task, item in asked])
+    read_states = last_states(model, [task.prompt(item) for task, item in pairs])
     mean, spread = read_states.mean(0), read_states.std(0, correction=0) + 1e-6
     lessons = [
         _Lesson(accepted(model, task, [item], rng), (state - mean) / spread)
-        for (task, item), state in zip(asked, read_states, strict=True)
+        for (task, item), state in zip(pairs, read_states, strict=True)
     ]
     slope = torch.zeros(len(experts), len(mean), requires_grad=True)
     offset = torch.zeros(len(experts), requires_grad=True)
@@ -119,7 +119,7 @@ def loss_of(
     rows = [(at, answer) for at, lesson in enumerate(batch) for answer in lesson.answers]
     standard = torch.stack([batch[at].state for at, _ in rows])
     weights = torch.sigmoid(standard @ line[0].T + line[1]).to(place.module.device)
-    place.serve({name: 1 + weights @ one for name, one in moved.items()})
+    place.serve({name: 1 + weights @ change for name, change in moved.items()})
     loglik = read(place, [answer.pair for _, answer in rows], False).logprobs.sum(1)
     return -(loglik * shares(loglik, [at for at, _ in rows])).sum() / len(batch)
 
@@ -129,5 +129,5 @@ def last_states(model: LocalModel, prompts: Sequence[str]) -> Tensor:
     ids = model.vocabulary.encode_prompts([(prompt, "") for prompt in prompts])
     parts = [Part(ids[prompt, ""], slice(-1, None)) for prompt in prompts]
     last = len(layers_of(model.module)) - 1
-    found = dict(states(model, parts, [last]))
-    return torch.stack([found[at][0, 0] for at in range(len(parts))]).cpu().clone()
+    states_by_layer = dict(states(model, parts, [last]))
+    return torch.stack([states_by_layer[at][0, 0] for at in range(len(parts))]).cpu().clone()
