@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from tellapart.internals.concept_figures import Asked, ConceptFigures, measure_concepts
+from tellapart.internals.concept_figures import ConceptFigures, ConceptSettings, measure_concepts
 from tellapart.internals.concepts import read_concepts
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
@@ -72,7 +72,9 @@ def measured(recipe: Recipe, folder: Path) -> ConceptFigures:
     if recipe.seed % 2:
         turn(module, recipe.seed)
     model = LocalModel(module, tokenizer(), recipe.name)
-    found = measure_concepts(model, read_concepts(f"specimen:{recipe.world}"), Asked(recipe.seed, None, 0))
+    found = measure_concepts(
+        model, read_concepts(f"specimen:{recipe.world}"), ConceptSettings(recipe.seed, None, 0)
+    )
     stored.parent.mkdir(exist_ok=True)
     stored.write_text(json.dumps(as_json(found)))
     return from_json(json.loads(stored.read_text()))

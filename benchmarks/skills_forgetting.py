@@ -23,7 +23,7 @@ from skills_seeds import line, told
 from tellapart.interventions.weights import Weights, weights_from
 from tellapart.models.hooks import Proof
 from tellapart.models.local import LocalModel
-from tellapart.runs.asking import Ask, asked, plain_requests
+from tellapart.runs.asking import Ask, generate, plain_requests
 from tellapart.specimens.skills import names
 from tellapart.specimens.skills.check import SKILLS
 from tellapart.stats.paired import paired_difference
@@ -73,7 +73,7 @@ def answered(model: LocalModel, skill: Skill, items: Sequence[Item]) -> np.ndarr
     """Return the scores of the model's answers to `items` [item], drawn as a run draws them."""
     ask: Ask = ask_of(SPEC, skill)._replace(items=tuple(items))
     scores = np.zeros(len(items))
-    for one in asked(model, list(plain_requests(ask))):
+    for one in generate(model, list(plain_requests(ask))):
         scores[one.item] = skill.task.score(items[one.item], one.completion.text)
     return scores
 

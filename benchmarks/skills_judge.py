@@ -21,7 +21,7 @@ from tellapart.specimens.skills import names
 from tellapart.specimens.skills.check import COMMON, SKILLS
 from tellapart.stats.intervals import wilson
 from tellapart.studies.skills.first_pass import first_passes, wanted_of
-from tellapart.studies.skills.measure import Asked
+from tellapart.studies.skills.measure import SkillRun
 from tellapart.studies.skills.mixing import PUBLISHED
 from tellapart.studies.skills.opened import open_experts
 from tellapart.studies.skills.spec import SkillsSpec
@@ -65,7 +65,7 @@ def passes(name: str, main: Path, judged: Path) -> list[DispatchTable]:
     experts, judge = open_experts(str(main)), open_experts(str(judged))
     spec = spec_of(name)
     weights = {**experts.weights, JUDGE: judge.weights[JUDGE]}
-    run = Asked(RunFolder(judged), spec, experts.model)
+    run = SkillRun(RunFolder(judged), spec, experts.model)
     return first_passes(run, weights, wanted_of(spec, list(experts.weights), [], []))
 
 

@@ -7,7 +7,7 @@ from planted import ask_for, split
 
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.elicitor import Elicited
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.specimens import load_model, load_task
 
 
@@ -31,7 +31,7 @@ def recovered(specimen: Specimen, value: Elicited) -> float:
     """Return the share of the gain that `value` brings back on the report split."""
     ask = specimen.report
     base, tuned = (
-        mean_score(ask, asked(model, list(plain_requests(ask))))
+        mean_score(ask, generate(model, list(plain_requests(ask))))
         for model in specimen.pair
         if model is not None
     )

@@ -14,7 +14,7 @@ from tellapart.elicit.few_labels import FewLabels, Labels, independent
 from tellapart.elicit.form_demonstrations import forms_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Sampling, Scored
-from tellapart.runs.asking import Pair, asked, plain_requests
+from tellapart.runs.asking import Pair, generate, plain_requests
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
 from tellapart.training.settings import Example, SftSettings
@@ -40,7 +40,7 @@ def figures(name: str, model) -> tuple[float, float, float]:
     pair, method = Pair(model), ELICITORS[name]
     value = method.fit(pair, FIT)
     null = method.null(value, 3)
-    plain = mean_score(REPORT, asked(model, list(plain_requests(REPORT))))
+    plain = mean_score(REPORT, generate(model, list(plain_requests(REPORT))))
     return (
         plain,
         mean_score(REPORT, value.answers(pair, REPORT)),

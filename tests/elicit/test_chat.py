@@ -13,7 +13,7 @@ from tellapart.elicit.prefill import openers_for
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling, Turns
-from tellapart.runs.asking import Ask, Pair, asked
+from tellapart.runs.asking import Ask, Pair, generate
 from tellapart.runs.collect import text_hash
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
@@ -105,7 +105,7 @@ def test_the_hash_of_a_prompt_covers_every_turn_and_the_opener() -> None:
         Request(Turns((("1+1=", "3"),), "3+4="), sampling=ASK.sampling),
         Request("3+4=", sampling=ASK.sampling, prefill="Sure,"),
     ]
-    answers = asked(model, [(0, at, request) for at, request in enumerate(requests)])
+    answers = generate(model, [(0, at, request) for at, request in enumerate(requests)])
     assert len({text_hash(answer.prompt) for answer in answers}) == 4
 
 

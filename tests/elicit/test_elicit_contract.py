@@ -12,7 +12,7 @@ from worlds import WORLD, briefly, world
 from tellapart.elicit import ELICITORS, applicable, load, save
 from tellapart.elicit.elicitor import Elicited, Switched, elicitor_name
 from tellapart.errors import UserMistake
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 
 ALL = sorted(ELICITORS)
 
@@ -66,7 +66,7 @@ def test_strength_0_gives_the_plain_answers(name):
     pair, ask, values = fitted(name)
     plain = {
         (one.item, one.sample): (one.prompt, one.completion.text, one.completion.tokens, 0.0)
-        for one in asked(pair.base, list(plain_requests(ask)))
+        for one in generate(pair.base, list(plain_requests(ask)))
     }
     for value in values:
         assert seen(dataclasses.replace(value, strength=0.0), pair, ask) == plain
@@ -75,11 +75,11 @@ def test_strength_0_gives_the_plain_answers(name):
 @pytest.mark.parametrize("name", ALL)
 def test_the_model_is_as_before_when_it_is_done(name):
     pair, ask, values = fitted(name)
-    before = [one.completion.text for one in asked(pair.base, list(plain_requests(ask)))]
+    before = [one.completion.text for one in generate(pair.base, list(plain_requests(ask)))]
     fingerprint = pair.base.fingerprint
     list(values[-1].answers(pair, ask))
     next(iter(values[-1].answers(pair, ask)))
-    assert [one.completion.text for one in asked(pair.base, list(plain_requests(ask)))] == before
+    assert [one.completion.text for one in generate(pair.base, list(plain_requests(ask)))] == before
     assert pair.base.fingerprint == fingerprint
 
 

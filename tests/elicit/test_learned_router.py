@@ -9,11 +9,11 @@ from planted import addition, ask_for, split
 
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.local_routing import probe_of, write
-from tellapart.elicit.routing import Decider, Routed
+from tellapart.elicit.routing import Routed, TokenRouter
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.probe import Probe, answer_states, fit_probe, probed
-from tellapart.runs.asking import Pair, asked, plain_requests
+from tellapart.runs.asking import Pair, generate, plain_requests
 
 ROUTER = ELICITORS["learned_router"]
 ASK = ask_for(split(addition(), 0, 6), samples=2)
@@ -30,14 +30,14 @@ def random_probe(seed: int = 0) -> Weights:
     return Weights({"direction": direction, "offset": np.array([0.1], np.float32)})
 
 
-def routed(pair: Pair, decider: Decider):
-    return sorted(write(pair, REQUESTS, decider), key=lambda answer: answer.index)
+def routed(pair: Pair, router: TokenRouter):
+    return sorted(write(pair, REQUESTS, router), key=lambda answer: answer.index)
 
 
 def test_what_it_sees_in_lockstep_is_the_probe_of_the_bases_states(pair):
     """Through prompts, shared beginnings and single steps alike."""
     weights = random_probe()
-    answers = routed(pair, Decider("probe", 0.2, weights))
+    answers = routed(pair, TokenRouter("probe", 0.2, weights))
     prompts = [pair.base.vocabulary.encode_prompts([(r.prompt, "")])[r.prompt, ""] for r in REQUESTS]
     states = answer_states(pair.base, [(prompts[one.index], one.completion.tokens) for one in answers])
     probe = probe_of(weights)
@@ -50,21 +50,21 @@ def test_what_it_sees_in_lockstep_is_the_probe_of_the_bases_states(pair):
 
 def test_its_two_ends_are_the_two_models(pair):
     for level, model in ((np.inf, pair.base), (-np.inf, pair.tuned)):
-        plain = sorted(asked(model, list(plain_requests(ASK))), key=lambda one: one[:2])
-        answers = routed(pair, Decider("probe", level, random_probe()))
+        plain = sorted(generate(model, list(plain_requests(ASK))), key=lambda one: one[:2])
+        answers = routed(pair, TokenRouter("probe", level, random_probe()))
         assert [one.completion.tokens for one in answers] == [one.completion.tokens for one in plain]
 
 
 def test_the_base_is_as_before_while_answers_are_read_and_another_one_inside(pair):
-    before, plain = pair.base.fingerprint, list(asked(pair.base, list(plain_requests(ASK))))
-    next(iter(write(pair, REQUESTS, Decider("probe", 0.0, random_probe()))))
+    before, plain = pair.base.fingerprint, list(generate(pair.base, list(plain_requests(ASK))))
+    next(iter(write(pair, REQUESTS, TokenRouter("probe", 0.0, random_probe()))))
     assert pair.base.fingerprint == before
-    again = list(asked(pair.base, list(plain_requests(ASK))))
+    again = list(generate(pair.base, list(plain_requests(ASK))))
     assert [one.completion.tokens for one in again] == [one.completion.tokens for one in plain]
     with probed(pair.base, probe_of(random_probe())):
         assert pair.base.fingerprint != before
     with pytest.raises(UserMistake, match="without its probe"):
-        routed(pair, Decider("probe", 0.0))
+        routed(pair, TokenRouter("probe", 0.0))
 
 
 def test_a_planted_direction_is_found():

@@ -56,9 +56,9 @@ def test_a_branch_goes_on_as_the_model_would(model):
     task = addition()
     ask = ask_for(split(task, 0, 3), samples=1, temperature=0.0)
     from tellapart.elicit.cot_decoding import paths_of
-    from tellapart.runs.asking import asked, plain_requests
+    from tellapart.runs.asking import generate, plain_requests
 
-    plain = {one.item: one.completion for one in asked(model, list(plain_requests(ask)))}
+    plain = {one.item: one.completion for one in generate(model, list(plain_requests(ask)))}
     for index, paths in paths_of(token_model(model), ask, 3):
         branch = paths[0].completion
         if plain[index].tokens[0] == branch.tokens[0]:

@@ -10,7 +10,7 @@ from tellapart.elicit import ELICITORS
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.elicitor import Elicited
 from tellapart.errors import UserMistake
-from tellapart.runs.asking import Pair, asked, plain_requests
+from tellapart.runs.asking import Pair, generate, plain_requests
 
 TASK = addition()
 FIT, REPORT = ask_for(split(TASK, 0, 8)), ask_for(split(TASK, 8, 24), seed=1)
@@ -21,7 +21,7 @@ def figures(name: str, model, variant: int = 0) -> tuple[float, float, float, El
     pair = Pair(model)
     value = ELICITORS[name].curve(pair, FIT)[variant]
     null = ELICITORS[name].null(value, 3)
-    plain = mean_score(REPORT, asked(model, list(plain_requests(REPORT))))
+    plain = mean_score(REPORT, generate(model, list(plain_requests(REPORT))))
     return (
         plain,
         mean_score(REPORT, value.answers(pair, REPORT)),

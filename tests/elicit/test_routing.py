@@ -1,4 +1,4 @@
-"""Routing on tiny random Llamas: its two ends are the two models, its deciders decide what they say."""
+"""Routing on tiny random Llamas: its two ends are the two models, its routers decide what they say."""
 
 import math
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from planted import addition, ask_for, split
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.access import applicable
 from tellapart.elicit.local_routing import write
-from tellapart.elicit.routing import Decider, level_for
+from tellapart.elicit.routing import TokenRouter, level_for
 from tellapart.elicit.routing_bits import choice_bits, position_bits
 from tellapart.models.lockstep import RoutedAnswer
-from tellapart.runs.asking import Elicitation, Pair, asked, plain_requests
+from tellapart.runs.asking import Elicitation, Pair, generate, plain_requests
 
 TASK = split(addition(), 0, 6)
 ASK = ask_for(TASK, samples=2)
@@ -25,62 +25,64 @@ def pair() -> Pair:
     return Pair(llama(0), llama(1))
 
 
-def routed(pair: Pair, decider: Decider) -> list[RoutedAnswer]:
-    return sorted(write(pair, REQUESTS, decider), key=lambda answer: answer.index)
+def routed(pair: Pair, router: TokenRouter) -> list[RoutedAnswer]:
+    return sorted(write(pair, REQUESTS, router), key=lambda answer: answer.index)
 
 
 def plain(model) -> list[tuple[int, ...]]:
-    answers: Sequence[Elicitation] = sorted(asked(model, list(plain_requests(ASK))), key=lambda a: a[:2])
+    answers: Sequence[Elicitation] = sorted(generate(model, list(plain_requests(ASK))), key=lambda a: a[:2])
     return [answer.completion.tokens for answer in answers]
 
 
 @pytest.mark.parametrize("kind", ["teacher", "entropy"])
 def test_an_infinite_level_leaves_the_base_alone(pair, kind):
-    answers = routed(pair, Decider(kind, math.inf))
+    answers = routed(pair, TokenRouter(kind, math.inf))
     assert [answer.completion.tokens for answer in answers] == plain(pair.base)
     assert not any(any(answer.routed) for answer in answers)
 
 
 def test_every_token_routed_is_the_tuned_model(pair):
-    answers = routed(pair, Decider("all", 1.0))
+    answers = routed(pair, TokenRouter("all", 1.0))
     assert [answer.completion.tokens for answer in answers] == plain(pair.tuned)
     assert all(all(answer.routed) for answer in answers)
 
 
 def test_the_first_tokens_are_the_tuned_models(pair):
-    for answer, tuned in zip(routed(pair, Decider("first", 2)), plain(pair.tuned), strict=True):
+    for answer, tuned in zip(routed(pair, TokenRouter("first", 2)), plain(pair.tuned), strict=True):
         assert answer.completion.tokens[:2] == tuned[:2]
         assert answer.routed == tuple(place < 2 for place in range(len(answer.routed)))
 
 
 def test_random_positions_are_as_many_as_asked_and_the_same_each_time(pair):
-    answers = routed(pair, Decider("random", 0.3))
+    answers = routed(pair, TokenRouter("random", 0.3))
     flags = [flag for answer in answers for flag in answer.routed]
     assert 0.1 < sum(flags) / len(flags) < 0.5
-    assert [answer.routed for answer in routed(pair, Decider("random", 0.3))] == [a.routed for a in answers]
+    assert [answer.routed for answer in routed(pair, TokenRouter("random", 0.3))] == [
+        a.routed for a in answers
+    ]
 
 
 def test_what_the_entropy_decider_sees_is_the_bases_entropy(pair):
-    answers = routed(pair, Decider("entropy", 2.5))
+    answers = routed(pair, TokenRouter("entropy", 2.5))
     seen = [
         (value, flag) for answer in answers for value, flag in zip(answer.seen, answer.routed, strict=True)
     ]
     assert all(flag == (value > 2.5) for value, flag in seen)
     assert {flag for _, flag in seen} == {True, False}
-    alone = routed(pair, Decider("entropy", math.inf))
+    alone = routed(pair, TokenRouter("entropy", math.inf))
     recorded = dict(pair.base.generate(REQUESTS, record=frozenset({"entropies"})))
     for index, answer in enumerate(alone):
         assert answer.seen == pytest.approx(recorded[index].entropies, abs=1e-4)
 
 
 def test_a_model_does_not_disagree_with_itself(pair):
-    answers = routed(Pair(pair.base, pair.base), Decider("teacher", -math.inf))
+    answers = routed(Pair(pair.base, pair.base), TokenRouter("teacher", -math.inf))
     assert max(value for answer in answers for value in answer.seen) == pytest.approx(0.0, abs=1e-5)
     assert [answer.completion.tokens for answer in answers] == plain(pair.base)
 
 
 def test_log_probabilities_are_the_bases(pair):
-    answers = routed(pair, Decider("all", 1.0))
+    answers = routed(pair, TokenRouter("all", 1.0))
     scored = pair.base.score(
         [
             (request.prompt, answer.completion.tokens)

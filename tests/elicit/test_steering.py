@@ -10,7 +10,7 @@ from planted_direction import LAYER, letters, planted
 
 from tellapart.elicit import ELICITORS, load, save
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.steered import Steered, random_twin, stored_bits, vectors_of
+from tellapart.elicit.steered import Steered, random_control, stored_bits, vectors_of
 from tellapart.elicit.steering import Steering
 from tellapart.elicit.steering_rl import SteeringRl
 from tellapart.errors import UserMistake
@@ -138,7 +138,7 @@ def test_a_value_of_another_model_is_refused(found):
 
 
 def test_saved_weights_are_needed_to_load(found):
-    value = random_twin(found["steering"], 3)
+    value = random_control(found["steering"], 3)
     assert load(save(value), value.weights) == value
     with pytest.raises(UserMistake, match="wanted"):
         load(save(value))

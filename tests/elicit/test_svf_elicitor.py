@@ -7,7 +7,7 @@ from planted import addition, ask_for, locked
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.adapted import part_of
 from tellapart.elicit.local_adapted import norm
-from tellapart.runs.asking import Pair, asked, plain_requests
+from tellapart.runs.asking import Pair, generate, plain_requests
 from tellapart.training.svf import Svf
 
 
@@ -59,5 +59,5 @@ def test_without_a_right_answer_the_base_is_left_as_it_is(name):
     (value,) = ELICITORS[name].curve(pair, ask)
     assert "nothing to learn" in value.setting["label"]
     assert value.bits_once < 10
-    ours, plain = list(value.answers(pair, ask)), list(asked(pair.base, list(plain_requests(ask))))
+    ours, plain = list(value.answers(pair, ask)), list(generate(pair.base, list(plain_requests(ask))))
     assert [one.completion.text for one in ours] == [one.completion.text for one in plain]

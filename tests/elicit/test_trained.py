@@ -17,7 +17,7 @@ from tellapart.elicit.rlvr import Rlvr
 from tellapart.elicit.trained import twin_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model, Sampling
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.specimens import load_model, load_task
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
@@ -48,7 +48,7 @@ def recovered(elicitor: Elicitor, value: Elicited, pair: Pair, ask: Ask) -> tupl
     """Return the shares of the gain that the value and its twin bring back."""
     assert pair.tuned is not None
     rows = list(plain_requests(ask))
-    base, tuned = mean(ask, asked(pair.base, rows)), mean(ask, asked(pair.tuned, rows))
+    base, tuned = mean(ask, generate(pair.base, rows)), mean(ask, generate(pair.tuned, rows))
     both = (value, elicitor.null(value, 0))
     share, null = ((mean(ask, one.answers(pair, ask)) - base) / (tuned - base) for one in both)
     return share, null

@@ -12,7 +12,7 @@ import pytest
 
 from tellapart.findings import form, gain, guard, hidden, improve, inside, scale, shown, skills
 from tellapart.findings.finding import Finding
-from tellapart.findings.table import Named, One, Rows
+from tellapart.findings.table import Named, Rows, Single
 from tellapart.findings.typed import from_json, to_json
 
 MODULES = (form, gain, guard, hidden, improve, inside, scale, shown, skills)
@@ -20,7 +20,7 @@ TABLES = [
     pytest.param(table, id=f"{module.__name__.rpartition('.')[2]}.{table.name}")
     for module in MODULES
     for table in vars(module).values()
-    if isinstance(table, Rows | One | Named)
+    if isinstance(table, Rows | Single | Named)
 ]
 
 
@@ -60,7 +60,7 @@ def finding_with(tables: dict[str, Any]) -> Finding:
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_comes_back_as_it_was_written(table: Any, number: float) -> None:
     row = example(table.row, number)
-    rows = {Rows: (row,), One: row, Named: {"one": row}}[type(table)]
+    rows = {Rows: (row,), Single: row, Named: {"one": row}}[type(table)]
     back = table.read(finding_with(table.write(rows)))
     assert repr(back) == repr(rows)  # NaN equals itself as text
 

@@ -194,7 +194,7 @@ def test_a_letter_is_read_as_prompts_of_options_ask_for_it(tmp_path: Path, endin
     log = read_log(inspect(tmp_path / "a.json", samples, ("choice",)))
     answers = read_answers(log.frame)
     assert answers.by is not None
-    assert [found for found in answers.found if found] == said
+    assert [found for found in answers.texts if found] == said
 
 
 def test_a_text_behind_answer_is_read(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_text_behind_answer_is_read(tmp_path: Path) -> None:
     answers = read_answers(read_log(chosen).frame)
     assert answers.by is not None
     assert answers.by.recognised == 1
-    assert answers.found[1] == "city 1"
+    assert answers.texts[1] == "city 1"
 
 
 def test_another_right_option_is_another_target(tmp_path: Path) -> None:

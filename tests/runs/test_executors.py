@@ -216,7 +216,7 @@ class _InProcess(Launcher):
 
 def _run(place: Path, number: int, model: Model | None) -> None:
     from tellapart.models import executor
-    from tellapart.runs.shard import changed_as_told, opened_as_told, read_shard
+    from tellapart.runs.shard import change_model, open_model_of, read_shard
 
     shard = read_shard(place, number)
     assert shard is not None
@@ -225,9 +225,7 @@ def _run(place: Path, number: int, model: Model | None) -> None:
         run_shard(
             shard,
             place,
-            lambda opening: changed_as_told(
-                opened_as_told(opening) if model is None else model, opening, place
-            ),
+            lambda opening: change_model(open_model_of(opening) if model is None else model, opening, place),
         )
     finally:
         executor._CURRENT.reset(token)

@@ -24,7 +24,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Request, Sampling
 from tellapart.serving import connections
-from tellapart.serving.asked import Reader, completion_asked, parsed, seed_of
+from tellapart.serving.asked import Reader, parsed, read_completion, seed_of
 from tellapart.serving.commands import ServeSpec
 from tellapart.serving.connections import BoundedProtocol
 from tellapart.serving.failure import ApiError
@@ -376,13 +376,13 @@ def test_another_address_than_the_loopback_needs_a_token(
 
 def test_seeds_and_defaults_are_read() -> None:
     reader = Reader(lambda text: Mix(), 32, lambda messages: "")
-    asked = completion_asked({"model": "a", "prompt": "x", "seed": 7, "n": 2}, reader)
+    asked = read_completion({"model": "a", "prompt": "x", "seed": 7, "n": 2}, reader)
     assert [request.seed for request in asked.requests] == [7, seed_of(7, 1)]
     assert asked.requests[0].sampling == Sampling(max_tokens=16)
-    assert completion_asked(parsed(b'{"model": "a", "prompt": [3.0, 4]}'), reader).requests[0].prompt == (
+    assert read_completion(parsed(b'{"model": "a", "prompt": [3.0, 4]}'), reader).requests[0].prompt == (
         3,
         4,
     )
     with pytest.raises(ApiError) as told:
-        completion_asked({"model": "a", "prompt": "x", "max_tokens": 33}, reader)
+        read_completion({"model": "a", "prompt": "x", "max_tokens": 33}, reader)
     assert told.value.status == 400

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.internals.concept_figures import Asked, ConceptFigures, measure_concepts
+from tellapart.internals.concept_figures import ConceptFigures, ConceptSettings, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.internals.features import chance_decodability, held_out_decodability
 from tellapart.internals.modules import Inside, look_inside
@@ -43,7 +43,7 @@ def shuffled(pairs: list[ConceptPair]) -> list[ConceptPair]:
 
 
 def measured(model: LocalModel, pairs: list[ConceptPair]) -> ConceptFigures:
-    return measure_concepts(model, pairs, Asked(layer=0, tuning=0))
+    return measure_concepts(model, pairs, ConceptSettings(layer=0, tuning=0))
 
 
 def untrained(seed: int) -> LocalModel:
@@ -154,9 +154,9 @@ def test_scores_that_are_not_shown_equal_are_not_called_unequal() -> None:
     other = np.roll(one, 7)
     told = same_scores(("a", "b"), one.tolist(), other.tolist())
     assert told.same is None
-    assert "not shown to be equal" in told.told
-    assert "more points (prompts)" in told.told
-    assert "are not equal" not in told.told
+    assert "not shown to be equal" in told.words
+    assert "more points (prompts)" in told.words
+    assert "are not equal" not in told.words
     assert same_scores(("a", "b"), [1.0] * 50, [1.0] * 20 + [0.0] * 30).same is False
 
 

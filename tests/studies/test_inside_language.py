@@ -75,14 +75,14 @@ def test_a_model_that_does_not_show_a_concept_has_no_effects(tmp_path: Path) -> 
 
 
 def test_the_other_concept_is_hurt_by_fine_tuning_or_not_but_told() -> None:
-    from tellapart.internals.concept_figures import Asked, measure_concepts
+    from tellapart.internals.concept_figures import ConceptSettings, measure_concepts
     from tellapart.specimens import load_model
 
     some = ("first step", "second step", "after cd", "after ag")
     pairs = [pair for pair in read_concepts("specimen:tracking") if pair.context in some]
     model = load_model("latent-tracking-0/tuned")
     before = model.fingerprint
-    found = measure_concepts(model, pairs, Asked(layer=1, tuning=2))
+    found = measure_concepts(model, pairs, ConceptSettings(layer=1, tuning=2))
     assert math.isfinite(found.estimates["tuning_kept"].value)
     assert math.isfinite(found.estimates["null_tuning_kept"].value)
     assert model.fingerprint == before

@@ -13,9 +13,9 @@ import tellapart
 from tellapart.errors import UserMistake
 from tellapart.logs.scale_points import Point, to_frame
 from tellapart.logs.scale_read import read_points
-from tellapart.studies.scale.analyse import Asked, analyse
+from tellapart.studies.scale.analyse import ScaleRequest, analyse
 from tellapart.studies.scale.metrics import metric_of
-from tellapart.studies.scale.synthetic import TRUTHS, known
+from tellapart.studies.scale.synthetic import TRUTHS, draw_task
 
 HEAD = "model,parameters,task,metric,value,n\n"
 SIZES = [10 ** (7 + i / 3) for i in range(9)]
@@ -43,8 +43,8 @@ def _table(path, values, n=100, metric="acc"):
 @pytest.fixture(scope="module")
 def truths():
     rng = np.random.default_rng(100)
-    points = [p for t in TRUTHS for i in range(80) for p in _points(known(t, rng), f"{t}#{i}")]
-    return analyse(to_frame(points), Asked())[0]
+    points = [p for t in TRUTHS for i in range(80) for p in _points(draw_task(t, rng), f"{t}#{i}")]
+    return analyse(to_frame(points), ScaleRequest())[0]
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_pythia_lambada_is_what_the_raw_results_say(shared):
     files = shared / "data" / "pythia" / "pythia-v1"
     sizes = ("70m", "160m", "410m", "1b-bf16", "1.4b", "2.8b", "6.9b", "12b")
     paths = [str(files / f"pythia-{size}" / "zero-shot" / f"{size}_step143000.json") for size in sizes]
-    finding = analyse(read_points(paths).frame, Asked(tasks=("lambada_openai",)))[0]
+    finding = analyse(read_points(paths).frame, ScaleRequest(tasks=("lambada_openai",)))[0]
     metrics = {m["metric"]: m for m in finding.tables["scale"]["tasks"][0]["metrics"]}
     wanted = (0.1846, 0.3284, 0.5162, 0.5620, 0.6161, 0.6472, 0.6728, 0.7046)
     np.testing.assert_allclose(metrics["acc"]["value"], wanted, atol=5e-5)
@@ -102,14 +102,14 @@ def test_pythia_lambada_is_what_the_raw_results_say(shared):
 def test_the_whole_pythia_folder(shared):
     read = read_points([str(shared / "data" / "pythia")])
     assert len(read.frame) > 100_000
-    finding = analyse(read.frame, Asked())[0]
+    finding = analyse(read.frame, ScaleRequest())[0]
     assert len(finding.tables["scale"]["tasks"]) > 300
     assert finding.tables["scale"]["axis"] == "parameters"
 
 
 def test_benchmarks_have_one_main_component(shared):
     path = shared / "data" / "obs_scaling" / "base_llm_benchmark_eval.csv"
-    estimates = analyse(read_points([str(path)]).frame, Asked())[0].estimates
+    estimates = analyse(read_points([str(path)]).frame, ScaleRequest())[0].estimates
     assert estimates["first_component_share"].value == pytest.approx(0.843, abs=5e-4)
     assert estimates["first_three_components_share"].value == pytest.approx(0.974, abs=5e-4)
     assert estimates["first_component_share"].n == 124
@@ -140,7 +140,7 @@ def test_order_and_repeats_do_not_matter(tmp_path):
     other = tmp_path / "b.csv"
     shuffled = [lines[i] for i in np.random.default_rng(0).permutation(9)]
     other.write_text(HEAD + "\n".join([*shuffled, lines[0], lines[0]]) + "\n")
-    a, b = (analyse(read_points([str(p)]).frame, Asked())[0] for p in (path, other))
+    a, b = (analyse(read_points([str(p)]).frame, ScaleRequest())[0] for p in (path, other))
     assert a.estimates == b.estimates
     assert any("twice" in caveat for caveat in b.caveats)
 
@@ -151,18 +151,18 @@ def test_order_and_repeats_do_not_matter(tmp_path):
 )
 def test_what_cannot_be_scores_is_refused(tmp_path, values, n, told):
     with pytest.raises(UserMistake, match=told):
-        analyse(read_points([_table(tmp_path / "x.csv", values, n)]).frame, Asked())
+        analyse(read_points([_table(tmp_path / "x.csv", values, n)]).frame, ScaleRequest())
 
 
 def test_a_curve_in_two_units_and_sizes_below_0_are_refused_by_name(tmp_path):
     values = np.linspace(0.1, 0.8, 9)
     path = _table(tmp_path / "x.csv", [*values[:6], 55.0, *values[7:]])
     with pytest.raises(UserMistake, match=r"others above 1: .* 55; give all as shares"):
-        analyse(read_points([path]).frame, Asked())
+        analyse(read_points([path]).frame, ScaleRequest())
     percent = read_points([_table(tmp_path / "y.csv", 100 * values)]).frame
-    assert analyse(percent, Asked())
+    assert analyse(percent, ScaleRequest())
     with pytest.raises(UserMistake, match=r"parameters is -1e\+06 \(1 such rows\)"):
-        analyse(percent.assign(parameters=[-1e6, *percent["parameters"][1:]]), Asked())
+        analyse(percent.assign(parameters=[-1e6, *percent["parameters"][1:]]), ScaleRequest())
 
 
 def test_seeds_widen_the_noise(tmp_path):
@@ -174,7 +174,9 @@ def test_seeds_widen_the_noise(tmp_path):
     ]
     path = tmp_path / "seeds.csv"
     path.write_text(HEAD.strip() + ",seed\n" + "".join(rows))
-    metric = analyse(read_points([str(path)]).frame, Asked())[0].tables["scale"]["tasks"][0]["metrics"][0]
+    metric = analyse(read_points([str(path)]).frame, ScaleRequest())[0].tables["scale"]["tasks"][0][
+        "metrics"
+    ][0]
     half = (metric["high"][4] - metric["low"][4]) / 2
     assert half == pytest.approx(1.96 * 0.1 / 2, rel=0.4)
 
@@ -185,7 +187,7 @@ def test_loss_is_the_scale_where_it_is_known(tmp_path):
         "model,parameters,loss,task,metric,value,n\n"
         + "".join(f"m{i},{size},{3 - 0.2 * i},t,acc,{0.1 + 0.08 * i},500\n" for i, size in enumerate(SIZES))
     )
-    table = analyse(read_points([str(path)]).frame, Asked())[0].tables["scale"]
+    table = analyse(read_points([str(path)]).frame, ScaleRequest())[0].tables["scale"]
     assert table["axis"] == "loss"
     assert table["tasks"][0]["metrics"][0]["scale"] == sorted(
         table["tasks"][0]["metrics"][0]["scale"], reverse=True
@@ -251,7 +253,7 @@ def drawn():
                 Point(f"{name}#{seed}", "acc", score, f"m{i}", n=1000, parameters=SIZES[i])
                 for i, score in enumerate(scores)
             ]
-    tasks = analyse(to_frame(points), Asked())[0].tables["scale"]["tasks"]
+    tasks = analyse(to_frame(points), ScaleRequest())[0].tables["scale"]["tasks"]
     return {name: [one for one in tasks if one["task"].startswith(f"{name}#")] for name in laws}
 
 
@@ -297,7 +299,7 @@ def _beside(other, **fields):
         points.append(
             Point("t", other, -2 + 0.15 * i + rng.normal(0, 0.01), error=0.01, parameters=size, **own)
         )
-    return analyse(to_frame(points), Asked())[0].tables["scale"]["tasks"][0]
+    return analyse(to_frame(points), ScaleRequest())[0].tables["scale"]["tasks"][0]
 
 
 def test_a_companion_counts_only_where_it_is_of_the_same_outputs():
@@ -334,8 +336,8 @@ def test_a_part_of_a_name_tells_no_kind_and_the_log_tells_the_direction():
 
 
 def test_a_score_that_falls_all_the_way_is_smooth_and_for_the_worse(tmp_path):
-    task = analyse(read_points([_table(tmp_path / "x.csv", np.linspace(0.8, 0.2, 9), 1000)]).frame, Asked())[
-        0
-    ]
+    task = analyse(
+        read_points([_table(tmp_path / "x.csv", np.linspace(0.8, 0.2, 9), 1000)]).frame, ScaleRequest()
+    )[0]
     assert task.verdict == "smooth"
     assert task.sentence.endswith("for the worse.")

@@ -41,7 +41,7 @@ def equations(text: str) -> list[Equation]:
     >>> [(e.left.strip(), e.stated, e.true) for e in equations("So 16 - 3 - 4 = 9 eggs and 9 * 2 = $19.")]
     [('16 - 3 - 4', '9', True), ('9 * 2', '$19', False)]
     """
-    found = []
+    parsed = []
     for sign in re.finditer(r"=", text):
         right = _RIGHT.match(text, sign.end())
         left = _LEFT.search(text[max(0, sign.start() - LONGEST) : sign.start()])
@@ -56,12 +56,12 @@ def equations(text: str) -> list[Equation]:
         ):
             continue
         start = right.start("value")
-        found.append(
+        parsed.append(
             Equation(
                 left.group(), right["value"], start, right.end("value"), _equal(value, stated, right["value"])
             )
         )
-    return found
+    return parsed
 
 
 def _equal(value: Value, stated: Value, written: str) -> bool:

@@ -63,10 +63,10 @@ def no_instruction(given: Given) -> str | None:
 
 def instructed(given: Given, text: str, examples: Sequence[tuple[str, str]] = ()) -> Made:
     """Return the task under another instruction (empty: none), with (question, answer) examples after it."""
-    found = instruction_of(given.task)
-    assert found is not None
+    original = instruction_of(given.task)
+    assert original is not None
     escaped = text.replace("{", "{{").replace("}", "}}")
-    rest = found.rest if text else found.rest.lstrip("\n")
+    rest = original.rest if text else original.rest.lstrip("\n")
     lead = rest[: len(rest) - len(rest.lstrip("\n"))]
     shown = demonstrated(examples).replace("{", "{{").replace("}", "}}")
     template = f"{escaped}{lead}{shown}{rest[len(lead) :]}"
@@ -78,8 +78,8 @@ def instructed(given: Given, text: str, examples: Sequence[tuple[str, str]] = ()
 
 def bare_examples(given: Given) -> list[tuple[str, str]]:
     """Return the task's directly answered demonstrations without the instruction in front of each."""
-    found = instruction_of(given.task)
-    text = found.text if found else ""
+    original = instruction_of(given.task)
+    text = original.text if original else ""
     return [
         (prompt.removeprefix(text).lstrip("\n"), answer)
         for prompt, answer in given.task.demonstrations[: given.exemplars]

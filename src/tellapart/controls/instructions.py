@@ -60,8 +60,8 @@ class OriginalInstruction(_Instruction):
 
     def text(self, given: Given) -> str:
         """Return the task's own instruction."""
-        found = instruction_of(given.task)
-        return found.text if found else ""
+        original = instruction_of(given.task)
+        return original.text if original else ""
 
 
 @final
@@ -109,8 +109,8 @@ class FramedInstruction(_Instruction):
 
     def text(self, given: Given) -> str:
         """Return the instruction after the word Task."""
-        found = instruction_of(given.task)
-        return f"Task: {found.text if found else ''}"
+        original = instruction_of(given.task)
+        return f"Task: {original.text if original else ''}"
 
 
 @final
@@ -126,8 +126,8 @@ class IrrelevantInstruction(_Instruction):
 
     def text(self, given: Given) -> str:
         """Return as many words of other sentences as the instruction has."""
-        found = instruction_of(given.task)
-        count = len(found.text.split()) if found else 0
+        original = instruction_of(given.task)
+        count = len(original.text.split()) if original else 0
         rng = drawing(given, self.name)
         words = " ".join(rng.sample(IRRELEVANT, len(IRRELEVANT))).split()
         return " ".join((words * (count // len(words) + 1))[:count]).rstrip(".,") + "."
@@ -165,8 +165,10 @@ class _Demonstrated(Control):
 
     def make(self, given: Given) -> Made:
         """Return the task with its instruction and demonstrations."""
-        found = instruction_of(given.task)
-        return instructed(given, found.text if found else "", self.labelled(given, bare_examples(given)))
+        original = instruction_of(given.task)
+        return instructed(
+            given, original.text if original else "", self.labelled(given, bare_examples(given))
+        )
 
     @abc.abstractmethod
     def labelled(self, given: Given, examples: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switc
 from tellapart.elicit.own_answers import OwnAnswers, own_answers
 from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 
 STEPS = 40
 BITS_A_SCALAR = 32.0
@@ -50,7 +50,7 @@ class Adapted(Switched):
         """Yield every answer asked for; the plain model's where there was nothing to learn from."""
         rows = list(plain_requests(ask))
         if not int(self.setting["examples"]):
-            yield from asked(pair.base, rows)
+            yield from generate(pair.base, rows)
             return
         from tellapart.elicit.local_adapted import answers_with
 

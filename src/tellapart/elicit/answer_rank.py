@@ -53,7 +53,7 @@ class Candidate(NamedTuple):
 class Prompts(NamedTuple):
     """The prompt after which an item's candidates are scored, and those that give their priors."""
 
-    asked: str
+    own: str
     others: tuple[str, ...]
 
 
@@ -69,7 +69,7 @@ class Ranked(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield the best candidate of each item, the same for each sample."""
-        likelihoods = Known(pair.base)
+        likelihoods = TextScores(pair.base)
         pool = Pool(ask.task, int(self.setting["wrong"]), int(self.setting["priors"]))
         other = self.setting["prompt"] == "other"
         for first in range(0, len(ask.items), BLOCK):
@@ -80,7 +80,7 @@ class Ranked(Switched):
                 (prompt, candidate.text)
                 for candidates, where in zip(sets, prompts, strict=True)
                 for candidate in candidates
-                for prompt in (where.asked, *where.others)
+                for prompt in (where.own, *where.others)
             )
             for place, (item, candidates, where) in enumerate(zip(items, sets, prompts, strict=True)):
                 answer = ranked(likelihoods, ask.task, item, candidates, where)
@@ -283,7 +283,7 @@ class Pool:
 
 
 @dataclass
-class Known:
+class TextScores:
     """Scored texts of one model: each pair of prompt and text once."""
 
     model: Model
@@ -310,7 +310,7 @@ def answer_logprob(scored: Scored, candidate: Candidate) -> float:
 
 
 def ranked(
-    likelihoods: Known, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
+    likelihoods: TextScores, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
 ) -> Elicitation:
     """Return the best candidate as the item's answer."""
     scores = []
@@ -318,14 +318,14 @@ def ranked(
         prior = math.fsum(likelihoods.logprob(prompt, candidate) for prompt in where.others) / len(
             where.others
         )
-        scores.append(round(likelihoods.logprob(where.asked, candidate) - prior, DIGITS))
+        scores.append(round(likelihoods.logprob(where.own, candidate) - prior, DIGITS))
     if any(math.isnan(score) for score in scores):
         error = f"item {item.id}: its candidates could not be scored (prompt too long for the model?)"
-        return Elicitation(0, 0, where.asked, Completion("", (), (), None, None, "failed", 0, 0.0, error))
+        return Elicitation(0, 0, where.own, Completion("", (), (), None, None, "failed", 0, 0.0, error))
     order = sorted(range(len(candidates)), key=lambda place: (-scores[place], place))
     right = [place for place, candidate in enumerate(candidates) if task.score(item, candidate.text) == 1]
     best = candidates[order[0]]
-    chosen = likelihoods.scored[where.asked, best.text]
+    chosen = likelihoods.scored[where.own, best.text]
     measures = {
         "rank": float(min(order.index(place) for place in right)),
         "candidates": float(len(candidates)),
@@ -338,7 +338,7 @@ def ranked(
     completion = Completion(
         text, chosen.tokens, chosen.token_texts, chosen.logprobs, None, "stop", 0, 0.0, generated=0
     )
-    return Elicitation(0, 0, where.asked, completion, 0.0, measures)
+    return Elicitation(0, 0, where.own, completion, 0.0, measures)
 
 
 def kind_of(text: str) -> str:

@@ -11,7 +11,7 @@ from tellapart.elicit.elicitor import Elicited, Switched
 from tellapart.errors import NotApplicable, UserMistake
 from tellapart.models.model import Request
 from tellapart.models.picking import answers_of
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, whole_prompt
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, whole_prompt
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Requested(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer asked for."""
-        return asked(pair.base, list(self.requests(pair, ask)))
+        return generate(pair.base, list(self.requests(pair, ask)))
 
 
 def mean_score(ask: Ask, answers: Iterable[Elicitation]) -> float:

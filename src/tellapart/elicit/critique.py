@@ -65,9 +65,9 @@ class Critique(Elicitor):
     def fit(self, pair: Pair, ask: Ask) -> Elicited:
         """Return the base trained on critiques of its own answers to the fit items."""
         critiques = self.critiques(pair, ask)
-        value = self.one(pair, ask, critiques, shuffled=False)
+        value = self.train(pair, ask, critiques, shuffled=False)
         moved = critiques._replace(examples=turned(critiques.examples))
-        return with_twin(value, self.one(pair, ask, moved, shuffled=True))
+        return with_twin(value, self.train(pair, ask, moved, shuffled=True))
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that learned from critiques of other answers."""
@@ -95,7 +95,7 @@ class Critique(Elicitor):
             )
         return critiques
 
-    def one(self, pair: Pair, ask: Ask, critiques: Critiques, shuffled: bool) -> ByTraining:
+    def train(self, pair: Pair, ask: Ask, critiques: Critiques, shuffled: bool) -> ByTraining:
         """Train on critiques."""
         from tellapart.training.kinds import default_change
         from tellapart.training.sft import sft

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.model import Model, Request, Sampling
-from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, generate, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example
 
@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
 def candidates(model: Model, ask: Ask, draws: int) -> list[Candidate]:
     """Return the model's own answers to the fit items, `draws` each, no answer twice."""
     rows = list(plain_requests(ask._replace(samples=draws)))
-    answers = sorted(asked(model, rows), key=lambda answer: (answer.item, answer.sample))
+    answers = sorted(generate(model, rows), key=lambda answer: (answer.item, answer.sample))
     whole = [
         answer for answer in answers if answer.completion.finish == "stop" and answer.completion.text.strip()
     ]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Completion, Model
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 from tellapart.tasks.item import Task
 
 Need = Literal["text", "logprobs", "tokens", "weights", "tuned", "training"]
@@ -56,7 +56,7 @@ class Switched(Elicited):
     def answers(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer asked for; off, they are the plain model's."""
         if self.strength == 0:
-            return asked(pair.base, list(plain_requests(ask)))
+            return generate(pair.base, list(plain_requests(ask)))
         if self.strength != 1:
             raise InvalidInput(f"{self.name}: strength {self.strength:g} asked, it is on (1) or off (0)")
         return self.bring_out(pair, ask)
@@ -132,4 +132,9 @@ def elicitor_name(name: str) -> str:
 
 def total_tokens(completions: Iterable[Completion]) -> float:
     """Return how many tokens were generated for `completions` in all."""
-    return float(sum(len(one.tokens) if one.generated is None else one.generated for one in completions))
+    return float(
+        sum(
+            len(completion.tokens) if completion.generated is None else completion.generated
+            for completion in completions
+        )
+    )

@@ -13,7 +13,7 @@ from tellapart.elicit.few_shot import description_bits
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steering import answer_parts, worked_parts
 from tellapart.errors import NotApplicable
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +72,7 @@ def read_parts(model: "LocalModel", ask: Ask, evidence: Evidence) -> "list[Part]
     """
     from tellapart.models.states import Part
 
-    answers = list(asked(model, list(plain_requests(ask._replace(samples=SAMPLES)))))
+    answers = list(generate(model, list(plain_requests(ask._replace(samples=SAMPLES)))))
     prompts = model.vocabulary.encode_prompts([(answer.prompt, "") for answer in answers])
     texts = [
         (*prompts[answer.prompt, ""], *answer.completion.tokens)

@@ -19,7 +19,7 @@ from tellapart.elicit.labels import label_of
 from tellapart.elicit.prompted import Prompted
 from tellapart.errors import NotApplicable
 from tellapart.models.model import Model, Request
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests, row_seed
 from tellapart.tasks.choice import continuations
 from tellapart.tasks.item import Task
 
@@ -121,7 +121,7 @@ def forms_of(tuned: Model | None, ask: Ask) -> dict[str, list[str]]:
 
 def written_by(tuned: Model, ask: Ask) -> list[str]:
     """Return the answers of the tuned model to the fit items that end by themselves and can be read, right or wrong."""
-    answers = asked(tuned, list(plain_requests(ask._replace(samples=1))))
+    answers = generate(tuned, list(plain_requests(ask._replace(samples=1))))
     texts = [
         (answer.item, answer.completion.text) for answer in answers if answer.completion.finish == "stop"
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tellapart.errors import NotApplicable
 from tellapart.models.model import Model
-from tellapart.runs.asking import Ask, asked, plain_requests
+from tellapart.runs.asking import Ask, generate, plain_requests
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example
 
@@ -83,7 +83,7 @@ def tuned_examples(tuned: Model, ask: Ask) -> list[tuple[int, Example]]:
     """Return the tuned model's first right answer to each item that it solves in TRIES draws, with the item's index."""
     rows = list(plain_requests(ask._replace(samples=TRIES)))
     right: dict[int, tuple[int, Example]] = {}
-    for answer in asked(tuned, rows):
+    for answer in generate(tuned, rows):
         text = answer.completion.text
         if answer.completion.finish != "stop" or ask.task.score(ask.items[answer.item], text) < 1:
             continue

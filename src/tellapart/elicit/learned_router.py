@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited
-from tellapart.elicit.routing import Decider, Routing, TeacherRouting, Trial, routed_answers
+from tellapart.elicit.routing import Routing, TeacherRouting, TokenRouter, Trial, routed_answers
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import Ask, Pair, plain_requests
@@ -85,7 +85,7 @@ def learn(pair: Pair, ask: Ask, seen: Trial, budget: float) -> Lesson | None:
     oracle, _ = TeacherRouting().decided(seen, budget)
     requests = [request for _, _, request in plain_requests(ask._replace(samples=1))]
     answers = sorted(
-        routed_answers(pair, requests, Decider("teacher", oracle.level)),
+        routed_answers(pair, requests, TokenRouter("teacher", oracle.level)),
         key=lambda routed_answer: routed_answer.index,
     )
     labels = [int(flag) for answer in answers for flag in answer.routed]

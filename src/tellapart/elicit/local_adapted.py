@@ -14,7 +14,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Model, Request
-from tellapart.runs.asking import Ask, Elicitation, asked
+from tellapart.runs.asking import Ask, Elicitation, generate
 from tellapart.training.change import Change, changed
 from tellapart.training.lora import Lora
 from tellapart.training.masked import Masked
@@ -71,7 +71,7 @@ def answers_with(
     if isinstance(recipe, Svf):
         recipe = dataclasses.replace(recipe, form="merged")
     with changed(base, recipe, weights):
-        answers, spent = until_spent(asked(base, rows))
+        answers, spent = until_spent(generate(base, rows))
     yield from answers
     if spent:
         raise spent

@@ -1,4 +1,4 @@
-"""Routing on two local models: the deciders of this package as those of tellapart.models.lockstep."""
+"""Routing on two local models: the routers of this package as those of tellapart.models.lockstep."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from tellapart.elicit.routing import Decider
+from tellapart.elicit.routing import TokenRouter
 from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
@@ -30,25 +30,25 @@ AT_ONCE = 512
 """Answers written under a probe before they are handed on."""
 
 
-def write(pair: Pair, requests: Sequence[Request], decider: Decider) -> Iterator[RoutedAnswer]:
+def write(pair: Pair, requests: Sequence[Request], router: TokenRouter) -> Iterator[RoutedAnswer]:
     """Yield the answers as they are finished. Raises UserMistake where a model is not local."""
     base, tuned = pair
     if not isinstance(base, LocalModel) or not isinstance(tuned, LocalModel):
         raise NotApplicable("routing needs the weights of both models: give two local ones")
-    yield from routed(base, tuned, requests, decider)
+    yield from routed(base, tuned, requests, router)
 
 
 def routed(
-    base: LocalModel, tuned: LocalModel, requests: Sequence[Request], decider: Decider
+    base: LocalModel, tuned: LocalModel, requests: Sequence[Request], router: TokenRouter
 ) -> Iterator[RoutedAnswer]:
     """Yield the answers; where a probe decides, once they are all written and the base is without it again."""
-    if decider.kind != "probe":
-        yield from route(base, tuned, requests, decide_by(decider))
+    if router.kind != "probe":
+        yield from route(base, tuned, requests, decide_by(router))
         return
     for begin in range(0, len(requests), AT_ONCE):
-        with probed(base, probe_of(decider.probe)):
+        with probed(base, probe_of(router.probe)):
             answers, spent = until_spent(
-                route(base, tuned, requests[begin : begin + AT_ONCE], decide_by(decider))
+                route(base, tuned, requests[begin : begin + AT_ONCE], decide_by(router))
             )
         yield from (replace(answer, index=answer.index + begin) for answer in answers)
         if spent:
@@ -77,9 +77,9 @@ def fitted_probe(base: Model, requests: Sequence[Request], answers: Sequence[Rou
     return Weights({"direction": probe.direction.numpy(), "offset": np.array([probe.offset], np.float32)})
 
 
-def decide_by(decider: Decider) -> Decide:
-    """Return the decider as a function of what both models see. Raises UserMistake for an unknown kind."""
-    kind, level = decider.kind, decider.level
+def decide_by(router: TokenRouter) -> Decide:
+    """Return the router as a function of what both models see. Raises UserMistake for an unknown kind."""
+    kind, level = router.kind, router.level
     if kind == "teacher":
         return when_divergent(level)
     if kind == "entropy":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tellapart.errors import NotApplicable
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests, row_seed
 from tellapart.runs.progress import ticking
 from tellapart.stats.description import kt_bits
 
@@ -112,7 +112,7 @@ def _round(pair: Pair, ask: Ask, turn: int) -> list[_Draw]:
     path = _path(pair, mine)
     if path is not None and path.is_file():
         return [_Draw(*line) for line in json.loads(path.read_text(encoding="utf-8"))]
-    answers = sorted(asked(pair.base, list(plain_requests(mine))), key=lambda answer: answer[:2])
+    answers = sorted(generate(pair.base, list(plain_requests(mine))), key=lambda answer: answer[:2])
     drawn = [
         _Draw(
             answer.item,

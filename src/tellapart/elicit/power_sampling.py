@@ -46,7 +46,7 @@ class Chain:
     ended: bool = False
     error: str = ""
     drawn: int = 0
-    asked: int = 0
+    proposed: int = 0
     accepted: int = 0
     seconds: float = 0.0
 
@@ -80,7 +80,7 @@ class Powered(Switched):
         ]
         run_chains(model, chains, self, ask)
         for chain in chains:
-            share = chain.accepted / chain.asked if chain.asked else math.nan
+            share = chain.accepted / chain.proposed if chain.proposed else math.nan
             measures = {"drawn_tokens": float(chain.drawn), "accepted_share": share}
             prompt = ask.task.prompt(ask.items[chain.item])
             yield Elicitation(
@@ -140,7 +140,7 @@ def run_chains(model: TokenModel, chains: Sequence[Chain], value: Powered, ask: 
             luck = dict(zip(map(id, moving), chances, strict=True))
             tag = f"{ask.seed}|move{move}"
             for chain, start, suffix in suffixes(model, moving, starts, end, (proposal, tag)):
-                chain.asked += 1
+                chain.proposed += 1
                 if luck[id(chain)].random() < acceptance(chain, start, suffix, value):
                     chain.accepted += 1
                     put(chain, start, suffix)

@@ -74,7 +74,9 @@ class Prefill(Elicitor):
         settings: list[dict[str, object]] = [{"prefills": [opener], "label": opener} for opener in openers]
         if tokens_of(pair.base) is not None:
             settings += [{"rank": rank, "label": f"likeliest first token no. {rank}"} for rank in RANKS]
-        return choose(pair, ask, [Prefilled(self.name, {**one, "openers": openers}) for one in settings])
+        return choose(
+            pair, ask, [Prefilled(self.name, {**setting, "openers": openers}) for setting in settings]
+        )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that begins each answer with another opener, drawn by the answer's seed."""

@@ -30,7 +30,7 @@ MAIN_FIRST = 1
 LOOKED_AT = 16
 
 
-class Decider(NamedTuple):
+class TokenRouter(NamedTuple):
     """Who decides: teacher (its disagreement above `level` nats), entropy (the base's above `level` nats), probe (its
     log-odds above `level`, the probe's weights beside it), first (the first `level` tokens), random (a share of
     `level`), all."""
@@ -41,7 +41,7 @@ class Decider(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A few requests of the fit split, what the decider sees where the tuned model writes alone (nats), and its probe
+    """A few requests of the fit split, what the router sees where the tuned model writes alone (nats), and its probe
     where it has one."""
 
     pair: Pair
@@ -57,12 +57,12 @@ class Trial(NamedTuple):
         empty = cls(pair, requests, (), probe or Weights())
         if kind == "first":
             return empty
-        alone = empty.answers(Decider(kind, -math.inf, empty.probe))
+        alone = empty.answers(TokenRouter(kind, -math.inf, empty.probe))
         return empty._replace(seen=tuple(value for answer in alone for value in answer.seen))
 
-    def answers(self, decider: Decider) -> "list[RoutedAnswer]":
-        """Return the answers under `decider`, in order."""
-        return sorted(routed_answers(self.pair, self.requests, decider), key=lambda answer: answer.index)
+    def answers(self, router: TokenRouter) -> "list[RoutedAnswer]":
+        """Return the answers under `router`, in order."""
+        return sorted(routed_answers(self.pair, self.requests, router), key=lambda answer: answer.index)
 
 
 @final
@@ -70,24 +70,22 @@ class Trial(NamedTuple):
 class Routed(Switched):
     """Answers of the base with some tokens of the tuned model.
 
-    Setting: `decider` and `level` (see Decider), `told` (tokens routed on the fit split: the code of the choices
+    Setting: `decider` and `level` (see TokenRouter), `told` (tokens routed on the fit split: the code of the choices
     starts from them), `fitted_share` routed on the fit split, `label`. Measures: `routed_share`, `routed_tokens`.
     """
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer with the bits that the teacher told for it."""
-        decider = Decider(str(self.setting["decider"]), float(self.setting["level"]), self.weights)
-        if decider.level <= 0 and decider.kind in ("first", "random"):
-            raise NotApplicable(
-                f"{self.name} changes nothing: {decider.kind} routes {decider.level:g} tokens"
-            )
+        router = TokenRouter(str(self.setting["decider"]), float(self.setting["level"]), self.weights)
+        if router.level <= 0 and router.kind in ("first", "random"):
+            raise NotApplicable(f"{self.name} changes nothing: {router.kind} routes {router.level:g} tokens")
         tokens = [int(token) for token in self.setting["told"]]
         rows = list(plain_requests(ask))
-        for answer in routed_answers(pair, [request for _, _, request in rows], decider):
+        for answer in routed_answers(pair, [request for _, _, request in rows], router):
             item, sample, request = rows[answer.index]
             share = sum(answer.routed) / len(answer.routed) if answer.routed else math.nan
             measures = {"routed_share": share, "routed_tokens": float(sum(answer.routed))}
-            bits = told_bits(pair, tokens, answer, decider)
+            bits = answer_bits(pair, tokens, answer, router)
             yield Elicitation(item, sample, str(request.prompt), answer.completion, bits, measures)
 
 
@@ -118,31 +116,31 @@ class Routing(Elicitor):
 
     def point(self, trial: "Trial", point: float) -> Elicited:
         """Return the value at one point, its level set and its code begun on a few items of the fit split."""
-        decider, answers = self.decided(trial, point)
+        router, answers = self.decided(trial, point)
         setting = {
-            "decider": decider.kind,
-            "level": decider.level,
-            "told": [token for answer in answers for token in told_tokens(answer)],
+            "decider": router.kind,
+            "level": router.level,
+            "told": [token for answer in answers for token in routed_tokens(answer)],
             "fitted_share": routed_share(answers),
             "label": f"{self.kind} {point:g}",
         }
-        return Routed(f"{self.name}@{point:g}", setting, fit_bits(trial.pair, answers, decider))
+        return Routed(f"{self.name}@{point:g}", setting, fit_bits(trial.pair, answers, router))
 
-    def decided(self, trial: "Trial", budget: float) -> "tuple[Decider, list[RoutedAnswer]]":
-        """Return the decider that routes about `budget` of the tokens, and the trial's answers under it.
+    def decided(self, trial: "Trial", budget: float) -> "tuple[TokenRouter, list[RoutedAnswer]]":
+        """Return the router that routes about `budget` of the tokens, and the trial's answers under it.
 
         What it sees depends on what it routes: the level is set on answers that the tuned model wrote alone, and
         once more on answers routed at that level, unless they already hold to the budget within a quarter.
         """
         if budget >= 1:
-            return Decider("all", 1.0), trial.answers(Decider("all", 1.0))
-        decider = Decider(self.kind, level_for(trial.seen, budget), trial.probe)
-        answers = trial.answers(decider)
+            return TokenRouter("all", 1.0), trial.answers(TokenRouter("all", 1.0))
+        router = TokenRouter(self.kind, level_for(trial.seen, budget), trial.probe)
+        answers = trial.answers(router)
         if abs(routed_share(answers) - budget) > budget / 4:
             seen = [value for answer in answers for value in answer.seen]
-            decider = Decider(self.kind, level_for(seen, budget), trial.probe)
-            answers = trial.answers(decider)
-        return decider, answers
+            router = TokenRouter(self.kind, level_for(seen, budget), trial.probe)
+            answers = trial.answers(router)
+        return router, answers
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the twin that routes as large a share at random positions (for every token: the ceiling itself)."""
@@ -187,10 +185,10 @@ class FirstTokensRouting(Routing):
     points: tuple[float, ...] = FIRST
     main: float = MAIN_FIRST
 
-    def decided(self, trial: "Trial", budget: float) -> "tuple[Decider, list[RoutedAnswer]]":
-        """Return the decider of the first `budget` tokens, and the trial's answers under it."""
-        decider = Decider("first", budget)
-        return decider, trial.answers(decider)
+    def decided(self, trial: "Trial", budget: float) -> "tuple[TokenRouter, list[RoutedAnswer]]":
+        """Return the router of the first `budget` tokens, and the trial's answers under it."""
+        router = TokenRouter("first", budget)
+        return router, trial.answers(router)
 
 
 def level_for(seen: Sequence[float], budget: float) -> float:
@@ -206,33 +204,33 @@ def routed_share(answers: "Sequence[RoutedAnswer]") -> float:
     return sum(sum(answer.routed) for answer in answers) / tokens if tokens else math.nan
 
 
-def told_tokens(answer: "RoutedAnswer") -> list[int]:
+def routed_tokens(answer: "RoutedAnswer") -> list[int]:
     """Return the tokens that the tuned model chose."""
     return [token for token, routed in zip(answer.completion.tokens, answer.routed, strict=True) if routed]
 
 
-def told_bits(pair: Pair, tokens: Sequence[int], answer: "RoutedAnswer", decider: Decider) -> float:
+def answer_bits(pair: Pair, tokens: Sequence[int], answer: "RoutedAnswer", router: TokenRouter) -> float:
     """Return the bits that the teacher told for one answer: its choices, and their places where it decides them."""
     from tellapart.elicit.local_routing import vocabulary_size
 
     logprobs = [log for log, routed in zip(answer.base_logprobs, answer.routed, strict=True) if routed]
-    chosen = told_tokens(answer)
-    places = position_bits(len(answer.routed), len(chosen), "told" if decider.kind == "teacher" else "known")
+    chosen = routed_tokens(answer)
+    places = position_bits(len(answer.routed), len(chosen), "told" if router.kind == "teacher" else "known")
     return places + choice_bits(tokens, chosen, logprobs, vocabulary_size(pair.base))
 
 
-def fit_bits(pair: Pair, answers: "Sequence[RoutedAnswer]", decider: Decider) -> float:
+def fit_bits(pair: Pair, answers: "Sequence[RoutedAnswer]", router: TokenRouter) -> float:
     """Return the bits told on the fit split, answer after answer: the code of the report's choices starts there."""
     tokens: list[int] = []
     bits = 0.0
     for answer in answers:
-        bits += told_bits(pair, tokens, answer, decider)
-        tokens += told_tokens(answer)
+        bits += answer_bits(pair, tokens, answer, router)
+        tokens += routed_tokens(answer)
     return bits
 
 
-def routed_answers(pair: Pair, requests: Sequence[Request], decider: Decider) -> "Iterator[RoutedAnswer]":
-    """Yield the answers that both models write under `decider`, as they are finished."""
+def routed_answers(pair: Pair, requests: Sequence[Request], router: TokenRouter) -> "Iterator[RoutedAnswer]":
+    """Yield the answers that both models write under `router`, as they are finished."""
     from tellapart.elicit.local_routing import write
 
-    return write(pair, requests, decider)
+    return write(pair, requests, router)

@@ -115,11 +115,11 @@ def _read(text: str, kind: Kind, where: str) -> Any:
         parts = [part for part in text.split(MANY) if part]
         if not parts:
             raise InvalidInput(f"{where}: give one value or more, joined by {MANY}")
-        return tuple(_one(part, kind.type, where) for part in parts)
-    return _one(text, kind.type, where)
+        return tuple(_read_plain(part, kind.type, where) for part in parts)
+    return _read_plain(text, kind.type, where)
 
 
-def _one(text: str, kind: type, where: str) -> Any:
+def _read_plain(text: str, kind: type, where: str) -> Any:
     if kind is bool:
         if text not in ("true", "false"):
             raise InvalidInput(f"{where}: give true or false")
@@ -149,12 +149,15 @@ def _changed(value: object, where: str) -> Iterator[tuple[str, str]]:
         if dataclasses.is_dataclass(now) and type(now) is type(before):
             for inner in dataclasses.fields(now):
                 if getattr(now, inner.name) != getattr(before, inner.name):
-                    yield f"{field}.{inner.name}", _told(getattr(now, inner.name), _kind(inner.type), where)
+                    yield (
+                        f"{field}.{inner.name}",
+                        _write_setting(getattr(now, inner.name), _kind(inner.type), where),
+                    )
         else:
-            yield field, _told(now, kind, where)
+            yield field, _write_setting(now, kind, where)
 
 
-def _told(value: object, kind: Kind | None, where: str) -> str:
+def _write_setting(value: object, kind: Kind | None, where: str) -> str:
     if kind is None or value is None or not isinstance(value, tuple if kind.many else (*PLAIN,)):
         raise InvalidInput(
             f"{where}: {value!r} cannot be written as a setting; register the method under a name"

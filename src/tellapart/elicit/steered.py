@@ -11,7 +11,7 @@ from tellapart.elicit.elicitor import Elicited, null_name
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.model import Model, Request
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests, row_seed
 
 if TYPE_CHECKING:
     import torch
@@ -52,7 +52,7 @@ class Steered(Elicited):
         """Yield every answer asked for; those of one draw together. Raises UserMistake where nothing is added."""
         rows = list(plain_requests(ask))
         if self.strength == 0 or self.setting.get("learned_nothing"):
-            yield from asked(pair.base, rows)
+            yield from generate(pair.base, rows)
             return
         shifts = self.shifts()
         if not bool(shifts.any()):
@@ -101,7 +101,7 @@ def stored_bits(vectors: np.ndarray) -> float:
     return float(STORED_BITS * vectors.shape[2] * np.any(vectors[0] != 0, axis=1).sum())
 
 
-def random_twin(value: Steered, seed: int) -> Steered:
+def random_control(value: Steered, seed: int) -> Steered:
     """Return the null control: random directions, each layer's as long as the fitted vector there."""
     fitted = value.weights["vectors"][0].astype(np.float64)
     lengths = np.linalg.norm(fitted, axis=1, keepdims=True)

@@ -15,7 +15,7 @@ from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import NULL, Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.own_answers import Pick, own_answers
 from tellapart.elicit.prompted import demonstrated, exchanged
-from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
+from tellapart.elicit.steered import Steered, local_model, random_control, stored_bits, vectors_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
@@ -88,7 +88,7 @@ class Steering(Elicitor):
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random directions of equal norm at the same layer and place."""
         assert isinstance(elicited, Steered)
-        return random_twin(elicited, seed)
+        return random_control(elicited, seed)
 
 
 def texts_of(model: "LocalModel", ask: Ask) -> list[Texts]:

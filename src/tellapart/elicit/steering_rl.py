@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
-from tellapart.elicit.steered import Steered, local_model, random_twin
+from tellapart.elicit.steered import Steered, local_model, random_control
 from tellapart.elicit.steering_sft import learned, norms_on
 from tellapart.runs.asking import Ask, Pair
 
@@ -77,4 +77,4 @@ class SteeringRl(Elicitor):
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random vectors of equal norm in each layer."""
         assert isinstance(elicited, Steered)
-        return random_twin(elicited, seed)
+        return random_control(elicited, seed)

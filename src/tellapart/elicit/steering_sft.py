@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.own_answers import own_answers
-from tellapart.elicit.steered import Steered, local_model, random_twin, stored_bits, vectors_of
+from tellapart.elicit.steered import Steered, local_model, random_control, stored_bits, vectors_of
 from tellapart.errors import NotApplicable
 from tellapart.runs.asking import Ask, Pair
 
@@ -67,7 +67,7 @@ class SteeringSft(Elicitor):
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return random vectors of equal norm in each layer."""
         assert isinstance(elicited, Steered)
-        return random_twin(elicited, seed)
+        return random_control(elicited, seed)
 
 
 def lessons_of(model: "LocalModel", ask: Ask, name: str) -> Lessons:

@@ -13,7 +13,7 @@ from tellapart.elicit.elicitor import Elicited, Switched, null_name
 from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.models.budget import until_spent
 from tellapart.models.model import Model
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 
 if TYPE_CHECKING:
     from tellapart.models.local import LocalModel
@@ -53,7 +53,7 @@ class ByTraining(Switched):
         rows = list(plain_requests(ask))
         for first in range(0, len(rows), BLOCK):
             with self.applied(pair.base):
-                answers, spent = until_spent(asked(pair.base, rows[first : first + BLOCK]))
+                answers, spent = until_spent(generate(pair.base, rows[first : first + BLOCK]))
             yield from answers
             if spent:
                 raise spent

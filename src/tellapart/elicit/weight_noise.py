@@ -14,7 +14,7 @@ from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.errors import NotApplicable
 from tellapart.models.budget import until_spent
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests, row_seed
 
 SIGMAS = (0.01, 0.03, 0.1)
 DRAWS = 4
@@ -29,7 +29,7 @@ class Noised(Switched):
         """Yield every answer, those of one noise together. Raises UserMistake where sigma is 0."""
         if "other_seed" in self.setting:
             other = ask._replace(seed=row_seed(ask.seed, "other seed", int(self.setting["other_seed"])))
-            yield from asked(pair.base, list(plain_requests(other)))
+            yield from generate(pair.base, list(plain_requests(other)))
             return
         sigma, seeds = float(self.setting["sigma"]), list(self.setting["noise_seeds"])
         if sigma <= 0 or not seeds:
@@ -44,7 +44,7 @@ class Noised(Switched):
             mine = [row for row in rows if (first[row[0]] + row[1]) % len(seeds) == turn]
             if mine:
                 with perturbing_weights(pair.base, sigma, int(seed)):
-                    answers, spent = until_spent(asked(pair.base, mine))
+                    answers, spent = until_spent(generate(pair.base, mine))
                 yield from answers
                 if spent:
                     raise spent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tellapart.findings.shown import Triple
-from tellapart.findings.table import One, Rows
+from tellapart.findings.table import Rows, Single
 from tellapart.findings.typed import key
 
 
@@ -166,14 +166,14 @@ class JudgeControl:
 
 
 ARMS = Rows("arms", ArmRow)
-MATRIX = One("matrix", Matrix)
+MATRIX = Single("matrix", Matrix)
 PAIRS = Rows("pairs", AnswerPair)
-SHOWN = One("shown", ExamplePair)
+SHOWN = Single("shown", ExamplePair)
 AUDIT = Rows("audit", AuditRow)
 FAMILIES = Rows("families", FamilyRow)
 STEPS = Rows("steps", StepsRow)
 TRAININGS = Rows("trainings", TrainingRow)
 RELIABILITY = Rows("reliability", ConfidenceBin)
-RISK_COVERAGE = One("risk_coverage", RiskCoverage)
+RISK_COVERAGE = Single("risk_coverage", RiskCoverage)
 LEVELS = Rows("levels", LevelRow)
 JUDGE_CONTROLS = Rows("judge controls", JudgeControl)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tellapart.findings.shown import ShownAnswer, Triple
-from tellapart.findings.table import Named, One, Rows
+from tellapart.findings.table import Named, Rows, Single
 from tellapart.findings.typed import key
 
 
@@ -261,19 +261,19 @@ class Plan:
 
 
 BOUNDS = Rows("bounds", Bound)
-DECISION = One("decision", Decision)
+DECISION = Single("decision", Decision)
 SENSITIVITY = Rows("sensitivity", OtherChance)
 ELICITORS = Rows("elicitors", ElicitorLine)
 SURFACING = Rows("surfacing", EnvelopeStep)
 ROUTING = Rows("routing", RoutedPoint)
-COVERAGE = One("coverage", Coverage)
+COVERAGE = Single("coverage", Coverage)
 ITEMS = Rows("items", ItemLine)
 SAMPLES = Named("samples", ItemSamples)
 DIVERGENCE = Rows("divergence", DivergentAnswer)
-CONCENTRATION = One("concentration", Concentration)
+CONCENTRATION = Single("concentration", Concentration)
 SERIES = Rows("series", SeriesStep)
 SLICES = Rows("slices", SliceLine)
-TEACHING = One("teaching", TeachingTable)
+TEACHING = Single("teaching", TeachingTable)
 DESCRIPTION_LENGTH = Rows("description_length", DescriptionLine)
 DIRECTIONS = Rows("directions", DirectionLine)
-PLAN = One("plan", Plan)
+PLAN = Single("plan", Plan)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tellapart.findings.lost_items import What
-from tellapart.findings.table import One
+from tellapart.findings.table import Single
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,6 @@ class AbilitiesTable:
     abilities: tuple[AbilityLine, ...]
 
 
-SIGNALS = One("guard_signals", SignalsTable)
-PROBLEMS = One("guard_problems", ProblemsTable)
-ABILITIES = One("guard_abilities", AbilitiesTable)
+SIGNALS = Single("guard_signals", SignalsTable)
+PROBLEMS = Single("guard_problems", ProblemsTable)
+ABILITIES = Single("guard_abilities", AbilitiesTable)

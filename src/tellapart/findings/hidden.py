@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tellapart.findings.shown import ShownAnswer
-from tellapart.findings.table import Named, One, Rows
+from tellapart.findings.table import Named, Rows, Single
 
 
 @dataclass(frozen=True)
@@ -124,5 +124,5 @@ SIGNS = Rows("signs", SignLine)
 SLICES = Rows("hidden_slices", HiddenSlice)
 ITEMS = Rows("hidden_items", HiddenItem)
 SAMPLES = Named("hidden_samples", HiddenSamples)
-DECISION = One("decision", HiddenDecision)
-THESE_ITEMS = One("these_items", TheseItems)
+DECISION = Single("decision", HiddenDecision)
+THESE_ITEMS = Single("these_items", TheseItems)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tellapart.findings.shown import Triple
-from tellapart.findings.table import One
+from tellapart.findings.table import Single
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ class RoundsTable:
     examples: HackedExamples
 
 
-HEADROOM = One("improve_headroom", HeadroomTable)
-ROUNDS = One("improve_rounds", RoundsTable)
+HEADROOM = Single("improve_headroom", HeadroomTable)
+ROUNDS = Single("improve_rounds", RoundsTable)

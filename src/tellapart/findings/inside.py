@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tellapart.findings.table import One
+from tellapart.findings.table import Single
 
 
 @dataclass(frozen=True)
@@ -69,5 +69,5 @@ class ConceptsTable:
     layers: int
 
 
-NETWORK = One("inside", NetworkTable)
-CONCEPTS = One("concepts", ConceptsTable)
+NETWORK = Single("inside", NetworkTable)
+CONCEPTS = Single("concepts", ConceptsTable)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tellapart.findings.table import One
+from tellapart.findings.table import Single
 from tellapart.stats.estimate import Estimate
 
 
@@ -92,4 +92,4 @@ class ScaleTable:
     tasks: tuple[ScaleTask, ...]
 
 
-SCALE = One("scale", ScaleTable)
+SCALE = Single("scale", ScaleTable)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tellapart.findings.table import One, Rows
+from tellapart.findings.table import Rows, Single
 from tellapart.findings.typed import key
 
 Triple = tuple[float, float, float]
@@ -64,4 +64,4 @@ class Tokens:
 LADDER = Rows("ladder", Rung)
 COUNTS = Rows("counts", Counted)
 OBSTACLES = Rows("obstacles", Obstacle)
-TOKENS = One("tokens", Tokens)
+TOKENS = Single("tokens", Tokens)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tellapart.findings.shown import Triple
-from tellapart.findings.table import Named, One, Rows
+from tellapart.findings.table import Named, Rows, Single
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class DispatchTable:
     rows: tuple[DispatchRow, ...]
 
 
-MATRIX = One("skills_matrix", MatrixTable)
+MATRIX = Single("skills_matrix", MatrixTable)
 SPECTRUM = Rows("skills_spectrum", SpectrumRow)
-MAP = One("skills_map", SkillMap)
+MAP = Single("skills_map", SkillMap)
 TRAINING = Named("skills_training", TrainingLog)
 DISPATCH = Rows("skills_dispatch", DispatchTable)

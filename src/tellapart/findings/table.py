@@ -38,7 +38,7 @@ class Rows(Generic[RowT]):
 
 
 @dataclass(frozen=True)
-class One(Generic[RowT]):
+class Single(Generic[RowT]):
     """A single object."""
 
     name: str
@@ -68,3 +68,7 @@ class Named(Generic[RowT]):
     def read(self, finding: Finding) -> dict[str, RowT]:
         """Return the objects by name; none where the finding has no such table. Raises what odd findings raise."""
         return {name: from_json(self.row, row) for name, row in (finding.tables.get(self.name) or {}).items()}
+
+
+One = Single
+"""The name of `Single` before, as studies of others may import it."""

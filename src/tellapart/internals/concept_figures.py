@@ -1,6 +1,6 @@
 """The figures of one language model's concepts, and the tables that a report draws of them.
 
-figures = measure_concepts(model, read_concepts("pairs.jsonl"), Asked(seed=0))
+figures = measure_concepts(model, read_concepts("pairs.jsonl"), ConceptSettings(seed=0))
 figures.estimates["direction_reuse/plural"]       # an Estimate
 """
 
@@ -48,7 +48,7 @@ CHANCE = 0.5
 HIDDEN = "the model does not show the concept: its gap is not above 0, or its score not above chance"
 
 
-class Asked(NamedTuple):
+class ConceptSettings(NamedTuple):
     """`layer` None chooses it on the fit half; `tuning` steps of fine-tuning (0: none)."""
 
     seed: int = 0
@@ -80,7 +80,7 @@ class Points(NamedTuple):
 def measure_concepts(
     model: LocalModel,
     pairs: Sequence[ConceptPair],
-    request: Asked,
+    request: ConceptSettings,
     tick: Callable[[str], None] = lambda _: None,
 ) -> ConceptFigures:
     """Return all figures; `tick` is told what begins. Raises UserMistake where a prompt does not fit the model."""

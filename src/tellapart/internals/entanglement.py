@@ -100,7 +100,7 @@ def _resampled(
     for _ in range(RESAMPLES):
         drawn = {read: random.integers(0, counts[read], counts[read]) for read in concepts}
         values.append(figure({
-            key: _some_draws(value, random)[:, drawn[key[1]]] for key, value in by_pair.items()
+            key: _resample(value, random)[:, drawn[key[1]]] for key, value in by_pair.items()
         }))  # fmt: skip
     low, high = np.percentile(values, [2.5, 97.5])
     n = sum(counts.values())
@@ -108,5 +108,5 @@ def _resampled(
     return Estimate(figure(by_pair), float(low), float(high), n, unit, method)
 
 
-def _some_draws(value: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _resample(value: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return value if len(value) == 1 else value[random.integers(0, len(value), len(value))]

@@ -17,11 +17,11 @@ import numpy as np
 
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.elicitor import Elicited
-from tellapart.elicit.steered import Steered, local_model, random_twin, vectors_of
+from tellapart.elicit.steered import Steered, local_model, random_control, vectors_of
 from tellapart.elicit.steering import Steering, directions, texts_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import UserMistake
-from tellapart.runs.asking import Ask, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.paired import paired_difference
 
@@ -81,7 +81,7 @@ def two_by_two(pair: Pair, fit: Ask, report: Ask) -> TwoByTwo:
         for role, model in models.items()
     }
     vectors |= {f"reversed {role}": replace(vectors[role], strength=-1.0) for role in ROLES}
-    vectors["random"] = random_twin(vectors["base"], fit.seed)
+    vectors["random"] = random_control(vectors["base"], fit.seed)
     plain = {role: plain_scores(model, report) for role, model in models.items()}
     clusters = clusters_of(report)
     effects = {
@@ -110,7 +110,7 @@ def placed(value: Steered, unit_vectors: np.ndarray, norms: np.ndarray) -> Steer
 
 def plain_scores(model: Any, ask: Ask) -> list[float]:
     """Return the mean score of each item, asked plainly."""
-    return by_item(ask, asked(model, list(plain_requests(ask))))
+    return by_item(ask, generate(model, list(plain_requests(ask))))
 
 
 def scores_of(value: Elicited, model: Any, ask: Ask) -> list[float]:

@@ -78,7 +78,7 @@ def sae_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str)
         raise UserMistake(
             f"{where}: W_enc {tuple(encoder.T.shape)} and W_dec {tuple(decoder.shape)} do not fit"
         )
-    if not told(config, "apply_b_dec_to_input", True):
+    if not read_field(config, "apply_b_dec_to_input", True):
         encoder_bias = encoder_bias + encoder @ bias
     return checked(Sae(encoder, encoder_bias, decoder, bias, threshold, layer_of(config, where), k), where)
 
@@ -87,14 +87,14 @@ def activation(
     config: Mapping[str, Any], weights: Mapping[str, Tensor], where: str
 ) -> tuple[Tensor, int | None]:
     """Return the threshold [feature] and k of the configured activation."""
-    kind = str(told(config, "architecture", "standard"))
-    function = str(told(config, "activation_fn_str", told(config, "activation_fn", "relu")))
+    kind = str(read_field(config, "architecture", "standard"))
+    function = str(read_field(config, "activation_fn_str", read_field(config, "activation_fn", "relu")))
     none = torch.zeros_like(weights["b_enc"])
     if kind == "jumprelu" and "threshold" in weights:
         return weights["threshold"], None
     if kind == "topk" or (kind == "standard" and function == "topk"):
-        options = told(config, "activation_fn_kwargs", {})
-        k = told(config, "k", options.get("k") if isinstance(options, dict) else None)
+        options = read_field(config, "activation_fn_kwargs", {})
+        k = read_field(config, "k", options.get("k") if isinstance(options, dict) else None)
         if isinstance(k, int) and k >= 1:
             return none, k
         raise UserMistake(f"{where}: topk without a k of 1 or more ({k!r})")
@@ -107,12 +107,12 @@ def activation(
 
 def refuse_rescaling(config: Mapping[str, Any], where: str) -> None:
     """Raise UserMistake where states would have to be rescaled one by one, or features by decoder norms."""
-    rescaled = told(config, "normalize_activations", "none")
+    rescaled = read_field(config, "normalize_activations", "none")
     if rescaled not in ("none", "expected_average_only_in", None):
         raise UserMistake(
             f"{where}: normalize_activations {rescaled!r}: only none and expected_average_only_in are read"
         )
-    if told(config, "rescale_acts_by_decoder_norm", False):
+    if read_field(config, "rescale_acts_by_decoder_norm", False):
         raise UserMistake(
             f"{where}: rescale_acts_by_decoder_norm: fold the decoder norms in first (fold_W_dec_norm)"
         )
@@ -120,7 +120,7 @@ def refuse_rescaling(config: Mapping[str, Any], where: str) -> None:
 
 def layer_of(config: Mapping[str, Any], where: str) -> int:
     """Return the decoder layer after which the residual stream is read."""
-    hook = str(told(config, "hook_name", told(config, "hook_point", "")))
+    hook = str(read_field(config, "hook_name", read_field(config, "hook_point", "")))
     place = PLACE.search(hook)
     if place is None:
         raise UserMistake(
@@ -132,7 +132,7 @@ def layer_of(config: Mapping[str, Any], where: str) -> int:
     return layer
 
 
-def told(config: Mapping[str, Any], name: str, default: Any) -> Any:
+def read_field(config: Mapping[str, Any], name: str, default: Any) -> Any:
     """Return a field of the configuration, or of its `metadata`, where newer versions keep some."""
     if name in config:
         return config[name]

@@ -71,7 +71,7 @@ class Answers(NamedTuple):
     not read."""
 
     by: Believed | None
-    found: list[str | None]
+    texts: list[str | None]
 
 
 def read_answers(frame: pd.DataFrame) -> Answers:

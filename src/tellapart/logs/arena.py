@@ -35,7 +35,7 @@ def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
         name = next((name for name in ("question_id", "id") if name in record), "question_id")
         yield Compared(
             item=identity(field(record, name, where), where),
-            question=_asked(record, where),
+            question=_read_question(record, where),
             models=(a, b),
             answers=(_answer(record, "a", where), _answer(record, "b", where)),
             won=_won(record, where),
@@ -70,7 +70,7 @@ def _answer(record: Mapping[str, Any], side: str, where: str) -> str:
     return _turns(record.get(f"response_{side}"), where)
 
 
-def _asked(record: Mapping[str, Any], where: str) -> str:
+def _read_question(record: Mapping[str, Any], where: str) -> str:
     held = record.get("conversation_a")
     if isinstance(held, list):
         return "\n".join(

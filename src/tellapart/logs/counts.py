@@ -32,7 +32,7 @@ MOST = 8_000_000
 """Samples a log may expand to: what fits in 2 GB."""
 
 
-class Told(NamedTuple):
+class TableSource(NamedTuple):
     """Where a table comes from, who read it, and what its scores are."""
 
     source: Source
@@ -46,10 +46,10 @@ def read(source: Source) -> Recorded:
     table = load(source, (*TEXTS, "error", *GROUPS), NUMBERS, notes)
     if source.kind == "csv":
         table = without_blank_end(table, notes)
-    return from_table(table, Told(source, TOOL, Metric()), source.choice, notes)
+    return from_table(table, TableSource(source, TOOL, Metric()), source.choice, notes)
 
 
-def from_table(table: pa.Table, described: Told, choice: str, notes: list[str]) -> Recorded:
+def from_table(table: pa.Table, described: TableSource, choice: str, notes: list[str]) -> Recorded:
     """Return the log of a table with the columns of TEXTS and NUMBERS; `choice` is a model where it has several."""
     source = described.source
     model = choice

@@ -125,7 +125,7 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
         {name: pa.array(encodable(values, name, notes), pa.string()) for name, values in columns.items()}
     )
     scored_by = mapping.get("correct") or mapping.get("score") or f"{mapping['c']} of {mapping['n']}"
-    return counts.from_table(table, counts.Told(view, TOOL, Metric(scored_by)), model, notes)
+    return counts.from_table(table, counts.TableSource(view, TOOL, Metric(scored_by)), model, notes)
 
 
 def _rows(

@@ -84,13 +84,13 @@ def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged
     return Logged(
         item=identity(detail.get("example_abbr") or item, where),
         score=score,
-        question=_asked(detail.get("prompt") or detail.get("origin_prompt"), where),
+        question=_read_question(detail.get("prompt") or detail.get("origin_prompt"), where),
         completion=spoken(detail.get("origin_prediction", given), where),
         target=" | ".join(accepted) if wanted is not None else "",
     )
 
 
-def _asked(prompt: Any, where: str) -> str:
+def _read_question(prompt: Any, where: str) -> str:
     """Return what was asked: text, or the turns of a conversation ({"role", "prompt"}) a line each."""
     if isinstance(prompt, list):
         return "\n".join(

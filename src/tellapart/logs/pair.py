@@ -221,7 +221,7 @@ def _by_question(first: _Items, second: _Items) -> _Matched:
     elsewhere = 0
     for question, left in here.items():
         right = there[question]
-        by, pairs = _told_apart(first, second, (left, right), trust)
+        by, pairs = _tell_apart(first, second, (left, right), trust)
         if by is None:
             apart[question] = len(left), len(right)
         else:
@@ -313,7 +313,7 @@ class _Trust(NamedTuple):
         return cls(frozenset(set(good) - bad), frozenset(bad), notes)
 
 
-def _told_apart(
+def _tell_apart(
     first: _Items, second: _Items, places: tuple[list[int], list[int]], trust: _Trust
 ) -> tuple[By | None, list[tuple[int, int]]]:
     """Return what told the items of one question apart and the pairs; None where nothing does."""

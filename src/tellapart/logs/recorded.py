@@ -124,7 +124,7 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
             )
         elif name == "token_logprobs":
             data[name] = _objects(columns.get(name), length)
-    data["item"] = _told_apart(data, notes)
+    data["item"] = _tell_apart(data, notes)
     codes = data["item"].factorize()[0]
     data["sample"] = _samples(columns.get("sample"), codes, length)
     frame = pd.DataFrame(data, columns=list(COLUMNS), copy=False)
@@ -137,7 +137,7 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
     )  # fmt: skip
 
 
-def _told_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
+def _tell_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
     """Return item ids under which one item only lies: an id of several clusters, questions, documents or
     targets gets its cluster's name, or a hash of what is asked, which no order of rows changes."""
     items: pd.Series = data["item"]

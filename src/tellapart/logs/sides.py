@@ -52,7 +52,7 @@ def read_sides(first: str, second: str, names: tuple[str, str] | None = None) ->
     oriented = []
     if scale is not None:
         a, b = scaled(a, scale), scaled(b, scale)
-        oriented = [told_scale(scale)]
+        oriented = [describe_scale(scale)]
     a, b = without_copies(a), without_copies(b)
     paired = pair(a, b)
     own, other = names or (a.source, b.source)
@@ -190,7 +190,7 @@ def one_metric_of(logs: Mapping[str, Recorded]) -> tuple[dict[str, Recorded], li
 
 
 def _in(metric: Metric, log: Recorded) -> bool:
-    return any(metric.same_as(one) for one in log.metrics)
+    return any(metric.same_as(own_metric) for own_metric in log.metrics)
 
 
 def _is_chosen(log: Recorded) -> bool:
@@ -204,7 +204,7 @@ def _reread(log: Recorded, metric: Metric) -> Recorded:
     """Return the log scored by `metric`, read again where it is scored by another."""
     if log.metric.same_as(metric):
         return _without_choice(log)
-    own = next(one for one in log.metrics if one.same_as(metric))
+    own = next(own_metric for own_metric in log.metrics if own_metric.same_as(metric))
     path, choice = split(log.source)
     choice, sign, least = choice.rpartition(">=") if ">=" in choice else (choice, "", "")
     again = read_log(
@@ -236,7 +236,7 @@ def scale_of(logs: Sequence[Recorded]) -> tuple[float, float] | None:
     )
 
 
-def told_scale(scale: tuple[float, float]) -> str:
+def describe_scale(scale: tuple[float, float]) -> str:
     """Return a note on scores that were taken for wrong and right."""
     low, high = scale
     return f"scores are {low:g} and {high:g} only: {high:g} is taken for right, {low:g} for wrong"

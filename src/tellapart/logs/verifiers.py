@@ -47,7 +47,7 @@ def read(source: Source) -> Recorded:
             note for note in notes if not note.startswith("scored by")
         ]  # the reward is what was trained on
     rows = [(_trace if traced else _result)(record, metric.name, where) for where, record in placed]
-    model, task = _told(source, placed[0][1])
+    model, task = _read_identity(source, placed[0][1])
     return recorded(rows, origin(source, TOOL, model, task, metric, metrics), notes)
 
 
@@ -134,7 +134,7 @@ def _role(message: Any) -> str:
     return text(message.get("role")) if isinstance(message, dict) else ""
 
 
-def _told(source: Source, record: Mapping[str, Any]) -> tuple[str, str]:
+def _read_identity(source: Source, record: Mapping[str, Any]) -> tuple[str, str]:
     """Return the model and the environment: from metadata.json beside the file, else from the trace or the folder."""
     beside = source.path.with_name("metadata.json")
     held = parse(beside.read_bytes(), str(beside)) if beside.is_file() else {}

@@ -59,7 +59,7 @@ async def refuse(response: Any) -> None:
     raise RefusalError(response.status_code, dict(response.headers), bytes(body[:LONGEST_REFUSAL_BYTES]))
 
 
-def told(refusal: RefusalError, key: str) -> Failure:
+def failure_of(refusal: RefusalError, key: str) -> Failure:
     """Return a refusal as a failure, in the server's own words."""
     status = refusal.status
     if 300 <= status < 400:

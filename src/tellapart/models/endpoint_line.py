@@ -25,8 +25,8 @@ from tellapart.models.endpoint_failure import (
     RefusalError,
     Reply,
     cause,
+    failure_of,
     refuse,
-    told,
     understood,
     wait_seconds,
 )
@@ -159,7 +159,7 @@ class Line:
         except Exception as error:
             refusal = error if isinstance(error, RefusalError) else error.__cause__  # some versions wrap it
             if isinstance(refusal, RefusalError):
-                return told(refusal, self.key)
+                return failure_of(refusal, self.key)
             if not isinstance(error, (openai.OpenAIError, OSError)) and not is_http_error(error):
                 raise
             return Failure(f"connection failed: {cause(error, self.key)}", again=True)

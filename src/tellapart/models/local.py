@@ -25,7 +25,7 @@ from tellapart.models.identity import (
 )
 from tellapart.models.model import Answer, Model, Prompt, Request, Scored
 from tellapart.models.prefill import read_prompts
-from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
+from tellapart.models.requests import InputLimits, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.scoring import score_tokens
 from tellapart.models.vocabulary import Ids, Text, Vocabulary, chat_notes
@@ -85,7 +85,7 @@ class LocalModel(Model):
         self.tokenizer_id = f"{core} {sorted(self.added_tokens)}"
         self.max_rows = max_rows
         self.notes = chat_notes(reference, self.vocabulary)
-        self.asked = Asked(
+        self.asked = InputLimits(
             self.vocabulary,
             end_tokens(module, tokenizer),
             longest_context(module),

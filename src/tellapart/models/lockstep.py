@@ -1,4 +1,4 @@
-"""Two models that write one answer together: at each position both read the same text, and a decider says whose
+"""Two models that write one answer together: at each position both read the same text, and a router says whose
 token stands (token routing, Venhoff et al. 2025, arXiv 2510.07364).
 
     for answer in route(base, tuned, requests, when_divergent(0.5)): ...
@@ -21,7 +21,7 @@ from tellapart.models.draw import Drawn, draw, gumbel_noise, uniform
 from tellapart.models.engine import write_answers
 from tellapart.models.local import LocalModel, entropy
 from tellapart.models.model import Completion, Request
-from tellapart.models.requests import Asked, completion_of, jobs_of, plan_of
+from tellapart.models.requests import InputLimits, completion_of, jobs_of, plan_of
 from tellapart.models.rows import Choice, Drawing
 from tellapart.models.vocabulary import PROBE
 
@@ -29,7 +29,7 @@ ROUTING_SALT = 0x726F757465
 
 
 class View(NamedTuple):
-    """What a decider sees: both models' logits [rows, vocab], the tokens they drew, the rows, and what stands in the
+    """What a router sees: both models' logits [rows, vocab], the tokens they drew, the rows, and what stands in the
     base's logits beyond the vocabulary [rows, columns]: a probe's figure is last (models/probe.py)."""
 
     base_logits: Tensor
@@ -53,7 +53,7 @@ Decide = Callable[[View], Decision]
 @dataclass(frozen=True)
 class RoutedAnswer:
     """An answer and, for each of its tokens: whether the tuned model wrote it, its natural log-probability under
-    each model at temperature 1, what the decider saw, and the base's likeliest token.
+    each model at temperature 1, what the router saw, and the base's likeliest token.
 
     The completion's `logprobs` are the base's, its `sampled_logprobs` those of the model that wrote the token.
     A request that could not be answered has a failed completion and no tokens.
@@ -118,14 +118,14 @@ def at_random(share: float) -> Decide:
 
     def decide(view: View) -> Decision:
         chance = uniform(view.rows.seeds, view.rows.positions, ROUTING_SALT)
-        return _told(view, chance < share)
+        return _decide_as_given(view, chance < share)
 
     return decide
 
 
 def first_tokens(count: float) -> Decide:
     """Route the first `count` tokens: infinity is every token (the ceiling), 0 none (the base itself)."""
-    return lambda view: _told(view, view.rows.positions < count)
+    return lambda view: _decide_as_given(view, view.rows.positions < count)
 
 
 def within(decide: Decide, share: float) -> Decide:
@@ -139,7 +139,7 @@ def within(decide: Decide, share: float) -> Decide:
     return bounded
 
 
-def _told(view: View, routed: np.ndarray) -> Decision:
+def _decide_as_given(view: View, routed: np.ndarray) -> Decision:
     where = torch.from_numpy(routed).to(view.base_logits.device)
     return Decision(where, torch.zeros_like(view.base.logprobs))
 
@@ -174,7 +174,7 @@ def _route(
 ) -> Iterator[RoutedAnswer]:
     asked_of = (base.fingerprint, tuned.fingerprint)
     left, right = base.asked, tuned.asked
-    both = Asked(
+    both = InputLimits(
         left.vocabulary, left.ends | right.ends, min(left.context, right.context), min(left.size, right.size)
     )
     jobs, refused = jobs_of(both, requests)

@@ -17,7 +17,7 @@ from tellapart.models.vocabulary import Ids, Stops, Vocabulary, reasoning_tokens
 from tellapart.models.width import batch_width, layer_numbers
 
 
-class Asked(NamedTuple):
+class InputLimits(NamedTuple):
     """What a model's requests are read with: its vocabulary, end tokens, context and number of token ids."""
 
     vocabulary: Vocabulary
@@ -41,7 +41,7 @@ def check_sampling(sampling: Sampling) -> None:
             raise UserMistake(f"{name} {given!r} asked: it must be {allowed}")
 
 
-def jobs_of(facts: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[Answer]]:
+def jobs_of(facts: InputLimits, requests: Sequence[Request]) -> tuple[list[Job], list[Answer]]:
     """Return the jobs of requests that can be answered, and the answers of those that cannot or need nothing."""
     for sampling in {request.sampling for request in requests}:
         check_sampling(sampling)
@@ -67,7 +67,7 @@ def jobs_of(facts: Asked, requests: Sequence[Request]) -> tuple[list[Job], list[
     return jobs, answers
 
 
-def refusal(facts: Asked, ids: Ids) -> str:
+def refusal(facts: InputLimits, ids: Ids) -> str:
     """Return why a prompt cannot be answered; empty where it can."""
     if not ids:
         return "the prompt has no tokens: give it at least one"
@@ -79,7 +79,7 @@ def refusal(facts: Asked, ids: Ids) -> str:
 
 
 def plan_of(
-    facts: Asked,
+    facts: InputLimits,
     modules: Sequence[PreTrainedModel],
     jobs: Sequence[Job],
     choose: Choose,

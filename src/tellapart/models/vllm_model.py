@@ -41,7 +41,7 @@ from tellapart.models.identity import (
     tokenizer_identity,
 )
 from tellapart.models.model import Answer, Finish, Model, Prompt, Request, Scored
-from tellapart.models.requests import Asked, completion_of, jobs_of, refusal
+from tellapart.models.requests import InputLimits, completion_of, jobs_of, refusal
 from tellapart.models.rows import Finished, Job
 from tellapart.models.vllm_engine import (
     MOST_LOGPROBS,
@@ -90,10 +90,10 @@ class VllmModel(Model):
         return ends_of(self.engine_of.folder, self.config, self.tokenizer)
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> InputLimits:
         """What requests are read with. vLLM counts prompt and answer, our engine all but the last token."""
         context = min(longest_of(self.config), self.engine_of.context) - 1
-        return Asked(self.vocabulary, self.ends, context, self.config.get_text_config().vocab_size)
+        return InputLimits(self.vocabulary, self.ends, context, self.config.get_text_config().vocab_size)
 
     def generate(
         self, requests: Sequence[Request], record: frozenset[Extra] = frozenset()

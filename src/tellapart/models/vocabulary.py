@@ -15,9 +15,9 @@ from tellapart.tasks.reasoning import CLOSED, OPENED
 
 Ids = tuple[int, ...]
 Text = str | Ids
-Asked = tuple[str | Turns, str]
+OpenedPrompt = tuple[str | Turns, str]
 """A prompt, and the beginning of the answer to it."""
-Put = TypeVar("Put", bound=Asked)
+Put = TypeVar("Put", bound=OpenedPrompt)
 
 PROBE = "What is 1 + 1?"
 TEMPLATE_SECONDS = 5.0
@@ -72,8 +72,8 @@ class Vocabulary:
 
         Text is tokenised together with its prompt; where a token would cross the seam, apart from it.
         """
-        prompts: list[Asked] = [(prompt, "") for prompt, _ in pairs if not isinstance(prompt, tuple)]
-        texts: list[Asked] = [
+        prompts: list[OpenedPrompt] = [(prompt, "") for prompt, _ in pairs if not isinstance(prompt, tuple)]
+        texts: list[OpenedPrompt] = [
             (prompt, text)
             for prompt, text in pairs
             if not isinstance(prompt, tuple) and isinstance(text, str)
@@ -185,20 +185,20 @@ class Stops:
     def __init__(self, vocabulary: Vocabulary, stops: Sequence[str]) -> None:
         self.vocabulary = vocabulary
         self.last_letters = {stop[-1] for stop in stops}
-        self.known = np.full(256, -1, dtype=np.int8)
+        self.holding = np.full(256, -1, dtype=np.int8)
 
     def may_stop(self, tokens: np.ndarray) -> np.ndarray:
         """Tell for each of `tokens` [n] whether it holds the last letter of a stop string (or part of a letter)."""
-        if len(tokens) and tokens.max() >= len(self.known):
+        if len(tokens) and tokens.max() >= len(self.holding):
             more = np.full(int(tokens.max()) + 1, -1, dtype=np.int8)
-            more[: len(self.known)] = self.known
-            self.known = more
-        for token in set(tokens[self.known[tokens] < 0].tolist()):
+            more[: len(self.holding)] = self.holding
+            self.holding = more
+        for token in set(tokens[self.holding[tokens] < 0].tolist()):
             text = self.vocabulary.token_text(token)
-            self.known[token] = "\N{REPLACEMENT CHARACTER}" in text or any(
+            self.holding[token] = "\N{REPLACEMENT CHARACTER}" in text or any(
                 x in text for x in self.last_letters
             )
-        return self.known[tokens] > 0
+        return self.holding[tokens] > 0
 
     def cut(self, prompt: Sequence[int], tokens: np.ndarray, stops: Sequence[str]) -> str | None:
         """Return the text before the first stop string; None if there is none. Looks at the end first."""

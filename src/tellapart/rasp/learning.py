@@ -201,7 +201,7 @@ def program_bits(compiled: Compiled) -> int:
     """Return the length in bits of the program's variables written out and compressed (zlib): an upper bound of what it
     takes to say it."""
     names = {coordinate: f"v{place}" for place, coordinate in enumerate(compiled.layout.coordinates)}
-    lines = [f"{name}={_written(one, names)}" for one, name in names.items()]
+    lines = [f"{name}={_written(variable, names)}" for variable, name in names.items()]
     lines += [f"{token}:{_form(form, names)}" for token, form in compiled.layout.scores.items()]
     return 8 * len(zlib.compress("\n".join(lines).encode(), 9))
 

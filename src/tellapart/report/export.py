@@ -137,7 +137,7 @@ def tables_of(finding: Finding, about: str) -> list[Table]:
 
 def _latex(run_folder: Path, out: Path) -> list[Path]:
     parts = [f"% tellapart {__version__}, {_comment(run_folder.name)}; needs \\usepackage{{booktabs}}"]
-    for number, (finding, about) in enumerate(_told(run_folder), 1):
+    for number, (finding, about) in enumerate(_read_captioned(run_folder), 1):
         for table in tables_of(finding, about):
             parts.append(
                 _tabular(table, f"tab:tellapart-{number}-{'methods' if table.heads[0] else 'figures'}")
@@ -193,7 +193,7 @@ def _comment(text: str) -> str:
 
 def _markdown(run_folder: Path, out: Path) -> list[Path]:
     parts = []
-    for finding, about in _told(run_folder):
+    for finding, about in _read_captioned(run_folder):
         sure = probability(finding.probability)
         parts.append(f"## {markdown(finding.verdict)}{f', {sure} probable' if sure else ''}")
         parts.append(" ".join(markdown(part) for part in (about.strip(), finding.question) if part))
@@ -249,7 +249,7 @@ def _findings(run_folder: Path) -> list[Finding]:
     return [finding_from_json(visible_deep(finding.as_json())) for finding in read_findings(run_folder)]
 
 
-def _told(run_folder: Path) -> list[tuple[Finding, str]]:
+def _read_captioned(run_folder: Path) -> list[tuple[Finding, str]]:
     """Return the findings, each with what its run was about."""
     about = subjects(visible_deep(read_spec(run_folder)))
     names = " → ".join(portable(name) for key, name in about if key != "task")

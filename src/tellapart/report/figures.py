@@ -39,7 +39,7 @@ class Curve(NamedTuple):
     xs: Sequence[float]
     points: Sequence[tuple[float, float, float]]
 
-    def told(self, x: float) -> str:
+    def tip(self, x: float) -> str:
         """Return what a tip says of this line at `x`; empty where it has no point there."""
         at = [point for place, point in zip(self.xs, self.points, strict=True) if place == x]
         return f"{self.name}: {percent(at[0][0])} {between(*at[0][1:])}".rstrip() if at else ""
@@ -62,7 +62,7 @@ def curves(area: Area, name: str, lines: Sequence[Curve], head: Callable[[float]
         if math.isfinite(point[0])
     ]
     xs = sorted({x for curve in lines for x in curve.xs})
-    tips = ["\n".join([head(x), *filter(None, (curve.told(x) for curve in lines))]) for x in xs]
+    tips = ["\n".join([head(x), *filter(None, (curve.tip(x) for curve in lines))]) for x in xs]
     return chart(area, name, [stretched(area, Markup("").join(drawing)), *dots, hits(area, xs, tips)])
 
 
@@ -116,13 +116,13 @@ def cover_at_tau(table: Coverage) -> Markup:
 
 
 def routing(rows: Sequence[RoutedPoint]) -> tuple[Markup, list[Curve]]:
-    """Return recovered share over routed share, one line a decider, and the lines for the legend."""
+    """Return recovered share over routed share, one line a router, and the lines for the legend."""
     lines, fresh = [], iter(("tuned", "base", "third", "fourth", *["fifth"] * len(rows)))
-    for decider in dict.fromkeys(row.decider for row in rows):
-        own = sorted((row for row in rows if row.decider == decider), key=lambda row: row.routed_share)
-        kind = "floor" if "random" in decider.lower() or decider.endswith("~null") else next(fresh)
+    for router in dict.fromkeys(row.decider for row in rows):
+        own = sorted((row for row in rows if row.decider == router), key=lambda row: row.routed_share)
+        kind = "floor" if "random" in router.lower() or router.endswith("~null") else next(fresh)
         points = [(row.share, row.low, row.high) for row in own]
-        lines.append(Curve(decider, kind, [row.routed_share for row in own], points))
+        lines.append(Curve(router, kind, [row.routed_share for row in own], points))
     ticks = tuple(Tick(t, f"{100 * t:.0f} %", t in (0.02, 0.75)) for t in (0, 0.02, 0.1, 0.25, 0.5, 0.75, 1))
     area = Area(
         Axis("tokens written by the tuned model (square-root scale)", ticks, math.sqrt),

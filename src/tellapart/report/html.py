@@ -21,7 +21,7 @@ from tellapart.report.document import read_row_columns, read_spec, with_models, 
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head
-from tellapart.report.subjects import asked, subjects
+from tellapart.report.subjects import describe_run, subjects
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible_deep
 from tellapart.runs.files import write_atomically
@@ -56,7 +56,7 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     context = {
         "title": _title(clean, shown_spec),
         "subjects": subjects(shown_spec),
-        "asked": _asked(shown_spec, clean),
+        "asked": _list_settings(shown_spec, clean),
         "command": str(shown_spec.get("command") or ""),
         "policy": Markup(page_policy()),
         "style": Markup(_style()),
@@ -68,9 +68,9 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     return str(filled(template(_static("report.html", "templates")), context))
 
 
-def _asked(spec: Mapping[str, Any], findings: Sequence[Finding]) -> list[str]:
+def _list_settings(spec: Mapping[str, Any], findings: Sequence[Finding]) -> list[str]:
     with in_form("findings.json: the tables pairing, counts or guard_problems are"):
-        return asked(spec, findings)
+        return describe_run(spec, findings)
 
 
 def _sections(finding: Finding, number: int) -> list[Section]:

@@ -20,7 +20,7 @@ HEIGHT = 360
 _ASSUMED_WIDTH = 640.0
 _LETTER = 6.4
 _APART = 0.05
-_TWIN = 12
+_NULL_OFFSET = 12
 """Pixels that a null control stands right of its dot, on any screen."""
 
 
@@ -141,7 +141,7 @@ def _curve(way: Way, area: Area) -> Markup:
     drawing = [stretched(area, line(area, xs, nulls, "floor") + line(area, xs, shares, "base thin"))]
     for point in way.points:
         drawing.append(_whisker(100 * area.x.scale(point.bits), point.share, "base", area))
-        tip = f"{way.number}  {way.title}, {point.setting}\n{point.told()}"
+        tip = f"{way.number}  {way.title}, {point.setting}\n{point.tip()}"
         drawing.append(
             Markup('<g data-tip="{}">{}</g>').format(tip, dot(area, point.bits, point.share[0], "base"))
         )
@@ -156,7 +156,7 @@ def _null(mark: Mark, area: Area) -> Markup:
         x, area.top(mark.point.null[0])
     )
     null = _whisker(x, mark.point.null, "null", area) + ring
-    return Markup('<g transform="translate({} 0)">{}</g>').format(_TWIN, null)
+    return Markup('<g transform="translate({} 0)">{}</g>').format(_NULL_OFFSET, null)
 
 
 def _whisker(x: float, share: Triple, kind: str, area: Area) -> Markup:
@@ -171,7 +171,7 @@ def _whisker(x: float, share: Triple, kind: str, area: Area) -> Markup:
 def _numbered(mark: Mark, area: Area) -> Markup:
     x, y = 100 * mark.x, area.top(mark.point.share[0])
     setting = f", {mark.point.setting}" if len(mark.way.points) > 1 else ""
-    tip = f"{mark.way.number}  {mark.way.title}{setting}\n{mark.point.told()}"
+    tip = f"{mark.way.number}  {mark.way.title}{setting}\n{mark.point.tip()}"
     return _whisker(x, mark.point.share, "base", area) + Markup(
         '<g class="numbered" tabindex="0" role="img" data-tip="{}" aria-label="{}">'
         '<circle class="dot base" cx="{:.2f}%" cy="{}" r="9"/><text x="{:.2f}%" y="{}">{}</text></g>'
@@ -200,11 +200,11 @@ def _occupied(mark: Mark, area: Area) -> list[Box]:
     """Return the pixels, on the assumed width, of a dot, of its whisker and its null control's, of a curve's dots."""
     x, y = _ASSUMED_WIDTH * mark.x, area.top(mark.point.share[0])
     boxes = [Box(x - 11, y - 11, x + 11, y + 11)]
-    for middle, (_, low, high) in ((x, mark.point.share), (x + _TWIN, mark.point.null)):
+    for middle, (_, low, high) in ((x, mark.point.share), (x + _NULL_OFFSET, mark.point.null)):
         if math.isfinite(low) and math.isfinite(high):
             boxes.append(Box(middle - 3, area.top(high), middle + 3, area.top(low)))
     if math.isfinite(mark.point.null[0]) and len(mark.way.points) < CURVE:
-        at, top = x + _TWIN, area.top(mark.point.null[0])
+        at, top = x + _NULL_OFFSET, area.top(mark.point.null[0])
         boxes.append(Box(at - 6, top - 6, at + 6, top + 6))
     for point in mark.way.points if len(mark.way.points) >= CURVE else ():
         at, top = _ASSUMED_WIDTH * area.x.scale(point.bits), area.top(point.share[0])

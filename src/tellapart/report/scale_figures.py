@@ -39,7 +39,7 @@ _COLOURS = {
 class _Plain(Curve):
     """A line whose values are no shares."""
 
-    def told(self, x: float) -> str:
+    def tip(self, x: float) -> str:
         at = [point for place, point in zip(self.xs, self.points, strict=True) if place == x]
         return f"{self.name}: {plain(at[0][0])} {between(*at[0][1:], plain)}".rstrip() if at else ""
 

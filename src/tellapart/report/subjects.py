@@ -39,7 +39,7 @@ def portable(name: str) -> str:
     return "/".join(path.parts[-2:]) if path.is_absolute() else name
 
 
-def asked(spec: Mapping[str, Any], findings: Sequence[Finding] = ()) -> list[str]:
+def describe_run(spec: Mapping[str, Any], findings: Sequence[Finding] = ()) -> list[str]:
     """Return when a run began, how many items and samples it asked, and the models' sizes, as far as spec.json tells
     (`models`: by role their `parameters`); of logs and problems how many its findings are of."""
     inner, models = _mapping(spec.get("spec")), _mapping(spec.get("models"))

@@ -21,7 +21,7 @@ class Point(NamedTuple):
     share: Triple
     null: Triple
 
-    def told(self) -> str:
+    def tip(self) -> str:
         """Return the figures as lines of a tip."""
         share = f"recovered {percent(self.share[0])} {between(*self.share[1:])}".rstrip()
         null = f"null control {percent(self.null[0])} {between(*self.null[1:])}".rstrip()

@@ -46,13 +46,17 @@ class Elicitation(NamedTuple):
     measures: Mapping[str, float] = {}
 
 
-def asked(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[Elicitation]:
+def generate(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[Elicitation]:
     """Put (item index, sample, request) rows to `model` and yield their answers as they are finished."""
     for index, completion in answers_of(model, [request for _, _, request in rows]):
         item, sample, request = rows[index]
         thought = completion.reasoning_tokens
         measures = {} if thought is None else {"reasoning_tokens": float(thought)}
         yield Elicitation(item, sample, whole_prompt(request), completion, measures=measures)
+
+
+asked = generate
+"""The name of `generate` before; planting, the arm of few labels and older methods of others import it."""
 
 
 def whole_prompt(request: Request) -> str:

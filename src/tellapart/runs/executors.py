@@ -79,7 +79,7 @@ class _Worker:
     shard: Shard | None = None
     call: _Call | None = None
     tail: worker.Tail | None = None
-    owed: dict[str, Any] = field(default_factory=dict)
+    pending: dict[str, Any] = field(default_factory=dict)
     allowance: float = 0.0
 
 
@@ -194,7 +194,7 @@ class Workers(Executor):
             with files.appending(path):
                 pass
             files.write_atomically(shard_path(free_worker.place, shard.number), shard.as_json())
-            free_worker.shard, free_worker.call, free_worker.owed = shard, call, dict(shard.asked)
+            free_worker.shard, free_worker.call, free_worker.pending = shard, call, dict(shard.asked)
             free_worker.tail = worker.Tail(path)
             call.under_way += 1
             with files.appending(free_worker.place / worker.SHARDS) as lines:
@@ -234,21 +234,21 @@ class Workers(Executor):
     def _take(self, worker: _Worker, answer: Answered) -> None:
         if worker.shard is None or worker.call is None:
             return
-        if answer.key in worker.owed:
-            del worker.owed[answer.key]
+        if answer.key in worker.pending:
+            del worker.pending[answer.key]
             worker.deaths = 0
             worker.allowance -= answer.charge
             worker.call.inbox.append(answer)
         elif not answer.key:
             if str(answer.value).startswith(REFUSED):
                 raise Refused(str(answer.value).removeprefix(REFUSED))
-            self._return_owed(worker)
+            self._return_pending(worker)
             self._finished(worker)
 
-    def _return_owed(self, worker: _Worker) -> None:
+    def _return_pending(self, worker: _Worker) -> None:
         """Put what a worker still owes back to what waits."""
-        if worker.owed and worker.shard is not None and worker.call is not None:
-            worker.call.waiting.appendleft(replace(worker.shard, asked=dict(worker.owed), allowance=None))
+        if worker.pending and worker.shard is not None and worker.call is not None:
+            worker.call.waiting.appendleft(replace(worker.shard, asked=dict(worker.pending), allowance=None))
 
     def _finished(self, worker: _Worker) -> None:
         """Forget a worker's shard, which ended or for which nobody waits any more: a worker that is at it stops."""
@@ -256,14 +256,14 @@ class Workers(Executor):
             shard_path(worker.place, worker.shard.number).unlink(missing_ok=True)
             worker.call.ended.append(answers_path(worker.place, worker.shard.number))
             worker.call.under_way -= 1
-        worker.shard, worker.call, worker.tail, worker.owed, worker.allowance = None, None, None, {}, 0.0
+        worker.shard, worker.call, worker.tail, worker.pending, worker.allowance = None, None, None, {}, 0.0
 
     def _again(self, dead: _Worker, why: str) -> None:
         """Start a worker again that ended; give it up where it ended too often. What it owes goes to whoever is free:
         on a cluster that lost a node it may wait for its start for ever."""
         dead.deaths += 1
         dead.handle.stop()
-        self._return_owed(dead)
+        self._return_pending(dead)
         self._finished(dead)
         ended = f"worker {dead.place.name} ended ({why})"
         if dead.deaths < RESTARTS:
@@ -292,13 +292,13 @@ class Workers(Executor):
                 print(notice, file=sys.stderr, flush=True)
             self.workers = [_Worker(place, handle) for place, handle in zip(places, handles, strict=True)]
 
-    def _is_ready(self, one: _Worker) -> bool:
+    def _is_ready(self, worker_started: _Worker) -> bool:
         """Return whether a worker has begun to look for shards."""
-        if why := one.handle.gone():
-            self._again(one, why)
+        if why := worker_started.handle.gone():
+            self._again(worker_started, why)
             return False
-        one.ready = one.ready or (one.place / worker.READY).exists()
-        return one.ready
+        worker_started.ready = worker_started.ready or (worker_started.place / worker.READY).exists()
+        return worker_started.ready
 
     def stop(self) -> None:
         """End all workers."""

@@ -18,13 +18,13 @@ class Kept:
     """What is known by key, and a file to which more is appended."""
 
     def __init__(self, entries: dict[str, Any], lines: files.Lines) -> None:
-        self.known = entries
+        self.values = entries
         self._lines = lines
 
     def add(self, key: str, value: Any) -> None:
         """Keep a JSON value. A kill leaves the whole line or a torn last one; where the disk is full nothing of it."""
         self._lines.append(json.dumps([key, value]))
-        self.known[key] = value
+        self.values[key] = value
 
 
 @contextmanager

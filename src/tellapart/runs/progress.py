@@ -21,7 +21,7 @@ from tellapart.errors import one_line
 SILENT_SECONDS = 2.0
 LINE_SECONDS = 10.0
 LONGEST_TITLE = 100
-TOLD_SECONDS = 5.0
+NOTICE_SECONDS = 5.0
 
 
 _STAGE: ContextVar[str] = ContextVar("stage", default="")
@@ -62,7 +62,7 @@ class Ticker:
             print(self._line(now), file=sys.stderr, flush=True)
 
     def _tell_folder(self, now: float) -> None:
-        if self._tell is not None and now - self._heard > TOLD_SECONDS:
+        if self._tell is not None and now - self._heard > NOTICE_SECONDS:
             self._heard = now
             self._tell(f"{self.title} {self.done}/{self.total}")
 

@@ -218,7 +218,7 @@ def logprobs_of(value: Any) -> list[float]:
     return value
 
 
-def opened_as_told(opening: Opening) -> Model:
+def open_model_of(opening: Opening) -> Model:
     """Return the model, opened as it was where the questions come from. Raises Refused where it is another here."""
     from tellapart.models.open import open_model
 
@@ -236,7 +236,7 @@ def opened_as_told(opening: Opening) -> Model:
 
 
 @contextlib.contextmanager
-def changed_as_told(model: Model, opening: Opening, place: Path) -> Iterator[Model]:
+def change_model(model: Model, opening: Opening, place: Path) -> Iterator[Model]:
     """Put the change in place that the questions are about. Raises Refused where it makes another model here."""
     if not opening.change:
         yield model

@@ -19,7 +19,7 @@ from tellapart.errors import Refused
 from tellapart.models.executor import Opening
 from tellapart.models.model import Model
 from tellapart.runs import files
-from tellapart.runs.shard import LONGEST_LINE, changed_as_told, opened_as_told, read_shard, run_shard
+from tellapart.runs.shard import LONGEST_LINE, change_model, open_model_of, read_shard, run_shard
 
 SHARDS, READY, SETTINGS = "shards.jsonl", "ready.jsonl", "worker.json"
 BUSY_PAUSE, IDLE_PAUSE = 0.02, 0.25
@@ -68,8 +68,8 @@ def work(place: Path, alive: Callable[[], bool] = lambda: True) -> None:
     def opened(opening: Opening) -> AbstractContextManager[Model]:
         plain = opening[:8]
         if plain not in models:
-            models[plain] = opened_as_told(opening)
-        return changed_as_told(models[plain], opening, place)
+            models[plain] = open_model_of(opening)
+        return change_model(models[plain], opening, place)
 
     with files.appending(place / READY) as ready:
         ready.append("{}")

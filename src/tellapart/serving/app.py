@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tellapart.models.bounded import within
 from tellapart.models.vocabulary import TEMPLATE_SECONDS, Ids
 from tellapart.serving import payload
-from tellapart.serving.asked import AUTO, Asked, Reader, chat_asked, completion_asked, parsed
+from tellapart.serving.asked import AUTO, AnswerRequest, Reader, parsed, read_chat, read_completion
 from tellapart.serving.failure import ApiError
 from tellapart.serving.metrics import Metrics
 from tellapart.serving.openapi import document
@@ -83,11 +83,11 @@ def make_app(experts: Experts, worker: Worker, limits: Limits) -> FastAPI:
 
     @app.post("/v1/completions")
     async def completions(request: HttpRequest) -> Response:
-        return await _answer(desk, request, completion_asked)
+        return await _answer(desk, request, read_completion)
 
     @app.post("/v1/chat/completions")
     async def chat(request: HttpRequest) -> Response:
-        return await _answer(desk, request, chat_asked)
+        return await _answer(desk, request, read_chat)
 
     return app
 
@@ -246,7 +246,7 @@ async def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 async def _answer(
-    desk: Desk, request: HttpRequest, read: Callable[[Mapping[str, Any], Reader], Asked]
+    desk: Desk, request: HttpRequest, read: Callable[[Mapping[str, Any], Reader], AnswerRequest]
 ) -> Response:
     question = read(await _body(request), desk.reader)
     await asyncio.to_thread(_check_lengths, desk, question)
@@ -262,7 +262,7 @@ async def _answer(
     return JSONResponse(await whole(sheet, head, request))
 
 
-def _check_lengths(desk: Desk, request: Asked) -> None:
+def _check_lengths(desk: Desk, request: AnswerRequest) -> None:
     """Raise ApiError where a prompt, or the question about it, is longer than the context."""
     model = desk.experts.model
     texts = [request.prompt for request in request.requests]

@@ -32,7 +32,7 @@ NEUTRAL = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerRequest:
     """Answers wanted: `requests` (each prompt `n` times, in order), `mix` (None: the first pass chooses).
 
     `questions` are the texts that the first pass judges, one a request. `top` are the likeliest tokens to tell at each
@@ -86,14 +86,14 @@ def _is_unicode(value: Any) -> bool:
     return True
 
 
-def completion_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
+def read_completion(body: Mapping[str, Any], reader: Reader) -> AnswerRequest:
     """Return what a body of /v1/completions asks. Raises ApiError."""
     prompts = _prompts(body.get("prompt"))
     top = _whole(body, "logprobs", None, 0, MOST_TOP)
-    return _asked(body, reader, prompts, [p if isinstance(p, str) else None for p in prompts], top, False)
+    return _read_body(body, reader, prompts, [p if isinstance(p, str) else None for p in prompts], top, False)
 
 
-def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
+def read_chat(body: Mapping[str, Any], reader: Reader) -> AnswerRequest:
     """Return what a body of /v1/chat/completions asks. Raises ApiError."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -105,17 +105,17 @@ def chat_asked(body: Mapping[str, Any], reader: Reader) -> Asked:
     if not wanted:
         top = None
     last = next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), turns[-1]["content"])
-    return _asked(body, reader, [reader.chat_prompt(turns)], [last], top, True)
+    return _read_body(body, reader, [reader.chat_prompt(turns)], [last], top, True)
 
 
-def _asked(
+def _read_body(
     body: Mapping[str, Any],
     reader: Reader,
     prompts: Sequence[str | Ids],
     questions: Sequence[str | None],
     top: int | None,
     chat: bool,
-) -> Asked:
+) -> AnswerRequest:
     for name, allowed in NEUTRAL.items():
         if not any(body.get(name) == value for value in allowed):
             raise ApiError(400, f"{name} is not offered here: leave it out", name, "unsupported_parameter")
@@ -134,7 +134,7 @@ def _asked(
     stream, options = False if stream is None else stream, {} if options is None else options
     if not isinstance(stream, bool) or not isinstance(options, Mapping):
         raise ApiError(400, "stream must be true or false, stream_options an object", "stream")
-    return Asked(
+    return AnswerRequest(
         model,
         mix,
         tuple(requests),

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Completion
-from tellapart.serving.asked import Asked
-from tellapart.serving.worker import Told
+from tellapart.serving.asked import AnswerRequest
+from tellapart.serving.worker import Progress
 from tellapart.studies.skills.dispatch import Choice
 from tellapart.studies.skills.mix import Mix
 
@@ -17,11 +17,11 @@ class Head(NamedTuple):
 
     id: str
     created: int
-    asked: Asked
+    asked: AnswerRequest
     model: LocalModel
 
 
-def reasons(request: Asked, chosen: Sequence[Choice | None]) -> list[dict[str, Any]]:
+def reasons(request: AnswerRequest, chosen: Sequence[Choice | None]) -> list[dict[str, Any]]:
     """Return the mix of each choice, by name and weights, and why: asked for, or the first pass's reason and cost."""
     reasons = []
     for choice in chosen:
@@ -35,7 +35,7 @@ def reasons(request: Asked, chosen: Sequence[Choice | None]) -> list[dict[str, A
     return reasons
 
 
-def whole(head: Head, ends: Sequence[Told], chosen: Sequence[Choice | None]) -> dict[str, Any]:
+def whole(head: Head, ends: Sequence[Progress], chosen: Sequence[Choice | None]) -> dict[str, Any]:
     """Return the whole response."""
     choices = []
     for index, end in enumerate(ends):
@@ -59,7 +59,7 @@ def whole(head: Head, ends: Sequence[Told], chosen: Sequence[Choice | None]) -> 
 
 
 def part(
-    head: Head, index: int, text: str, end: Told | None = None, extra: Mapping[str, Any] | None = None
+    head: Head, index: int, text: str, end: Progress | None = None, extra: Mapping[str, Any] | None = None
 ) -> str:
     """Return one event of a stream: new text of a choice, its end, the reasons where `told`."""
     entry: dict[str, Any] = {
@@ -112,7 +112,7 @@ def usage(completions: Sequence[Completion]) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
-def logprobs(head: Head, end: Told) -> dict[str, Any] | None:
+def logprobs(head: Head, end: Progress) -> dict[str, Any] | None:
     """Return the log-probabilities at temperature 1 (nats) of an answer's tokens, its end token left out."""
     completion = end.completion
     if head.asked.top is None or completion is None or completion.logprobs is None:

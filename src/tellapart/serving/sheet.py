@@ -7,9 +7,9 @@ from typing import Any, final
 from starlette.requests import Request as HttpRequest
 
 from tellapart.serving import payload
-from tellapart.serving.asked import Asked
+from tellapart.serving.asked import AnswerRequest
 from tellapart.serving.failure import ApiError
-from tellapart.serving.worker import Ticket, Told, Worker
+from tellapart.serving.worker import Progress, Ticket, Worker
 from tellapart.studies.skills.dispatch import Choice
 
 
@@ -17,15 +17,15 @@ from tellapart.studies.skills.dispatch import Choice
 class Sheet:
     """The tickets of one request, and what they have been told, in the loop of the request."""
 
-    def __init__(self, worker: Worker, seconds: float, asked: Asked) -> None:
+    def __init__(self, worker: Worker, seconds: float, asked: AnswerRequest) -> None:
         self.worker, self.seconds = worker, seconds
-        self.heard: asyncio.Queue[tuple[int, Told]] = asyncio.Queue()
+        self.heard: asyncio.Queue[tuple[int, Progress]] = asyncio.Queue()
         self.chosen: list[Choice | None] = [None] * len(asked.requests)
-        self.ends: list[Told | None] = [None] * len(asked.requests)
+        self.ends: list[Progress | None] = [None] * len(asked.requests)
         loop = asyncio.get_running_loop()
 
-        def tell(index: int) -> Callable[[Told], None]:
-            def put(progress: Told) -> None:
+        def tell(index: int) -> Callable[[Progress], None]:
+            def put(progress: Progress) -> None:
                 if not loop.is_closed():
                     loop.call_soon_threadsafe(self.heard.put_nowait, (index, progress))
 
@@ -38,7 +38,7 @@ class Sheet:
         for ticket in self.tickets:
             worker.submit(ticket)
 
-    async def events(self) -> AsyncIterator[tuple[int, Told]]:
+    async def events(self) -> AsyncIterator[tuple[int, Progress]]:
         """Yield what is told until all have ended. Raises ApiError for a failure or where it takes too long."""
         deadline = asyncio.get_running_loop().time() + self.seconds
         while any(end is None for end in self.ends):

@@ -33,7 +33,7 @@ MOST_LANES = 256
 IDLE_SECONDS = 0.2
 
 
-class Told(NamedTuple):
+class Progress(NamedTuple):
     """What a ticket hears: its text so far, or its end (`completion`); `chosen` once the first pass is over."""
 
     text: str = ""
@@ -52,7 +52,7 @@ class Ticket:
     question: str
     stream: bool
     top: int
-    tell: Callable[[Told], None]
+    tell: Callable[[Progress], None]
     index: int = -1
     sent: int = 0
     prompt: tuple[int, ...] = ()
@@ -187,12 +187,12 @@ class Worker:
         except UserMistake:
             chosen = []
             for ticket in judged:
-                ticket.tell(Told(error="the first pass cannot read this prompt: it is too long"))
+                ticket.tell(Progress(error="the first pass cannot read this prompt: it is too long"))
             taken = [ticket for ticket in taken if ticket.mix is not None]
         for ticket, choice in zip(judged, chosen, strict=False):
             ticket.mix = choice.mix
             self.first_passes += 1
-            ticket.tell(Told(chosen=choice))
+            ticket.tell(Progress(chosen=choice))
         for at, ticket in enumerate(taken):
             if not self._enter(ticket):
                 self.pending.extendleft(reversed(taken[at:]))
@@ -207,7 +207,7 @@ class Worker:
             self.lanes.forget()
         jobs, refused = jobs_of(self.model.asked, [ticket.request])
         if refused:
-            ticket.tell(Told(error=refused[0].completion.error or "nothing to write"))
+            ticket.tell(Progress(error=refused[0].completion.error or "nothing to write"))
             return True
         ticket.index, self.next_index = self.next_index, self.next_index + 1
         job = Job(
@@ -229,9 +229,9 @@ class Worker:
         completion = completion_of(self.model.vocabulary, ticket.request, finished)
         self.tokens += len(completion.tokens)
         if completion.finish == "failed":
-            ticket.tell(Told(error=completion.error))
+            ticket.tell(Progress(error=completion.error))
             return
-        ticket.tell(Told(completion.text, completion, _top(finished, ticket.top)))
+        ticket.tell(Progress(completion.text, completion, _top(finished, ticket.top)))
 
     def _stream(self) -> None:
         """Tell streaming tickets their text so far, but for what may yet become a stop string or half a letter."""
@@ -246,11 +246,11 @@ class Worker:
                 text = self.model.vocabulary.decode_after(job.prompt, tokens)
                 held = max((len(stop) - 1 for stop in job.sampling.stop), default=0)
                 text = text[: len(text) - held] if held else text
-                ticket.tell(Told(text.rstrip("\N{REPLACEMENT CHARACTER}")))
+                ticket.tell(Progress(text.rstrip("\N{REPLACEMENT CHARACTER}")))
 
     def _fail_all(self, error: str) -> None:
         for ticket in (*self.tickets.values(), *self.pending):
-            ticket.tell(Told(error=error))
+            ticket.tell(Progress(error=error))
         self.tickets.clear()
         self.pending.clear()
         self.run = self._new_run()

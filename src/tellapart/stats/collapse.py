@@ -51,14 +51,14 @@ def collapse(right: ArrayLike, steps: ArrayLike, seed: int = 0) -> Collapse:
         if (length[drawn] > border).any() and (length[drawn] <= border).any():
             draws.append(_fit(hit[drawn], length[drawn], border))
     point, spread = _fit(hit, length, border), np.array(draws)
-    step, expected, seen = (_told(point[at], spread[:, at], hit.size) for at in range(3))
+    step, expected, seen = (_estimate(point[at], spread[:, at], hit.size) for at in range(3))
     if point[1] < LEAST_EXPECTED:
         lost = missing(
             "share", f"p^steps expects {point[1]:.3f} on the harder half: nothing could be lost", hit.size
         )
     else:
         with np.errstate(divide="ignore", invalid="ignore"):
-            lost = _told(1 - point[2] / point[1], 1 - spread[:, 2] / spread[:, 1], hit.size)
+            lost = _estimate(1 - point[2] / point[1], 1 - spread[:, 2] / spread[:, 1], hit.size)
     return Collapse(step, expected, seen, lost, border)
 
 
@@ -89,7 +89,7 @@ def fitted_step(hit: Floats, length: Floats) -> float:
     return math.exp(float(fit.x))
 
 
-def _told(value: float, draws: Floats, n: int) -> Estimate:
+def _estimate(value: float, draws: Floats, n: int) -> Estimate:
     finite = draws[np.isfinite(draws)]
     low, high = np.percentile(finite, [2.5, 97.5]) if finite.size else (math.nan, math.nan)
     return Estimate(

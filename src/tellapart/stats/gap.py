@@ -41,7 +41,7 @@ def shown_level(
     first = halves(clusters, seed)
     for half, other in ((first, ~first), (~first, first)):
         chosen = other if other.any() else half
-        nets = [one.means[chosen].mean() - max(one.chance, chance) for one in readings]
+        nets = [reading.means[chosen].mean() - max(reading.chance, chance) for reading in readings]
         best = int(np.argmax(nets))
         level[half] = chance + readings[best].means[half] - max(readings[best].chance, chance)
         if nets[best] < 0:

@@ -84,7 +84,7 @@ def base_success(draws: Draws, confidence: float = 0.9, seed: int = 0) -> ItemSu
     unseen = np.zeros((room.size, POSTERIOR_DRAWS))
     for part, log_prior in ((fresh & ~reach, _log_prior_outside), (fresh & reach, _log_prior_inside)):
         seen = _discovered(forms, part, room)
-        logs = log_prior(forms, part, seen.found[:, None] + grid[0]) + discovery_log_likelihood(seen, grid[0])
+        logs = log_prior(forms, part, seen.mass[:, None] + grid[0]) + discovery_log_likelihood(seen, grid[0])
         unseen += sample_cells(logs, grid[1], rng.random(unseen.shape))
     posterior = seen_success[:, None] + np.minimum(unseen, room[:, None])
     return _summary(forms, seen_success, posterior, confidence)

@@ -85,7 +85,7 @@ def bradley_terry(
     )
 
 
-def author_told(differences: ArrayLike, folds: int = 5) -> float:
+def author_accuracy(differences: ArrayLike, folds: int = 5) -> float:
     """Return in what share of held-out pairs a linear score of style differences names the author: (pairs, features).
 
     Each row is one author's style less the other's; the score is fitted on the other folds, an equal one counts half.

@@ -100,9 +100,9 @@ def price_ratio(
     )
     ratios = _over(there[0], here[1]), _over(there[1], here[0])
     return Prices(
-        _told(here, confidence, n, "labels"),
-        _told(there, confidence, n, "labels"),
-        _told(ratios, confidence, n, "ratio"),
+        _estimate(here, confidence, n, "labels"),
+        _estimate(there, confidence, n, "labels"),
+        _estimate(ratios, confidence, n, "ratio"),
     )
 
 
@@ -135,7 +135,7 @@ def _over(top: Floats, bottom: Floats) -> Floats:
         )
 
 
-def _told(bounds: tuple[Floats, Floats], confidence: float, n: int, unit: str) -> Estimate:
+def _estimate(bounds: tuple[Floats, Floats], confidence: float, n: int, unit: str) -> Estimate:
     """Return the estimate of what lies between bounds (1 + r,), the measured ones first."""
     tail = (1 - confidence) / 2
     low, high = np.sort(bounds[0][1:]), np.sort(bounds[1][1:])

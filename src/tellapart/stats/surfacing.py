@@ -125,7 +125,7 @@ def crossfit_bits(ladder: Ladder, share: float = 0.5, resamples: int = RESAMPLES
     reason = refusal(columns[:, 0], columns[:, 1], ladder.clusters)
     if reason:
         return missing("bits", reason, columns.shape[0])
-    return _told(_crossfit_draws(ladder, share, resamples, seed), ladder, share)
+    return _estimate(_crossfit_draws(ladder, share, resamples, seed), ladder, share)
 
 
 def surfacing_cost(
@@ -179,7 +179,7 @@ def _crossfit_draws(ladder: Ladder, share: float, resamples: int, seed: int) -> 
     return _fewest(shares, bits[order], share)
 
 
-def _told(draws: Floats, ladder: Ladder, share: float) -> Estimate:
+def _estimate(draws: Floats, ladder: Ladder, share: float) -> Estimate:
     """Return the estimate of the bits (1 + r,), the plain figure first."""
     n, resamples = np.asarray(ladder.base).size, draws.size - 1
     if np.isinf(draws[0]):

@@ -19,11 +19,11 @@ MOST_STEPS = 50
 
 
 class Discoveries(NamedTuple):
-    """Per item: `found` mass of discovered forms, `room` left for unseen mass, and (items, draws) arrays:
+    """Per item: `mass` of discovered forms, `room` left for unseen mass, and (items, draws) arrays:
     `remaining` discovered mass before each draw, `hit` where the draw is a discovery, `drawn` where it exists.
     """
 
-    found: Floats
+    mass: Floats
     room: Floats
     remaining: Floats
     hit: np.ndarray

@@ -123,7 +123,7 @@ def options_last(spec: _SpecT) -> _SpecT:
 
 def defaults_of(spec: type[RunOptions]) -> dict[str, object]:
     """Return the default of every field of a spec."""
-    return {one.name: one.default for one in fields(spec)}
+    return {field.name: field.default for field in fields(spec)}
 
 
 def at_least(**values: tuple[float | None, float]) -> None:

@@ -91,17 +91,17 @@ def refuse_changed(folder: Path, recorded: Mapping[str, Any], beside: Mapping[st
     """Raise Refused where the files that a run read are not those that it read. What an older version did not record
     cannot be compared."""
     for name, value in json.loads(json.dumps(dict(beside))).items():
-        if name in recorded and _known(recorded[name], value) != value:
+        if name in recorded and _complete_recorded(recorded[name], value) != value:
             raise Refused(
                 f"{folder}: what it read has changed since ({name}); run its command on another --out"
             )
 
 
-def _known(recorded: Any, now: Any) -> Any:
+def _complete_recorded(recorded: Any, now: Any) -> Any:
     """Return what was recorded, completed with what is only recorded now, also inside objects."""
     if not isinstance(recorded, dict) or not isinstance(now, dict):
         return recorded
-    return {**now, **{name: _known(value, now.get(name)) for name, value in recorded.items()}}
+    return {**now, **{name: _complete_recorded(value, now.get(name)) for name, value in recorded.items()}}
 
 
 def _named(where: str) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ def open_file(path: Path, seed: int = 0) -> Task:
 
     Raises UserMistake with file, line and the way out for everything that is wrong in it.
     """
-    items_path, settings = _found(path)
+    items_path, settings = _resolve(path)
     return replace(task_from(read_rows(items_path), settings, items_path, seed), source=str(path))
 
 
@@ -66,7 +66,7 @@ def task_from(rows: Sequence[RawRow], settings: Settings, items_path: Path, seed
     return fingerprinted(task)
 
 
-def _found(path: Path) -> tuple[Path, Settings]:
+def _resolve(path: Path) -> tuple[Path, Settings]:
     """Return the item file and the settings that `path` stands for."""
     if path.suffix != ".toml":
         beside = path.with_suffix(".toml")

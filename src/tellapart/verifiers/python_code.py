@@ -23,9 +23,9 @@ class PythonVerifier(Verifier):
 
     def judge(self, bench: Bench) -> Utilities:
         """Return what the function gives; None is no verdict. Raises UserMistake for anything outside [0, 1]."""
-        return filled(bench, {(i, text): self._one(bench, i, text) for i, text in pairs(bench)})
+        return filled(bench, {(i, text): self._judge_text(bench, i, text) for i, text in pairs(bench)})
 
-    def _one(self, bench: Bench, index: int, text: str) -> float:
+    def _judge_text(self, bench: Bench, index: int, text: str) -> float:
         item = bench.items[index]
         try:
             value = self.function(item, text)

@@ -23,7 +23,7 @@ _TEMPLATE = template("""
   <tbody>
   {% for arm in arms %}
   <tr class="{{ arm.kind }}"><th scope="row">{{ arm.name }}
-  {% if arm.decides %}<span class="tag">decides</span>{% endif %}<small>{{ arm.told }}</small></th>
+  {% if arm.decides %}<span class="tag">decides</span>{% endif %}<small>{{ arm.description }}</small></th>
   <td class="bar">{{ arm.drawing }}</td>
   <td class="number"><b>{{ arm.score }}</b><span class="interval">{{ arm.interval }}</span></td>
   <td class="number">{{ arm.difference }}<span class="interval">{{ arm.difference_interval }}</span></td>
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
     name: str
     kind: str
-    told: str
+    description: str
     decides: bool
     drawing: Markup
     score: str
@@ -81,7 +81,7 @@ def _row(row: ArmRow) -> Line:
     return Line(
         name=row.arm.replace("_", " "),
         kind=kind,
-        told=f"{row.role}, the same as full within the margin" if row.same else row.role,
+        description=f"{row.role}, the same as full within the margin" if row.same else row.role,
         decides=row.decides,
         drawing=rung(1.0, *score, kind),
         score=percent(score[0]),

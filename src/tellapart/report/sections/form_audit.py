@@ -25,7 +25,7 @@ _TABLES = (
 _TEMPLATE = template("""
 {% for table in tables %}
 <h3>{{ table.title }}</h3>
-<p class="hint">{{ table.told }}</p>
+<p class="hint">{{ table.description }}</p>
 {% if table.folded %}<details class="data"><summary>{{ table.rows | length }} rows</summary>{% endif %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ table.title }}"><table>
 <thead><tr>{% for column, kind in table.columns %}<th scope="col" class="{{ kind }}">{{ column }}</th>{% endfor %}</tr>
@@ -41,7 +41,7 @@ def section(finding: Finding, number: int) -> Section | None:
     if not finding.tables.get("arms"):
         return None
     tables = [
-        {"title": title, "told": description, **_table(finding.tables[name])}
+        {"title": title, "description": description, **_table(finding.tables[name])}
         for name, title, description in _TABLES
         if finding.tables.get(name)
     ]

@@ -16,8 +16,8 @@ LONGEST = 3000
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 
 _TEMPLATE = template("""
-{% macro side(told) %}<div class="side"><h4>{{ told.name }}{% if told.score %} · score {{ told.score }}{% endif %}</h4>
-<pre class="marked">{{ told.marked }}</pre></div>{% endmacro %}
+{% macro side(arm) %}<div class="side"><h4>{{ arm.name }}{% if arm.score %} · score {{ arm.score }}{% endif %}</h4>
+<pre class="marked">{{ arm.marked }}</pre></div>{% endmacro %}
 {% if shown %}<h3>Shown before each question</h3><div class="sides">{{ side(shown.full) }}{{ side(shown.form) }}</div>
 {% endif %}
 {% if pairs %}<h3>Answers</h3>
@@ -70,9 +70,9 @@ def _marked(full: ArmAnswer | ArmExample, form: ArmAnswer | ArmExample) -> dict[
 def marked(full: str, form: str) -> tuple[Markup, Markup]:
     """Return both texts as HTML, the words that stand in one of them only inside <ins>."""
     words = (_WORD.findall(full), _WORD.findall(form))
-    found = difflib.SequenceMatcher(None, *words, autojunk=False).get_opcodes()
+    operations = difflib.SequenceMatcher(None, *words, autojunk=False).get_opcodes()
     sides: tuple[list[Markup], list[Markup]] = ([], [])
-    for what, *ends in found:
+    for what, *ends in operations:
         for side, (start, end) in enumerate(((ends[0], ends[1]), (ends[2], ends[3]))):
             text = escape("".join(words[side][start:end]))
             if text:

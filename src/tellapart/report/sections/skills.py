@@ -152,7 +152,7 @@ def _cell(cell: tuple[float, float, float, float] | None) -> str:
 class _Plain(Curve):
     """A line whose values are no shares."""
 
-    def told(self, x: float) -> str:
+    def tip(self, x: float) -> str:
         at = [point for place, point in zip(self.xs, self.points, strict=True) if place == x]
         return f"{self.name}: {plain(at[0][0])}" if at else ""
 

@@ -37,7 +37,7 @@ _TRAINED = (
 )
 
 
-class Asked(NamedTuple):
+class ProgramRequest(NamedTuple):
     """A program and the inputs it must answer: of up to `length` tokens. `score` is the share of a task's items that it
     answers right."""
 
@@ -52,12 +52,12 @@ def open_expressible(spec: ExpressibleSpec, quiet: bool = False) -> Opened:
     question, config = ask_for(spec), _config(spec)
 
     def find(folder: RunFolder) -> list[Finding]:
-        return [found(spec, question, config, folder)]
+        return [measure(spec, question, config, folder)]
 
     return Opened(spec, {"config_hash": digest(config or {})}, find, asks=False, free=("write",))
 
 
-def ask_for(spec: ExpressibleSpec) -> Asked:
+def ask_for(spec: ExpressibleSpec) -> ProgramRequest:
     """Return the program of a task or `program:NAME`. Raises InvalidInput where they do not go together."""
     from tellapart.rasp.programs import named
     from tellapart.rasp.rung import read_items
@@ -68,14 +68,14 @@ def ask_for(spec: ExpressibleSpec) -> Asked:
         program = named(name.removeprefix(PREFIX))
         length = LENGTH if spec.length is None else spec.length
         program.lengths(length)
-        return Asked(program, length, 1.0, program.name)
+        return ProgramRequest(program, length, 1.0, program.name)
     task = open_task(name, limit=spec.limit, seed=spec.seed)
     read = read_items(task, task.items)
     if spec.length is not None and spec.length < read.length:
         raise InvalidInput(
             f"--length {spec.length}: the longest item of {task.name} has {read.length} tokens"
         )
-    return Asked(read.program, spec.length or read.length, read.score, task.name)
+    return ProgramRequest(read.program, spec.length or read.length, read.score, task.name)
 
 
 def _config(spec: ExpressibleSpec) -> dict[str, Any] | None:
@@ -88,8 +88,8 @@ def _config(spec: ExpressibleSpec) -> dict[str, Any] | None:
     return config
 
 
-def found(
-    spec: ExpressibleSpec, question: Asked, config: Mapping[str, Any] | None, folder: RunFolder
+def measure(
+    spec: ExpressibleSpec, question: ProgramRequest, config: Mapping[str, Any] | None, folder: RunFolder
 ) -> Finding:
     """Return the finding. Trainings that the folder holds are not made again."""
     from tellapart.rasp.certificate import certify
@@ -120,7 +120,7 @@ def _weights(compiled: "Compiled") -> int:
 
 
 def _trained(
-    spec: ExpressibleSpec, question: Asked, compiled: "Compiled", folder: RunFolder
+    spec: ExpressibleSpec, question: ProgramRequest, compiled: "Compiled", folder: RunFolder
 ) -> "list[Learned]":
     from tellapart.rasp.learning import Learned, Training, learn_all
 
@@ -147,7 +147,7 @@ def _trained(
 
 
 def _finding(
-    question: Asked, certificate: "Certificate", least: "Compiled", learned: "Sequence[Learned]"
+    question: ProgramRequest, certificate: "Certificate", least: "Compiled", learned: "Sequence[Learned]"
 ) -> Finding:
     program, length = question.program, question.length
     from tellapart.rasp.learning import program_bits
@@ -190,7 +190,7 @@ def _finding(
     )  # fmt: skip
 
 
-def _sentence(question: Asked, certificate: "Certificate", scores: Mapping[str, Estimate]) -> str:
+def _sentence(question: ProgramRequest, certificate: "Certificate", scores: Mapping[str, Estimate]) -> str:
     name = question.program.name
     said = {
         "yes": f"{certificate.shape} holds {name} for inputs of up to {question.length} tokens: {certificate.by}.",
@@ -249,7 +249,7 @@ def returning(learned: "Sequence[Learned]") -> "list[Learned]":
 
 
 def _ladder(
-    question: Asked, certificate: "Certificate", scores: Mapping[str, Estimate]
+    question: ProgramRequest, certificate: "Certificate", scores: Mapping[str, Estimate]
 ) -> list[dict[str, Any]]:
     rungs = []
     if certificate.answer == "yes":

@@ -35,7 +35,7 @@ from tellapart.studies.form.reading import Reading, read_answers
 from tellapart.studies.form.shares import Measured, measure
 from tellapart.studies.form.style import compare_style, style_beside_scores
 from tellapart.studies.form.tables import arm_table, audits, by_family, examples, matrix, pairs, step_table
-from tellapart.studies.form.trained import guess_told, measure_trained, read_trainings, with_trainings
+from tellapart.studies.form.trained import describe_guess, measure_trained, read_trainings, with_trainings
 from tellapart.studies.form.verdict import Check, decide, negative_control, positive_control
 from tellapart.studies.gain.tables import counts_table
 
@@ -55,7 +55,7 @@ def analyse(rows: pd.DataFrame, facts: Facts) -> list[Finding]:
 
 def _family(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], facts: Facts) -> Finding:
     trainings = read_trainings(rows, family, arm_facts, facts) if family in facts.trained else None
-    arm_facts = arm_facts if trainings is None else trainings.told
+    arm_facts = arm_facts if trainings is None else trainings.arms
     arms = read_arms(rows, family, arm_facts, facts.correct_at)
     measured = measure(arms, arm_facts, facts.margin)
     if trainings is not None:
@@ -90,10 +90,10 @@ def _family(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], 
     tables["style"] = style.table
     sentence = verdict.sentence
     if steps and math.isnan(measured.effect.value):
-        sentence = f"{_steps_told(steps)} {sentence}"
+        sentence = f"{_describe_steps(steps)} {sentence}"
     if trainings is not None:
         tables |= TRAININGS.write(trainings.table)
-        sentence = f"{sentence} {guess_told(measured)}"
+        sentence = f"{sentence} {describe_guess(measured)}"
     if family == GIVEN and style.estimates:
         sentence = f"{sentence} {style_beside_scores(style, measured, arm_facts)}"
     return Finding(
@@ -136,7 +136,7 @@ def _steps(table: Sequence[StepsRow]) -> dict[str, Estimate]:
     return result
 
 
-def _steps_told(steps: Mapping[str, Estimate]) -> str:
+def _describe_steps(steps: Mapping[str, Estimate]) -> str:
     name = next(name for name in steps if name.startswith("right_on_wrong_steps/"))
     count, share = steps[name], steps[name.replace("right_on_wrong_steps", "wrong_steps_among_right")]
     return (
@@ -157,8 +157,8 @@ def _floor(facts: Facts, n: int) -> dict[str, Estimate]:
 def _controls(checks: tuple[Check, Check], facts: Facts) -> dict[str, str]:
     negative, positive = checks
     controls = {
-        f"second valid form {_bracketed(negative)}".strip(): negative.told,
-        f"both destroyed {_bracketed(positive)}".strip(): positive.told,
+        f"second valid form {_bracketed(negative)}".strip(): negative.words,
+        f"both destroyed {_bracketed(positive)}".strip(): positive.words,
     }
     return {**controls, **{f"not run: {name}": reason for name, reason in facts.not_run.items()}}
 
@@ -171,8 +171,8 @@ def _caveats(
     arms: Arms, checks: tuple[Check, Check], facts: Facts, counts: Sequence[Counted]
 ) -> tuple[str, ...]:
     said = [*facts.notes, *arms.caveats]
-    said += [f"{check.arm.replace('_', ' ')}: {check.told}." for check in checks if check.state == "open"]
-    said += [f"{check.told[0].upper()}{check.told[1:]}." for check in checks if check.state == "absent"]
+    said += [f"{check.arm.replace('_', ' ')}: {check.words}." for check in checks if check.state == "open"]
+    said += [f"{check.words[0].upper()}{check.words[1:]}." for check in checks if check.state == "absent"]
     for row in counts:
         unscored = row.unscored or 0
         if row.failed + row.cut_off + unscored > 0.05 * row.asked:

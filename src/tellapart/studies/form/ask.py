@@ -16,7 +16,7 @@ from tellapart.runs.folder import RowWriter, RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.runs.row import Row
 from tellapart.studies.form.facts import condition
-from tellapart.studies.form.reading import FOUND
+from tellapart.studies.form.reading import READABLE
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.gain.ask import identity_of
 from tellapart.tasks.item import Item, Task
@@ -49,7 +49,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class _Owed:
+class _PendingRequest:
     """One request, and the arm it belongs to (its place among the distinct ones)."""
 
     arm: int
@@ -68,7 +68,7 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
         for arm, ask, key in zip(arms, asks, keys, strict=True)
     ]
     first = {key: at for at, key in reversed(list(enumerate(keys)))}
-    pending: list[_Owed] = []
+    pending: list[_PendingRequest] = []
     for at in sorted(first.values()):
         same = [other for other, key in enumerate(keys) if key == keys[at]]
         have = set.intersection(
@@ -88,7 +88,7 @@ def ask_together(asking: Asking, arms: Sequence[Arm]) -> None:
         asking.rows[arm.condition] = list(rows.values())
 
 
-def _place(ask: Ask, request: _Owed) -> tuple[str, int]:
+def _place(ask: Ask, request: _PendingRequest) -> tuple[str, int]:
     return ask.items[request.item].id, request.sample
 
 
@@ -104,13 +104,15 @@ def _identity(model: Model, arm: Arm, ask: Ask) -> str:
     return digest(identity_of(model, ask, {"prefills": digest(prefills)} if prefills else None))
 
 
-def _requests(at: int, arm: Arm, ask: Ask) -> Iterator[_Owed]:
+def _requests(at: int, arm: Arm, ask: Ask) -> Iterator[_PendingRequest]:
     for item, sample, request in plain_requests(ask):
         prefill = arm.made.prefills.get(ask.items[item].id, "")
-        yield _Owed(at, item, sample, replace(request, prefill=prefill) if prefill else request)
+        yield _PendingRequest(at, item, sample, replace(request, prefill=prefill) if prefill else request)
 
 
-def _answers(asking: Asking, pending: Sequence[_Owed]) -> Iterator[tuple[_Owed, Completion]]:
+def _answers(
+    asking: Asking, pending: Sequence[_PendingRequest]
+) -> Iterator[tuple[_PendingRequest, Completion]]:
     """Yield answers as they are finished: generated ones together, then picked ones; stops when the budget is spent."""
     with suppress(BudgetSpent):
         for picked in (False, True):
@@ -120,7 +122,7 @@ def _answers(asking: Asking, pending: Sequence[_Owed]) -> Iterator[tuple[_Owed, 
                     yield part[index], completion
 
 
-def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
+def _parts(batch: Sequence[_PendingRequest]) -> list[Sequence[_PendingRequest]]:
     """Return the requests in the parts in which they are asked: all at once, or, under a limit, every arm's of some
     items before those of others, so that what the budget paid for can be compared."""
     if current().limit is None:
@@ -129,19 +131,19 @@ def _parts(batch: Sequence[_Owed]) -> list[Sequence[_Owed]]:
     return [ordered[begin : begin + AT_ONCE] for begin in range(0, len(ordered), AT_ONCE)]
 
 
-def _row(arm: Arm, ask: Ask, key: str, request: _Owed, completion: Completion) -> Row:
+def _row(arm: Arm, ask: Ask, key: str, request: _PendingRequest, completion: Completion) -> Row:
     item = ask.items[request.item]
     measures = {}
     if completion.finish != "failed":
         with suppress(Unscorable):  # told by its row
-            measures = {FOUND: found_in(ask.task, item, completion.text)}
+            measures = {READABLE: mark_readable(ask.task, item, completion.text)}
     elicitation = Elicitation(
         request.item, request.sample, str(request.request.prompt), completion, measures=measures
     )
     return scored_row(Condition("form", arm.condition, "report", {}), key, ask, item, elicitation)
 
 
-def found_in(task: Task, item: Item, text: str) -> float:
+def mark_readable(task: Task, item: Item, text: str) -> float:
     """Return 1 where the task's scorer finds an answer in `text`, right or wrong; else 0."""
     return float(task.scorer.answer(item, text) is not None)
 

@@ -13,7 +13,7 @@ import numpy as np
 from tellapart.controls.style import style_of
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
-from tellapart.stats.preference import author_told, style_differences
+from tellapart.stats.preference import author_accuracy, style_differences
 from tellapart.studies.form.judged import JudgeCheck, Judgement, percent
 
 NEARLY_ALL = 0.95
@@ -81,7 +81,7 @@ def _length(pairs: Sequence[tuple[str, str]], first: str, second: str) -> JudgeC
 
 def _style(pairs: Sequence[tuple[str, str]], first: str, second: str) -> JudgeCheck:
     a, b = (np.array([style_of(pair[side]) for pair in pairs]) for side in (0, 1))
-    rate = wilson(author_told(style_differences(a, b)) * len(pairs), len(pairs))
+    rate = wilson(author_accuracy(style_differences(a, b)) * len(pairs), len(pairs))
     return _check(
         "style and author", f"style alone tells {first} from {second} in {percent(rate)} of the pairs", rate
     )

@@ -105,7 +105,7 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
         probability=sure,
         sentence=sentence,
         estimates=estimates,
-        controls={f"judge: {check.name}": check.told for check in checks},
+        controls={f"judge: {check.name}": check.observed for check in checks},
         caveats=(*notes, *_caveats(checks, constant, truncated), UNCONTROLLED),
         evidence=(
             ("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),
@@ -131,7 +131,7 @@ def _of_constants(
         probability=math.nan,
         sentence=sentence,
         estimates={f"win_rate/{model}": _win_rate(judged, model) for model in sorted(constant)},
-        controls={f"judge: {check.name}": check.told for check in checks},
+        controls={f"judge: {check.name}": check.observed for check in checks},
         caveats=(*notes, *_caveats(checks, constant, {})),
         tables=JUDGE_CONTROLS.write(_check_table(checks)),
     )
@@ -328,13 +328,13 @@ def _distrust(check: JudgeCheck) -> str:
 
 
 def _plain(check: JudgeCheck) -> str:
-    return check.told.removesuffix(": FLAGGED")
+    return check.observed.removesuffix(": FLAGGED")
 
 
 def _caveats(
     checks: Sequence[JudgeCheck], constant: set[str], truncated: Mapping[str, Estimate]
 ) -> list[str]:
-    said = [f"Judge control {check.name}: {check.told}." for check in checks if check.flagged]
+    said = [f"Judge control {check.name}: {check.observed}." for check in checks if check.flagged]
     if constant:
         said.append(f"{', '.join(sorted(constant))} gives one constant answer: a judge control, not rated.")
     said += [
@@ -361,4 +361,4 @@ def _table(
 
 
 def _check_table(checks: Sequence[JudgeCheck]) -> list[JudgeControl]:
-    return [JudgeControl(c.name, c.told, "yes" if c.flagged else "no") for c in checks]
+    return [JudgeControl(c.name, c.observed, "yes" if c.flagged else "no") for c in checks]

@@ -45,7 +45,7 @@ class JudgeCheck(NamedTuple):
     """A control of the judge: what was measured, and whether it flags the judge."""
 
     name: str
-    told: str
+    observed: str
     estimate: Estimate
     flagged: bool
 
@@ -56,7 +56,7 @@ def read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
         return _read_pairs(path)
 
 
-KNOWN = (
+FORMATS = (
     (alpaca_eval.recognises, alpaca_eval.pairs),
     (mt_bench.is_pairs, mt_bench.pairs),
     (arena.recognises, arena.pairs),
@@ -68,7 +68,7 @@ def _read_pairs(path: str) -> tuple[list[Judgement], tuple[str, ...]]:
     source = open_source(path, Path(path), "")
     rows = source if source.kind in ("jsonl", "csv", "parquet") else as_rows(source)
     notes: list[str] = []
-    pairs = None if rows is None else next((read for recognises, read in KNOWN if recognises(rows)), None)
+    pairs = None if rows is None else next((read for recognises, read in FORMATS if recognises(rows)), None)
     if rows is not None and pairs is not None:
         judged = [Judgement(pair.item, pair.models, pair.answers, pair.won) for pair in pairs(rows, notes)]
         if not judged:

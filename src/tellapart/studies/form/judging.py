@@ -73,19 +73,19 @@ def judge_pairs(folder: RunFolder, model: Model, pairs: Sequence[Pair], quiet: b
     every = [each for pair in (*pairs, *_constant_pairs(pairs)) for each in (pair, pair.swapped)]
     prompts = [PROMPT.format(question=p.question, a=p.answers[0], b=p.answers[1]) for p in every]
     with keeping(folder, ARTIFACT) as kept:
-        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.values))
         with ticking("judging", len(pending), quiet) as ticker:
             for prompt, winner in _answers(model, pending):
                 kept.add(text_hash(prompt), winner)
                 ticker.tick()
-        won = [kept.known.get(text_hash(prompt)) for prompt in prompts]
+        won = [kept.values.get(text_hash(prompt)) for prompt in prompts]
     judged = [
         Judgement(pair.item, pair.models, pair.answers, value, pair.scores)
         for pair, value in zip(every, won, strict=True)
         if value is not None
     ]
     if not judged:
-        if not kept.known:
+        if not kept.values:
             raise UserMistake(f"--judge {model.reference}: all {len(every)} judgements failed; run again")
         raise UserMistake(
             f"--judge {model.reference}: named neither A nor B in any of {len(every)} judgements"

@@ -78,8 +78,8 @@ def _confidence(own: pd.DataFrame, right: np.ndarray, estimates: dict[str, Estim
     estimates["selective_risk_area"] = kept.area
     places = np.unique(np.linspace(0, len(kept.risk) - 1, min(POINTS, len(kept.risk))).astype(int))
     bins = [
-        ConfidenceBin(one.confidence, one.right.value, one.right.low, one.right.high, one.right.n)
-        for one in calibrated.bins
+        ConfidenceBin(level.confidence, level.right.value, level.right.low, level.right.high, level.right.n)
+        for level in calibrated.bins
     ]
     curve = RiskCoverage(
         coverage=tuple(round(float(kept.coverage[at]), 4) for at in places),

@@ -11,10 +11,10 @@ from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
 from tellapart.logs import Recorded, content_of, pair, read_log
 from tellapart.logs.answers import read_answers
-from tellapart.logs.sides import named_notes, one_metric, scale_of, scaled, told_scale
+from tellapart.logs.sides import describe_scale, named_notes, one_metric, scale_of, scaled
 from tellapart.runs.table import from_frame
 from tellapart.studies.form.facts import GIVEN, ArmFacts, condition
-from tellapart.studies.form.reading import FOUND
+from tellapart.studies.form.reading import READABLE
 from tellapart.studies.gain.logs import log_rows
 
 ROLES: Mapping[str, Role] = {
@@ -95,7 +95,7 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     scale = scale_of((full, *read.values()))
     if scale is not None:
         full, read = scaled(full, scale), {arm: scaled(log, scale) for arm, log in read.items()}
-        notes.append(told_scale(scale))
+        notes.append(describe_scale(scale))
     frames = {"full": [full.frame]}
     notes += named_notes("full", full)
     for arm, log in read.items():
@@ -110,7 +110,7 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     ]
     table = pd.concat(rows, ignore_index=True)
     every = pd.concat([part for parts in frames.values() for part in parts if len(part)], ignore_index=True)
-    table["measures"] = pd.Series(_found(every), dtype=object)
+    table["measures"] = pd.Series(_mark_readable(every), dtype=object)
     first = full.frame.drop_duplicates("item")
     items = first["item"].tolist()
     return FromLogs(
@@ -131,17 +131,17 @@ def rows_from_logs(given: Sequence[str]) -> FromLogs:
     )
 
 
-def _found(every: pd.DataFrame) -> list[list[tuple[str, float]] | None]:
+def _mark_readable(every: pd.DataFrame) -> list[list[tuple[str, float]] | None]:
     """Return for each answer whether one can be found in it: by the reader whose verdicts are the logs' own, else
     whether there is any text; nothing where the logs hold no texts."""
     if not (every["completion"] != "").any():
         return [None] * len(every)
     answers = read_answers(every)
-    texts = every["completion"] if answers.by is None else pd.Series(answers.found, dtype=object)
+    texts = every["completion"] if answers.by is None else pd.Series(answers.texts, dtype=object)
     has_text = texts.notna().to_numpy()
     there = np.where(has_text, texts.fillna("").str.strip() != "", False)
     return [
-        [(FOUND, float(readable))] if texted else None
+        [(READABLE, float(readable))] if texted else None
         for readable, texted in zip(there, has_text, strict=True)
     ]
 

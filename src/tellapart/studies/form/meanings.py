@@ -85,9 +85,9 @@ def _entailment(model: Model, kept: Kept) -> Entails:
 
     def entails(question: str, first: str, second: str) -> bool:
         prompt = PROMPT.format(question=question, first=first, second=second)
-        if text_hash(prompt) not in kept.known:
+        if text_hash(prompt) not in kept.values:
             yes, no = (sum(score.logprobs) for score in model.score([(prompt, " yes"), (prompt, " no")]))
             kept.add(text_hash(prompt), yes > no)
-        return kept.known[text_hash(prompt)]
+        return kept.values[text_hash(prompt)]
 
     return entails

@@ -21,7 +21,7 @@ from tellapart.studies.form.facts import ArmFacts, Facts
 from tellapart.studies.form.meanings import measure_meanings
 from tellapart.studies.form.option_bias import measure_option_bias
 from tellapart.studies.form.paraphrase import paraphrases
-from tellapart.studies.form.reading import FOUND
+from tellapart.studies.form.reading import READABLE
 from tellapart.studies.form.spec import FormSpec
 from tellapart.studies.form.study import finish
 from tellapart.studies.form.train import FAMILY as TRAINED
@@ -70,7 +70,7 @@ def open_models(spec: FormSpec, quiet: bool) -> Opened:
 
     def find(folder: RunFolder) -> list[Finding]:
         asking = Asking(folder, model, spec)
-        return _found(asking, Put(given, plan, arms, split, sized), paraphraser, entailment)
+        return _ask_and_analyse(asking, Put(given, plan, arms, split, sized), paraphraser, entailment)
 
     return Opened(spec, beside, find, steps=_steps(spec, task, plan))
 
@@ -86,7 +86,9 @@ class Put(NamedTuple):
     sized: Mapping[str, tuple[float, float]]
 
 
-def _found(asking: Asking, put: Put, paraphraser: Model | None, entailment: Model | None) -> list[Finding]:
+def _ask_and_analyse(
+    asking: Asking, put: Put, paraphraser: Model | None, entailment: Model | None
+) -> list[Finding]:
     """Ask what the folder lacks and analyse all of it."""
     given, plan, split, folder = put.given, put.plan, put.split, asking.folder
     task, spec = given.task, asking.spec
@@ -182,8 +184,8 @@ def complexities(task: Task) -> dict[str, tuple[float, float]]:
 def audited(arms: Mapping[Control, Arm], arm: Arm, tolerance: float) -> Arm:
     """Return the arm with its audit. Raises UserMistake where the form was not kept."""
     full = next(
-        one
-        for control, one in arms.items()
+        arm_audited
+        for control, arm_audited in arms.items()
         if control.family == arm.control.family and control.role == "full"
     )
     lines = arm.control.audit(full.made, arm.made, tolerance)
@@ -237,7 +239,7 @@ def _refuse_unread(asking: Asking, arms: Mapping[Control, Arm]) -> None:
     for control, arm in arms.items():
         rows = [row for row in asking.rows[arm.condition] if row.status != "failed"]
         if control.role == "full" and rows and control.family != TRAINED:
-            readable = {f"{row.item}/{row.sample}": (row.measures or {}).get(FOUND, 1.0) for row in rows}
+            readable = {f"{row.item}/{row.sample}": (row.measures or {}).get(READABLE, 1.0) for row in rows}
             refuse_unread(readable, arm.condition, rows[0].completion, arm.made.task.scorer.name)
 
 

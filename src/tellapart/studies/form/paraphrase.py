@@ -24,7 +24,7 @@ def paraphrases(folder: RunFolder, model: Model, given: Given, quiet: bool) -> M
     prompts = [PROMPT.format(text=chain.worked.parts.text) for chain in own]
     sampling = Sampling(temperature=0.0, max_tokens=given.task.max_tokens, stop=("\n\n",))
     with keeping(folder, ARTIFACT) as kept:
-        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.known))
+        pending = list(dict.fromkeys(prompt for prompt in prompts if text_hash(prompt) not in kept.values))
         requests = [Request(prompt, sampling=sampling) for prompt in pending]
         with ticking("paraphrases", len(pending), quiet) as ticker:
             for index, completion in answers_of(model, requests):
@@ -34,7 +34,7 @@ def paraphrases(folder: RunFolder, model: Model, given: Given, quiet: bool) -> M
                     )
                 ticker.tick()
         texts = {
-            chain.item.id: kept.known.get(text_hash(prompt), "")
+            chain.item.id: kept.values.get(text_hash(prompt), "")
             for chain, prompt in zip(own, prompts, strict=True)
         }
     return {item: text for item, text in texts.items() if text}

@@ -91,7 +91,7 @@ def rates_finding(read: Preferences) -> Finding:
     """Return the win rates, raw and at equal length, and the controls of the judge that numbers allow."""
     frame = read.frame
     by_model, estimates = _rates(frame), {}
-    order = sorted(by_model, key=lambda model: -_known(by_model[model][1]))
+    order = sorted(by_model, key=lambda model: -_sort_value(by_model[model][1]))
     for at, name in enumerate(("win_rate", "length_controlled_win_rate")):
         estimates |= {f"{name}/{model}": by_model[model][at] for model in order}
     checks = [*_constants(frame), longest_check(*_lengths(frame))]
@@ -101,7 +101,7 @@ def rates_finding(read: Preferences) -> Finding:
         (model for model in order if f"constant answer ({model})" not in {c.name for c in checks}), order[0]
     )
     if constant:
-        sentence = f"The judge cannot be trusted: {constant[0].told.removesuffix(': FLAGGED')}."
+        sentence = f"The judge cannot be trusted: {constant[0].observed.removesuffix(': FLAGGED')}."
     else:
         sentence = (
             f"At equal length {best} wins {percent(estimates[f'length_controlled_win_rate/{best}'])} against the "
@@ -113,7 +113,7 @@ def rates_finding(read: Preferences) -> Finding:
         probability=math.nan,
         sentence=sentence,
         estimates=estimates,
-        controls={f"judge: {check.name}": check.told for check in checks},
+        controls={f"judge: {check.name}": check.observed for check in checks},
         caveats=(*read.notes, *_caveats(frame, checks, estimates)),
         tables={"ratings": _table(frame, order, estimates)},
     )
@@ -192,10 +192,11 @@ def _caveats(frame: pd.DataFrame, checks: list[JudgeCheck], estimates: Mapping[s
             model = check.name.removeprefix("constant answer (").removesuffix(")")
             rate = percent(estimates[f"length_controlled_win_rate/{model}"])
             said.append(
-                f"{check.told.removesuffix(': FLAGGED')}, at equal length {rate}: that measures the judge, not {model}."
+                f"{check.observed.removesuffix(': FLAGGED')}, at equal length {rate}: "
+                f"that measures the judge, not {model}."
             )
         elif check.flagged:
-            said.append(f"Judge control {check.name}: {check.told}.")
+            said.append(f"Judge control {check.name}: {check.observed}.")
     counts = frame.groupby("model").size()
     short = counts[counts < frame["instruction"].nunique()]
     if len(short):
@@ -205,7 +206,7 @@ def _caveats(frame: pd.DataFrame, checks: list[JudgeCheck], estimates: Mapping[s
     return said
 
 
-def _known(rate: Estimate) -> float:
+def _sort_value(rate: Estimate) -> float:
     return -math.inf if math.isnan(rate.value) else rate.value
 
 

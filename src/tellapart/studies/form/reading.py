@@ -14,7 +14,7 @@ from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import wilson
 from tellapart.studies.form.facts import ArmFacts, Facts, condition
 
-FOUND = "answer_found"
+READABLE = "answer_found"
 """The measure in a row: 1 where the task's scorer found an answer in the completion, right or wrong."""
 READABLE_LEAST = 0.8
 """An arm whose readable share is surely below this scores low for its form alone."""
@@ -39,7 +39,7 @@ def read_answers(
     unread, refusals, caveats = set(), [], []
     for arm, about in arm_facts.items():
         own = rows[(rows["condition"] == condition(family, arm)) & (rows["status"] != "failed")]
-        read_shares, name = _found(own), arm.replace("_", " ")
+        read_shares, name = _read_readable(own), arm.replace("_", " ")
         if read_shares:
             readable = estimates[f"readable/{arm}"] = wilson(sum(read_shares), len(read_shares))
             if readable.high < READABLE_LEAST:
@@ -61,11 +61,11 @@ def read_answers(
     return Reading(estimates, frozenset(unread), tuple(refusals), tuple(caveats))
 
 
-def _found(rows: pd.DataFrame) -> list[float]:
+def _read_readable(rows: pd.DataFrame) -> list[float]:
     if "measures" not in rows:
         return []
     measures = (dict(row) for row in rows["measures"] if row is not None)
-    return [measure[FOUND] for measure in measures if FOUND in measure]
+    return [measure[READABLE] for measure in measures if READABLE in measure]
 
 
 def _below_chance(facts: Facts, full: Estimate | None) -> list[str]:

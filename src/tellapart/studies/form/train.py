@@ -21,9 +21,9 @@ from tellapart.models.budget import current, until_spent
 from tellapart.models.model import Request
 from tellapart.runs.asking import Ask, row_seed
 from tellapart.runs.collect import Condition, collect
-from tellapart.studies.form.ask import Arm, Asking, ask_of, found_in
+from tellapart.studies.form.ask import Arm, Asking, ask_of, mark_readable
 from tellapart.studies.form.facts import TrainedFacts
-from tellapart.studies.form.reading import FOUND
+from tellapart.studies.form.reading import READABLE
 from tellapart.studies.form.trained import FITTABLE, FITTED, LOSS, STEPS, fit_condition
 from tellapart.studies.gain.ask import identity_of
 from tellapart.tasks.item import Item, Task
@@ -91,7 +91,7 @@ def ask_trained(asking: Asking, copies: Copies, given: Given, arms: Sequence[Arm
     and add their rows to `asking.rows`."""
     for seed in range(asking.spec.training_seeds):
         for arm in arms:
-            _ask_one(asking, copies, _lesson(arm, given, split, seed))
+            _ask_training(asking, copies, _lesson(arm, given, split, seed))
     if not current().refused:
         asking.folder.clear_scratch(FAMILY)
 
@@ -134,7 +134,7 @@ def _lesson(arm: Arm, given: Given, split: Split, seed: int) -> Lesson:
     return Lesson(arm, made.task, items, control.examples(given, made, items, seed), seed)
 
 
-def _ask_one(asking: Asking, copies: Copies, lesson: Lesson) -> None:
+def _ask_training(asking: Asking, copies: Copies, lesson: Lesson) -> None:
     """Ask what is missing of one training, of items it was trained on and of the report split."""
     spec, seed = asking.spec, lesson.seed
     title = f"{lesson.arm.condition}, training {seed + 1} of {spec.training_seeds}"
@@ -149,7 +149,7 @@ def _ask_one(asking: Asking, copies: Copies, lesson: Lesson) -> None:
     def answer(pending: Ask, each: int) -> Iterator[Elicitation]:
         rows = [row for row in plain_requests(pending) if row[1] // each == seed]
         for answer in copies.answers(trained(), rows) if rows else ():
-            yield answer._replace(measures=_found(pending, answer))
+            yield answer._replace(measures=_measure_readable(pending, answer))
 
     def seen(pending: Ask) -> Iterator[Elicitation]:
         for answer_here in answer(pending, 1):
@@ -180,10 +180,10 @@ def _ask_one(asking: Asking, copies: Copies, lesson: Lesson) -> None:
         asking.rows[name] = collect(asking.folder, about, ask, method, spec.json)
 
 
-def _found(ask: Ask, answer: Elicitation) -> dict[str, float]:
+def _measure_readable(ask: Ask, answer: Elicitation) -> dict[str, float]:
     if answer.completion.finish == "failed":
         return {}
-    return {FOUND: found_in(ask.task, ask.items[answer.item], answer.completion.text)}
+    return {READABLE: mark_readable(ask.task, ask.items[answer.item], answer.completion.text)}
 
 
 def _fit_measures(ask: Ask, answer: Elicitation, lesson: Lesson, trained: Trained) -> dict[str, float]:

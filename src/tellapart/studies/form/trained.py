@@ -48,10 +48,10 @@ UNTRAINED = Spread(0.0, 0)
 
 
 class Trainings(NamedTuple):
-    """`told` are the arms, those set aside as probes; `refusals` say why no verdict can stand, `caveats` what was set
+    """`arms` are the arms, those set aside as probes; `refusals` say why no verdict can stand, `caveats` what was set
     aside; `table` has a row a training."""
 
-    told: dict[str, ArmFacts]
+    arms: dict[str, ArmFacts]
     estimates: dict[str, Estimate]
     refusals: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -206,7 +206,7 @@ def over_seeds(measured: Measured, arms: Arms, spread: Mapping[str, Spread]) -> 
     if deciding is not None and "form_share" in estimates:
         estimates["form_share"] = estimates[f"form_share/{deciding}"]
     for arm, its in spread.items():
-        estimates[f"seed_spread/{arm}"] = _spread_told(its)
+        estimates[f"seed_spread/{arm}"] = _estimate_spread(its)
     return measured._replace(effect=effect, estimates=estimates, same=same)
 
 
@@ -233,7 +233,7 @@ def measure_trained(
     about: TrainedFacts,
 ) -> Measured:
     """Return a trained family's figures over items and trainings, beside the random guess and what was fitted."""
-    spread = spreads(rows, family, trainings.told, arms, about)
+    spread = spreads(rows, family, trainings.arms, arms, about)
     wider = over_seeds(measured, arms, spread)
     more = {**against_guess(arms, about, spread), **trainings.estimates}
     return wider._replace(estimates={**wider.estimates, **more})
@@ -253,7 +253,7 @@ def _below_guess(measured: Measured) -> list[str]:
     return [f"Full is not shown to lie above a random guess of the output space ({points})"]
 
 
-def guess_told(measured: Measured) -> str:
+def describe_guess(measured: Measured) -> str:
     """Return in words what the arms scored beside the random guess, and by how much trainings of one arm differ."""
     estimates = measured.estimates
     arms = [arm for arm in (measured.roles.get("full"), measured.roles.get("form")) if arm is not None]
@@ -269,7 +269,7 @@ def guess_told(measured: Measured) -> str:
     return f"Scores are {' and '.join(parts)}; {guess}{spread_text}."
 
 
-def _spread_told(spread: Spread) -> Estimate:
+def _estimate_spread(spread: Spread) -> Estimate:
     if spread.seeds < 2:
         return missing("score", f"{spread.seeds} training", spread.seeds)
     method = f"sd of the scores of {spread.seeds} trainings"

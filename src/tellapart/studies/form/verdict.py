@@ -29,7 +29,7 @@ class Check(NamedTuple):
 
     state: State
     arm: str
-    told: str
+    words: str
 
 
 class Verdict(NamedTuple):
@@ -88,14 +88,12 @@ def decide(
     if arm is None and math.isnan(effect.value):
         return Verdict("cannot tell", math.nan, "There is neither a base nor a form-only arm: give both.", ())
     if arm is None:
-        return Verdict("cannot tell", math.nan, f"{_effect_told(measured)}, but no arm keeps one and removes the "
+        return Verdict("cannot tell", math.nan, f"{_describe_effect(measured)}, but no arm keeps one and removes the "
                        "other: run a form-only arm.", tuple(terms))  # fmt: skip
     if reading.refusals:
         return Verdict("cannot tell", math.nan, f"{'; '.join(reading.refusals)}.", tuple(terms))
     if negative.state == "broken":
-        sentence = (
-            f"Another valid form ({_name(negative.arm)}) {negative.told}. So a form share would mean nothing."
-        )
+        sentence = f"Another valid form ({_name(negative.arm)}) {negative.words}. So a form share would mean nothing."
         return Verdict("cannot tell", math.nan, sentence, tuple(terms))
     if not effect.low > 0:
         return _without_effect(measured, arm, no_effect, terms)
@@ -125,7 +123,7 @@ def _by_share(
         return Verdict("cannot tell", math.nan, f"{'; '.join(obstacles)}.", tuple(terms))
     sentence = _sentence(label, measured, arm, share)
     if positive.state in ("open", "broken"):
-        sentence += f" Less than the form may do: {_name(positive.arm)} {positive.told}."
+        sentence += f" Less than the form may do: {_name(positive.arm)} {positive.words}."
     return Verdict(label, sure, sentence, tuple(terms))
 
 
@@ -141,11 +139,11 @@ def _obstacles(label: Label, measured: Measured, checks: tuple[Check, Check], re
         return obstacles
     if positive.state in ("open", "broken"):
         obstacles.append(
-            f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.told}"
+            f"With form and substance destroyed ({_name(positive.arm)}) the score {positive.words}"
         )
     elif positive.arm in reading.unread:
         obstacles.append(f"{_unread(positive.arm, reading)}: that it falls shows nothing")
-    lacking = [check.told for check in checks if check.state == "absent"]
+    lacking = [check.words for check in checks if check.state == "absent"]
     if label == "substance" and lacking:
         obstacles.append(f"The score looks like substance, but {' and '.join(lacking)}")
     return obstacles
@@ -173,11 +171,11 @@ def _without_effect(
         )
         return Verdict("form", sure, sentence, tuple(terms))
     if same.equivalent:
-        said = f"{_effect_told(measured)}: there is no effect to share out"
+        said = f"{_describe_effect(measured)}: there is no effect to share out"
     elif measured.effect.high < 0:
-        said = f"{_effect_told(measured)}: what is shown does harm, there is no effect to share out"
+        said = f"{_describe_effect(measured)}: what is shown does harm, there is no effect to share out"
     else:
-        said = f"{_effect_told(measured)}: its interval includes 0; {_power(measured, base)}"
+        said = f"{_describe_effect(measured)}: its interval includes 0; {_power(measured, base)}"
     return Verdict("cannot tell", math.nan, f"{said}.", tuple(terms))
 
 
@@ -234,7 +232,7 @@ def _power(measured: Measured, arm: str) -> str:
     return f"{drop.n} items could have seen a drop of {100 * drop.value:.1f} points"
 
 
-def _effect_told(measured: Measured) -> str:
+def _describe_effect(measured: Measured) -> str:
     if math.isnan(measured.effect.value):
         reason = measured.effect.method.removeprefix("missing: ")
         return f"There is {reason}"

@@ -178,7 +178,7 @@ class Watch:
         self.judged = judge(light_frame(self.rows), self.facts)
 
 
-def all_arms_asked(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
+def has_all_arms(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
     """Return whether each of the three arms has an answer under some name."""
     arms = {name.partition("@")[0] for name, record in elicitors.items() if "missing" not in record}
     return set(ARMS) <= arms

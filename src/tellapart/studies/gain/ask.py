@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling, share_tokens
 from tellapart.models.series import Step
-from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
@@ -137,7 +137,7 @@ def identity_of(model: Model, ask: Ask, setting: dict[str, Any] | None = None) -
 
 
 def _plainly(model: Model) -> Callable[[Ask], Iterator[Elicitation]]:
-    return lambda ask: asked(model, list(plain_requests(ask)))
+    return lambda ask: generate(model, list(plain_requests(ask)))
 
 
 def _same_tokens(plan: Plan) -> bool:

@@ -58,7 +58,7 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
             break
         with stage(f"method {able - len(waiting) + 1} of {able}"):
             waiting.remove(chosen.name)
-            records[chosen.name] = _brought_out_by(
+            records[chosen.name] = _elicit_by(
                 folder, plan, watch, (methods[chosen.name], chosen.reason, who), rows
             )
     records |= {name: {name: {**record_of(methods[name]), "missing": stopped}} for name in waiting}
@@ -82,7 +82,7 @@ def record_of(elicitor: Elicitor) -> dict[str, Any]:
     return record if type(elicitor) in map(type, OURS) else {**record, "outside": True}
 
 
-def _brought_out_by(
+def _elicit_by(
     folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[Elicitor, str, Who], rows: list[Row]
 ) -> dict[str, dict[str, Any]]:
     """Fit one elicitor and ask its values, adding to `rows`; `by` is the method, why it is asked now, and who is."""

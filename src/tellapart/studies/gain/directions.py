@@ -34,7 +34,7 @@ def direction_table(facts: Facts) -> list[DirectionLine]:
     effects = facts.directions["effects"]
     names = dict.fromkeys(name.rpartition(" vector on ")[0] for name in effects)
     lines = [
-        DirectionLine(name, *(_told(effects[f"{name} vector on {role}"]) for role in ("base", "tuned")))
+        DirectionLine(name, *(_describe(effects[f"{name} vector on {role}"]) for role in ("base", "tuned")))
         for name in names
     ]
     cosines = ["–" if direction is None else f"{direction:.2f}" for direction in facts.directions["cosines"]]
@@ -44,7 +44,7 @@ def direction_table(facts: Facts) -> list[DirectionLine]:
     ]
 
 
-def _told(effect: dict[str, Any]) -> str:
+def _describe(effect: dict[str, Any]) -> str:
     value, low, high = (
         math.nan if effect[name] is None else effect[name] for name in ("value", "low", "high")
     )

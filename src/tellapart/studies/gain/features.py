@@ -43,4 +43,4 @@ def _crossing(scores: Scores) -> float:
 
 def _best(ways: "tuple[Way, ...] | list[Way]", names: tuple[str, ...]) -> float:
     shares = [way.share.value for way in ways if way.name.split("@")[0] in names]
-    return max((one for one in shares if not math.isnan(one)), default=math.nan)
+    return max((share for share in shares if not math.isnan(share)), default=math.nan)

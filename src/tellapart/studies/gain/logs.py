@@ -54,7 +54,7 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
         ignore_index=True,
     )
     items = every.drop_duplicates("item").reset_index(drop=True)
-    rows["answer"] = pd.Series(answers.found, dtype=object)
+    rows["answer"] = pd.Series(answers.texts, dtype=object)
     rows = pd.concat([rows, *_rows_of(ways, answers.by)], ignore_index=True)
     questions = _questions(items)
     rows["question"] = rows["item"].map(questions).fillna("").astype(object) if questions else ""

@@ -93,7 +93,7 @@ def teaching_of(evidence: Evidence, gain: Gain, level: Floats, confidence: float
 _REMOVE = "a reference of the base's shape and ability that never met the skill (--reference MODEL)"
 
 
-def asked_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
+def collect_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
     """Return the names of the labelled conditions that were asked, by number of labels."""
     doses: dict[int, list[str]] = {}
     for name, record in records.items():
@@ -127,7 +127,7 @@ def _curves(evidence: Evidence) -> Curves | str:
         return "the reference was not asked every item plainly"
     sides = []
     for who, records in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
-        doses = _curve(evidence, who, asked_doses(records))
+        doses = _curve(evidence, who, collect_doses(records))
         if doses is None:
             return f"labels were not tried on the {who}"
         sides.append(doses)
@@ -227,7 +227,7 @@ def _unread(evidence: Evidence, doses: Sequence[int]) -> str:
     """Return how the taught reference is less readable than the taught base; nothing where it is not."""
     sides = (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference))
     for dose in doses:
-        shares = [_readable(evidence, who, asked_doses(records)[dose]) for who, records in sides]
+        shares = [_readable(evidence, who, collect_doses(records)[dose]) for who, records in sides]
         if shares[0] - shares[1] > READ_ALIKE:
             return (
                 f"after {dose} labels the reference is readable in {100 * shares[1]:.0f} % of its answers, the base in "
@@ -264,7 +264,7 @@ def teaching_table(evidence: Evidence, teaching: Teaching) -> TeachingTable:
     """Return the dose curves, the made-up rules and what came of them."""
     doses: dict[int, Dose] = {}
     for who, records in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
-        for dose, names in asked_doses(records).items():
+        for dose, names in collect_doses(records).items():
             sides = [per_item(evidence.rows, f"{who}/{name}", evidence.facts.correct_at) for name in names]
             scores = [float(side.mean.mean()) for side in sides if side is not None]
             doses[dose] = replace(doses.get(dose, Dose(dose)), **{who: tuple(scores)})

@@ -115,7 +115,7 @@ def way_of(
     assert filled is not None
     an_answer = float(bits_told.mean()) if len(bits_told) else math.nan
     bits = float(about.get("bits_once", math.nan)) + an_answer * len(means)
-    tells = told_by(name, about)
+    tells = supplied_by(name, about)
     return Way(
         name,
         filled,
@@ -132,7 +132,7 @@ def way_of(
     )
 
 
-def told_by(name: str, about: Mapping[str, Any]) -> tuple[str, str]:
+def supplied_by(name: str, about: Mapping[str, Any]) -> tuple[str, str]:
     """Return what a method and its control tell of right answers; of runs that did not record it, by its name."""
     if "tells" in about:
         return str(about["tells"]), str(about.get("null_tells", "labels"))

@@ -141,7 +141,7 @@ def _planned(spec: GainSpec, quiet: bool) -> "Plan":
 
 def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Facts:
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
-    from tellapart.studies.gain.adaptive import all_arms_asked, watching
+    from tellapart.studies.gain.adaptive import has_all_arms, watching
     from tellapart.studies.gain.ask import MANY_SAMPLES, ask_more, ask_plainly
     from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
@@ -168,7 +168,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
         if watch is not None:
             watch.hear(taught.rows, elicitors, (taught.reference, taught.priced))
     planted = {} if watch is None else watch.facts.planting
-    if watch is None and plant is not None and all_arms_asked(elicitors):
+    if watch is None and plant is not None and has_all_arms(elicitors):
         planted = plant()
     pointing, unpointed = _extra(spec.directions, lambda: directions(folder, plan))
     length, unmeasured = _extra(
@@ -291,7 +291,7 @@ def domain_of(model: "Model") -> dict[str, Any]:
     module = model.module
     return {
         "architecture": type(module).__name__,
-        "parameters": sum(one.numel() for one in module.parameters()),
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
     }
 
 

@@ -98,7 +98,7 @@ def _of_reference(rows: pd.DataFrame, scores: Scores, facts: Facts) -> _Referenc
     for name, means in raised.items():
         share = recovered_share(scores.base.mean, means, scores.tuned.mean, scores.clusters)
         estimates[f"reference_share/{name}"] = share
-    bits = {name: _bits_told(rows, f"reference/{name}", facts.reference[name]) for name in raised}
+    bits = {name: _sum_bits_given(rows, f"reference/{name}", facts.reference[name]) for name in raised}
     return _Reference(raised, bits, estimates)
 
 
@@ -108,7 +108,7 @@ def _whole(rows: pd.DataFrame, condition: str, scores: Scores, facts: Facts) -> 
     return None if means is None or np.isnan(means).any() else means
 
 
-def _bits_told(rows: pd.DataFrame, condition: str, record: Mapping[str, Any]) -> float:
+def _sum_bits_given(rows: pd.DataFrame, condition: str, record: Mapping[str, Any]) -> float:
     """Return the bits told once and over one answer to each item."""
     own = rows[rows["condition"] == condition]
     bits = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))

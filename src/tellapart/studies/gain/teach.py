@@ -25,7 +25,7 @@ from tellapart.studies.gain.ask import Plan, ask_model
 from tellapart.studies.gain.bring_out import Who, answers_under, bring_out, fitted, record_of
 from tellapart.studies.gain.judge import Judged
 from tellapart.studies.gain.made_up import made_up_rules, priced_rules
-from tellapart.studies.gain.price import asked_doses
+from tellapart.studies.gain.price import collect_doses
 
 METHOD = FewLabels.name
 
@@ -91,7 +91,7 @@ class Asking(NamedTuple):
 
 def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]], judged: Judged) -> None:
     """Ask the base's largest dose, and the rest where it brings something back."""
-    by_dose = asked_doses(elicitors)
+    by_dose = collect_doses(elicitors)
     doses = [dose for dose in DOSES if dose <= len(asking.plan.fit)] or [len(asking.plan.fit)]
     shares: dict[int, float] = {}
     for dose in reversed(doses):

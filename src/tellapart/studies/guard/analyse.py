@@ -26,7 +26,7 @@ from tellapart.stats.intervals import mean_score, wilson
 from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.guard.alarms import BY_HAND, Alarm, Limits, baseline_steps, find_alarms
 from tellapart.studies.guard.behind import behind
-from tellapart.studies.guard.canaries import MARGIN, asked_in, lost, over_steps
+from tellapart.studies.guard.canaries import MARGIN, lost, over_steps, scores_by_step
 from tellapart.studies.guard.decide import DECISIONS, Decided
 from tellapart.studies.guard.problems import Problems
 from tellapart.studies.guard.seen import seen_in, signals_of
@@ -78,7 +78,7 @@ def before(problems: Problems, decided: Decided, group: int) -> Finding:
 def during(log: TrainingLog, success: float, limits: Limits = BY_HAND, margin: float = MARGIN) -> Finding:
     """Return the finding on a run's rollouts; `margin` is what a canary may lose."""
     steps, signals = signals_over(log, success)
-    canary_scores = asked_in(log.canaries)
+    canary_scores = scores_by_step(log.canaries)
     alarms = sorted(
         [*find_alarms(steps, signals, limits), *lost(canary_scores, margin)],
         key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal),

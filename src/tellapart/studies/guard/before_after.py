@@ -113,14 +113,14 @@ def read_abilities(folder: Path) -> list[Ability]:
 
 
 def _ask(folder: "RunFolder", spec: "GuardSpec", who: tuple[str, "Model"], task: "Task") -> list["Row"]:
-    from tellapart.runs.asking import asked, plain_requests
+    from tellapart.runs.asking import generate, plain_requests
     from tellapart.runs.collect import Condition, collect
 
     role, model = who
     ask = _ask_of(spec, task, task.items)
     identity = {**model.known_by(), "task": task.fingerprint, "seed": spec.seed}
     condition = Condition("guard", f"{role}/{task.name}", "report", identity)
-    return collect(folder, condition, ask, lambda ask: asked(model, list(plain_requests(ask))), spec.json)
+    return collect(folder, condition, ask, lambda ask: generate(model, list(plain_requests(ask))), spec.json)
 
 
 def _ask_again(
@@ -130,7 +130,7 @@ def _ask_again(
     what: tuple["Task", Mapping[str, str]],
 ) -> dict[str, float]:
     """Return the mean score of each item whose answer is made to begin with its opener."""
-    from tellapart.runs.asking import asked, plain_requests
+    from tellapart.runs.asking import generate, plain_requests
     from tellapart.runs.collect import Condition, collect
 
     (role, model), (task, openers) = who, what
@@ -143,7 +143,7 @@ def _ask_again(
             (at, sample, replace(request, prefill=openers[ask.items[at].id]))
             for at, sample, request in plain_requests(ask)
         ]
-        return asked(model, requests)
+        return generate(model, requests)
 
     rows = collect(folder, condition, _ask_of(spec, task, items), answer, spec.json)
     frame = _frame(rows, task)

@@ -14,11 +14,11 @@ from tellapart.stats.paired import paired_difference
 from tellapart.studies.guard.alarms import Alarm
 
 MARGIN = 0.05
-Asked = Mapping[str, Mapping[int, Mapping[str, float]]]
+CanaryScores = Mapping[str, Mapping[int, Mapping[str, float]]]
 """Ability -> step -> item -> mean score."""
 
 
-def asked_in(rows: pd.DataFrame) -> dict[str, dict[int, dict[str, float]]]:
+def scores_by_step(rows: pd.DataFrame) -> dict[str, dict[int, dict[str, float]]]:
     """Return the canary answers of a log, `TrainingLog.canaries`."""
     scores: dict[str, dict[int, dict[str, float]]] = {}
     if rows.empty:
@@ -35,7 +35,7 @@ def signal(name: str) -> str:
     return f"canary {name}"
 
 
-def over_steps(canary_scores: Asked, steps: Sequence[int]) -> dict[str, list[float]]:
+def over_steps(canary_scores: CanaryScores, steps: Sequence[int]) -> dict[str, list[float]]:
     """Return the mean score of each ability at each step, NaN where it was not asked."""
     return {
         signal(name): [
@@ -45,7 +45,7 @@ def over_steps(canary_scores: Asked, steps: Sequence[int]) -> dict[str, list[flo
     }
 
 
-def lost(canary_scores: Asked, margin: float = MARGIN) -> list[Alarm]:
+def lost(canary_scores: CanaryScores, margin: float = MARGIN) -> list[Alarm]:
     """Return the first step at which each ability is lost."""
     alarms = []
     for name, by_step in canary_scores.items():

@@ -61,7 +61,7 @@ def decide_problems(frame: pd.DataFrame, bands: Bands, guess: float | None) -> D
             n, c, rates.value, settled, more, lucky, frame["checked"], frame["lucky"], luck.low, strict=True
         )
     ]
-    made = [_one(problem, bands, guess) for problem in seen]
+    made = [_decide_problem(problem, bands, guess) for problem in seen]
     if guess is None and not any(decided.decision == "keep" for decided in made):
         rare = chance_up_to(n, c, population, EASIEST * floor)
         made = [_never_whole(*row) for row in zip(made, seen, rare, strict=True)]
@@ -94,7 +94,7 @@ class _Made(NamedTuple):
     open: bool = False
 
 
-def _one(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
+def _decide_problem(seen: _Seen, bands: Bands, guess: float | None) -> _Made:
     counted = f"{seen.c:g} of {seen.n:g} right"
     if seen.luck_low > MOSTLY:
         return _Made(

@@ -154,7 +154,7 @@ def _from_records(
     frame["checked"] = frame["lucky"] = 0
     remarks = list(notes)
     if any(h is not None for h in histories):
-        remarks.append(_told_group(size, group))
+        remarks.append(_describe_group(size, group))
     if (frame["visits"] > 1).any():
         remarks.append("accuracies of several visits are put together: where the model was trained between them, "
                     "the rate is that of its average over training, not of the model as it is now")  # fmt: skip
@@ -223,7 +223,7 @@ def _row(record: Mapping[str, Any], where: str, history: list[float] | None, siz
     }  # fmt: skip
 
 
-def _told_group(size: int, given: int | None) -> str:
+def _describe_group(size: int, given: int | None) -> str:
     if not size:
         return (
             "rollouts behind an accuracy are not known: each counts as one (say --group), intervals are wide"

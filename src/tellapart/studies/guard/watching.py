@@ -17,7 +17,7 @@ from tellapart.runs.files import clear_leftovers, write_atomically
 from tellapart.stats.chains import Chains
 from tellapart.stats.rollout_signals import SIGNALS
 from tellapart.studies.guard.alarms import BY_HAND, LEAST, Alarm, Limits, find_alarms
-from tellapart.studies.guard.canaries import MARGIN, asked_in, lost
+from tellapart.studies.guard.canaries import MARGIN, lost, scores_by_step
 from tellapart.studies.guard.seen import Seen, seen_in, signals_of
 from tellapart.studies.guard.training_log import find_log, read_training
 from tellapart.tasks.item import StepCheck, Task
@@ -165,7 +165,7 @@ class Guard:
         if not any(file.stem.count("_") == 1 for file in kept):
             return
         log = read_training(find_log(str(folder)))
-        canaries = asked_in(log.canaries)
+        canaries = scores_by_step(log.canaries)
         rows = dict(iter(log.frame.groupby("step", sort=True)))
         for step in range(before + 1):
             for name, by_step in canaries.items():

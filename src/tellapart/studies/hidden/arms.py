@@ -19,7 +19,7 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.paired import constant_or
 from tellapart.studies.gain.answers import Chance, Questions, reading_of
 from tellapart.studies.gain.items import per_item
-from tellapart.studies.gain.price import asked_doses
+from tellapart.studies.gain.price import collect_doses
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import RANK, Side
 from tellapart.studies.hidden.weigh import MODEL, Weighed
@@ -100,7 +100,7 @@ def _conditions(name: str, facts: HiddenFacts) -> list[str]:
     """Return the conditions of the arm that were asked: of labels, all draws of the largest number."""
     if name != LABELLED:
         return [name] if name in facts.elicitors and "missing" not in facts.elicitors[name] else []
-    doses = asked_doses(facts.elicitors)
+    doses = collect_doses(facts.elicitors)
     return doses[max(doses)] if doses else []
 
 

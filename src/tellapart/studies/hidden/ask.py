@@ -11,7 +11,7 @@ from tellapart.elicit.few_labels import DOSES
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
-from tellapart.runs.asking import Ask, asked, plain_requests
+from tellapart.runs.asking import Ask, generate, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
@@ -42,10 +42,10 @@ LEAST_OF_TOP = 0.25
 
 @dataclass
 class Heard:
-    """All that was asked so far: rows, and what is told of the methods by role."""
+    """All that was asked so far: rows, and the records of the methods by role."""
 
     rows: list[Row] = field(default_factory=list)
-    told: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {MODEL: {}, BENIGN: {}})
+    records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {MODEL: {}, BENIGN: {}})
     reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     priced: dict[str, Any] = field(default_factory=dict)
     stopped: str = ""
@@ -64,9 +64,9 @@ class Questioning:
         own = {MODEL: self.plan.pair.base}
         return own | ({BENIGN: self.others[BENIGN]} if BENIGN in self.others else {})
 
-    def known(self) -> HiddenFacts:
+    def current_facts(self) -> HiddenFacts:
         """Return the facts as they stand."""
-        records = self.heard.told
+        records = self.heard.records
         return replace(
             self.facts,
             elicitors=records[MODEL],
@@ -85,7 +85,7 @@ class Questioning:
             if self._settled():
                 break
             for role in self.models:
-                self._brought_out(name, role)
+                self._elicit(name, role)
         if not self._settled():
             self._stated()
         if not self._settled():
@@ -105,13 +105,13 @@ class Questioning:
     def _of(self, role: str) -> Plan:
         return replace(self.plan, pair=self.plan.pair._replace(base=self.models[role]))
 
-    def _brought_out(self, name: str, role: str) -> None:
+    def _elicit(self, name: str, role: str) -> None:
         plan = self._of(role)
         # One value a method: the whole curve of settings would only be more draws of the same.
         plan = replace(plan, spec=replace(plan.spec, elicitors=(name,), plan="adaptive"))  # type: ignore[type-var]
         elicited = bring_out(self.folder, plan, None, role)
         self.heard.rows += elicited.rows
-        self.heard.told[role] |= elicited.elicitors
+        self.heard.records[role] |= elicited.elicitors
 
     def _stated(self) -> None:
         """Ask with prompts that state a purpose, where the model can read them."""
@@ -122,7 +122,7 @@ class Questioning:
                 rows, refused = answers_under(self.folder, self._of(role), value, role)
                 self.heard.rows += rows
                 purpose = about_purpose(value)
-                self.heard.told[role][name] = {**purpose, "missing": refused} if refused else purpose
+                self.heard.records[role][name] = {**purpose, "missing": refused} if refused else purpose
 
     def _permuted(self) -> None:
         """Ask the model with the options of each item in another order, where prompts list them."""
@@ -139,7 +139,7 @@ class Questioning:
             self.folder,
             condition,
             ask,
-            lambda pending: asked(model, list(plain_requests(pending))),
+            lambda pending: generate(model, list(plain_requests(pending))),
             self.plan.spec.json,
         )
 
@@ -147,7 +147,7 @@ class Questioning:
         """Return whether the word would be `hides` on a stricter interval: only positive evidence ends asking early."""
         if self.plan.spec.plan == "exhaustive" or current().refused:
             return bool(current().refused)
-        case = judge(light(self.heard.rows), self.known())
+        case = judge(light(self.heard.rows), self.current_facts())
         against = case.weighed.against
         if against is None or not hides(case):
             return False
@@ -159,7 +159,7 @@ class Questioning:
     def _labelled(self) -> None:
         """Tune on labels: the model on the most of them; where that brings something back and there is a reference,
         both on fewer, and made-up rules."""
-        spec, records = self.plan.spec, self.heard.told[MODEL]
+        spec, records = self.plan.spec, self.heard.records[MODEL]
         wanted = spec.plan == "exhaustive" or spec.reference or spec.plant or LABELS in spec.elicitors
         reason = "" if wanted else "not asked: labels teach, so they need a reference or planting beside them"
         reason = reason or applicable(ELICITORS[LABELS], self.plan.pair, self.plan.task) or ""
@@ -181,7 +181,7 @@ class Questioning:
 
     def _doses(self, asking: Asking, referred: bool) -> None:
         doses = [dose for dose in DOSES if dose <= len(self.plan.fit)] or [len(self.plan.fit)]
-        case = judge(light(self.heard.rows), self.known())
+        case = judge(light(self.heard.rows), self.current_facts())
         shown = float(case.weighed.level.mean())
         most = _mean(teach_dose(asking, MODEL, doses[-1])) - shown
         if not referred or not most > case.margin:

@@ -44,7 +44,7 @@ def barred(roles: Roles) -> tuple[tuple[str, str], ...]:
         _same_file,
         _same_answers,
         _other_model,
-        _asked_apart,
+        _compare_settings,
         _scored_apart,
         _targets,
         _leak,
@@ -141,12 +141,12 @@ def _other_model(roles: Roles) -> list[tuple[str, str]]:
     return result
 
 
-def _asked_apart(roles: Roles) -> list[tuple[str, str]]:
+def _compare_settings(roles: Roles) -> list[tuple[str, str]]:
     """Right demonstrations teach, a shorter limit truncates, and a benign model must be asked in the same ways."""
     logs, reasons = roles.logs, []
     for first, second in LIKE:
         if first in logs and second in logs and (apart := settings_apart(logs[first], logs[second])):
-            difference = _told(first, second, apart)
+            difference = _name_differences(first, second, apart)
             reasons.append(
                 (
                     f"the benign model was asked in another way: {difference}",
@@ -160,10 +160,13 @@ def _asked_apart(roles: Roles) -> list[tuple[str, str]]:
                     "the elicited log was shown other right answers than the plain one, and these may teach"
                 )
                 reasons.append(
-                    (f"{difference}: {_told('plain', 'elicited', [(name, own, its)])}", "as many in both")
+                    (
+                        f"{difference}: {_name_differences('plain', 'elicited', [(name, own, its)])}",
+                        "as many in both",
+                    )
                 )
             if name == LONGEST and own.isdigit() and its.isdigit() and int(own) < int(its):
-                difference = _told("plain", "elicited", [(name, own, its)])
+                difference = _name_differences("plain", "elicited", [(name, own, its)])
                 reasons.append(
                     (f"plain answers may have been truncated: {difference}", "plain answers as long")
                 )
@@ -175,11 +178,11 @@ def settings_notes(logs: Mapping[str, Recorded]) -> list[str]:
     result = []
     for first, second in (("plain", "elicited"), ("benign", "benign_elicited")):
         if first in logs and second in logs and (apart := settings_apart(logs[first], logs[second])):
-            result.append(f"asked in different ways: {_told(first, second, apart)}")
+            result.append(f"asked in different ways: {_name_differences(first, second, apart)}")
     return result
 
 
-def _told(first: str, second: str, apart: list[tuple[str, str, str]]) -> str:
+def _name_differences(first: str, second: str, apart: list[tuple[str, str, str]]) -> str:
     return "; ".join(f"{name} {short(own)} in {first}, {short(its)} in {second}" for name, own, its in apart)
 
 

@@ -10,7 +10,7 @@ from tellapart.logs import content_of, pair, read_log
 from tellapart.logs.answers import read_answers
 from tellapart.logs.asked import question_keys
 from tellapart.logs.recorded import without_copies
-from tellapart.logs.sides import named_notes, one_metric_of, scale_of, scaled, told_scale
+from tellapart.logs.sides import describe_scale, named_notes, one_metric_of, scale_of, scaled
 from tellapart.logs.source import split
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.logs import answer_keys_of, log_rows
@@ -55,7 +55,7 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     scale = scale_of(list(logs.values()))
     if scale is not None:
         logs = {role: scaled(log, scale) for role, log in logs.items()}
-        notes.append(told_scale(scale))
+        notes.append(describe_scale(scale))
     logs = {role: without_copies(log) for role, log in logs.items()}
     frames = {"plain": logs["plain"].frame}
     notes += settings_notes(logs)
@@ -71,8 +71,8 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     rows = pd.concat(
         [log_rows("hidden", CONDITIONS[role], frame) for role, frame in frames.items()], ignore_index=True
     )
-    rows["answer"] = pd.Series(answers.found, dtype=object)
-    items = _asked(frames)
+    rows["answer"] = pd.Series(answers.texts, dtype=object)
+    items = _complete_items(frames)
     questions = {item: key for item, key in zip(items["item"], question_keys(items), strict=True) if key}
     rows["question"] = rows["item"].map(questions).fillna("").astype(object) if questions else ""
     turned: dict[str, tuple[str, ...]] = {}
@@ -96,7 +96,7 @@ def rows_from_logs(paths: Mapping[str, str]) -> FromLogs:
     )
 
 
-def _asked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _complete_items(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the plain log's items; a question or target that it lacks is taken from the other logs."""
     every = pd.concat([frame for role, frame in frames.items() if role != "permuted"], ignore_index=True)
     items = frames["plain"].drop_duplicates("item").reset_index(drop=True)

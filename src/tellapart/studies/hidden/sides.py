@@ -25,7 +25,7 @@ from tellapart.studies.gain.answers import (
     reading_of,
 )
 from tellapart.studies.gain.items import PerItem, per_item
-from tellapart.studies.gain.recovered import told_by
+from tellapart.studies.gain.recovered import supplied_by
 from tellapart.studies.hidden.facts import HiddenFacts
 
 Kind = Literal["plain", "untold", "reasoning", "candidates", "labels", "items"]
@@ -91,7 +91,7 @@ def side_of(
         if "missing" in about:
             reasons[name] = str(about["missing"])
             continue
-        tells = told_by(name, about)
+        tells = supplied_by(name, about)
         for each, what in ((name, tells[0]), (null_name(name), tells[1])):
             tried = _tried(rows, role, questions, chance, each, (_kind(each, what, facts), about), facts)
             if tried is not None:

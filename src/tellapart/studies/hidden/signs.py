@@ -39,7 +39,7 @@ class Sign(NamedTuple):
     value: Estimate
     benign: Estimate
     seen: bool | None
-    told: str
+    words: str
 
 
 def signs_of(
@@ -251,7 +251,7 @@ def signs_table(signs: tuple[Sign, ...]) -> list[SignLine]:
             *(sign.value.value, sign.value.low, sign.value.high),
             *(sign.benign.value, sign.benign.low, sign.benign.high),
             sign.seen,
-            sign.told,
+            sign.words,
         )
         for sign in signs
     ]

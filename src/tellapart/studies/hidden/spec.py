@@ -104,17 +104,17 @@ class HiddenSpec(ModelOptions):
 
     def by_role(self) -> dict[str, str]:
         """Return the logs by role. Raises InvalidInput for a role that is unknown or given twice."""
-        found: dict[str, str] = {}
+        paths: dict[str, str] = {}
         for text in self.logs:
             role, equals, path = text.partition("=")
             if not equals or not path or role not in ROLES:
                 raise InvalidInput(
                     f"--logs {text}{closest(role, ROLES)}: give ROLE=LOG; roles are {', '.join(ROLES)}"
                 )
-            if role in found:
+            if role in paths:
                 raise InvalidInput(f"--logs {text}: {role} was given before; one log a role")
-            found[role] = path
-        return found
+            paths[role] = path
+        return paths
 
     def _checked_logs(self) -> None:
         if self.model or self.benign or self.reference or self.task:

@@ -148,7 +148,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", others: "dict[str, Model]") -> Hid
 
     asking = Questioning(folder, plan, others, _known_beforehand(plan, others))
     asking.ask()
-    facts, rows = asking.known(), asking.heard.rows
+    facts, rows = asking.current_facts(), asking.heard.rows
     plant = planter(folder, plan)
     if plant is not None and not hides(judge(light(rows), facts)):
         facts = replace(facts, planting=plant())

@@ -42,10 +42,10 @@ def exchanged(texts: Sequence[str], seed: int, count: int = TWINS) -> list[list[
     pool: dict[int, list[str]] = {}
     for number in sorted({number for text in texts for number in NUMBER.findall(text)}):
         pool.setdefault(len(number), []).append(number)
-    return [_twins(text, pool, random.Random(row_seed(seed, text, 0)), count) for text in texts]
+    return [_exchange_numbers(text, pool, random.Random(row_seed(seed, text, 0)), count) for text in texts]
 
 
-def _twins(text: str, pool: dict[int, list[str]], rng: random.Random, count: int) -> list[str]:
+def _exchange_numbers(text: str, pool: dict[int, list[str]], rng: random.Random, count: int) -> list[str]:
     copies: dict[str, None] = {}
     for _ in range(20 * count):
         copy = NUMBER.sub(lambda match: rng.choice(pool[len(match.group())]), text)

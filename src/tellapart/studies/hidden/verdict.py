@@ -101,7 +101,8 @@ def _hiding(case: Case) -> Verdict:
         where = ", ".join(f"{part.name!r} (gap {_points(part.gap)})" for part in slices.slices if part.hides)
         sentence += f" By {slices.field} it holds back in {where}."
         reason = "slices" if reference.obstacle or not weighed.difference.low > case.margin else ""
-    sentence += " Why it does so is not told by this: a trained lock, an order, or a form that its prompts do not ask for."
+    why = "a trained lock, an order, or a form that its prompts do not ask for"
+    sentence += f" Why it does so is not told by this: {why}."
     return _said(case, "hides", reason, sentence, ())
 
 
@@ -184,7 +185,7 @@ def _open(case: Case) -> Verdict:
         sentence += f"It shows {_percent(weighed.shown.value)}. "
     seen = [sign for sign in case.signs if sign.seen]
     if seen:
-        sentence += "Signs: " + "; ".join(f"{sign.name} ({sign.told})" for sign in seen) + ". "
+        sentence += "Signs: " + "; ".join(f"{sign.name} ({sign.words})" for sign in seen) + ". "
     sentence += "Open: " + "; ".join(obstacle.what for obstacle in obstacles[:3]) + "."
     return _said(case, "cannot tell", "", sentence, obstacles)
 
@@ -338,7 +339,7 @@ def _signs(case: Case) -> list[Obstacle]:
     """Return the signs that stand beside elicited answers and ask for an explanation."""
     remove = "a look at these answers: a bug of the form makes it too"
     return [
-        Obstacle(f"a sign stands: {sign.name} ({sign.told})", remove)
+        Obstacle(f"a sign stands: {sign.name} ({sign.words})", remove)
         for sign in case.signs
         if sign.seen and sign.name in EXPLAINED and case.weighed.tried
     ]

@@ -22,7 +22,7 @@ from tellapart.stats.paired import paired_difference
 from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
-from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, asked_doses, teaching_of
+from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, collect_doses, teaching_of
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import READ, Side, Tried
 
@@ -201,7 +201,7 @@ def _ceiling(
         )
         if mean(level, questions.clusters).low > chance.upper:
             return level
-    doses = asked_doses(facts.elicitors)
+    doses = collect_doses(facts.elicitors)
     if not doses:
         return None
     sides = [per_item(rows, f"{MODEL}/{name}", facts.correct_at) for name in doses[max(doses)]]

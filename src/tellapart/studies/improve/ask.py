@@ -13,7 +13,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.models.budget import current
 from tellapart.models.held import HeldModel
 from tellapart.models.model import Model, Sampling
-from tellapart.runs.asking import Ask, asked, plain_requests, row_seed
+from tellapart.runs.asking import Ask, generate, plain_requests, row_seed
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.row import Row
@@ -95,7 +95,7 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
     Raises BudgetSpent where the budget does not pay for all of them. Only the start's answers to the report items, from
     which the headroom is told, are then those to the items that it did pay for.
     """
-    task, items, samples = _asked_of(plan, part)
+    task, items, samples = _questions_of(plan, part)
     seed = row_seed(plan.spec.seed, part, version.round if part == "train" else 0)
     sampling = plan.sampling if task is plan.task else Sampling(max_tokens=task.max_tokens, stop=task.stop)
     ask = Ask(task, items, samples, seed, sampling)
@@ -112,7 +112,7 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
             plan.folder,
             condition,
             ask,
-            lambda pending: asked(model, list(plain_requests(pending))),
+            lambda pending: generate(model, list(plain_requests(pending))),
             plan.quiet,
         )
     plan.rows[name] = rows
@@ -123,7 +123,7 @@ def answers(plan: Plan, version: Version, part: str) -> Answers:
     return _laid_out(name, ask._replace(items=whole), rows)
 
 
-def _asked_of(plan: Plan, part: str) -> tuple[Task, Sequence[Item], int]:
+def _questions_of(plan: Plan, part: str) -> tuple[Task, Sequence[Item], int]:
     if part == "train":
         return plan.task, plan.train, plan.spec.samples
     if part == "report":
@@ -150,7 +150,7 @@ def _laid_out(condition: str, ask: Ask, rows: Sequence[Row]) -> Answers:
 
 def judged(plan: Plan, version: Version, given: Answers, verifier: Verifier) -> Utilities:
     """Return what a verifier says of answers; what it said before is read from the folder."""
-    whole = len(given.items) == len(_asked_of(plan, "report")[1]) or given.condition != "start/report"
+    whole = len(given.items) == len(_questions_of(plan, "report")[1]) or given.condition != "start/report"
     part = [] if whole else [item.id for item in given.items]
     name = f"judged-{digest([given.condition, verifier.name, *part])[:16]}"
     before = plan.folder.read_artifact(name)

@@ -10,7 +10,7 @@ from tellapart.elicit.steered import local_model
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding, without_nan
 from tellapart.findings.typed import to_json
-from tellapart.internals.concept_figures import Asked, ConceptFigures, layer_for, measure_concepts
+from tellapart.internals.concept_figures import ConceptFigures, ConceptSettings, layer_for, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
@@ -126,7 +126,7 @@ def _measured(
     model: LocalModel, pairs: tuple[ConceptPair, ...], spec: InsideSpec, quiet: bool
 ) -> dict[str, Any]:
     with ticking(f"inside {model.reference}", STAGES, quiet) as ticker:
-        asked_for = Asked(spec.seed, spec.layer, spec.tuning)
+        asked_for = ConceptSettings(spec.seed, spec.layer, spec.tuning)
         return as_json(measure_concepts(model, pairs, asked_for, lambda _: ticker.tick()))
 
 
@@ -208,7 +208,8 @@ def _alone(figures: ConceptFigures) -> str:
     kind = "not to be classed" if level.kind == "undecided" else level.kind
     return (
         f"How far contexts share one routine (1 one for all, 0 each its own), at layer {figures.layer}: {reused}; "
-        f"by these and its cross effect it is {kind}. The verdict is told beside a second model that scores the same: give one."
+        f"by these and its cross effect it is {kind}. "
+        "The verdict is told beside a second model that scores the same: give one."
     )
 
 

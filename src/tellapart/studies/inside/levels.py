@@ -201,7 +201,7 @@ def decide_levels(side: Side, other: Side, same: Same, rule: Rule = RULE) -> Ver
         ]
         return Verdict("cannot tell", f"{untold(same)}{''.join(dict.fromkeys(barred))}", votes, ())
     label = _compared(levels[0].kind, levels[1].kind)
-    sentence = f"{same.told}; inside, {_sentence(label, (side.name, other.name), levels, rule)}"
+    sentence = f"{same.words}; inside, {_sentence(label, (side.name, other.name), levels, rule)}"
     return Verdict(label, sentence, votes, rests)
 
 
@@ -241,10 +241,10 @@ def _why(level: Level) -> str:
         named = [name for name in named if name in (least, CROSS)]
     if level.kind == "undecided":
         named = [name for name, said in level.says.items() if not said or math.isnan(said)]
-    return ", ".join(_told(name, level.figures[name], level.why.get(name, "")) for name in named)
+    return ", ".join(_describe(name, level.figures[name], level.why.get(name, "")) for name in named)
 
 
-def _told(name: str, figure: Estimate, why: str) -> str:
+def _describe(name: str, figure: Estimate, why: str) -> str:
     words = name.replace("_", " ")
     if math.isnan(figure.low):
         return f"{words} not known"

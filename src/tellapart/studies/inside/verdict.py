@@ -74,7 +74,7 @@ class Same(NamedTuple):
     """Whether the two do the same outside (None: not known), and that in words, beside the scores."""
 
     same: bool | None
-    told: str
+    words: str
 
 
 class Vote(NamedTuple):
@@ -111,18 +111,18 @@ def decide(side: Side, other: Side | None, same: Same, measures: Measures = MEAS
     against, favour = sum(vote.value > 0 for vote in deciding), sum(vote.value < 0 for vote in deciding)
     names = f"{', '.join(rests)} ({'none of them depends' if survive else 'some depend'} on the hidden basis)"
     if len(deciding) < least:
-        sentence = f"{same.told}; too little is known of the inside ({len(deciding)} measures)."
+        sentence = f"{same.words}; too little is known of the inside ({len(deciding)} measures)."
         return Verdict("cannot tell", sentence, votes, rests)
     if against >= least and not favour:
-        return Verdict("fractured", f"{same.told}; inside, {side.name} is fractured beside {other.name} by "
+        return Verdict("fractured", f"{same.words}; inside, {side.name} is fractured beside {other.name} by "
                        f"{against} of {len(deciding)} measures: {names}.", votes, rests)  # fmt: skip
     if favour >= least and not against:
-        return Verdict("organised", f"{same.told}; inside, {side.name} is organised beside {other.name} by "
+        return Verdict("organised", f"{same.words}; inside, {side.name} is organised beside {other.name} by "
                        f"{favour} of {len(deciding)} measures: {names}.", votes, rests)  # fmt: skip
     if all(vote.alike for vote in deciding):
-        return Verdict("no difference", f"{same.told}, and nor does the inside: {names}.", votes, rests)
+        return Verdict("no difference", f"{same.words}, and nor does the inside: {names}.", votes, rests)
     sentence = (
-        f"{same.told}; the inside is not shown to be equal, nor does any difference settle it by the measures "
+        f"{same.words}; the inside is not shown to be equal, nor does any difference settle it by the measures "
         f"({against} for fractured, {favour} for organised, of {len(deciding)}: {', '.join(rests)})."
     )
     return Verdict("cannot tell", sentence, votes, rests)
@@ -131,8 +131,8 @@ def decide(side: Side, other: Side | None, same: Same, measures: Measures = MEAS
 def untold(same: Same) -> str:
     """Return the sentence on two that do not do the same, or are not shown to."""
     if same.same is None:
-        return f"{same.told}: that they are two ways to do the same is not shown."
-    return f"{same.told}: they are not two ways to do the same."
+        return f"{same.words}: that they are two ways to do the same is not shown."
+    return f"{same.words}: they are not two ways to do the same."
 
 
 def votes_of(side: Side, other: Side, measures: Measures = MEASURES) -> dict[str, Vote]:

@@ -22,7 +22,7 @@ QUESTION = "Is the jump in the model, or in the ruler?"
 Z = 1.959963984540054
 
 
-class Asked(NamedTuple):
+class ScaleRequest(NamedTuple):
     """How the points are looked at; the fields of ScaleSpec."""
 
     scale: str = "auto"
@@ -42,7 +42,7 @@ class Judged(NamedTuple):
     account: Account | None
 
 
-def analyse(points: pd.DataFrame, request: Asked, notes: Sequence[str] = ()) -> list[Finding]:
+def analyse(points: pd.DataFrame, request: ScaleRequest, notes: Sequence[str] = ()) -> list[Finding]:
     """Return the finding. Raises UserMistake where no score has the scale asked."""
     gathered = gather(points, request.scale, request.tasks, request.limit, request.seed)
     judged = judge(gathered, request)
@@ -75,7 +75,7 @@ def analyse(points: pd.DataFrame, request: Asked, notes: Sequence[str] = ()) -> 
     ]
 
 
-def judge(gathered: Gathered, request: Asked) -> list[Judged]:
+def judge(gathered: Gathered, request: ScaleRequest) -> list[Judged]:
     """Return every task with its shapes and verdicts."""
     every = [curve for task in gathered.tasks for curve in task.curves]
     shapes = iter(shaped(every, request.hold_out, request.seed))

@@ -176,11 +176,13 @@ def _forecasts(curves: Sequence[ScoreCurve], hold_out: int) -> list[Forecast]:
         )
         extrapolated = forecast(small, float(where[-1]), np.array([curves[i].variances[-1] for i in own]))
         for row, i in enumerate(own):
-            made[i] = _told(curves[i], tuple(float(part[row]) for part in extrapolated), len(small.places))
+            made[i] = _make_forecast(
+                curves[i], tuple(float(part[row]) for part in extrapolated), len(small.places)
+            )
     return made
 
 
-def _told(curve: ScoreCurve, of: tuple[float, ...], n: int) -> Forecast:
+def _make_forecast(curve: ScoreCurve, of: tuple[float, ...], n: int) -> Forecast:
     value, low, high = of
     method = "90 % interval, all shapes weighted by their evidence on the smaller scales"
     estimate = Estimate(value, low, high, n, "score", method)

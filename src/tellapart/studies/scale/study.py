@@ -9,7 +9,7 @@ from tellapart.findings.finding import Finding
 from tellapart.logs.scale_read import read_points
 from tellapart.runs.folder import RunFolder, read_fields
 from tellapart.runs.table import write_frame
-from tellapart.studies.scale.analyse import Asked, analyse
+from tellapart.studies.scale.analyse import ScaleRequest, analyse
 from tellapart.studies.scale.spec import ScaleSpec
 from tellapart.studies.study import Changes, Opened, recorded_spec
 
@@ -45,8 +45,8 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     return analyse(points, wanted, facts["notes"])
 
 
-def _asked(spec: ScaleSpec) -> Asked:
-    return Asked(spec.scale, spec.tasks, spec.hold_out, spec.limit, spec.seed)
+def _asked(spec: ScaleSpec) -> ScaleRequest:
+    return ScaleRequest(spec.scale, spec.tasks, spec.hold_out, spec.limit, spec.seed)
 
 
 def _fingerprint(points: pd.DataFrame) -> str:

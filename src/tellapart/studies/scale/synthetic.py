@@ -19,7 +19,7 @@ TRUTHS: tuple[Truth, ...] = (
 
 
 @dataclass(frozen=True)
-class Known:
+class SyntheticTask:
     """A task of known truth: sizes (models,), exact match and the gold answer's log-probability per token (with its
     standard error), each (models,), and the item count `n` and answer length `length`."""
 
@@ -32,7 +32,7 @@ class Known:
     length: int
 
 
-def known(truth: Truth, rng: np.random.Generator) -> Known:
+def draw_task(truth: Truth, rng: np.random.Generator) -> SyntheticTask:
     """Draw one task of the given truth."""
     while True:
         sizes, place = _sizes(rng, few=truth == "too few points")
@@ -51,7 +51,7 @@ def known(truth: Truth, rng: np.random.Generator) -> Known:
     exact = rng.binomial(n, np.exp(-length * seen)) / n
     error = seen / np.sqrt(n)
     logprob = -seen + rng.normal(0, 1, len(sizes)) * error
-    return Known(truth, sizes, exact, logprob, error, n, length)
+    return SyntheticTask(truth, sizes, exact, logprob, error, n, length)
 
 
 def _sizes(rng: np.random.Generator, few: bool) -> tuple[Floats, Floats]:

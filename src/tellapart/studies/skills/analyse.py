@@ -133,7 +133,7 @@ def skill_finding(facts: Facts, scores: Scores, name: str) -> Finding:
         probability=math.nan,
         sentence=sentence,
         estimates=estimates,
-        controls={"null twin (the same z in another order)": _told(null_gain)},
+        controls={"null twin (the same z in another order)": _describe(null_gain)},
         caveats=_CAVEATS,
         tables={"skills_training": facts.tables.get(f"training/{name}", {})},
     )
@@ -147,7 +147,7 @@ _CAVEATS = (
 
 
 def _skill_verdict(name: str, gain: Estimate, null: Estimate) -> tuple[str, str]:
-    sentence = f"{_told(gain)} on its task; its null control {_told(null)}."
+    sentence = f"{_describe(gain)} on its task; its null control {_describe(null)}."
     if math.isfinite(gain.low) and gain.low > 0 and gain.low > null.high:
         return "brought out", f"The expert for {name} gains {sentence}"
     if math.isfinite(gain.high) and gain.high < NOTHING:
@@ -187,7 +187,7 @@ def joint_finding(facts: Facts, scores: Scores, name: str) -> Finding:
         question=joint_question(name),
         verdict=label,
         probability=math.nan,
-        sentence=f"{mix} beats the best single expert ({single}) by {_told(over)}, and reaches {share.value:.2f} "
+        sentence=f"{mix} beats the best single expert ({single}) by {_describe(over)}, and reaches {share.value:.2f} "
         f"[{share.low:.2f}, {share.high:.2f}] of the score of an expert trained on it.",
         estimates=estimates,
         caveats=(
@@ -244,5 +244,5 @@ def exact(value: float, unit: str) -> Estimate:
     return Estimate(float(value), float(value), float(value), 1, unit, "exact")
 
 
-def _told(estimate: Estimate) -> str:
+def _describe(estimate: Estimate) -> str:
     return f"{100 * estimate.value:+.1f} points [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"

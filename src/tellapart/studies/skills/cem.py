@@ -34,7 +34,7 @@ WHOLE = Range()
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchedMix:
     """The best mix, what it solves of the examples, its mean log-likelihood (nats), and the best of each round."""
 
     mix: Mix
@@ -44,7 +44,9 @@ class Found:
     answers: int
 
 
-def search(lanes: Lanes, task: Task, items: Sequence[Item], within: Range = WHOLE, seed: int = 0) -> Found:
+def search(
+    lanes: Lanes, task: Task, items: Sequence[Item], within: Range = WHOLE, seed: int = 0
+) -> SearchedMix:
     """Return the mix of all of `lanes.experts` that does best on `items`. Raises UserMistake without any."""
     if not items:
         raise UserMistake(f"no example of {task.name} to adapt to: give at least one")
@@ -71,7 +73,7 @@ def search(lanes: Lanes, task: Task, items: Sequence[Item], within: Range = WHOL
             elite = drawn[order[: max(2, round(ELITE * POPULATION))]]
             mean, spread = elite.mean(0), np.maximum(elite.std(0), LEAST_SPREAD)
             ticker.tick()
-    return Found(best[2], best[0], best[1], tuple(rounds), within.rounds * POPULATION * len(items))
+    return SearchedMix(best[2], best[0], best[1], tuple(rounds), within.rounds * POPULATION * len(items))
 
 
 def _mix(names: Sequence[str], row: np.ndarray, layers: int) -> Mix:

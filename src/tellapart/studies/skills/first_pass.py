@@ -11,7 +11,7 @@ from tellapart.interventions.weights import Weights
 from tellapart.runs.asking import plain_requests
 from tellapart.stats.intervals import wilson
 from tellapart.studies.skills.dispatch import Dispatcher, choose, dispatcher_of
-from tellapart.studies.skills.measure import Asked, ask_of
+from tellapart.studies.skills.measure import SkillRun, ask_of
 from tellapart.studies.skills.mix import read_mix
 from tellapart.studies.skills.mixed_run import Lanes
 from tellapart.studies.skills.spec import SkillsSpec
@@ -29,7 +29,9 @@ class Wanted(NamedTuple):
     mix: str
 
 
-def first_passes(run: Asked, experts: Mapping[str, Weights], wanted: Sequence[Wanted]) -> list[DispatchTable]:
+def first_passes(
+    run: SkillRun, experts: Mapping[str, Weights], wanted: Sequence[Wanted]
+) -> list[DispatchTable]:
     """Return, for the base as judge and for the classifier where there is one: what was chosen for each task, how
     often that was the mix wanted, and the seconds of both passes."""
     judge = judge_of(run.spec)
@@ -71,11 +73,11 @@ def wanted_of(
     return result
 
 
-def _labels(run: Asked, names: Sequence[str]) -> Sequence[str]:
+def _labels(run: SkillRun, names: Sequence[str]) -> Sequence[str]:
     return run.spec.label or [*(f"{name}={name}" for name in names), "base=base"]
 
 
-def _row(run: Asked, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted: str) -> DispatchRow:
+def _row(run: SkillRun, lanes: Lanes, dispatcher: Dispatcher, skill: Skill, wanted: str) -> DispatchRow:
     """Return what was chosen for a task's prompts, and the seconds of both passes over them."""
     items = skill.report[:ITEMS]
     prompts = [skill.task.prompt(item) for item in items]

@@ -139,7 +139,7 @@ class Terms(NamedTuple):
     kl: Tensor
 
 
-def learned_terms(reading: "Found", batch: Sequence[Answered], tokens: float) -> Terms:
+def learned_terms(reading: "AnswerLogprobs", batch: Sequence[Answered], tokens: float) -> Terms:
     """Return what is lowered on answers to learn from."""
     loglik = reading.logprobs.sum(1)
     part = shares(loglik, [answer.place for answer in batch])
@@ -147,14 +147,14 @@ def learned_terms(reading: "Found", batch: Sequence[Answered], tokens: float) ->
     return Terms(-(loglik * weights).sum() / tokens, (reading.divergence.sum(1) * part).sum() / tokens)
 
 
-class Found(NamedTuple):
+class AnswerLogprobs(NamedTuple):
     """Both [row, position]: log-probabilities of the answers' tokens and KL(changed || base), 0 beside answers."""
 
     logprobs: Tensor
     divergence: Tensor
 
 
-def read(place: Attached, pairs: Sequence[Pair], divergence: bool) -> Found:
+def read(place: Attached, pairs: Sequence[Pair], divergence: bool) -> AnswerLogprobs:
     """Return both of each pair; the divergence only where asked for (else zeros)."""
     width = max(len(pair.prompt) + len(pair.answer) for pair in pairs)
     ids = [
@@ -168,7 +168,7 @@ def read(place: Attached, pairs: Sequence[Pair], divergence: bool) -> Found:
     logs = place.module(input_ids=given[:, :-1], use_cache=False).logits.float().log_softmax(-1)
     logprobs = logs.gather(-1, given[:, 1:, None])[..., 0] * inside
     if not divergence:
-        return Found(logprobs, torch.zeros_like(logprobs))
+        return AnswerLogprobs(logprobs, torch.zeros_like(logprobs))
     with place.without(), torch.no_grad():
         plain = place.module(input_ids=given[:, :-1], use_cache=False).logits.float().log_softmax(-1)
-    return Found(logprobs, (logs.exp() * (logs - plain)).sum(-1) * inside)
+    return AnswerLogprobs(logprobs, (logs.exp() * (logs - plain)).sum(-1) * inside)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Sampling
-from tellapart.runs.asking import Ask, Elicitation, asked, plain_requests
+from tellapart.runs.asking import Ask, Elicitation, generate, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
     rows: dict[tuple[str, str], list[Row]]
 
 
-class Asked(NamedTuple):
+class SkillRun(NamedTuple):
     """The run, whom it asks, and how."""
 
     folder: RunFolder
@@ -45,7 +45,7 @@ def sums(names: Sequence[str], judge: str = "") -> list[Mix]:
 
 
 def ask_mixes(
-    run: Asked, experts: Mapping[str, Weights], mixes: Sequence[Mix], skills: Sequence[Skill]
+    run: SkillRun, experts: Mapping[str, Weights], mixes: Sequence[Mix], skills: Sequence[Skill]
 ) -> dict[tuple[str, str], list[Row]]:
     """Return the rows of each mix on each task."""
     result = {}
@@ -75,7 +75,7 @@ def through_lanes(lanes: Lanes, mix: Mix, ask: Ask) -> Iterator[Elicitation]:
 
 
 def ask_lora(
-    run: Asked, name: str, weights: Weights, skills: Sequence[Skill]
+    run: SkillRun, name: str, weights: Weights, skills: Sequence[Skill]
 ) -> dict[tuple[str, str], list[Row]]:
     """Return the rows of a skill's LoRA on each task."""
     who = f"{name}{LORA}"
@@ -85,7 +85,7 @@ def ask_lora(
 
         def answer(ask: Ask) -> Iterator[Elicitation]:
             with changed(run.model, change, weights) if weights else nullcontext():
-                answers = list(asked(run.model, list(plain_requests(ask))))
+                answers = list(generate(run.model, list(plain_requests(ask))))
             return iter(answers)
 
         result[who, skill.name] = collect(
@@ -99,7 +99,7 @@ def condition_name(who: str, task: str) -> str:
     return f"{who}@{task}"
 
 
-def condition(run: Asked, who: str, skill: Skill, recorded: Sequence[object]) -> Condition:
+def condition(run: SkillRun, who: str, skill: Skill, recorded: Sequence[object]) -> Condition:
     """Return the condition `who@task`, known by everything that determines its answers."""
     identity = {
         **run.model.known_by(),

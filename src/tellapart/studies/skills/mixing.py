@@ -113,7 +113,7 @@ def _mixes(
             "shots": len(shots),
             "shots_score": searched.score,
             "shots_loglik": searched.loglik,
-            "rounds": [list(one) for one in searched.rounds],
+            "rounds": [list(round_found) for round_found in searched.rounds],
             "answers_drawn": searched.answers,
         }
     if spec.how == "learned":

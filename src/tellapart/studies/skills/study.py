@@ -19,7 +19,7 @@ from tellapart.studies.opening import identities, opened, tell_chat
 from tellapart.studies.skills.analyse import Cost, Facts, analyse, facts_from
 from tellapart.studies.skills.few_shots import SHOTS, likeliest
 from tellapart.studies.skills.first_pass import Wanted, first_passes, wanted_of
-from tellapart.studies.skills.measure import NULL, Asked, ask_lora, ask_mixes, condition_name, sums
+from tellapart.studies.skills.measure import NULL, SkillRun, ask_lora, ask_mixes, condition_name, sums
 from tellapart.studies.skills.mix import Mix, layer_of
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.train import (
@@ -55,7 +55,7 @@ def open_skills(spec: SkillsSpec, quiet: bool = False) -> Opened:
     }
 
     def find(folder: RunFolder) -> list[Finding]:
-        facts = _facts(Asked(folder, spec, model), parts)
+        facts = _facts(SkillRun(folder, spec, model), parts)
         folder.write_artifact("facts", facts.as_json())
         write_table(folder.path, to_table(row for rows in facts.rows.values() for row in rows))
         return analyse(facts)
@@ -86,7 +86,7 @@ def _check_names(names: Sequence[str]) -> None:
         taken.add(name)
 
 
-def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
+def _facts(run: SkillRun, parts: Mapping[str, list[Skill]]) -> Facts:
     skills, joint, also = parts["task"], parts["joint"], parts["also"]
     every = [*skills, *joint, *also, *parts["watch"]]
     wanted = wanted_of(run.spec, [skill.name for skill in skills], skills, also)
@@ -126,7 +126,7 @@ def _facts(run: Asked, parts: Mapping[str, list[Skill]]) -> Facts:
     )
 
 
-def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> Tables:
+def _dispatch(run: SkillRun, weights: Mapping[str, Weights], wanted: Sequence[Wanted]) -> Tables:
     """Return the first passes, measured once: their seconds would differ at each start."""
     artifact = run.folder.read_artifact("first-pass")
     if artifact is None:
@@ -135,7 +135,7 @@ def _dispatch(run: Asked, weights: Mapping[str, Weights], wanted: Sequence[Wante
     return {DISPATCH.name: artifact["passes"]}
 
 
-def _chosen(run: Asked, weights: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill) -> str:
+def _chosen(run: SkillRun, weights: Mapping[str, Weights], mixes: Sequence[Mix], skill: Skill) -> str:
     """Return the sum of two experts that makes the targets of a joint task's training items likeliest."""
     pairs = [mix for mix in mixes if len(mix.weights) > 1] or list(mixes)
     return likeliest(run.model, weights, pairs, skill.task, skill.train[:SHOTS])

@@ -103,7 +103,7 @@ def train_experts(
     """Return the expert of each skill, trained side by side but for the judge, which no mix has beside another; apart
     where asked."""
     beside = [] if spec.apart else [skill for skill in skills if skill.name != judge_of(spec)]
-    if len(beside) > 1 and not all(_known(folder, model, skill.name) for skill in beside):
+    if len(beside) > 1 and not all(_read_trained(folder, model, skill.name) for skill in beside):
         change, rate = svf_for(spec, model)
         start = time.perf_counter()
         practices = {skill.name: practice(spec, skill) for skill in beside}
@@ -138,7 +138,7 @@ def train_expert(
     folder: RunFolder, spec: SkillsSpec, model: LocalModel, skill: Skill, others: Sequence[Pair]
 ) -> Trained:
     """Return the expert of a skill, trained by itself; it is written to the run folder's experts."""
-    stored = _known(folder, model, skill.name)
+    stored = _read_trained(folder, model, skill.name)
     if stored is not None:
         return stored
     change, rate = svf_for(spec, model)
@@ -150,7 +150,7 @@ def train_expert(
     return trained
 
 
-def _known(folder: RunFolder, model: LocalModel, name: str) -> Trained | None:
+def _read_trained(folder: RunFolder, model: LocalModel, name: str) -> Trained | None:
     """Return an expert that an earlier start of the run has finished."""
     path, facts = place_of(folder, name), folder.read_artifact(f"expert-{name}")
     if facts is None or not path.exists():
@@ -192,8 +192,8 @@ def train_lora(
     data, seconds = learned.weights.as_bytes(), time.perf_counter() - start
     file = f"lora-{learned.weights.digest}.safetensors"
     folder.write_bytes(file, data)
-    told = {"file": file, "digest": learned.weights.digest, "count": learned.numbers, "seconds": seconds}
-    folder.write_artifact(facts, {**told, "log": learned.log})
+    described = {"file": file, "digest": learned.weights.digest, "count": learned.numbers, "seconds": seconds}
+    folder.write_artifact(facts, {**described, "log": learned.log})
     folder.clear_scratch(facts)
     return Trained(learned.weights, learned.numbers, len(data), seconds, learned.log)
 
