@@ -16,7 +16,7 @@ import pytest
 import tellapart
 from tellapart.controls import FAMILIES, Given, controls_of
 from tellapart.controls.trained_instructions import TrainedControl, random_guesses
-from tellapart.elicit.elicitor import Elicitation, asked
+from tellapart.elicit.elicitor import Elicitation, generate
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.interventions.weights import Weights
@@ -290,7 +290,7 @@ class Copied:
 
     def answers(self, trained: Trained, rows: Rows) -> Iterator[Elicitation]:
         self.model.learn(self.examples[trained.steps - 1])
-        yield from asked(self.model, rows)
+        yield from generate(self.model, rows)
 
 
 def run_reader(

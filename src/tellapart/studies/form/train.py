@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tellapart.controls import Given
 from tellapart.controls.trained_instructions import TrainedControl, random_guesses
-from tellapart.elicit.elicitor import Elicitation, asked, plain_requests
+from tellapart.elicit.elicitor import Elicitation, generate, plain_requests
 from tellapart.elicit.few_labels import FITTED_LOSS, LOOKED_AT, PRESSED_RATE, recent_loss, said
 from tellapart.elicit.trained import local
 from tellapart.models.budget import current, until_spent
@@ -61,7 +61,7 @@ class Copies:
 
         moved = changed(self.model, self.change, trained.weights) if trained.moved else nullcontext()
         with moved:
-            answers, spent = until_spent(asked(self.model, rows))
+            answers, spent = until_spent(generate(self.model, rows))
         yield from answers
         if spent:
             raise spent

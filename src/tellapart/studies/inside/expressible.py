@@ -12,7 +12,7 @@ from tellapart.rasp.shown import shown
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.expressible.spec import ExpressibleSpec
-from tellapart.studies.expressible.study import LENGTH, PREFIX, ask_for, found
+from tellapart.studies.expressible.study import LENGTH, PREFIX, ask_for, measure
 from tellapart.studies.inside.spec import InsideSpec
 from tellapart.studies.study import Opened
 
@@ -30,7 +30,7 @@ def open_expressible(spec: InsideSpec) -> Opened:
     question = ask_for(asks)
 
     def find(folder: RunFolder) -> list[Finding]:
-        finding = found(asks, question, config, folder)
+        finding = measure(asks, question, config, folder)
         does = shown(model, question.program, question.length, spec.seed)
         tables = {**finding.tables, "ladder": [*finding.tables["ladder"], *_rungs(does)]}
         return [replace(finding, estimates={"base_score": does, **finding.estimates}, tables=tables)]
