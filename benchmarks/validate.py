@@ -176,7 +176,7 @@ def table_of(cases: Sequence[Case]) -> tuple[str, int]:
     wrong = 0
     for case in cases:
         if not case.needs.exists():
-            lines.append(f"| {case.name} | {case.known} | data not at hand | | |")
+            lines.append(f"| {case.name} | {case.known} | data not available | | |")
             continue
         with tempfile.TemporaryDirectory() as folder:
             line, bad = row_of(case, Path(folder))

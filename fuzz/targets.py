@@ -66,7 +66,7 @@ def folder(data: bytes) -> None:
 def answers(data: bytes) -> None:
     """The body of a served answer."""
     from tellapart.models.endpoint_answer import Traits, completion_of
-    from tellapart.models.endpoint_failure import RefusalError, told, understood
+    from tellapart.models.endpoint_failure import RefusalError, failure_of, understood
     from tellapart.models.endpoint_line import Address
     from tellapart.models.endpoint_probe import likeliest, served_by
     from tellapart.models.endpoint_score import scored_of
@@ -74,7 +74,7 @@ def answers(data: bytes) -> None:
 
     request = Request("Once", 1, Sampling(max_tokens=6))
     outcome = understood(data, "sk-0123456789abcdef", 0.1)
-    told(RefusalError(500, {"retry-after": data[:20].decode("latin-1")}, data), "sk-0123456789abcdef")
+    failure_of(RefusalError(500, {"retry-after": data[:20].decode("latin-1")}, data), "sk-0123456789abcdef")
     for api in ("completions", "chat"):
         address = Address(api, "m", "http://127.0.0.1:1/v1")
         completion = completion_of(request, outcome, address, Traits().logprobs)
@@ -87,12 +87,12 @@ def answers(data: bytes) -> None:
 
 def requests(data: bytes) -> None:
     """The body of a request to `skills serve`."""
-    from tellapart.serving.asked import Reader, chat_asked, completion_asked, parsed
+    from tellapart.serving.asked import Reader, parsed, read_chat, read_completion
     from tellapart.serving.failure import ApiError
     from tellapart.studies.skills.mix import read_mix
 
     reader = Reader(lambda name: read_mix(name, ("digits", "letters")), 64, lambda messages: "x")
-    for read in (completion_asked, chat_asked):
+    for read in (read_completion, read_chat):
         try:
             told = [request.prompt for request in read(parsed(data), reader).requests]
         except ApiError as error:

@@ -24,7 +24,7 @@ class InvalidInput(UserMistake):
 
 
 class NotApplicable(UserMistake):
-    """The input is right, and this method or measurement cannot be had of it: go on without it, and say so."""
+    """The input is right, and this method or measurement is not available for it: go on without it, and say so."""
 
 
 class Refused(UserMistake):

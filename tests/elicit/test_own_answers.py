@@ -60,7 +60,7 @@ def test_finished_rounds_are_read_not_drawn_again(tmp_path, monkeypatch):
     def never(*_):
         raise AssertionError("drawn again")
 
-    monkeypatch.setattr(module, "asked", never)
+    monkeypatch.setattr(module, "generate", never)
     assert own_answers(Pair(locked(sure=0.9)), ask) == first
     with pytest.raises(AssertionError, match="drawn again"):
         own_answers(Pair(locked(sure=0.9)), ask._replace(seed=5))
@@ -69,5 +69,5 @@ def test_finished_rounds_are_read_not_drawn_again(tmp_path, monkeypatch):
 def test_a_second_adapter_does_not_draw_again(monkeypatch):
     ask = ask_for(TASK)
     first = own_answers(Pair(knowing(0.5)), ask)
-    monkeypatch.setattr(module, "asked", None)
+    monkeypatch.setattr(module, "generate", None)
     assert own_answers(Pair(knowing(0.5)), ask) is first

@@ -12,7 +12,7 @@ from tellapart.elicit.access import applicable
 from tellapart.elicit.local_routing import write
 from tellapart.elicit.routing import TokenRouter, level_for
 from tellapart.elicit.routing_bits import choice_bits, position_bits
-from tellapart.models.lockstep import RoutedAnswer
+from tellapart.models.two_models import RoutedAnswer
 from tellapart.runs.asking import Elicitation, Pair, generate, plain_requests
 
 TASK = split(addition(), 0, 6)

@@ -11,7 +11,7 @@ from tellapart.elicit.elicitor import Elicitor
 from tellapart.elicit.settings import read_elicitor, settings_of, write_elicitor
 from tellapart.elicit.voting import BestOfK
 from tellapart.errors import InvalidInput
-from tellapart.studies.gain.bring_out import chosen_methods
+from tellapart.studies.gain.eliciting import chosen_methods
 from tellapart.studies.gain.spec import GainSpec
 
 EVERY = [(name, field) for name, method in ELICITORS.items() for field in settings_of(method)]

@@ -8,8 +8,8 @@ import pytest
 from tiny import model_of
 
 from tellapart.models.cache import SlotCache
-from tellapart.models.lockstep import at_random, route
 from tellapart.models.model import Request, Sampling
+from tellapart.models.two_models import at_random, route
 
 PROMPTS = ("the cat", "question: what is it? answer: it is a thing. one", "one two three")
 CALLS = 8

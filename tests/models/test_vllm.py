@@ -267,7 +267,7 @@ def test_a_prompt_too_long_for_it(fake, base) -> None:
 def test_what_it_offers(fake, base) -> None:
     model, local = open_model(f"vllm:{base}"), open_local(str(base))
     assert offers(model) == offers(local) - {"weights"}
-    assert MISSING["weights"].format(model=model.reference) == f"the weights of vllm:{base} are not at hand"
+    assert MISSING["weights"].format(model=model.reference) == f"the weights of vllm:{base} are not available"
     mine, theirs = tokens_of(model), tokens_of(local)
     prompts = [mine.encode(text) for text in TEXTS]
     for one, other in zip(mine.next_tokens(prompts, 5), theirs.next_tokens(prompts, 5), strict=True):

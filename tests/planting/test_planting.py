@@ -355,7 +355,7 @@ def test_a_model_without_weights_is_a_control_that_is_not_passed(tmp_path):
 
     made = plant_all(Served(), TASK, cache=tmp_path)
     assert not any(one.passed for one in made.controls)
-    assert "not at hand" in made.controls[0].reason
+    assert "not available" in made.controls[0].reason
 
 
 def test_an_unknown_arm_is_refused():

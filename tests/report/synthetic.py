@@ -126,7 +126,7 @@ def acquired(items: int = 160, seed: int = 1) -> Finding:
         probability=0.88,
         sentence="No way tried brought back more than 7 % of the gain: it is new to the base, or not found.",
         estimates=_estimates(base_p, tuned_p) | {"elicited_share": estimate(0.07, 0.06, items)},
-        caveats=("The elicitors tried are ten; another may bring out more.",),
+        caveats=("The elicitors tried are ten; another may elicit more.",),
         evidence=(("best recovered share", 0.07, -2.1), ("bits per response", 291.0, -1.3)),
         tables=tables,
     )

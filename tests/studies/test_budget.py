@@ -11,7 +11,7 @@ import torch
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.sft_trainer import SFTTrainer
 
-from tellapart.models import local, lockstep
+from tellapart.models import local, two_models
 from tellapart.runs.table import read_table
 from tellapart.studies import run_study
 from tellapart.studies.form.spec import FormSpec
@@ -37,7 +37,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return write
 
-    for module in (local, lockstep):
+    for module in (local, two_models):
         monkeypatch.setattr(module, "write_answers", writing(module.write_answers))
     score = local.score_tokens
 

@@ -15,10 +15,10 @@ from tellapart.errors import UserMistake
 from tellapart.models.model import Answer, Completion, Model, Request, Sampling
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.runs.folder import open_run
-from tellapart.studies.gain import bring_out as module
+from tellapart.studies.gain import eliciting as module
 from tellapart.studies.gain.adaptive import OPTIONAL, watching
 from tellapart.studies.gain.ask import Plan
-from tellapart.studies.gain.bring_out import BroughtOut, bring_out
+from tellapart.studies.gain.eliciting import ElicitedRows, elicit_all
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.tasks.item import Item, Task
@@ -81,7 +81,7 @@ def fake(real: Elicitor, share: float, how: str, fitted: list[str]) -> Elicitor:
 
 def run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failing: dict[str, str], share: float = 0.02
-) -> tuple[list[str], BroughtOut]:
+) -> tuple[list[str], ElicitedRows]:
     """Return the methods asked, in order, and the outcome, where all methods of some mechanisms fail."""
     fitted: list[str] = []
     fakes: dict[str, Any] = {
@@ -98,7 +98,7 @@ def run(
         GainSpec("b", "t", "fake", plan="adaptive", json=True), Pair(Silent()), task, (), ITEMS, Sampling()
     )
     with open_run(tmp_path / "run", {}, {}) as folder:
-        return fitted, bring_out(folder, plan, watch)
+        return fitted, elicit_all(folder, plan, watch)
 
 
 @pytest.mark.parametrize("how", ["unfitted", "refused", "missing"])

@@ -43,7 +43,7 @@ def test_an_honest_model_at_the_ceiling_and_again(tmp_path: Path, capsys: pytest
     narrow = finding_of(capsys, "analyse", out, "--margin", "0.001", "--json")
     assert narrow["verdict"] == "cannot tell"
     page = (Path(out) / "report.html").read_text()
-    assert "Shown, and brought out" in page
+    assert "Shown, and elicited" in page
     assert "Signs without elicitation" in page
 
 

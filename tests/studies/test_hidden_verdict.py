@@ -87,7 +87,7 @@ def test_a_topic_that_is_sandbagged_is_told_apart(seed):
 
 
 def honest(targets, seed):
-    """Return honest models by name: none of them may be called hiding, whatever methods bring out of them."""
+    """Return honest models by name: none of them may be called hiding, whatever methods elicit from them."""
     weak, own = knows(targets, 0.3, seed + 1), knows(targets, 0.8, seed + 2)
     noisy = right_in(targets, 0.6)
     formless = readable_in(0.3, own)

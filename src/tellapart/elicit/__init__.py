@@ -1,4 +1,4 @@
-"""Ways to bring out what is there, one file each, and the one dict that holds them.
+"""Methods that elicit what is there, one file each, and the one dict that holds them.
 
 Outsiders add theirs under the entry point group `tellapart.elicitors` (docs/adding-an-elicitor.md).
 """

@@ -79,7 +79,7 @@ class RunningModel(Protocol):
 
 @runtime_checkable
 class WeightModel(Protocol):
-    """A model whose weights are at hand: `module` is the torch module."""
+    """A model whose weights are available: `module` is the torch module."""
 
     @property
     def module(self) -> Any: ...
@@ -124,7 +124,7 @@ MISSING: dict[Need, str] = {
     "text": "{model} is a log: it answers nothing that was not asked",
     "logprobs": "{model} gives no log-probabilities of given text",
     "tokens": "{model} gives no token ids",
-    "weights": "the weights of {model} are not at hand",
+    "weights": "the weights of {model} are not available",
     "tuned": "no tuned model is given",
     "training": "it trains, and trl or peft is not installed: pip install 'tellapart[train]'",
 }

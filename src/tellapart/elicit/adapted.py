@@ -1,4 +1,4 @@
-"""What the trained adapters have in common (svf, lora, masked_adapter): what they learn from, their twin, their bits.
+"""What the trained adapters (svf, lora, masked_adapter) share: what they learn from, their null control, their bits.
 
 All three learn, by cross-entropy, from the base's own right answers on the fit split (own_answers), for as many steps:
 so they differ in nothing but what is trained. The null control is the same adapter trained as long on blind picks among
@@ -85,7 +85,7 @@ class Adapting(Elicitor):
         return tuple(self.sized(pair, ask, own, size) for size in self.sizes[: None if own.right else 1])
 
     def sized(self, pair: Pair, ask: Ask, own: OwnAnswers, size: int) -> Elicited:
-        """Return the adapter of one size, trained on `own.right`, its twin on `own.blind`."""
+        """Return the adapter of one size, trained on `own.right`, its null control on `own.blind`."""
         name = self.name if len(self.sizes) == 1 else f"{self.name}@{size}"
         change = dict(self.change(size))
         setting = {"change": change, "part": "right", "examples": len(own.right), "draws": own.draws}

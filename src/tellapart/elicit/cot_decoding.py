@@ -97,7 +97,7 @@ class CotDecoding(Elicitor):
         return tuple(branched(self.name, by, self.branches) for by in ("max", "aggregate"))
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that takes one of the paths at random."""
+        """Return the null control that takes one of the paths at random."""
         setting = {**elicited.setting, "by": "chance"}
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 

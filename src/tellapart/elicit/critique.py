@@ -3,7 +3,7 @@ problem: Wang et al. 2025, arXiv 2506.03295).
 
 The base draws answers to the fit items; it is fine-tuned on (question, such an answer) -> critique, and then asked the
 plain questions. Critiques come from the task's critic or step checker, from a file, or from another model. The null
-twin learns as long from the same critiques, each given to another answer.
+null control learns as long from the same critiques, each given to another answer.
 
 Bits: -log2 p of the critiques under the base (a critique can hold the solution, so all of it counts), or 32 a trained
 parameter where that is less.
@@ -70,7 +70,7 @@ class Critique(Elicitor):
         return with_twin(value, self.train(pair, ask, moved, shuffled=True))
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that learned from critiques of other answers."""
+        """Return the null control that learned from critiques of other answers."""
         return twin_of(elicited)
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:

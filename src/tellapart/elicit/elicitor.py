@@ -1,4 +1,4 @@
-"""Ways to bring out what is there: an Elicitor is fitted on some items and gives an Elicited, a value.
+"""Methods that elicit what is there: an Elicitor is fitted on some items and gives an Elicited, a value.
 
 Every elicitor names its null control (as strong, but empty of what it claims to work by) and the bits it was
 supplied with from outside. Fitting sees the `fit` split only; figures come from the `report` split.

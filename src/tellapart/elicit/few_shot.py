@@ -4,7 +4,7 @@ A chat model gets them as turns of user and assistant. `few_shot` shows direct a
 format-controlled baseline: it tells a base model what an answer looks like and no more. `few_shot_steps` shows
 worked steps (Wei et al. 2022, arXiv 2201.11903).
 The null controls keep every text and give the answers to the wrong questions (compare Min et al. 2022, arXiv
-2202.12837): a share that the twin recovers too came from the form.
+2202.12837): a share that the null control recovers too came from the form.
 """
 
 import math

@@ -73,7 +73,7 @@ class LearnedRouting(Routing):
         )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that routes as large a share at random positions; it has no probe."""
+        """Return the null control that routes as large a share at random positions; it has no probe."""
         return replace(super().null(elicited, seed), weights=Weights())
 
 

@@ -94,7 +94,7 @@ def change_of(written: Mapping[str, Any]) -> Change:
 def local(model: Model) -> LocalModel:
     """Return the model as a local one. Raises UserMistake where it is not."""
     if not isinstance(model, LocalModel):
-        raise NotApplicable(f"the weights of {model.reference} are not at hand: give a local model")
+        raise NotApplicable(f"the weights of {model.reference} are not available: give a local model")
     return model
 
 

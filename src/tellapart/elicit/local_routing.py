@@ -1,4 +1,4 @@
-"""Routing on two local models: the routers of this package as those of tellapart.models.lockstep."""
+"""Routing on two local models: the routers of this package as those of tellapart.models.two_models."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,9 @@ from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.interventions.weights import Weights
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
-from tellapart.models.lockstep import (
+from tellapart.models.model import Model, Request
+from tellapart.models.probe import Probe, answer_states, fit_probe, probed
+from tellapart.models.two_models import (
     Decide,
     RoutedAnswer,
     at_random,
@@ -22,8 +24,6 @@ from tellapart.models.lockstep import (
     when_probed,
     when_unsure,
 )
-from tellapart.models.model import Model, Request
-from tellapart.models.probe import Probe, answer_states, fit_probe, probed
 from tellapart.runs.asking import Pair
 
 AT_ONCE = 512

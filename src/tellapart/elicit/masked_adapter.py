@@ -1,4 +1,4 @@
-"""Randomly masked adapters (after Donoway et al. 2025, openreview Dkgx2pS4Ww): how few numbers bring a skill out?
+"""Randomly masked adapters (after Donoway et al. 2025, openreview Dkgx2pS4Ww): how few numbers elicit a skill?
 
 `masked_adapter@16` trains 16 scalars drawn at random over the whole model, training/masked.py says which. The recovered
 share against log p follows a generalised logistic; `sizes_for` gives the p for 50 % and 90 % of the gain (published for

@@ -116,7 +116,7 @@ class PowerSampling(Elicitor):
         return Powered(self.name, {**setting, "fitted_rate": math.fsum(measured) / len(measured)})
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that accepts by chance, at the fitted rate."""
+        """Return the null control that accepts by chance, at the fitted rate."""
         setting = {**elicited.setting, "rate": elicited.setting["fitted_rate"]}
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 

@@ -79,7 +79,7 @@ class Prefill(Elicitor):
         )
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that begins each answer with another opener, drawn by the answer's seed."""
+        """Return the null control that begins each answer with another opener, drawn by the answer's seed."""
         kept = elicited.setting.get("prefills", ["?"])[0]
         others = [opener for opener in elicited.setting["openers"] if opener != kept]
         alike = [opener for opener in others if len(opener) == len(kept)]

@@ -20,7 +20,7 @@ class Prompted(Requested):
 
     Setting: `before` (text before the question), `turns` (for chat models: earlier exchanges instead of it), `after`
     (text after the question), `stop` (strings that end the answer, beside the task's), `label`, and what the null
-    twin is made from.
+    null control is made from.
     """
 
     def requests(self, pair: Pair, ask: Ask) -> Iterator[tuple[int, int, Request]]:

@@ -69,7 +69,7 @@ class Rlvr(Elicitor):
         return tuple(with_twin(value, null) for value in values)
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that was paid by a coin."""
+        """Return the null control that was paid by a coin."""
         return twin_of(elicited)
 
     def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:

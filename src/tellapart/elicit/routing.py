@@ -21,7 +21,7 @@ from tellapart.runs.asking import Ask, Elicitation, Pair, plain_requests
 from tellapart.tasks.item import Task
 
 if TYPE_CHECKING:
-    from tellapart.models.lockstep import RoutedAnswer
+    from tellapart.models.two_models import RoutedAnswer
 
 BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MAIN_BUDGET = 0.1
@@ -143,7 +143,7 @@ class Routing(Elicitor):
         return router, answers
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin that routes as large a share at random positions (for every token: the ceiling itself)."""
+        """Return the null control: it routes as large a share at random positions (of every token: the ceiling itself)."""
         setting = {**elicited.setting, "decider": "random", "level": elicited.setting["fitted_share"]}
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 

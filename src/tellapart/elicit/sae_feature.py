@@ -1,5 +1,5 @@
 """One feature of a sparse autoencoder, steered where the answer begins (arXiv 2601.08058): if a single direction that
-the model itself uses brings a skill out, the skill was there.
+the model itself uses elicits a skill, the skill was there.
 
 The autoencoder is trained on the model's own states (interventions/sae_training.py), or given:
 SaeFeature(saes=("FOLDER",)). The first few features of each ranking (feature_ranking.py) are tried on the fit split at

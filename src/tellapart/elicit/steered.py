@@ -83,11 +83,11 @@ class Steered(Elicited):
 
 
 def local_model(model: Model, name: str) -> "LocalModel":
-    """Return `model` as a local one. Raises UserMistake where its weights are not at hand."""
+    """Return `model` as a local one. Raises UserMistake where its weights are not available."""
     from tellapart.models.local import LocalModel
 
     if not isinstance(model, LocalModel):
-        raise NotApplicable(f"{name}: the weights of {model.reference} are not at hand")
+        raise NotApplicable(f"{name}: the weights of {model.reference} are not available")
     return model
 
 

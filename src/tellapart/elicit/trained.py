@@ -1,7 +1,7 @@
 """The value behind the elicitors that train the base a little: a change of its weights, on or off.
 
 No torch here until answers are drawn. The null control is trained when the value is, since only then the fit items and
-the model are at hand.
+the model are available.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,11 +60,11 @@ class ByTraining(Switched):
 
 
 def local(model: Model, name: str) -> "LocalModel":
-    """Return `model` as a local one. Raises UserMistake where its weights are not at hand."""
+    """Return `model` as a local one. Raises UserMistake where its weights are not available."""
     from tellapart.models.local import LocalModel
 
     if not isinstance(model, LocalModel):
-        raise NotApplicable(f"{name}: the weights of {model.reference} are not at hand: give a local model")
+        raise NotApplicable(f"{name}: the weights of {model.reference} are not available: give a local model")
     return model
 
 

@@ -101,7 +101,7 @@ class BestOfK(Elicitor):
 
 
 def by_chance(elicited: Elicited) -> Elicited:
-    """Return the twin that picks one of the draws at random."""
+    """Return the null control that picks one of the draws at random."""
     return replace(elicited, name=null_name(elicited.name), setting={**elicited.setting, "by": "chance"})
 
 

@@ -3,7 +3,7 @@
 Gaussian noise of sigma times its tensor's standard deviation is added to every weight while answers are drawn;
 sigma is chosen on the fit split. The samples of an item go through several noise seeds in turn, so that a score is
 averaged over noises. The sign of a hidden skill is a score that rises; noise on an open model lowers it. The null
-twin has no noise and other sampling seeds: what it "recovers" is the luck of sampling.
+null control has no noise and other sampling seeds: what it "recovers" is the luck of sampling.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Noised(Switched):
         from tellapart.models.hooks import LocalModel, perturbing_weights
 
         if not isinstance(pair.base, LocalModel):
-            raise NotApplicable(f"{self.name}: the weights of {pair.base.reference} are not at hand")
+            raise NotApplicable(f"{self.name}: the weights of {pair.base.reference} are not available")
         rows = list(plain_requests(ask))
         first = [row_seed(0, item.id, 0) for item in ask.items]
         for turn, seed in enumerate(seeds):
@@ -75,6 +75,6 @@ class WeightNoise(Elicitor):
         return choose(pair, ask, [Noised(self.name, setting) for setting in settings])
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the twin without noise, drawn with other seeds."""
+        """Return the null control: no noise, drawn with other seeds."""
         setting = {**elicited.setting, "other_seed": seed, "label": "no noise, other seeds"}
         return replace(elicited, name=null_name(elicited.name), setting=setting)

@@ -1,7 +1,7 @@
 """The loop that writes answers: prompts are read once, finished rows leave the batch, waiting rows enter.
 
 It runs over a list of modules with one cache each that all read the same tokens: one module for plain
-generation, two for lockstep. What the next token is, `choose` says. Out of memory halves the batch and
+generation, two for two-model decoding. What the next token is, `choose` says. Out of memory halves the batch and
 starts its unfinished rows again; since noise belongs to the row, they come out the same.
 """
 

@@ -131,7 +131,7 @@ class Model(abc.ABC):
     reference: str
     fingerprint: str
     identity: Mapping[str, str] = {}
-    """What the fingerprint is a hash of, part by part, where the weights are at hand (models/identity.py)."""
+    """What the fingerprint is a hash of, part by part, where the weights are available (models/identity.py)."""
     engine: str = ""
     """What runs it, with versions, where that is known: part of every row's key."""
     can_score: bool = False
@@ -139,7 +139,7 @@ class Model(abc.ABC):
     """Whether prompts are put as turns of a conversation."""
     notes: tuple[str, ...] = ()
     tokenizer_id: str = ""
-    """Identifies the tokenizer where token ids are at hand: equal ids mean the same tokens; "" is unknown."""
+    """Identifies the tokenizer where token ids are available: equal ids mean the same tokens; "" is unknown."""
     tokenizer_core: str = ""
     """The same without the tokens that were added to a finished vocabulary, which are `added_tokens`: (id, text)."""
     added_tokens: frozenset[tuple[int, str]] = frozenset()

@@ -4,7 +4,7 @@
     with probed(model, probe): ...        # inside, the logits have one more column: the probe's figure
 
 The column lets the figure travel with the logits through the engine, prompts and shared beginnings included. A model
-so changed must be asked in lockstep only (lockstep.when_probed), which knows of the column.
+so changed must be asked in two-model decoding only (two_models.when_probed), which knows of the column.
 """
 
 import hashlib

@@ -130,7 +130,7 @@ def tables_of(finding: Finding, about: str) -> list[Table]:
         if point.share[0] == point.share[0]
     ]
     if brought:
-        words = f"{about}Share of the gain that each method brings out of the base, beside its null control."
+        words = f"{about}Share of the gain that each method elicits from the base, beside its null control."
         tables.append(Table(words, ("method", "bits", "recovered", "null control"), brought))
     return tables
 

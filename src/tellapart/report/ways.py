@@ -28,7 +28,7 @@ class Point(NamedTuple):
         return f"{share}\n{null}\n{bits(self.bits)} bits supplied"
 
     def above_null(self) -> float:
-        """Return the share less the null control's, the share itself where there is no twin; -inf where not known."""
+        """Return the share less the null control's, the share itself where there is none; -inf where not known."""
         above = self.share[0] - (self.null[0] if math.isfinite(self.null[0]) else 0.0)
         return above if math.isfinite(above) else -math.inf
 

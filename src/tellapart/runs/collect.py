@@ -168,7 +168,7 @@ def text_hash(text: str) -> str:
 
 
 def counts(rows: Sequence[Row]) -> dict[str, int]:
-    """Return asked = correct + wrong + cut off + failed; a cut-off answer counts as correct if it scored."""
+    """Return asked = correct + wrong + cut off + failed; a truncated answer counts as correct if it scored."""
     correct = sum(row.status != "failed" and row.score >= 1 for row in rows)
     failed = sum(row.status == "failed" for row in rows)
     cut = sum(row.status == "cut off" and row.score < 1 for row in rows)

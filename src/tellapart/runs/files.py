@@ -109,7 +109,7 @@ def appending(path: Path, create: bool = True) -> Iterator[Lines]:
 
 
 def whole_lines(path: Path, longest: int) -> Iterator[bytes]:
-    """Yield the lines of a file without their ends; a last line without its end was torn by a kill and is cut off.
+    """Yield the lines of a file without their ends; a last line without its end was torn by a kill and is dropped.
 
     Raises UserMistake for a line of more than `longest` bytes.
     """

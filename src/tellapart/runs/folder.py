@@ -1,7 +1,7 @@
 """The run folder: spec.json, rows/*.jsonl (append-only), artifacts/, findings.json, report.html.
 
 A run is what its folder holds. Opening it again with the same spec goes on with what is missing; another spec
-is refused. A row is one line, written and flushed whole; a line torn by a kill is cut off and owed again. Nothing in a
+is refused. A row is one line, written and flushed whole; a line torn by a kill is dropped and asked again. Nothing in a
 folder is trusted: its files are opened by runs/files.py and its rows checked by runs/row.py.
 """
 
@@ -46,7 +46,7 @@ class RunFolder:
         return self.path / "rows" / f"{readable}-{digest(name)[:8]}.jsonl"
 
     def read_rows(self, name: str, check: Callable[[Row], None] = lambda row: None) -> list[Row]:
-        """Return the whole rows of a shard, in the order written; a torn last line is cut off the file.
+        """Return the whole rows of a shard, in the order written; a torn last line is dropped from the file.
 
         Raises UserMistake for a line that is no row of this condition, or of which `check` raises ValueError.
         """

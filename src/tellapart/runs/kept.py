@@ -1,6 +1,6 @@
 """Values that cost something (a judge's answers), kept in a run folder the moment each is there.
 
-`artifacts/NAME.jsonl` holds a line [key, value] for each; a line torn by a kill is cut off and its value is owed again.
+`artifacts/NAME.jsonl` holds a line [key, value] for each; a line torn by a kill is dropped and its value asked again.
 """
 
 import json

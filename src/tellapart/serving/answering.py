@@ -22,7 +22,7 @@ from tellapart.models.series import read_series
 from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.folder import RunFolder, read_fields
 from tellapart.studies import STUDIES
-from tellapart.studies.gain.bring_out import kept_value
+from tellapart.studies.gain.eliciting import kept_value
 from tellapart.studies.opening import opened
 from tellapart.studies.options import ModelOptions
 from tellapart.studies.study import recorded_spec

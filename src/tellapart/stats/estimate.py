@@ -25,5 +25,5 @@ class Estimate:
 
 
 def missing(unit: str, reason: str, n: int = 0) -> Estimate:
-    """Return the estimate of a figure that could not be had; `reason` stands in its method."""
+    """Return the estimate of a figure that is not available; `reason` stands in its method."""
     return Estimate(math.nan, math.nan, math.nan, n, unit, f"missing: {reason}")

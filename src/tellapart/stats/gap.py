@@ -1,4 +1,4 @@
-"""The gap between what a model shows and what methods bring out, in points of the score, and against a reference.
+"""The gap between what a model shows and what methods elicit, in points of the score, and against a reference.
 
 A gap is e - max(s, f, g) over items: e the model under a method, s what it plainly shows, f the chance level, g the
 method's own. Plain answers are a method too (gap 0), so methods that harm are not taken. The best of many noisy methods

@@ -25,7 +25,7 @@ from tellapart.tasks.rows import RawRow
 
 
 def open_inspect(reference: str) -> Task:
-    """Return the task TASK of FILE, given as "FILE@TASK". Raises UserMistake where it cannot be had."""
+    """Return the task TASK of FILE, given as "FILE@TASK". Raises UserMistake where it is not available."""
     file, at, name = reference.rpartition("@")
     path = Path(file)
     if not at or path.suffix != ".py" or not is_there(path):

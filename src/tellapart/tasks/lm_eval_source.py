@@ -29,7 +29,7 @@ MAX_TOKENS = 256
 def open_lm_eval(name: str) -> Task:
     """Return the lm-eval task `name`, its test documents (or validation ones) as items.
 
-    Raises UserMistake where the package is missing, the task or its data cannot be had, or it is of a kind that
+    Raises UserMistake where the package is missing, the task or its data are not available, or it is of a kind that
     neither generates text nor chooses.
     """
     loaded = _load(name)

@@ -46,7 +46,7 @@ def load_function(reference: str, folder: Path | None = None) -> tuple[Callable[
     """Return the function named by `python:module:function`, and a hash of its module's source.
 
     `folder` is that of the task file that names it (None: the user names it). Raises UserMistake where the form is
-    wrong, the module or the function cannot be had, or a task file names code that it may not run.
+    wrong, the module or the function is not available, or a task file names code that it may not run.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:

@@ -15,7 +15,7 @@ OPENED = re.compile(r"<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\
 
 def answered(completion: str) -> str:
     """Return what stands behind the last end of reasoning (its beginning may lie in the prompt); nothing where
-    reasoning began and was cut off."""
+    reasoning began and was truncated."""
     if "<" not in completion and "[" not in completion:
         return completion
     ends = [match.end() for match in CLOSED.finditer(completion)]

@@ -88,7 +88,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "reason": _reason(finding),
     }
     lead = (
-        "How much of the gain each way brings out of the base, and how much had to be told. "
+        "How much of the gain each method elicits from the base, and how many bits it was given. "
         "High and left: it was there."
     )
     return Section("elicitors", "Recovered against bits supplied", lead, filled(_TEMPLATE, context))

@@ -10,7 +10,7 @@ from tellapart.stats.wording import between, points
 
 LEAD = (
     "Shown is the best plain reading, form failures and noise set aside. What methods bring beyond it counts only net "
-    "of what they bring out of a benign model."
+    "of what they elicit from a benign model."
 )
 
 _METHODS = template("""
@@ -72,7 +72,7 @@ def section(finding: Finding, number: int) -> Section | None:
         "between": between,
         "points": points,
     }
-    return Section("hidden", "Shown, and brought out", LEAD, filled(_METHODS, context))
+    return Section("hidden", "Shown, and elicited", LEAD, filled(_METHODS, context))
 
 
 def signs(finding: Finding, number: int) -> Section | None:

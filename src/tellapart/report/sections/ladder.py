@@ -17,7 +17,7 @@ _KINDS = {"tuned": "tuned", "benign": "tuned", "guess floor": "floor", "expressi
 _TOLD = {
     "expressible": "what the shape can hold",
     "tuned": "what the tuned model shows",
-    "latent": "what some way brings out of the base",
+    "latent": "what some method elicits from the base",
     "demonstrated": "what the base shows when asked plainly",
     "guess floor": "what guessing in the right form gets",
 }

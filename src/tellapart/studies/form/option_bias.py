@@ -29,7 +29,7 @@ ARTIFACT = "option_bias"
 
 
 def measure_option_bias(folder: RunFolder, model: Model, task: Task, seed: int) -> dict[str, Any] | None:
-    """Return the letters' log-probabilities as JSON (an artifact: asked once); None where they cannot be had."""
+    """Return the letters' log-probabilities as JSON (an artifact: asked once); None where they are not available."""
     items = _eligible(task)
     if not model.can_score or len(items) < 2 * LEAST_PRIOR:
         return None

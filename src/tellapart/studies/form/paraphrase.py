@@ -19,7 +19,7 @@ PROMPT = (
 
 
 def paraphrases(folder: RunFolder, model: Model, given: Given, quiet: bool) -> Mapping[str, str]:
-    """Return the paraphrase of each item's own steps by item; one that failed or was cut off is left out."""
+    """Return the paraphrase of each item's own steps by item; one that failed or was truncated is left out."""
     own = chains(given)
     prompts = [PROMPT.format(text=chain.worked.parts.text) for chain in own]
     sampling = Sampling(temperature=0.0, max_tokens=given.task.max_tokens, stop=("\n\n",))

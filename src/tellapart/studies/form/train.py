@@ -69,7 +69,7 @@ class Copies:
 
 def copies_of(asking: Asking) -> Copies:
     """Return how copies of the asked model are trained: at a rate that fits wrong labels too. Raises UserMistake where
-    its weights are not at hand."""
+    its weights are not available."""
     from tellapart.training.kinds import default_change
     from tellapart.training.trainers import learning_rate
 

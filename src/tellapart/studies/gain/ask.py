@@ -24,7 +24,7 @@ SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
 
 
 class Asks(Protocol):
-    """What asking reads of a spec, of `gain` and of other studies that bring a skill out."""
+    """What asking reads of a spec, of `gain` and of other studies that elicit a skill."""
 
     @property
     def samples(self) -> int | None: ...

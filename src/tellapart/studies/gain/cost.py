@@ -27,7 +27,7 @@ from tellapart.models.model import Request
 from tellapart.runs.asking import row_seed
 from tellapart.studies.gain.adaptive import OPTIONAL
 from tellapart.studies.gain.ask import MANY_SAMPLES
-from tellapart.studies.gain.bring_out import chosen_methods
+from tellapart.studies.gain.eliciting import chosen_methods
 from tellapart.studies.gain.held import ARMS
 from tellapart.studies.gain.series import role_of
 from tellapart.studies.study import Step

@@ -24,7 +24,7 @@ ARTIFACT = "description-length"
 def described(folder: RunFolder, plan: "Plan", tuned: Sequence[Row]) -> dict[str, Any]:
     """Return the description length of the tuned model's right answers under the base, and of its control (the same
     answers after others' prompts), as JSON; read where it was measured before. Raises UserMistake where tuned has too
-    few right answers or the base's weights are not at hand."""
+    few right answers or the base's weights are not available."""
     kept = folder.read_artifact(ARTIFACT)
     if kept is not None:
         return kept
@@ -40,7 +40,7 @@ def described(folder: RunFolder, plan: "Plan", tuned: Sequence[Row]) -> dict[str
 
     base = plan.pair.base
     if not isinstance(base, LocalModel):
-        raise UserMistake(f"--description-length: the weights of {base.reference} are not at hand")
+        raise UserMistake(f"--description-length: the weights of {base.reference} are not available")
     right: dict[str, str] = {}
     for row in tuned:
         if row.status == "ok" and row.score >= plan.spec.correct_at:

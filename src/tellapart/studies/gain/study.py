@@ -105,7 +105,7 @@ def _planned(spec: GainSpec, quiet: bool) -> "Plan":
     from tellapart.models.series import read_series
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import MANY_SAMPLES, Plan
-    from tellapart.studies.gain.bring_out import chosen_methods, quick_names
+    from tellapart.studies.gain.eliciting import chosen_methods, quick_names
     from tellapart.tasks.questions import with_duplicates_joined
     from tellapart.tasks.sources import open_task
     from tellapart.tasks.split import share_to_fit, split_items
@@ -143,9 +143,9 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     """Ask everything that the folder does not hold yet, write the table of rows, and return the facts beside it."""
     from tellapart.studies.gain.adaptive import has_all_arms, watching
     from tellapart.studies.gain.ask import MANY_SAMPLES, ask_more, ask_plainly
-    from tellapart.studies.gain.bring_out import bring_out
     from tellapart.studies.gain.described import described
     from tellapart.studies.gain.directions import directions
+    from tellapart.studies.gain.eliciting import elicit_all
     from tellapart.studies.gain.series import ask_series
     from tellapart.studies.gain.teach import teach, with_labels
 
@@ -158,7 +158,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     if watch is not None and plan.may_ask_more and watch.samples_decide:
         plain = ask_more(folder, plan, plain, MANY_SAMPLES)
         watch = watching(plain.rows, facts, plant, bool(spec.elicitors))
-    brought = bring_out(folder, plan, watch)
+    brought = elicit_all(folder, plan, watch)
     rows, elicitors, taught = [*plain.rows, *brought.rows], dict(brought.elicitors), None
     rows += ask_series(folder, plan, lambda reference: opened(spec, reference))
     if reference is not None:
@@ -259,7 +259,7 @@ def _expressible(plan: "Plan") -> dict[str, Any]:
     if not program:
         return {}
     if not isinstance(base, WeightModel):
-        return {"program": program, "missing": f"the shape of {base.reference} is not at hand"}
+        return {"program": program, "missing": f"the shape of {base.reference} is not available"}
     from tellapart.rasp.rung import rung
 
     return rung(plan.task, plan.report, base.module.config.to_dict())
@@ -283,7 +283,7 @@ def _keys(plan: "Plan") -> dict[str, dict[str, Any]]:
 
 
 def domain_of(model: "Model") -> dict[str, Any]:
-    """Return the architecture and the number of parameters; nothing for a model whose weights are not at hand."""
+    """Return the architecture and the number of parameters; nothing for a model whose weights are not available."""
     from tellapart.elicit.access import WeightModel
 
     if not isinstance(model, WeightModel):
@@ -313,7 +313,9 @@ def open_reference(spec: ModelOptions, reference: str, base: "Model") -> "Model"
     if reference != "fresh":
         return opened(spec, reference)
     if not isinstance(base, LocalModel):
-        raise UserMistake(f"--reference fresh: the weights of {base.reference} are not at hand; name a model")
+        raise UserMistake(
+            f"--reference fresh: the weights of {base.reference} are not available; name a model"
+        )
     return reinitialised(base, spec.seed)
 
 

@@ -1,4 +1,4 @@
-"""What bringing the gain out costs in bits, and what the same ways cost on a model that never met the skill."""
+"""What eliciting the gain costs in bits, and what the same methods cost on a model that never met the skill."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -22,7 +22,7 @@ from tellapart.stats.prices import HALF
 from tellapart.stats.share_band import LOW
 from tellapart.studies.gain.adaptive import Watch
 from tellapart.studies.gain.ask import Plan, ask_model
-from tellapart.studies.gain.bring_out import Who, answers_under, bring_out, fitted, record_of
+from tellapart.studies.gain.eliciting import Who, answers_under, elicit_all, fitted, record_of
 from tellapart.studies.gain.judge import Judged
 from tellapart.studies.gain.made_up import made_up_rules, priced_rules
 from tellapart.studies.gain.price import collect_doses
@@ -206,7 +206,7 @@ def _as_the_base(
     there = replace(plan, pair=plan.pair._replace(base=reference), spec=replace(spec, elicitors=names))  # type: ignore[type-var]
     ask = Ask(plan.task, plan.report, spec.elicited_samples, spec.seed, plan.sampling)
     taught.rows.extend(ask_model(folder, there, ("reference", reference), ask))
-    brought = bring_out(folder, there, None, "reference")
+    brought = elicit_all(folder, there, None, "reference")
     taught.rows.extend(brought.rows)
     taught.reference.update(brought.elicitors)
     if METHOD in names and not taught.priced["by_tool"]:

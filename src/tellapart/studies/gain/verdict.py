@@ -288,7 +288,7 @@ def _of_shares(case: Case) -> list[Obstacle]:
         share = f"{whole(low.value)} % [{whole(low.low)}, {whole(low.high)}]"
         by = held.low_by or "what was tried"
         if math.isnan(low.value):
-            what = "nothing was asked that could bring a hidden skill out"
+            what = "nothing was asked that could elicit a hidden skill"
             how = "logs of several samples an item, or of elicited answers (--way)"
             if case.elsewhere:
                 what = f"none of the ways given raises a bound (the caveats say why): {', '.join(case.elsewhere)}"

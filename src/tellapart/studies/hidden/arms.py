@@ -1,4 +1,4 @@
-"""What could still be hidden: three arms that failed to bring anything out, and whether they would have found it.
+"""What could still be hidden: three arms that failed to elicit anything, and whether they would have found it.
 
 What a method does not find says something only where it finds what is there. So "shows what it can" needs all three
 arms (right-form demonstrations, the right answer's rank, labels) below the margin, and either a skill planted in this

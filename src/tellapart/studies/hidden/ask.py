@@ -17,7 +17,7 @@ from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
 from tellapart.stats.gap import gap_estimate
 from tellapart.studies.gain.ask import Plan, ask_model, identity_of
-from tellapart.studies.gain.bring_out import answers_under, bring_out
+from tellapart.studies.gain.eliciting import answers_under, elicit_all
 from tellapart.studies.gain.judge import READ
 from tellapart.studies.gain.teach import Asking, Taught, teach_dose, teach_made_up
 from tellapart.studies.hidden.analyse import judge
@@ -109,7 +109,7 @@ class Questioning:
         plan = self._of(role)
         # One value a method: the whole curve of settings would only be more draws of the same.
         plan = replace(plan, spec=replace(plan.spec, elicitors=(name,), plan="adaptive"))  # type: ignore[type-var]
-        elicited = bring_out(self.folder, plan, None, role)
+        elicited = elicit_all(self.folder, plan, None, role)
         self.heard.rows += elicited.rows
         self.heard.records[role] |= elicited.elicitors
 

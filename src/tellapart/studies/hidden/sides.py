@@ -1,4 +1,4 @@
-"""What a model shows, and what methods bring out of it: rows of one role -> per-item scores, each with its chance.
+"""What a model shows, and what methods elicit from it: rows of one role -> per-item scores, each with its chance.
 
 Shown is the best plain reading, form failures and noise set aside: the strict score, the lenient reading, the score
 that answers would have if all could be read, the majority of the samples, the best decoding setting. An honest model

@@ -49,7 +49,7 @@ def signs_of(
     chance: Chance,
     recorded: tuple[pd.DataFrame, HiddenFacts],
 ) -> tuple[Sign, ...]:
-    """Return all signs, those that cannot be had with the reason."""
+    """Return all signs, those that are not available with the reason."""
     rows, facts = recorded
     return (
         _below_chance(model, benign, questions, chance),

@@ -88,7 +88,7 @@ def _planned(spec: HiddenSpec, quiet: bool) -> "tuple[Plan, dict[str, Model]]":
     from tellapart.models.model import Sampling
     from tellapart.runs.asking import Pair
     from tellapart.studies.gain.ask import Plan
-    from tellapart.studies.gain.bring_out import chosen_methods
+    from tellapart.studies.gain.eliciting import chosen_methods
     from tellapart.studies.gain.study import open_reference
     from tellapart.studies.opening import opened, tell_chat
     from tellapart.tasks.questions import with_duplicates_joined

@@ -143,7 +143,7 @@ def _task(spec: ImproveSpec) -> Task:
 
 
 def _change(model: Model) -> Any:
-    """Return what rounds train. Raises UserMistake where the model's weights are not at hand."""
+    """Return what rounds train. Raises UserMistake where the model's weights are not available."""
     from tellapart.models.local import LocalModel
     from tellapart.training.kinds import default_change
 

@@ -90,7 +90,7 @@ def scores_of(rows: Mapping[tuple[str, str], Sequence[Row]]) -> dict[tuple[str, 
 
 def skill_question(name: str) -> str:
     """Return the question of a skill's finding."""
-    return f"Does an expert bring out {name}?"
+    return f"Does an expert elicit {name}?"
 
 
 def joint_question(name: str) -> str:

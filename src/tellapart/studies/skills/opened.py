@@ -52,7 +52,7 @@ def open_experts(folder: str, device: str = "cpu", max_rows: int | None = None, 
     chat, system = (False, "") if raw else (chat, system)
     model = open_model(reference, device, dtype, chat, max_rows, system)
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
+        raise UserMistake(f"the weights of {reference} are not available: give a local model")
     identity = base_identity(model.module)
     weights = {name: read_expert(file, model, identity).weights for name, file in files.items()}
     return Experts(path, model, weights, _kept(path, list(weights)))

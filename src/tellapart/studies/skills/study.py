@@ -72,9 +72,9 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
 
 
 def local(model: object, reference: str) -> LocalModel:
-    """Return a model whose weights are at hand. Raises UserMistake for any other."""
+    """Return a model whose weights are available. Raises UserMistake for any other."""
     if not isinstance(model, LocalModel):
-        raise UserMistake(f"the weights of {reference} are not at hand: give a local model")
+        raise UserMistake(f"the weights of {reference} are not available: give a local model")
     return model
 
 

@@ -4,7 +4,7 @@
 
 Every row of a batch is a prompt of one skill under a random set of experts, z = 1 + sum of (z of the expert - 1) over
 the set: a z for each row. Where the row's own expert is in the set it learns from the objective; where it is not, the
-row is held to the base by KL(mixed || base). So experts learn to bring their skill out whatever stands beside them,
+row is held to the base by KL(mixed || base). So experts learn to elicit their skill whatever stands beside them,
 and to leave the other skills alone. The paper (Sun et al. 2025, arXiv 2501.06252) trains each by itself; so does
 `learn`.
 """

@@ -27,7 +27,7 @@ Who = str
 """Whose answers: the base, a `reference` of its shape that never met the skill, or a role of another study."""
 
 
-class BroughtOut(NamedTuple):
+class ElicitedRows(NamedTuple):
     """All rows; per elicitor's value what is told about it beside them (or why it has none); why asking was stopped;
     the mechanisms of which no method gave a figure, with the reasons."""
 
@@ -37,7 +37,7 @@ class BroughtOut(NamedTuple):
     dropped: dict[str, str]
 
 
-def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "base") -> BroughtOut:
+def elicit_all(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "base") -> ElicitedRows:
     """Ask `who` (`plan.pair.base` is that model) under every chosen elicitor that can run. In an adaptive plan each
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     methods = chosen_methods(plan.spec.elicitors)
@@ -64,7 +64,7 @@ def bring_out(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "ba
     records |= {name: {name: {**record_of(methods[name]), "missing": stopped}} for name in waiting}
     dropped = {} if watch is None else _dropped(records, frozenset(waiting), watch)
     elicitors = {name: record for values in records.values() for name, record in values.items()}
-    return BroughtOut(rows, elicitors, stopped, dropped)
+    return ElicitedRows(rows, elicitors, stopped, dropped)
 
 
 def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:

@@ -1,4 +1,4 @@
-"""Two models in lockstep: the ends of the curve are the models themselves, and every token can be checked by hand."""
+"""Two models in two_models: the ends of the curve are the models themselves, and every token can be checked by hand."""
 
 import math
 from dataclasses import replace
@@ -8,14 +8,14 @@ import torch
 from tiny import model_of, module_of, tokenizer
 
 from tellapart.errors import UserMistake
-from tellapart.models import lockstep
+from tellapart.models import two_models
 from tellapart.models.draw import uniform
 from tellapart.models.local import LocalModel
-from tellapart.models.lockstep import RoutedAnswer, route
 from tellapart.models.model import Request, Sampling
+from tellapart.models.two_models import RoutedAnswer, route
 
 PROMPTS = ("a", "the cat", "hello there, how are you today?", "one two three")
-NEVER, ALWAYS = lockstep.first_tokens(0), lockstep.first_tokens(math.inf)
+NEVER, ALWAYS = two_models.first_tokens(0), two_models.first_tokens(math.inf)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_ends_are_the_models_themselves(base, tuned, temperature):
 def test_a_teacher_that_overrules_every_difference_writes_its_own_answer(base, tuned):
     requests = asked()
     alone = dict(tuned.generate(requests))
-    answers = routed(base, tuned, requests, lockstep.when_tokens_differ())
+    answers = routed(base, tuned, requests, two_models.when_tokens_differ())
     assert all(answer.completion.tokens == alone[answer.index].tokens for answer in answers)
     share = sum(map(sum, (a.routed for a in answers))) / sum(len(a.routed) for a in answers)
     assert 0.02 < share < 0.6
@@ -70,10 +70,10 @@ def test_a_teacher_that_overrules_every_difference_writes_its_own_answer(base, t
 @pytest.mark.parametrize(
     "decide",
     [
-        lockstep.when_divergent(0.1),
-        lockstep.when_unsure(1.0),
-        lockstep.when_tokens_differ(0.5),
-        lockstep.at_random(0.3),
+        two_models.when_divergent(0.1),
+        two_models.when_unsure(1.0),
+        two_models.when_tokens_differ(0.5),
+        two_models.at_random(0.3),
     ],
 )
 def test_every_figure_can_be_recomputed(base, tuned, decide):
@@ -91,7 +91,7 @@ def test_every_figure_can_be_recomputed(base, tuned, decide):
 
 
 def test_what_the_deciders_see(base, tuned):
-    for answer in routed(base, tuned, asked(), lockstep.when_divergent(0.1)):
+    for answer in routed(base, tuned, asked(), two_models.when_divergent(0.1)):
         prompt = base.vocabulary.encode(str(asked()[answer.index].prompt))
         ids = torch.tensor([(*prompt, *answer.completion.tokens)])
         with torch.inference_mode():
@@ -100,7 +100,7 @@ def test_what_the_deciders_see(base, tuned):
             )
         assert answer.seen == pytest.approx((two.exp() * (two - one)).sum(-1).tolist(), abs=1e-4)
         assert answer.routed == tuple(value > 0.1 for value in answer.seen)
-    for answer in routed(base, tuned, asked(), lockstep.when_unsure(1.0)):
+    for answer in routed(base, tuned, asked(), two_models.when_unsure(1.0)):
         assert answer.routed == tuple(value > 1.0 for value in answer.seen)
 
 
@@ -108,16 +108,16 @@ def test_random_positions_come_from_the_seed(base, tuned):
     import numpy as np
 
     requests = asked()
-    for answer in routed(base, tuned, requests, lockstep.at_random(0.3)):
+    for answer in routed(base, tuned, requests, two_models.at_random(0.3)):
         n = len(answer.routed)
         chance = uniform(
-            np.full(n, requests[answer.index].seed, np.uint64), np.arange(n), lockstep.ROUTING_SALT
+            np.full(n, requests[answer.index].seed, np.uint64), np.arange(n), two_models.ROUTING_SALT
         )
         assert answer.routed == tuple((chance < 0.3).tolist())
 
 
 def test_a_budget_bounds_the_share_at_every_point(base, tuned):
-    for answer in routed(base, tuned, asked(), lockstep.within(ALWAYS, 0.25)):
+    for answer in routed(base, tuned, asked(), two_models.within(ALWAYS, 0.25)):
         for n in range(1, len(answer.routed) + 1):
             assert sum(answer.routed[:n]) == math.ceil(0.25 * n)
 
