@@ -143,7 +143,7 @@ class Routing(Elicitor):
         return router, answers
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
-        """Return the null control: it routes as large a share at random positions (of every token: the ceiling itself)."""
+        """Return the null control: as large a share routed at random positions (of every token: the ceiling itself)."""
         setting = {**elicited.setting, "decider": "random", "level": elicited.setting["fitted_share"]}
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 

@@ -1,6 +1,5 @@
 """What every reader of a log is: a name, a test on the head of the file, and a function that reads it."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,19 +52,22 @@ def shards_joined(parts: Sequence[Recorded], source: str) -> Recorded:
             )
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
     columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
-    if first.tool in NUMBERED:
+    if first.numbered:
         columns["item"] = numbered(frame["question"].tolist())
     if pd.DataFrame({"item": columns["item"], "sample": frame["sample"]}).duplicated().any():
         del columns["sample"]
-    where = Origin(first.tool, source, first.model, first.task, first.metric, first.metrics, first.settings)
-    notes = [note for part in parts for note in part.notes if not _COUNTING.match(note)]
+    where = Origin(
+        first.tool,
+        source,
+        first.model,
+        first.task,
+        first.metric,
+        first.metrics,
+        first.settings,
+        first.numbered,
+    )
+    notes = [note for part in parts for note in part.notes if note not in part.remarks]
     return from_columns(columns, where, [f"{len(parts)} shards of one table", *dict.fromkeys(notes)])
-
-
-NUMBERED = ("trl", "verl")
-"""Tools whose rows have no ids: their readers number the prompts of a file."""
-_COUNTING = re.compile(r"\d+ of \d+ answers|scores lie between")
-"""Notes on a part that are made anew for the whole."""
 
 
 def as_tasks(parts: Sequence[Recorded], where: Origin) -> Recorded:

@@ -49,7 +49,8 @@ class Recorded:
     several questions (ids that start again in each part) they are told apart. `notes` are one-line warnings. `task`
     is what the log calls its task ("" where it does not), `metric` what its scores are, `metrics` all that could be
     chosen. `settings` are how the questions were asked, as far as the log tells (shots, longest answer, template).
-    `untold_samples`: ids repeat, and nothing shows that the rows of one are samples of one item.
+    `untold_samples`: ids repeat, and nothing shows that the rows of one are samples of one item. `remarks` are those
+    of the notes that count over all rows, made anew where logs are joined. `numbered`: see Origin.
     """
 
     frame: pd.DataFrame
@@ -62,6 +63,8 @@ class Recorded:
     metrics: tuple[Metric, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     untold_samples: bool = False
+    remarks: tuple[str, ...] = ()
+    numbered: bool = False
 
 
 class Logged(NamedTuple):
@@ -84,7 +87,7 @@ class Logged(NamedTuple):
 
 class Origin(NamedTuple):
     """Where rows come from: the tool that wrote them, the path as the user gave it, the names of model and task, and
-    what the scores are."""
+    what the scores are. `numbered`: the tool gives no ids, and the reader numbered the prompts of each file."""
 
     tool: str
     source: str
@@ -93,6 +96,7 @@ class Origin(NamedTuple):
     metric: Metric = Metric()
     metrics: tuple[Metric, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    numbered: bool = False
 
 
 def recorded(rows: Iterable[Logged], origin: Origin, notes: Sequence[str] = ()) -> Recorded:
@@ -131,9 +135,10 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
     _check(frame, codes, origin)
     if columns.get("sample") is None:
         _refuse_doubled(frame, codes, origin)
+    remarks = tuple(_remarks(frame))
     return Recorded(
-        frame, origin.tool, origin.source, origin.model, (*notes, *_remarks(frame)),
-        origin.task, origin.metric, origin.metrics, origin.settings,
+        frame, origin.tool, origin.source, origin.model, (*notes, *remarks),
+        origin.task, origin.metric, origin.metrics, origin.settings, remarks=remarks, numbered=origin.numbered,
     )  # fmt: skip
 
 
@@ -298,6 +303,7 @@ def _check(frame: pd.DataFrame, codes: np.ndarray, origin: Origin) -> None:
 
 
 def _remarks(frame: pd.DataFrame) -> list[str]:
+    """Return what there is to say of the scores and ends of all rows."""
     remarks = []
     score, status = frame["score"].to_numpy(), frame["status"].to_numpy()
     missing = int(np.isnan(score).sum())

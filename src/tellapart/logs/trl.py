@@ -66,7 +66,7 @@ def read(source: Source) -> Recorded:
     model = f"step {steps[0]}" if len(steps) == 1 else ""
     metrics = [Metric(name) for name in numeric if not is_counted(name)]
     where = origin(source, TOOL, model, metric=Metric("+".join(chosen)), metrics=metrics)
-    return from_columns(columns, where, notes)
+    return from_columns(columns, where._replace(numbered=True), notes)
 
 
 def _items(table: pa.Table, prompts: Sequence[str], source: Source) -> list[str]:

@@ -42,7 +42,8 @@ def read(source: Source) -> Recorded:
     ]
     metrics = [Metric(name) for name in ("score", *further)]
     model = f"step {text(source.first.get('step'))}"
-    return recorded(rows, origin(source, TOOL, model, metric=Metric(reward), metrics=metrics), notes)
+    where = origin(source, TOOL, model, metric=Metric(reward), metrics=metrics)
+    return recorded(rows, where._replace(numbered=True), notes)
 
 
 def _numeric(value: Any) -> bool:

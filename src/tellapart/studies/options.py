@@ -31,6 +31,11 @@ class RunOptions(Verb):
     fail_on: Annotated[tuple[str, ...], arg(metavar="VERDICT ...")] = ()
     """Exit with code 3 where a finding has one of these verdicts, as in --fail-on acquired "cannot tell"."""
 
+    @property
+    def reads_logs(self) -> bool:
+        """Whether answers come from logs, which may be millions of rows, and not from models."""
+        return False
+
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if isinstance(self.fail_on, str):
@@ -101,12 +106,12 @@ class ModelOptions(Limited):
         return super().checked()
 
 
-NOT_ASKED = frozenset(
+WITHOUT_EFFECT = frozenset(
     (
         "out", "json", "budget", "device", "max_rows", "fail_on", "dry_run", "allow_code", "executor", "workers"
     )
 )  # fmt: skip
-"""Options that change no answer: a run is resumed whatever they are."""
+"""Options without an effect on answers: a run is resumed whatever they are."""
 
 _SpecT = TypeVar("_SpecT", bound=type[RunOptions])
 

@@ -19,7 +19,7 @@ from tellapart.runs.executors import executing_as
 from tellapart.runs.folder import canonical, keep_given, open_run, read_fields, run_path
 from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
-from tellapart.studies.options import NOT_ASKED, ModelOptions, RunOptions, defaults_of
+from tellapart.studies.options import WITHOUT_EFFECT, ModelOptions, RunOptions, defaults_of
 from tellapart.studies.outcome import Run, conclude, tell
 from tellapart.studies.study import Opened, Study
 
@@ -28,7 +28,7 @@ def run(study: Study, spec: RunOptions, quiet: bool = False) -> Run:
     """Run a study as its spec says; prints a summary (or the findings as JSON, or nothing where `quiet`)."""
     spec = spec.checked()
     _check_gate(study, spec)
-    with _uncollected() if getattr(spec, "logs", ()) else contextlib.nullcontext():
+    with _uncollected() if spec.reads_logs else contextlib.nullcontext():
         return _run(study, spec, quiet)
 
 
@@ -84,7 +84,7 @@ def gated(run: Run, spec: RunOptions) -> str:
 
 def described_by(study: Study, opened: Opened) -> dict[str, Any]:
     """Return what must be the same for a run to be resumed: the spec's fields but the free ones, and what was read."""
-    free = NOT_ASKED | set(opened.free)
+    free = WITHOUT_EFFECT | set(opened.free)
     fields = {name: value for name, value in asdict(opened.spec).items() if name not in free}
     return {"study": study.name, **fields, **opened.beside}
 
@@ -101,7 +101,7 @@ def as_recorded(out: Path, described: Mapping[str, Any], spec: type[RunOptions])
     later = {name for name in described if name in defaults and name not in recorded}
     same = {name for name in later if canonical(described[name]) == canonical(defaults[name])}
     kept = {name: value for name, value in described.items() if name not in same}
-    return kept | {name: before[name] for name in recorded & NOT_ASKED}
+    return kept | {name: before[name] for name in recorded & WITHOUT_EFFECT}
 
 
 def planned(study: Study, opened: Opened) -> str:

@@ -68,6 +68,11 @@ class FormSpec(ModelOptions):
     correct_at: float = 1.0
     """An answer counts as right from this score on (in counts and lists)."""
 
+    @property
+    def reads_logs(self) -> bool:
+        """Whether answers come from logs."""
+        return bool(self.logs)
+
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         sources = (bool(self.model or self.task), bool(self.logs), self.pairs is not None)

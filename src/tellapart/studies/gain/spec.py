@@ -85,6 +85,11 @@ class GainSpec(ModelOptions):
     margin: float | None = None
     """Scores within so much of each other are the same (default: a tenth of the larger one, .005 to .05)."""
 
+    @property
+    def reads_logs(self) -> bool:
+        """Whether answers come from logs."""
+        return bool(self.logs)
+
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if self.logs is None and not (self.base and self.tuned and self.task):

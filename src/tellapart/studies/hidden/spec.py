@@ -72,6 +72,11 @@ class HiddenSpec(ModelOptions):
     """Chance level: the score of a random guesser that answers in the right form (default: the task's). It is measured
     too, and a lower value given does not win."""
 
+    @property
+    def reads_logs(self) -> bool:
+        """Whether answers come from logs."""
+        return bool(self.logs)
+
     def checked(self) -> Self:
         """Return the spec; raises InvalidInput with the value given, the values allowed and the way out."""
         if not self.logs and not (self.model and self.task):
