@@ -6,10 +6,10 @@ and 0 for a tie. As a log the score is the model's win probability; as pairs (`f
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.choice import one_of
 from tellapart.logs.compared import Compared
 from tellapart.logs.metric import Metric
@@ -44,7 +44,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, metric=Metric("preference")), notes)
 
 
-def preference(record: Mapping[str, Any], where: str) -> float:
+def preference(record: JsonObject, where: str) -> float:
     """Return the probability that the second answer wins, NaN where the judge said nothing."""
     preferred = number(field(record, "preference", where), f"{where}: preference")
     if math.isnan(preferred):

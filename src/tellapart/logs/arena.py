@@ -8,10 +8,11 @@ Rows hold `question_id` (or `id`), `model_a`, `model_b` and `winner` (model_a, m
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import NoReturn
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.columns import load
 from tellapart.logs.compared import Compared
 from tellapart.logs.reader import Reader
@@ -44,7 +45,7 @@ def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
         notes.append(f"{own} battles of a model with itself were left out")
 
 
-def _records(source: Source, notes: list[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _records(source: Source, notes: list[str]) -> Iterator[tuple[str, JsonObject]]:
     if source.kind != "csv":
         yield from records(source, notes)
         return
@@ -52,7 +53,7 @@ def _records(source: Source, notes: list[str]) -> Iterator[tuple[str, Mapping[st
         yield f"{source.path}, row {index + 1}", row
 
 
-def _won(record: Mapping[str, Any], where: str) -> float:
+def _won(record: JsonObject, where: str) -> float:
     if "winner" in record:
         winner = text(record["winner"]).strip().lower()
         if winner not in WINNERS:
@@ -64,13 +65,13 @@ def _won(record: Mapping[str, Any], where: str) -> float:
     return (1.0, 0.0, 0.5)[flags.index(1.0)]
 
 
-def _answer(record: Mapping[str, Any], side: str, where: str) -> str:
+def _answer(record: JsonObject, side: str, where: str) -> str:
     if (held := record.get(f"conversation_{side}")) is not None:
         return replied(held, where)
     return _turns(record.get(f"response_{side}"), where)
 
 
-def _read_question(record: Mapping[str, Any], where: str) -> str:
+def _read_question(record: JsonObject, where: str) -> str:
     held = record.get("conversation_a")
     if isinstance(held, list):
         return "\n".join(
@@ -81,7 +82,7 @@ def _read_question(record: Mapping[str, Any], where: str) -> str:
     return _turns(record.get("prompt"), where)
 
 
-def _turns(value: Any, where: str) -> str:
+def _turns(value: Json, where: str) -> str:
     """Return a text, or the turns of a JSON list of texts, a line each."""
     if isinstance(value, str) and value.startswith("["):
         with contextlib.suppress(ValueError):

@@ -7,9 +7,9 @@ logical_deduction and of tracking_shuffled_objects are one family, so 27 files a
 
 import re
 from pathlib import Path
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source
@@ -32,7 +32,7 @@ def read(source: Source) -> Recorded:
     return recorded([row._replace(cluster=cluster) for row in rows], origin(source, TOOL))
 
 
-def _row(output: Any, where: str, task: str, index: int) -> Logged:
+def _row(output: Json, where: str, task: str, index: int) -> Logged:
     record = mapping(output, where)
     shown, prediction, target = (text(field(record, key, where)) for key in ("input", "prediction", "target"))
     if not target.strip():
@@ -45,7 +45,7 @@ def _row(output: Any, where: str, task: str, index: int) -> Logged:
 def _recognises(source: Source) -> bool:
     if source.kind != "json" or not source.has("outputs"):
         return False
-    outputs = source.first["outputs"]
+    outputs = source.head["outputs"]
     first = outputs[0] if isinstance(outputs, list) and outputs else None
     return isinstance(first, dict) and {"input", "prediction", "target"} <= set(first)
 

@@ -5,9 +5,9 @@ step is right. So the log tells how often an answer is right although a step is 
 """
 
 from pathlib import Path
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source, records
@@ -25,7 +25,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL), notes)
 
 
-def _row(record: dict[str, Any], where: str, task: str, index: int) -> Logged:
+def _row(record: dict[str, Json], where: str, task: str, index: int) -> Logged:
     steps = [text(step) for step in listing(field(record, "steps", where), where)]
     answer, target = (text(field(record, name, where)) for name in ("answer", "target"))
     mistake = field(record, "mistake_index", where)

@@ -4,7 +4,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs.recorded import encodable
 from tellapart.logs.source import Source, parse, records
 from tellapart.logs.value import number, short, text
@@ -39,7 +39,7 @@ def load(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: li
 
 
 def _csv(source: Source, wanted: Sequence[str]) -> pa.Table:
-    names = [name for name in wanted if name in source.first]
+    names = [name for name in wanted if name in source.head]
     parsing = pa_csv.ParseOptions(delimiter=source.separator, newlines_in_values=b'"' in source.data)
     converting = pa_csv.ConvertOptions(
         include_columns=names, column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -90,13 +90,13 @@ def _jsonl(source: Source, texts: Sequence[str], numeric: Sequence[str], notes: 
     )
 
 
-def _first_values(source: Source, wanted: Sequence[str]) -> dict[str, Any]:
+def _first_values(source: Source, wanted: Sequence[str]) -> dict[str, Json]:
     """Return the wanted keys that any row has, with the first value that is there: the first line may lack some."""
     if source.rows is not None:
         return {name: None for name in wanted if any(name in row for row in source.rows)}
-    result: dict[str, Any] = {}
+    result: dict[str, Json] = {}
     for name in wanted:
-        value, there = source.first.get(name), name in source.first
+        value, there = source.head.get(name), name in source.head
         mark, at = f'"{name}"'.encode(), 0
         for _ in range(LOOKED_AT):
             at = source.data.find(mark, at) if value is None else -1

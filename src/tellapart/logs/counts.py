@@ -6,9 +6,10 @@ models in one file are told apart by `path#model`), `sample`, `question`, `compl
 `completion`. Other columns are left alone. A JSON list of such rows is read as well.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from tellapart.logs.choice import one_of
 from tellapart.logs.columns import load, numbers, strings, wholes, without_blank_end
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
-from tellapart.logs.recorded import Recorded, from_columns
+from tellapart.logs.recorded import Column, Recorded, from_columns
 from tellapart.logs.source import Source
 from tellapart.logs.value import short
 
@@ -64,39 +65,38 @@ def from_table(table: pa.Table, described: TableSource, choice: str, notes: list
         table = table.filter((names == model).to_numpy()) if names.nunique() > 1 else table
     elif choice:
         raise UserMistake(f"{source.path}: has no column `model`, so #{choice} cannot be chosen")
-    data: dict[str, Any] = {n: strings(table, n, source) for n in TEXTS if n in table.column_names}
-    data.pop("model", None)
+    texts = {name: strings(table, name, source) for name in TEXTS if name in table.column_names}
+    texts.pop("model", None)
     if not {"question", "cluster"} & set(table.column_names):
-        data |= _grouped(table, source, notes)
-    if "status" in data:
-        data["status"] = data["status"].where(data["status"] != "", "ok")  # as where no row has one
-    answer = data.pop("answer", None)
+        texts |= _grouped(table, source, notes)
+    if "status" in texts:
+        texts["status"] = texts["status"].where(texts["status"] != "", "ok")  # as where no row has one
+    answer = texts.pop("answer", None)
     if answer is not None:
-        data.setdefault("completion", answer)
+        texts.setdefault("completion", answer)
     where = origin(source, described.tool, model, metric=described.metric)
     if "n" in table.column_names and "c" in table.column_names:
-        data["n"], data["c"] = wholes(table, "n", source), wholes(table, "c", source)
-        expanded = _expanded(data, source)
+        expanded = _expanded(texts, wholes(table, "n", source), wholes(table, "c", source), source)
         notes.append("counts only: which sample was right is not known, the right ones are put first")
         return from_columns(expanded, where, notes)
-    data["score"] = numbers(table, "correct" if "correct" in table.column_names else "score", source)
+    score = numbers(table, "correct" if "correct" in table.column_names else "score", source)
+    if "status" in texts:
+        score = np.where((texts["status"] == "failed").to_numpy(), np.nan, score)
+    columns: dict[str, Column] = {**texts, "score": score}
     if "sample" in table.column_names:
-        data["sample"] = wholes(table, "sample", source)
+        columns["sample"] = wholes(table, "sample", source)
     for name in ("logprob", "tokens"):
         if name in table.column_names:
-            data[name] = numbers(table, name, source)
-    if "status" in data:
-        failed = (data["status"] == "failed").to_numpy()
-        data["score"] = np.where(failed, np.nan, data["score"])
-    notes += _with_errors(table, data, source)
-    if {"sample", "question", "cluster"} & set(data):
-        return from_columns(data, where, notes)
-    notes += _repeated(data["item"])
-    untold = data["item"].duplicated().any() and "target" not in data
-    return replace(from_columns(data, where, notes), untold_samples=bool(untold))
+            columns[name] = numbers(table, name, source)
+    notes += _with_errors(table, score, source)
+    if {"sample", "question", "cluster"} & set(columns):
+        return from_columns(columns, where, notes)
+    notes += _repeated(texts["item"])
+    untold = texts["item"].duplicated().any() and "target" not in texts
+    return replace(from_columns(columns, where, notes), untold_samples=bool(untold))
 
 
-def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, Any]:
+def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, pd.Series]:
     """Return {"cluster": column} where ids start again in each of its parts: most ids lie in several of them, each in
     each as often as any other."""
     names = [n for n in GROUPS if n in table.column_names and not pa.types.is_nested(table[n].type)]
@@ -115,14 +115,14 @@ def _grouped(table: pa.Table, source: Source, notes: list[str]) -> dict[str, Any
     return {}
 
 
-def _with_errors(table: pa.Table, data: dict[str, Any], source: Source) -> list[str]:
+def _with_errors(table: pa.Table, score: np.ndarray, source: Source) -> list[str]:
     """Return a note where rows that have a score also name an error: a request that failed is no wrong answer."""
     if "error" not in table.column_names or pa.types.is_nested(table["error"].type):
         return []
     said = ~strings(table, "error", source).str.strip().str.lower().isin(
         ("", "none", "null", "nan", "false", "0")
     )
-    both = said.to_numpy() & ~np.isnan(data["score"])
+    both = said.to_numpy() & ~np.isnan(score)
     if not both.any():
         return []
     return [
@@ -144,26 +144,28 @@ def _repeated(items: pd.Series) -> list[str]:
     ]
 
 
-def _expanded(data: dict[str, Any], source: Source) -> dict[str, Any]:
-    """Return the columns of one row a sample made of counts."""
-    n: np.ndarray = data.pop("n")
-    c: np.ndarray = data.pop("c")
-    items: pd.Series = data["item"]
+def _expanded(
+    texts: Mapping[str, pd.Series], n: np.ndarray, c: np.ndarray, source: Source
+) -> dict[str, Column]:
+    """Return the columns of one row a sample, made of counts: `n` samples an item, `c` of them right."""
+    items = texts["item"]
     wrong = np.flatnonzero((n < 1) | (c < 0) | (c > n))
     if len(wrong):
         row = wrong[0]
         raise UserMistake(
             f"{source.path}: item {items[row]!r} has c = {c[row]} of n = {n[row]}; need 0 <= c <= n"
         )
-    asked_columns = [data[name] for name in ("item", "cluster", "question", "target") if name in data]
-    twice = np.flatnonzero(pd.concat(asked_columns, axis=1).duplicated())
+    keys = [texts[name] for name in ("item", "cluster", "question", "target") if name in texts]
+    twice = np.flatnonzero(pd.concat(keys, axis=1).duplicated())
     if len(twice):
         raise UserMistake(f"{source.path}: item {short(items[twice[0]])} has two rows of counts")
     if n.astype(float).sum() > MOST:
         raise UserMistake(f"{source.path}: {n.astype(float).sum():.3g} samples in all; at most {MOST:,}")
     rows = np.repeat(np.arange(len(n)), n)
     sample = np.arange(len(rows)) - np.repeat(np.cumsum(n) - n, n)
-    columns: dict[str, Any] = {name: column.take(rows) for name, column in data.items() if name != "status"}
+    columns: dict[str, Column] = {
+        name: column.take(rows) for name, column in texts.items() if name != "status"
+    }
     columns["sample"] = sample
     columns["score"] = (sample < c[rows]).astype(float)
     return columns

@@ -12,8 +12,8 @@ TOOL = "cruxeval"
 def read(source: Source) -> Recorded:
     """Return one row a generation. The file names neither model nor question: items pair on their id."""
     place = str(source.path)
-    answers = mapping(source.first["raw_generations"], f"{place}: raw_generations")
-    scores = mapping(source.first["raw_scored_generations"], f"{place}: raw_scored_generations")
+    answers = mapping(source.head["raw_generations"], f"{place}: raw_generations")
+    scores = mapping(source.head["raw_scored_generations"], f"{place}: raw_scored_generations")
     rows: list[Logged] = []
     for item, graded in scores.items():
         where = f"{place}: {short(item)}"

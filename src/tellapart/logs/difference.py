@@ -9,13 +9,15 @@ differences, clustered where the logs tell of clusters (Miller 2024, arXiv 2411.
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tellapart.errors import InvalidInput, UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.asked import question_keys
+from tellapart.logs.recorded import Recorded
 from tellapart.logs.sides import Sides, read_sides
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
@@ -39,7 +41,7 @@ class Difference(NamedTuple):
     clusters: int
     notes: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> JsonObject:
         """Return JSON values."""
         logs = (self.sides.a, self.sides.b)
         return {
@@ -132,7 +134,7 @@ def print_difference(logs: Sequence[str], as_json: bool) -> None:
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _named(log: Any) -> str:
+def _named(log: Recorded) -> str:
     return " ".join(part for part in (log.model, f"({log.source})") if part)
 
 

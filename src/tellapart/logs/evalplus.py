@@ -4,9 +4,7 @@ A sample is right where it passes base and extra tests (as pass@k of "plus" coun
 alone.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
@@ -19,7 +17,7 @@ TOOL = "evalplus"
 def read(source: Source) -> Recorded:
     """Return one row a sample; raises UserMistake naming the task whose samples cannot be read."""
     place = str(source.path)
-    tasks = mapping(source.first["eval"], f"{place}: eval")
+    tasks = mapping(source.head["eval"], f"{place}: eval")
     metrics = [Metric("plus"), Metric("base")]
     samples = [
         (task, sample) for task, held in tasks.items() for sample in _samples(held, f"{place}: {short(task)}")
@@ -41,14 +39,14 @@ def _score(base: bool | None, plus: bool | None) -> float:
     return NAN if base and plus is None else float(base and bool(plus))
 
 
-def _samples(held: Any, where: str) -> list[tuple[bool | None, bool | None, str]]:
+def _samples(held: Json, where: str) -> list[tuple[bool | None, bool | None, str]]:
     """Return (base passed, plus passed, solution) of each sample: a list of objects, or (older) lists of both."""
     if isinstance(held, dict):
         base, plus = (listing(held.get(name) or [], f"{where}: {name}") for name in ("base", "plus"))
         return [(_passed(b), _passed(plus[i]) if i < len(plus) else None, "") for i, b in enumerate(base)]
     made = []
     for sample in listing(held, where):
-        fields: Mapping[str, Any] = mapping(sample, where)
+        fields: JsonObject = mapping(sample, where)
         made.append(
             (
                 _passed(fields.get("base_status", fields.get("status"))),
@@ -59,15 +57,16 @@ def _samples(held: Any, where: str) -> list[tuple[bool | None, bool | None, str]
     return made
 
 
-def _passed(status: Any) -> bool | None:
+def _passed(status: Json) -> bool | None:
     status = status[0] if isinstance(status, list) and status else status
     return None if status is None else status in ("pass", "success", True)
 
 
 def _recognises(source: Source) -> bool:
-    if source.kind != "json" or not source.has("eval") or not isinstance(source.first["eval"], dict):
+    tasks = source.head.get("eval") if source.kind == "json" else None
+    if not isinstance(tasks, dict):
         return False
-    first = next(iter(source.first["eval"].values()), None)
+    first = next(iter(tasks.values()), None)
     first = first[0] if isinstance(first, list) and first else first
     names = set(first) if isinstance(first, dict) else set()
     return bool({"base_status", "plus_status", "base", "nfiles"} & names) or (

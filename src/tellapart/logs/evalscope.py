@@ -4,10 +4,10 @@ The main score of a sample (`main_score_name`, else the first) is the score; `pa
 a sample (group_id) are its samples. Up to version 0.x a review lies in each of `choices`.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
@@ -31,11 +31,11 @@ def read(source: Source) -> Recorded:
         for where, record in placed
         for row in (_old(record, where) if old else [_new(record, metric.name, where)])
     ]
-    model = text(source.first.get("model")) or source.path.resolve().parent.name
+    model = text(source.head.get("model")) or source.path.resolve().parent.name
     return recorded(rows, origin(source, TOOL, model, task_of(source), metric, metrics), notes)
 
 
-def _metrics(placed: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
+def _metrics(placed: list[tuple[str, dict[str, Json]]]) -> list[Metric]:
     names: list[str] = []
     for where, record in placed:
         score = _score(record, where)
@@ -45,12 +45,12 @@ def _metrics(placed: list[tuple[str, dict[str, Any]]]) -> list[Metric]:
     return [Metric(name) for name in dict.fromkeys(names)]
 
 
-def _score(record: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+def _score(record: JsonObject, where: str) -> JsonObject:
     held = mapping(field(record, "sample_score", where), f"{where}: sample_score")
     return mapping(field(held, "score", where), f"{where}: score")
 
 
-def _new(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+def _new(record: JsonObject, metric: str, where: str) -> Logged:
     held, score = mapping(record["sample_score"], where), _score(record, where)
     group = held.get("group_id")
     index = group if group is not None else held.get("sample_id", record.get("index"))
@@ -64,14 +64,15 @@ def _new(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     )
 
 
-def _old(record: Mapping[str, Any], where: str) -> Iterator[Logged]:
+def _old(record: JsonObject, where: str) -> Iterator[Logged]:
     given = record.get("raw_input")
     inputs = given if isinstance(given, dict) else {}
     question = next(
         (inputs[name] for name in ("question", "problem", "input", "prompt") if inputs.get(name)), given
     )
     for choice in listing(field(record, "choices", where), f"{where}: choices"):
-        review = mapping(field(mapping(choice, where), "review", where), f"{where}: review")
+        choice = mapping(choice, where)
+        review = mapping(field(choice, "review", where), f"{where}: review")
         yield Logged(
             item=identity(field(record, "index", where), where),
             score=number(field(review, "result", where), f"{where}: result"),
@@ -90,8 +91,8 @@ def _recognises(source: Source) -> bool:
     if source.kind != "jsonl":
         return False
     if source.has("sample_score"):
-        return isinstance(source.first["sample_score"], dict)
-    choices = source.first.get("choices") if source.has("index") else None
+        return isinstance(source.head["sample_score"], dict)
+    choices = source.head.get("choices") if source.has("index") else None
     return (
         isinstance(choices, list)
         and bool(choices)

@@ -6,10 +6,8 @@ Evaluations of different samples are clusters of one log; several of the same sa
 chosen.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.choice import one_of
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
@@ -61,7 +59,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, task, Metric(), [Metric()]), notes)
 
 
-def _row(record: Mapping[str, Any], where: str, clustered: bool) -> Logged:
+def _row(record: JsonObject, where: str, clustered: bool) -> Logged:
     given = mapping(field(record, "input", where), f"{where}: input")
     evaluation = mapping(field(record, "evaluation", where), f"{where}: evaluation")
     references = given.get("reference")
@@ -86,11 +84,11 @@ def _row(record: Mapping[str, Any], where: str, clustered: bool) -> Logged:
     )
 
 
-def _name(record: Mapping[str, Any]) -> str:
+def _name(record: JsonObject) -> str:
     return text(record.get("evaluation_name"))
 
 
-def _of_same_samples(kept: list[tuple[str, dict[str, Any]]]) -> bool:
+def _of_same_samples(kept: list[tuple[str, dict[str, Json]]]) -> bool:
     """Say whether one sample stands under several evaluations."""
     seen: dict[str, set[str]] = {}
     for _, record in kept:
@@ -106,13 +104,12 @@ def _direction(source: Source, name: str) -> bool | None:
     document = parse(beside.read_bytes(), str(beside))
     results = document.get("evaluation_results") if isinstance(document, dict) else None
     for result in results if isinstance(results, list) else []:
-        config = result.get("metric_config") if isinstance(result, dict) else None
-        if (
-            isinstance(config, dict)
-            and result.get("evaluation_name") == name
-            and isinstance(config.get("lower_is_better"), bool)
-        ):
-            return not config["lower_is_better"]
+        if not isinstance(result, dict) or result.get("evaluation_name") != name:
+            continue
+        config = result.get("metric_config")
+        lower = config.get("lower_is_better") if isinstance(config, dict) else None
+        if isinstance(lower, bool):
+            return not lower
     return None
 
 
@@ -120,8 +117,8 @@ def _recognises(source: Source) -> bool:
     return (
         source.kind == "jsonl"
         and source.has("sample_id", "evaluation")
-        and str(source.first.get("schema_version")).startswith((SCHEMA, "0."))
-        and isinstance(source.first["evaluation"], dict)
+        and str(source.head.get("schema_version")).startswith((SCHEMA, "0."))
+        and isinstance(source.head["evaluation"], dict)
     )
 
 

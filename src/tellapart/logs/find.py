@@ -267,7 +267,7 @@ def _named(files: Sequence[Path]) -> str:
 def not_a_log(source: Source) -> str:
     """Return why a file is no log, with the keys that it has and the --map that would do."""
     if source.kind == "json" and source.has("results") and (source.has("versions") or source.has("config")):
-        results = source.first["results"]
+        results = source.head["results"]
         if isinstance(results, dict) and not isinstance(results.get("results"), list):
             return AGGREGATE
     return "is no known log" + mapped.proposal(source)

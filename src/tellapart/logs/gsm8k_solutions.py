@@ -15,7 +15,7 @@ TOOL = "gsm8k_solutions"
 
 def read(source: Source) -> Recorded:
     """Return the solutions of the model named after `#`; raises UserMistake naming the models without it."""
-    models = [key for key, value in source.first.items() if isinstance(value, dict) and "is_correct" in value]
+    models = [key for key, value in source.head.items() if isinstance(value, dict) and "is_correct" in value]
     model = one_of(models, source.choice, source.path, "models")
     notes: list[str] = []
     rows: list[Logged] = []
@@ -37,7 +37,7 @@ def _recognises(source: Source) -> bool:
     return (
         source.kind == "jsonl"
         and source.has("question", "ground_truth")
-        and any(isinstance(value, dict) and "is_correct" in value for value in source.first.values())
+        and any(isinstance(value, dict) and "is_correct" in value for value in source.head.values())
     )
 
 

@@ -7,9 +7,10 @@ instances are left out; several few-shot draws (train_trial_index) are the sampl
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, also, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, Status, recorded
@@ -96,7 +97,7 @@ def task_of(source: Source) -> str:
     return f"{scenario}:{','.join(kept)}" if kept else scenario
 
 
-def _beside(source: Source, name: str) -> Any:
+def _beside(source: Source, name: str) -> Json:
     path = source.path.parent / name
     if path == source.path:
         return source.first
@@ -105,7 +106,7 @@ def _beside(source: Source, name: str) -> Any:
     return parse(path.read_bytes(), str(path))
 
 
-def _scores(stats: list[Any], place: str, notes: list[str]) -> dict[Key, Scored]:
+def _scores(stats: list[Json], place: str, notes: list[str]) -> dict[Key, Scored]:
     scores: dict[Key, Scored] = {}
     perturbed = 0
     for index, entry in enumerate(stats):
@@ -120,7 +121,8 @@ def _scores(stats: list[Any], place: str, notes: list[str]) -> dict[Key, Scored]
         means: dict[str, float] = {}
         split = ""
         for stat in listing(field(entry, "stats", where), where):
-            name = mapping(field(mapping(stat, where), "name", where), where)
+            stat = mapping(stat, where)
+            name = mapping(field(stat, "name", where), where)
             if not name.get("perturbation"):
                 means[text(name.get("name"))] = number(stat.get("mean"), f"{where}: mean")
                 split = split or text(name.get("split"))
@@ -153,7 +155,7 @@ def _split(
     return {key: score for key, score in scores.items() if splits[key] == wanted}, choice
 
 
-def _key(entry: Mapping[str, Any], instance: Any, where: str) -> Key:
+def _key(entry: JsonObject, instance: Json, where: str) -> Key:
     return identity(instance, where), whole(entry.get("train_trial_index", 0), f"{where}: train_trial_index")
 
 
@@ -176,7 +178,7 @@ def _metric(
     return every[0], every
 
 
-def _answers(state: Mapping[str, Any], place: str) -> dict[Key, Answered]:
+def _answers(state: JsonObject, place: str) -> dict[Key, Answered]:
     answers: dict[Key, Answered] = {}
     for index, entry in enumerate(listing(field(state, "request_states", place), place)):
         where = f"{place}: request {index}"
@@ -192,7 +194,7 @@ def _answers(state: Mapping[str, Any], place: str) -> dict[Key, Answered]:
     return answers
 
 
-def _answered(entry: Mapping[str, Any], instance: Mapping[str, Any], where: str) -> Answered:
+def _answered(entry: JsonObject, instance: JsonObject, where: str) -> Answered:
     targets = []
     for reference in listing(instance.get("references") or [], where):
         reference = mapping(reference, where)

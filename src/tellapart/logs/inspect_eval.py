@@ -4,10 +4,10 @@ Scores: the first scorer's value (`path#SCORER` or `path#SCORER/KEY` chooses ano
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.archive import Archive
 from tellapart.logs.inspect_sample import logged, reading_of
 from tellapart.logs.metric import Metric
@@ -50,7 +50,7 @@ def read(source: Source) -> Recorded:
     )
 
 
-def _scorers(header: Mapping[str, Any]) -> list[str]:
+def _scorers(header: JsonObject) -> list[str]:
     """Return the names of the scorers in the order in which the header lists them."""
     results = header.get("results")
     scores = results.get("scores") if isinstance(results, dict) else None
@@ -58,7 +58,7 @@ def _scorers(header: Mapping[str, Any]) -> list[str]:
     return [text(score.get("scorer") or score.get("name")) for score in every]
 
 
-def _missing(header: Mapping[str, Any], rows: Sequence[Logged]) -> list[str]:
+def _missing(header: JsonObject, rows: Sequence[Logged]) -> list[str]:
     """Return a note where the header tells of more samples than the file holds."""
     results = header.get("results")
     results = results if isinstance(results, dict) else {}
@@ -73,17 +73,17 @@ def _missing(header: Mapping[str, Any], rows: Sequence[Logged]) -> list[str]:
 
 def task_of(source: Source) -> str:
     """Return the task that a log's header names."""
-    header = source.first if source.kind == "json" else _header(Archive(source.path))[1]
+    header = source.head if source.kind == "json" else _header(Archive(source.path))[1]
     spec = header.get("eval")
     return text(spec.get("task")) if isinstance(spec, dict) else ""
 
 
-def _opened(source: Source) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]:
+def _opened(source: Source) -> tuple[JsonObject, list[tuple[str, JsonObject]]]:
     place = str(source.path)
     if source.kind == "json":
-        samples = listing(source.first.get("samples") or [], f"{place}: samples")
+        samples = listing(source.head.get("samples") or [], f"{place}: samples")
         named = [(f"{place}: sample {index + 1}", sample) for index, sample in enumerate(samples)]
-        return source.first, [(where, mapping(sample, where)) for where, sample in named]
+        return source.head, [(where, mapping(sample, where)) for where, sample in named]
     archive = Archive(source.path)
     head, header = _header(archive)
     if head != "header.json":
@@ -98,7 +98,7 @@ def _opened(source: Source) -> tuple[Mapping[str, Any], list[tuple[str, Mapping[
     return header, opened
 
 
-def _header(archive: Archive) -> tuple[str, Mapping[str, Any]]:
+def _header(archive: Archive) -> tuple[str, JsonObject]:
     """Return the name of the entry that begins a log, and its content."""
     names, place = archive.names, str(archive.path)
     head = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
@@ -111,11 +111,11 @@ def _header(archive: Archive) -> tuple[str, Mapping[str, Any]]:
     return head, mapping(parse(archive.read(head), f"{place}: {head}"), f"{place}: {head}")
 
 
-def _chunked(archive: Archive, shell: str, where: str) -> Mapping[str, Any]:
+def _chunked(archive: Archive, shell: str, where: str) -> JsonObject:
     """Return a chunked sample with its attachments, which are numbered across the chunks."""
     sample = dict(mapping(parse(archive.read(shell), where), where))
     prefix = shell.removesuffix("sample.json") + "attachments/"
-    attachments: dict[str, Any] = {}
+    attachments: dict[str, Json] = {}
     for name in archive.names:
         start = name.removeprefix(prefix).removesuffix(".json")
         if name.startswith(prefix) and start.isdecimal() and len(start) < 16:
@@ -130,7 +130,7 @@ def _recognises(source: Source) -> bool:
     if source.kind != "json" or not source.has("eval"):
         return False
     # `version` has a default in Inspect's own reader, so a log may lack it
-    spec = source.first["eval"]
+    spec = source.head["eval"]
     return source.has("version") or (isinstance(spec, dict) and ("task" in spec or "model" in spec))
 
 

@@ -1,11 +1,11 @@
 """One sample of an Inspect log as one row."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, also
 from tellapart.logs.recorded import KEYED, NAN, Logged, Status
 from tellapart.logs.value import field as required
@@ -37,7 +37,7 @@ class Reading:
 
 
 def reading_of(
-    samples: Sequence[tuple[str, Mapping[str, Any]]], listed_first: Sequence[str], choice: str, trusted: bool
+    samples: Sequence[tuple[str, JsonObject]], listed_first: Sequence[str], choice: str, trusted: bool
 ) -> Reading:
     """Return how samples are read: by the scorer that `choice` names, else the first one, in the order of
     `listed_first` (the header's), that is no error. A sample may lack a scorer that others have. Raises UserMistake
@@ -56,7 +56,7 @@ def reading_of(
     return Reading(used, tuple(names), trusted)
 
 
-def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
+def logged(sample: JsonObject, reading: Reading, where: str) -> Logged:
     """Return the row of one sample; raises UserMistake naming the sample where it cannot be read."""
     attachments = mapping(sample.get("attachments") or {}, where)
     output = mapping(sample.get("output") or {}, f"{where}: output")
@@ -81,7 +81,7 @@ def logged(sample: Mapping[str, Any], reading: Reading, where: str) -> Logged:
     )
 
 
-def _status(sample: Mapping[str, Any], choice: Mapping[str, Any], reading: Reading) -> Status:
+def _status(sample: JsonObject, choice: JsonObject, reading: Reading) -> Status:
     if sample.get("error") or not (choice or sample.get("scores")):
         return "failed"
     if sample.get("limit") or (reading.trusted and choice.get("stop_reason") in CUT):
@@ -89,9 +89,9 @@ def _status(sample: Mapping[str, Any], choice: Mapping[str, Any], reading: Readi
     return "ok"
 
 
-def _values(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _values(sample: JsonObject, where: str) -> dict[str, Json]:
     """Return a sample's scores by name, parts of an object by SCORER/KEY. Logs of before version 2 have one `score`."""
-    values: dict[str, Any] = {}
+    values: dict[str, Json] = {}
     scores = sample.get("scores")
     if scores is None and isinstance(sample.get("score"), dict):
         scores = {"score": sample["score"]}
@@ -104,14 +104,14 @@ def _values(sample: Mapping[str, Any], where: str) -> dict[str, Any]:
     return values
 
 
-def _score(sample: Mapping[str, Any], reading: Reading, where: str) -> float:
+def _score(sample: JsonObject, reading: Reading, where: str) -> float:
     value = _values(sample, where).get(reading.used)
     if isinstance(value, str) and (value in LETTERS or value.lower() in LETTERS):
         return LETTERS.get(value, LETTERS.get(value.lower(), NAN))
     return number(value, f"{where}: score of {short(reading.used)}")
 
 
-def _question(sample: Mapping[str, Any], attachments: Mapping[str, Any], reading: Reading, where: str) -> str:
+def _question(sample: JsonObject, attachments: JsonObject, reading: Reading, where: str) -> str:
     given = sample.get("input")
     if isinstance(given, list):
         parts = [_content(mapping(m, where).get("content"), attachments, reading, where) for m in given]
@@ -123,9 +123,9 @@ def _question(sample: Mapping[str, Any], attachments: Mapping[str, Any], reading
 
 
 def _completion(
-    output: Mapping[str, Any],
-    choice: Mapping[str, Any],
-    attachments: Mapping[str, Any],
+    output: JsonObject,
+    choice: JsonObject,
+    attachments: JsonObject,
     reading: Reading,
     where: str,
 ) -> str:
@@ -134,7 +134,7 @@ def _completion(
     return written or _resolved(text(output.get("completion")), attachments, reading)
 
 
-def _content(content: Any, attachments: Mapping[str, Any], reading: Reading, where: str) -> str:
+def _content(content: Json, attachments: JsonObject, reading: Reading, where: str) -> str:
     """Return a message's text: a string, or a list of parts of which those of type text and image count."""
     if not isinstance(content, list):
         return _resolved(text(content), attachments, reading)
@@ -142,14 +142,15 @@ def _content(content: Any, attachments: Mapping[str, Any], reading: Reading, whe
     for part in content:
         if isinstance(part, str):
             parts.append(_resolved(part, attachments, reading))
-        elif mapping(part, where).get("type") == "text":
-            parts.append(_resolved(text(part.get("text")), attachments, reading))
-        elif part.get("type") == "image":
-            parts.append(_resolved(text(part.get("image")), attachments, reading))
+            continue
+        part = mapping(part, where)
+        for kind in ("text", "image"):
+            if part.get("type") == kind:
+                parts.append(_resolved(text(part.get(kind)), attachments, reading))
     return "\n".join(parts)
 
 
-def _resolved(written: str, attachments: Mapping[str, Any], reading: Reading) -> str:
+def _resolved(written: str, attachments: JsonObject, reading: Reading) -> str:
     if not written.startswith(ATTACHMENT):
         return written
     attachment = attachments.get(written.removeprefix(ATTACHMENT))
@@ -159,12 +160,12 @@ def _resolved(written: str, attachments: Mapping[str, Any], reading: Reading) ->
     return text(attachment)
 
 
-def _target(target: Any, attachments: Mapping[str, Any], reading: Reading) -> str:
+def _target(target: Json, attachments: JsonObject, reading: Reading) -> str:
     parts = target if isinstance(target, list) else [target]
     return " | ".join(_resolved(text(part), attachments, reading) for part in parts)
 
 
-def _keyed(sample: Mapping[str, Any], where: str) -> str:
+def _keyed(sample: JsonObject, where: str) -> str:
     """Return a hash of a sample's input, options and the texts of its right options, whatever letters they have; ""
     where it has no options, or its target is no letter of one."""
     options = [text(choice) for choice in listing(sample.get("choices") or [], f"{where}: choices")]
@@ -177,7 +178,7 @@ def _keyed(sample: Mapping[str, Any], where: str) -> str:
     return KEYED + hashed([sample.get("input"), sorted(options), right])
 
 
-def _logprobs(choice: Mapping[str, Any], where: str) -> tuple[float, ...] | None:
+def _logprobs(choice: JsonObject, where: str) -> tuple[float, ...] | None:
     held = mapping(choice.get("logprobs") or {}, f"{where}: logprobs").get("content")
     if not held:
         return None

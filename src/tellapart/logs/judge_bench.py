@@ -5,9 +5,8 @@ arXiv 2410.12784). So two judges pair as two models do.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
@@ -24,11 +23,11 @@ def read(source: Source) -> Recorded:
     notes: list[str] = []
     rows = [_row(record, where) for where, record in records(source, notes)]
     named = _JUDGE.search(source.name)
-    judge = named["name"] if named else text(source.first.get("judge_name"))
+    judge = named["name"] if named else text(source.head.get("judge_name"))
     return recorded(rows, origin(source, TOOL, judge, metric=Metric("accuracy")), notes)
 
 
-def _row(record: Mapping[str, Any], where: str) -> Logged:
+def _row(record: JsonObject, where: str) -> Logged:
     label = text(field(record, "label", where))
     given = [
         text(judgment.get("decision")) if isinstance(judgment, dict) else ""

@@ -6,13 +6,12 @@ details/OWNER/MODEL/TIME/.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, choose, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
@@ -41,7 +40,7 @@ def read(source: Source) -> Recorded:
     """Return one row a document; raises UserMistake naming the metrics where none can be read."""
     notes: list[str] = []
     try:
-        table = pq.read_table(source.path, columns=[name for name in source.first if name in COLUMNS])
+        table = pq.read_table(source.path, columns=[name for name in source.head if name in COLUMNS])
     except (pa.ArrowException, OSError) as error:
         raise UserMistake(f"{source.path}: cannot be read: {str(error)[:200]}") from None
     rows = table.to_pylist()
@@ -69,9 +68,7 @@ def read(source: Source) -> Recorded:
     return recorded([row for row, _ in made], where, notes)
 
 
-def _row(
-    row: Mapping[str, Any], values: Mapping[str, Any], metric: str, place: tuple[str, int]
-) -> tuple[Logged, bool]:
+def _row(row: JsonObject, values: JsonObject, metric: str, place: tuple[str, int]) -> tuple[Logged, bool]:
     """Return the row of one document, and whether it had several answers."""
     where, index = place
     doc = row.get("doc")
@@ -96,13 +93,12 @@ def _row(
     return logged, len(answers) > 1 and isinstance(answers[0], str)
 
 
-def _gold(index: Any, choices: Any) -> str:
+def _gold(index: Json, choices: Json) -> str:
     places = index if isinstance(index, list) else [index]
-    if not isinstance(choices, list) or not all(
-        isinstance(place, int) and 0 <= place < len(choices) for place in places
-    ):
+    if not isinstance(choices, list):
         return ""
-    return " | ".join(text(choices[place]).strip() for place in places)
+    inside = [place for place in places if isinstance(place, int) and 0 <= place < len(choices)]
+    return " | ".join(text(choices[place]).strip() for place in inside) if len(inside) == len(places) else ""
 
 
 def task_of(source: Source) -> str:

@@ -1,10 +1,8 @@
 """LiveCodeBench results: *_eval_all.json, a list of problems, each with its generated codes (`code_list`) and whether
 each passed all tests (`graded_list`)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
@@ -22,7 +20,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, metric=Metric("passed")), notes)
 
 
-def _rows(record: Mapping[str, Any], where: str) -> list[Logged]:
+def _rows(record: JsonObject, where: str) -> list[Logged]:
     graded = listing(field(record, "graded_list", where), f"{where}: graded_list")
     given = listing(record.get("code_list") or [], f"{where}: code_list")
     if given and len(given) != len(graded):

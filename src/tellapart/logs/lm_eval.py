@@ -6,22 +6,22 @@ results say, else by its name) is no score. A folder of several tasks is one log
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.lm_eval_sample import BYPASS, is_single, logged, metrics_of, questions
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Recorded, recorded
 from tellapart.logs.source import SUFFIXES as PACKED
 from tellapart.logs.source import Source, parse, records
-from tellapart.logs.value import identity, mapping, short, text
+from tellapart.logs.value import identity, listing, mapping, short, text
 
 TOOL = "lm_eval"
 NAME = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT[\d.-]+)\.jsonl")
-Placed = tuple[str, Mapping[str, Any]]
+Placed = tuple[str, JsonObject]
 
 
 def read(source: Source) -> Recorded:
@@ -61,9 +61,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, where._replace(settings=_settings(kept, results, task_of(source))), notes)
 
 
-def _settings(
-    samples: Sequence[Placed], results: Mapping[str, Any], task: str
-) -> tuple[tuple[str, str], ...]:
+def _settings(samples: Sequence[Placed], results: JsonObject, task: str) -> tuple[tuple[str, str], ...]:
     """Return how the questions were asked, as far as results and samples tell."""
     shots = results.get("n-shot")
     settings = {"few-shot examples": shots.get(task) if isinstance(shots, dict) else None}
@@ -91,7 +89,7 @@ def _samples(source: Source, notes: list[str]) -> list[Placed]:
     else:  # up to version 0.4.2: one JSON list
         samples = [
             (f"{source.path}: sample {i + 1}", mapping(s, f"{source.path}"))
-            for i, s in enumerate(source.first)
+            for i, s in enumerate(listing(source.first, str(source.path)))
         ]
     for where, sample in samples:
         if "doc_id" not in sample or "resps" not in sample:
@@ -99,7 +97,7 @@ def _samples(source: Source, notes: list[str]) -> list[Placed]:
     return samples
 
 
-def results_beside(path: Path) -> Mapping[str, Any]:
+def results_beside(path: Path) -> JsonObject:
     """Return the results that lie beside a samples file (of its time, or the only ones), {} where there are none."""
     name = NAME.fullmatch(path.stem if path.name.endswith(PACKED) else path.name)
     beside = sorted(path.parent.glob("results*.json"))
@@ -110,7 +108,7 @@ def results_beside(path: Path) -> Mapping[str, Any]:
     return mapping(parse(chosen[0].read_bytes(), str(chosen[0])), str(chosen[0]))
 
 
-def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: Source) -> list[Metric]:
+def metrics_in(samples: Sequence[Placed], results: JsonObject, source: Source) -> list[Metric]:
     """Return the metrics of samples, one a filter, those that the results list first; each a single number a sample."""
     single: dict[tuple[str, str], bool] = {}
     in_parts: set[tuple[str, str]] = set()
@@ -127,21 +125,22 @@ def metrics_in(samples: Sequence[Placed], results: Mapping[str, Any], source: So
     directions = results.get("higher_is_better")
     directions = directions.get(task) if isinstance(directions, dict) else None
     directions = directions if isinstance(directions, dict) else {}
+    higher = {name: higher for name, higher in directions.items() if isinstance(higher, bool)}
     return [
-        Metric(name, filter_, directions[name] if isinstance(directions.get(name), bool) else None)
-        for name, filter_ in dict.fromkeys((*preferred, *names_kept))
+        Metric(name, filter_, higher.get(name)) for name, filter_ in dict.fromkeys((*preferred, *names_kept))
     ]
 
 
-def _listed(task: str, results: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _listed(task: str, results: JsonObject) -> list[tuple[str, str]]:
     tasks = results.get("results")
-    if not task or not isinstance(tasks, dict) or not isinstance(tasks.get(task), dict):
+    figures = tasks.get(task) if task and isinstance(tasks, dict) else None
+    if not isinstance(figures, dict):
         return []
-    parts = [key.split(",", 1) for key in tasks[task] if "," in key]
+    parts = [key.split(",", 1) for key in figures if "," in key]
     return [(name, filter_) for name, filter_ in parts]
 
 
-def _model(results: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def _model(results: JsonObject, config: JsonObject) -> str:
     arguments = config.get("model_args")
     if isinstance(arguments, dict):
         arguments = arguments.get("pretrained") or arguments.get("model")

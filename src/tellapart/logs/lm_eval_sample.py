@@ -1,10 +1,10 @@
 """One sample of lm-eval as rows: generated responses, or options by their log-likelihood."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.recorded import NAN, Logged
 from tellapart.logs.value import hashed, listing, mapping, number, short, text
 
@@ -17,7 +17,7 @@ OWN = {
 }  # fmt: skip
 
 
-def metrics_of(sample: Mapping[str, Any]) -> list[str]:
+def metrics_of(sample: JsonObject) -> list[str]:
     """Return the names of a sample's metrics, in the task's order."""
     named = sample.get("metrics")
     if isinstance(named, list):
@@ -29,7 +29,7 @@ def metrics_of(sample: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def is_single(sample: Mapping[str, Any], name: str) -> bool:
+def is_single(sample: JsonObject, name: str) -> bool:
     """Say whether a metric is one number a sample, or a number for each of its responses (not (gold, predicted))."""
     value = sample.get(name)
     if not isinstance(value, list):
@@ -40,7 +40,7 @@ def is_single(sample: Mapping[str, Any], name: str) -> bool:
     return generated and isinstance(first, list) and len(value) == len(first)
 
 
-def questions(samples: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+def questions(samples: Sequence[tuple[str, JsonObject]]) -> list[str]:
     """Return the text that each sample is paired by: the document's question (a field called one of
     QUESTIONS), or, where two documents ask the same, the whole prompt, with the options where prompts are the same
     too."""
@@ -57,7 +57,7 @@ def questions(samples: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     return questions_of_documents
 
 
-def _options(sample: Mapping[str, Any]) -> str:
+def _options(sample: JsonObject) -> str:
     """Return the continuations that a sample's prompt was given, a line each; "" where there is one only."""
     arguments = sample.get("arguments")
     requests = list(arguments.values()) if isinstance(arguments, dict) else arguments
@@ -72,16 +72,15 @@ def _options(sample: Mapping[str, Any]) -> str:
     return "".join(f"\n{text}" for text in texts if isinstance(text, str))
 
 
-def _document_question(sample: Mapping[str, Any]) -> str:
+def _document_question(sample: JsonObject) -> str:
     doc = sample.get("doc")
     if not isinstance(doc, dict):
         return ""
-    return next((doc[name] for name in QUESTIONS if isinstance(doc.get(name), str) and doc[name].strip()), "")
+    texts = (doc.get(name) for name in QUESTIONS)
+    return next((text for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-def logged(
-    sample: Mapping[str, Any], item: str, metric: str, question: str, where: str
-) -> tuple[list[Logged], int]:
+def logged(sample: JsonObject, item: str, metric: str, question: str, where: str) -> tuple[list[Logged], int]:
     """Return the rows of one sample, and the number of responses that the model gave to it."""
     document = hashed(sample.get("doc"))
     requests = [listing(r, f"{where}: resps") for r in listing(sample["resps"], f"{where}: resps")]
@@ -106,7 +105,7 @@ def logged(
     ], len(responses)
 
 
-def _single(value: Any, metric: str, where: str) -> float:
+def _single(value: Json, metric: str, where: str) -> float:
     if isinstance(value, list | dict):
         raise UserMistake(
             f"{where}: {short(metric)} is {short(value)}, not one number; choose another metric with #NAME"
@@ -114,9 +113,7 @@ def _single(value: Any, metric: str, where: str) -> float:
     return number(value, f"{where}: {short(metric)}")
 
 
-def _option(
-    sample: Mapping[str, Any], requests: list[list[Any]], metric: str, where: str
-) -> tuple[str, float]:
+def _option(sample: JsonObject, requests: list[list[Json]], metric: str, where: str) -> tuple[str, float]:
     """Return the option that the model finds likeliest (by character for acc_norm) and its log-likelihood."""
     best, chosen, logprob = -float("inf"), "", NAN
     for index, request in enumerate(requests):
@@ -129,17 +126,16 @@ def _option(
     return chosen, logprob
 
 
-def likelihood_of(value: Any, where: str) -> float:
+def likelihood_of(value: Json, where: str) -> float:
     """Return a log-likelihood; -inf, which a served model may give, is one."""
     minus_infinity = value == -float("inf") or text(value).strip().lower() in ("-inf", "-infinity")
     return -float("inf") if minus_infinity else number(value, f"{where}: resps")
 
 
-def _argument(sample: Mapping[str, Any], request: int, position: int, where: str) -> str:
+def _argument(sample: JsonObject, request: int, position: int, where: str) -> str:
     held = sample.get("arguments")
     if isinstance(held, dict):
         held = held.get(f"gen_args_{request}")
         return text(mapping(held or {}, f"{where}: arguments").get(f"arg_{position}"))
-    if isinstance(held, list) and request < len(held) and isinstance(held[request], list):
-        return text(held[request][position]) if position < len(held[request]) else ""
-    return ""
+    parts = held[request] if isinstance(held, list) and request < len(held) else None
+    return text(parts[position]) if isinstance(parts, list) and position < len(parts) else ""

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs import counts
 from tellapart.logs.columns import RIGHT
 from tellapart.logs.metric import Metric
@@ -128,15 +128,13 @@ def read(source: Source, mapping: Mapping[str, str]) -> Recorded:
     return counts.from_table(table, counts.TableSource(view, TOOL, Metric(scored_by)), model, notes)
 
 
-def _rows(
-    view: Source, mapping: Mapping[str, str], notes: list[str]
-) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def _rows(view: Source, mapping: Mapping[str, str], notes: list[str]) -> Iterable[tuple[str, JsonObject]]:
     if view.kind == "jsonl":
         yield from records(view, notes)
         return
     tops = {path.split(".", 1)[0] for key in mapping.values() for path in _keys_in(key)}
     tops |= {path for key in mapping.values() for path in _keys_in(key)}
-    names = [str(name) for name in view.first if name in tops]
+    names = [str(name) for name in view.head if name in tops]
     if not names:
         raise UserMistake(f"{view.path}: has none of the keys {listed(sorted(tops))}{_keys(view)}")
     if view.kind == "parquet":
@@ -164,7 +162,7 @@ def _quoted(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
 
 
-def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: bool) -> Any:
+def _value(row: JsonObject, key: str, where: str, seen: set[str], score: bool) -> Json:
     compared = _COMPARED.match(key) if score else None
     if compared is None:
         return _at(row, key, seen)
@@ -181,25 +179,25 @@ def _value(row: Mapping[str, Any], key: str, where: str, seen: set[str], score: 
     return _plain(left) == _plain(right) or _equal_numbers(left, right)
 
 
-def _equal_numbers(left: Any, right: Any) -> bool:
+def _equal_numbers(left: Json, right: Json) -> bool:
     """Say whether both are one number, however it is written: a column of whole numbers with a gap has 7.0 for 7."""
     if not all(_NUMBER.fullmatch(_plain(side)) for side in (left, right)):
         return False
     return Decimal(_plain(left)) == Decimal(_plain(right))
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Json) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return text(value).strip()
 
 
-def _at(row: Mapping[str, Any], key: str, seen: set[str]) -> Any:
+def _at(row: JsonObject, key: str, seen: set[str]) -> Json:
     """Return what lies at a dotted key, None where the row has nothing there."""
     if key in row:
         seen.add(key)
         return row[key]
-    value: Any = row
+    value: Json = row
     for part in key.split("."):
         if isinstance(value, Mapping) and part in value:
             value = value[part]
@@ -311,9 +309,7 @@ def _parquet_keys(view: Source) -> list[str]:
 def _begins(source: Source) -> str:
     if isinstance(source.first, Mapping) and source.first:
         keys = ", ".join(str(name)[:30] for name in list(source.first)[:8])
-        lists = [
-            str(key) for key, value in source.first.items() if isinstance(value, list) and len(value) > 1
-        ]
+        lists = [str(key) for key, value in source.head.items() if isinstance(value, list) and len(value) > 1]
         if len(lists) > 1:
             return f"holds several lists, {listed(lists)}, and does not say which are scored answers: give one alone"
         return f"begins with {keys}; no list of scored answers is in it: give the file that holds a row an answer"

@@ -4,10 +4,10 @@ Of ratings an item is a question and turn, the question its cluster; -1 is no ra
 Pairs are for `form --pairs` (a winner in both orders, else a tie, as FastChat counts).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.choice import one_of
 from tellapart.logs.compared import Compared
 from tellapart.logs.metric import Metric
@@ -61,7 +61,7 @@ def pairs(source: Source, notes: list[str]) -> Iterator[Compared]:
         )
 
 
-def _won(record: Mapping[str, Any], name: str, where: str) -> float:
+def _won(record: JsonObject, name: str, where: str) -> float:
     winner = text(field(record, name, where))
     return {"model_1": 1.0, "model_2": 0.0}.get(winner, 0.5)
 

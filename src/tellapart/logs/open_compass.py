@@ -5,15 +5,15 @@ The score is what the detail calls `correct` (or `is_correct`); where it says ne
 the reference, as its accuracy evaluator reckons. Files of predictions hold no scores.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source
-from tellapart.logs.value import identity, listed, number, short, spoken, text
+from tellapart.logs.value import identity, listed, listing, number, short, spoken, text
 
 TOOL = "open_compass"
 RIGHT = ("correct", "is_correct")
@@ -26,14 +26,14 @@ def read(source: Source) -> Recorded:
     notes: list[str] = []
     rows = [
         row
-        for item, detail in _details(source.first)
+        for item, detail in _details(source.head)
         for row in _rows(detail, item, f"{source.path}: detail {short(item)}")
     ]
-    if not any(name in detail for _, detail in _details(source.first) for name in RIGHT):
+    if not any(name in detail for _, detail in _details(source.head) for name in RIGHT):
         notes.append(
             "the details do not say what is right: a prediction that equals its reference is taken for right"
         )
-    own_accuracy = source.first.get("accuracy")
+    own_accuracy = source.head.get("accuracy")
     scores = [row.score for row in rows if row.score == row.score]
     mean = 100 * sum(scores) / len(scores) if scores else 0.0
     if (
@@ -46,13 +46,13 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, task_of(source), Metric("accuracy")), notes)
 
 
-def _details(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _details(document: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     details = document["details"]
-    pairs = details.items() if isinstance(details, dict) else enumerate(details)
+    pairs = details.items() if isinstance(details, dict) else enumerate(listing(details, "details"))
     yield from ((str(name), detail) for name, detail in pairs if isinstance(detail, dict))
 
 
-def _rows(detail: Mapping[str, Any], item: str, where: str) -> Iterator[Logged]:
+def _rows(detail: JsonObject, item: str, where: str) -> Iterator[Logged]:
     """Yield the answers of one detail: one, or, where several were asked for, one for each entry of `correct`."""
     right = next((detail[name] for name in RIGHT if name in detail), None)
     if not isinstance(right, list):
@@ -60,14 +60,14 @@ def _rows(detail: Mapping[str, Any], item: str, where: str) -> Iterator[Logged]:
         return
     for index, judged in enumerate(right):
         parts = {
-            name: detail[name][index]
+            name: given[index]
             for name in (*GIVEN, "origin_prediction")
-            if isinstance(detail.get(name), list) and len(detail[name]) == len(right)
+            if isinstance(given := detail.get(name), list) and len(given) == len(right)
         }
         yield _row({**detail, **parts}, item, judged, where)
 
 
-def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged:
+def _row(detail: JsonObject, item: str, right: Json, where: str) -> Logged:
     given = next((detail[name] for name in GIVEN if name in detail), None)
     wanted = next((detail[name] for name in WANTED if name in detail), None)
     judged = any(name in detail for name in RIGHT)  # null: the judge said nothing
@@ -90,7 +90,7 @@ def _row(detail: Mapping[str, Any], item: str, right: Any, where: str) -> Logged
     )
 
 
-def _read_question(prompt: Any, where: str) -> str:
+def _read_question(prompt: Json, where: str) -> str:
     """Return what was asked: text, or the turns of a conversation ({"role", "prompt"}) a line each."""
     if isinstance(prompt, list):
         return "\n".join(
@@ -108,7 +108,7 @@ def task_of(source: Source) -> str:
 def _recognises(source: Source) -> bool:
     if source.kind != "json" or not source.has("details"):
         return False
-    details = source.first["details"]
+    details = source.head["details"]
     values = (
         list(details.values()) if isinstance(details, dict) else details if isinstance(details, list) else []
     )

@@ -5,9 +5,7 @@ or prompts are told apart by `path#PROVIDER`, or `path#PROVIDER, prompt N`. A te
 score.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.choice import one_of
 from tellapart.logs.metric import Metric, choose
 from tellapart.logs.reader import Reader, origin
@@ -24,7 +22,7 @@ def read(source: Source) -> Recorded:
     """Return one row a test of one provider and prompt; raises UserMistake naming those that are there."""
     place = str(source.path)
     notes: list[str] = []
-    placed: list[tuple[str, Mapping[str, Any]]] = (
+    placed: list[tuple[str, JsonObject]] = (
         list(records(source, notes))
         if source.kind == "jsonl"
         else [
@@ -45,15 +43,19 @@ def read(source: Source) -> Recorded:
     left = "#".join(part for part in choices if part != model)
     model = one_of(models, model, source.path, "providers")
     kept = [pair for pair, name in zip(placed, named, strict=True) if name == model]
-    names = dict.fromkeys(name for _, result in kept for name in numeric(result.get("namedScores") or {}))
+    names = dict.fromkeys(name for where, result in kept for name in numeric(_named_scores(result, where)))
     metrics = [Metric(name) for name in dict.fromkeys(("success", "score", *names))]
     metric = choose(metrics, left, place, [])
     rows = [_row(result, metric.name, where) for where, result in kept]
     return recorded(rows, origin(source, TOOL, model, metric=metric, metrics=metrics), notes)
 
 
-def _row(result: Mapping[str, Any], metric: str, where: str) -> Logged:
-    scores = mapping(result.get("namedScores") or {}, f"{where}: namedScores")
+def _named_scores(result: JsonObject, where: str) -> JsonObject:
+    return mapping(result.get("namedScores") or {}, f"{where}: namedScores")
+
+
+def _row(result: JsonObject, metric: str, where: str) -> Logged:
+    scores = _named_scores(result, where)
     response = result.get("response")
     usage = response.get("tokenUsage") if isinstance(response, dict) else None
     failed = result.get("failureReason") == ERROR or bool(result.get("error") and not response)
@@ -71,12 +73,12 @@ def _row(result: Mapping[str, Any], metric: str, where: str) -> Logged:
     )
 
 
-def _provider(result: Mapping[str, Any]) -> str:
+def _provider(result: JsonObject) -> str:
     held = result.get("provider")
     return text(held.get("label") or held.get("id")) if isinstance(held, dict) else text(held)
 
 
-def _results(document: Any) -> Any:
+def _results(document: Json) -> Json:
     held = document.get("results") if isinstance(document, dict) else None
     return held.get("results") if isinstance(held, dict) else None
 

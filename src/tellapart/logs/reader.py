@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.logs.metric import UNNAMED, Metric
-from tellapart.logs.recorded import Origin, Recorded, from_columns
+from tellapart.logs.recorded import Column, Origin, Recorded, from_columns
 from tellapart.logs.rollouts import numbered
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed, short
@@ -51,7 +50,7 @@ def shards_joined(parts: Sequence[Recorded], source: str) -> Recorded:
                 f"{source}: its shards are of several {what} ({listed(sorted(values))}); name one"
             )
     frame = pd.concat([part.frame for part in parts], ignore_index=True)
-    columns: dict[str, Any] = {name: frame[name] for name in frame.columns}
+    columns: dict[str, Column] = {name: frame[name] for name in frame.columns}
     if first.numbered:
         columns["item"] = numbered(frame["question"].tolist())
     if pd.DataFrame({"item": columns["item"], "sample": frame["sample"]}).duplicated().any():

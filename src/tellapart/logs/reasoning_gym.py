@@ -1,8 +1,8 @@
 """reasoning-gym evaluation results: categories > datasets > results > completions, each with a score."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
 from tellapart.logs.source import Source
@@ -14,11 +14,12 @@ TOOL = "reasoning_gym"
 def read(source: Source) -> Recorded:
     """Return one row a completion; `item` is dataset/index, `cluster` the dataset."""
     place = str(source.path)
-    metadata = mapping(source.first.get("metadata", {}), f"{place}: metadata")
+    metadata = mapping(source.head.get("metadata", {}), f"{place}: metadata")
     rows: list[Logged] = []
-    for category in listing(source.first["categories"], f"{place}: categories"):
+    for category in listing(source.head["categories"], f"{place}: categories"):
         for dataset in listing(field(mapping(category, place), "datasets", place), f"{place}: datasets"):
-            name = text(field(mapping(dataset, place), "name", place))
+            dataset = mapping(dataset, place)
+            name = text(field(dataset, "name", place))
             for index, result in enumerate(
                 listing(field(dataset, "results", place), f"{place}: {short(name)}")
             ):
@@ -26,7 +27,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, text(metadata.get("model"))))
 
 
-def _answers(result: Mapping[str, Any], dataset: str, index: int, where: str) -> Iterator[Logged]:
+def _answers(result: JsonObject, dataset: str, index: int, where: str) -> Iterator[Logged]:
     for answer in listing(field(result, "completions", where), where):
         answer = mapping(answer, where)
         yield Logged(

@@ -6,7 +6,7 @@ Every reader ends here, so the checks that hold for all logs are made once, in `
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from tellapart.logs.value import hashed, short
 
 Status = Literal["ok", "cut off", "failed"]
 NAN = float("nan")
+Column = pd.Series | np.ndarray | Sequence[str] | Sequence[float] | Sequence[tuple[float, ...] | None]
+"""A column of a log before it is checked: one value a row."""
 TEXT = ("item", "question", "completion", "status", "cluster", "target", "steps", "document")
 FLOAT = ("score", "logprob", "tokens")
 KEYED = "key:"
@@ -104,7 +106,7 @@ def recorded(rows: Iterable[Logged], origin: Origin, notes: Sequence[str] = ()) 
     rows = list(rows)
     if not rows:
         raise UserMistake(f"{origin.source}: the log holds no answers")
-    columns: dict[str, Any] = dict(zip(Logged._fields, zip(*rows, strict=True), strict=True))
+    columns: dict[str, Column] = dict(zip(Logged._fields, zip(*rows, strict=True), strict=True))
     if all(sample is None for sample in columns["sample"]):
         del columns["sample"]
     elif any(sample is None for sample in columns["sample"]):
@@ -112,26 +114,27 @@ def recorded(rows: Iterable[Logged], origin: Origin, notes: Sequence[str] = ()) 
     return from_columns(columns, origin, notes)
 
 
-def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str] = ()) -> Recorded:
+def from_columns(columns: Mapping[str, Column], origin: Origin, notes: Sequence[str] = ()) -> Recorded:
     """Return the log made of whole columns (`item` and `score` at least), defaults filled in and checked."""
     notes = list(notes)
     length = len(columns["item"])
     if length == 0:
         raise UserMistake(f"{origin.source}: the log holds no answers")
-    data: dict[str, Any] = {}
+    texts: dict[str, pd.Series] = {}
+    data: dict[str, pd.Series | np.ndarray] = {}
     for name in COLUMNS:
         if name in TEXT:
-            data[name] = _texts(columns.get(name), name, length, notes)
+            texts[name] = _texts(columns.get(name), name, length, notes)
         elif name in FLOAT:
             data[name] = np.asarray(
                 columns[name] if name in columns else np.full(length, np.nan), dtype=float
             )
         elif name == "token_logprobs":
             data[name] = _objects(columns.get(name), length)
-    data["item"] = _tell_apart(data, notes)
-    codes = data["item"].factorize()[0]
+    texts["item"] = _tell_apart(texts, notes)
+    codes = texts["item"].factorize()[0]
     data["sample"] = _samples(columns.get("sample"), codes, length)
-    frame = pd.DataFrame(data, columns=list(COLUMNS), copy=False)
+    frame = pd.DataFrame({**texts, **data}, columns=list(COLUMNS), copy=False)
     _check(frame, codes, origin)
     if columns.get("sample") is None:
         _refuse_doubled(frame, codes, origin)
@@ -142,7 +145,7 @@ def from_columns(columns: Mapping[str, Any], origin: Origin, notes: Sequence[str
     )  # fmt: skip
 
 
-def _tell_apart(data: Mapping[str, Any], notes: list[str]) -> pd.Series:
+def _tell_apart(data: Mapping[str, pd.Series], notes: list[str]) -> pd.Series:
     """Return item ids under which one item only lies: an id of several clusters, questions, documents or
     targets gets its cluster's name, or a hash of what is asked, which no order of rows changes."""
     items: pd.Series = data["item"]
@@ -239,12 +242,15 @@ def without_copies(log: Recorded) -> Recorded:
     return replace(log, frame=kept.assign(sample=0), notes=(*log.notes, note))
 
 
-def _texts(values: Any, name: str, length: int, notes: list[str]) -> pd.Series:
+def _texts(values: Column | None, name: str, length: int, notes: list[str]) -> pd.Series:
     if values is None:
         return pd.Series("ok" if name == "status" else "", index=range(length), dtype="str")
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True).astype("str")
-    return pd.Series(encodable(list(values), name, notes), dtype="str")
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < length:
+        raise TypeError(f"{name}: a value is no text")
+    return pd.Series(encodable(texts, name, notes), dtype="str")
 
 
 def encodable(values: list[str], name: str, notes: list[str]) -> list[str]:
@@ -258,7 +264,7 @@ def encodable(values: list[str], name: str, notes: list[str]) -> list[str]:
     return values
 
 
-def _objects(values: Any, length: int) -> np.ndarray:
+def _objects(values: Column | None, length: int) -> np.ndarray:
     column = np.full(length, None, dtype=object)
     if values is not None:
         for index, value in enumerate(values):
@@ -266,7 +272,7 @@ def _objects(values: Any, length: int) -> np.ndarray:
     return column
 
 
-def _samples(values: Any, codes: np.ndarray, length: int) -> np.ndarray:
+def _samples(values: Column | None, codes: np.ndarray, length: int) -> np.ndarray:
     if values is not None:
         return np.asarray(values, dtype=np.int64)
     order = np.argsort(codes, kind="stable")

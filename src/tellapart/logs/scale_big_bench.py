@@ -11,9 +11,7 @@ AGGREGATE = "normalized_aggregate_score"
 
 def recognises(source: Source) -> bool:
     """Say whether the document holds BIG-bench scores."""
-    return (
-        source.kind == "json" and source.has("scores", "model") and isinstance(source.first["scores"], list)
-    )
+    return source.kind == "json" and source.has("scores", "model") and isinstance(source.head["scores"], list)
 
 
 def read(source: Source) -> Iterator[Point]:

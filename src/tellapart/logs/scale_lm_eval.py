@@ -1,9 +1,10 @@
 """lm-evaluation-harness results: `results{task{"acc,none"}}` (new) and `results{task{acc, acc_stderr}}` (old)."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.lm_eval_sample import BYPASS
 from tellapart.logs.scale_points import NAN, Point, family_of, parameters_of, step_of
 from tellapart.logs.source import Source
@@ -19,7 +20,7 @@ class _Run(NamedTuple):
     family: str
     parameters: float
     steps: float
-    shots: Any
+    shots: Json
 
 
 def recognises(source: Source) -> bool:
@@ -27,7 +28,7 @@ def recognises(source: Source) -> bool:
     return (
         source.kind == "json"
         and source.has("results")
-        and isinstance(source.first["results"], dict)
+        and isinstance(source.head["results"], dict)
         and (source.has("config") or source.has("versions"))
     )
 
@@ -58,9 +59,7 @@ def read(source: Source) -> Iterator[Point]:
             )
 
 
-def _points(
-    task: str, scores: Mapping[str, Any], run: _Run, setting: str, n: float, where: str
-) -> Iterator[Point]:
+def _points(task: str, scores: JsonObject, run: _Run, setting: str, n: float, where: str) -> Iterator[Point]:
     for key, value in scores.items():
         metric, _, rest = key.partition(",")
         if metric in NOT_SCORES or metric.endswith("_stderr") or isinstance(value, bool | str | dict | list):
@@ -80,7 +79,7 @@ def _points(
         )
 
 
-def _run(document: Mapping[str, Any], source: Source) -> _Run:
+def _run(document: JsonObject, source: Source) -> _Run:
     config = document.get("config")
     config = config if isinstance(config, dict) else {}
     arguments = config.get("model_args")
@@ -104,7 +103,7 @@ def _run(document: Mapping[str, Any], source: Source) -> _Run:
     return _Run(name, family_of(name), parameters, steps, config.get("num_fewshot"))
 
 
-def _count(value: Any, where: str) -> float:
+def _count(value: Json, where: str) -> float:
     if isinstance(value, dict):
         value = value.get("effective", value.get("original"))
     return number(value, f"{where}: n-samples")

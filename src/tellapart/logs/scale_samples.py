@@ -6,12 +6,12 @@ Texts are cut into words, single digits and single signs (the model's own tokens
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.lm_eval_sample import likelihood_of, metrics_of
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.scale_points import NAN, Point, family_of, parameters_of, step_of
@@ -151,7 +151,7 @@ def _kind(metric: str, values: Sequence[float]) -> str:
     return "discontinuous" if len(values) > 1 and set(values) <= {0.0, 1.0} else ""
 
 
-def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:
+def _derived(sample: JsonObject, where: str) -> dict[str, float]:
     requests = [
         listing(response, f"{where}: resps") for response in listing(sample["resps"], f"{where}: resps")
     ]
@@ -170,23 +170,19 @@ def _derived(sample: Mapping[str, Any], where: str) -> dict[str, float]:
     return choice_metrics(likelihoods, at)
 
 
-def _likelihood(request: list[Any], where: str) -> float:
+def _likelihood(request: list[Json], where: str) -> float:
     answer = request[0] if request else None
     return likelihood_of(answer[0] if isinstance(answer, list) and answer else answer, where)
 
 
-def _option(sample: Mapping[str, Any], request: int, where: str) -> tuple[str, str]:
+def _option(sample: JsonObject, request: int, where: str) -> tuple[str, str]:
     held = sample.get("arguments")
     if isinstance(held, dict):
         arguments = mapping(held.get(f"gen_args_{request}") or {}, f"{where}: arguments")
         return text(arguments.get("arg_0")), text(arguments.get("arg_1"))
-    if (
-        isinstance(held, list)
-        and request < len(held)
-        and isinstance(held[request], list)
-        and len(held[request]) > 1
-    ):
-        return text(held[request][0]), text(held[request][1])
+    parts = held[request] if isinstance(held, list) and request < len(held) else None
+    if isinstance(parts, list) and len(parts) > 1:
+        return text(parts[0]), text(parts[1])
     raise UserMistake(f"{where}: arguments hold no request {request}")
 
 

@@ -58,7 +58,7 @@ def recognises(source: Source) -> bool:
     columns = {column.field: column for column in _columns(source)}
     if "value" in columns:
         return True
-    if "model" not in columns or "doc_id" in source.first:
+    if "model" not in columns or "doc_id" in source.head:
         return False
     # a table of names is one of models where it says how large they are
     return columns["model"].name.strip().lower() != "name" or bool(set(columns) & set(SCALES))
@@ -73,7 +73,7 @@ def read(source: Source) -> pd.DataFrame:
     missing = [name for name in ("task", "metric", "value") if name not in fields]
     if missing:
         raise UserMistake(
-            f"{source.path}: no column {missing[0]!r} (has {listed(source.first)}); a table of scores has "
+            f"{source.path}: no column {missing[0]!r} (has {listed(source.head)}); a table of scores has "
             "model, task, metric, value, a scale and n"
         )
     table = _table(
@@ -98,9 +98,9 @@ def _framed(source: Source, table: pa.Table, columns: list[_Column]) -> pd.DataF
 
 def _wide(source: Source, columns: list[_Column]) -> pd.DataFrame:
     named = {column.name for column in columns}
-    tasks = [str(name) for name in source.first if name not in named and str(name).strip()]
+    tasks = [str(name) for name in source.head if name not in named and str(name).strip()]
     if not tasks:
-        raise UserMistake(f"{source.path}: has models but no scores (columns {listed(source.first)})")
+        raise UserMistake(f"{source.path}: has models but no scores (columns {listed(source.head)})")
     numeric = [c for c in columns if c.field in NUMBERS] + [_Column(task, "value", 1.0) for task in tasks]
     table = _table(source, [c.name for c in columns if c.field in TEXTS], numeric)
     base = _framed(source, table, columns)
@@ -114,7 +114,7 @@ def _table(source: Source, texts: list[str], numeric: list[_Column]) -> pa.Table
 
 def _columns(source: Source) -> list[_Column]:
     by_field: dict[str, _Column] = {}
-    for name in source.first:
+    for name in source.head:
         unit = _UNIT.search(str(name))
         bare = _UNIT.sub("", str(name)).strip().lower()
         field = next((field for field, names in SYNONYMS.items() if bare in names), "")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +26,7 @@ import zstandard
 
 from tellapart import inputs, remote
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.value import short
 
 Kind = Literal["json", "jsonl", "csv", "parquet", "zip"]
@@ -60,14 +61,19 @@ class Source:
     path: Path
     choice: str
     kind: Kind
-    first: Any
+    first: Json
     data: bytes = field(default=b"", repr=False)
     separator: str = ","
-    rows: tuple[Any, ...] | None = field(default=None, repr=False)
+    rows: tuple[dict[str, Json], ...] | None = field(default=None, repr=False)
 
     def has(self, *names: str) -> bool:
         """Say whether the first object has all these fields."""
         return isinstance(self.first, Mapping) and all(name in self.first for name in names)
+
+    @property
+    def head(self) -> JsonObject:
+        """The first object; empty where the document is none."""
+        return self.first if isinstance(self.first, dict) else {}
 
     @property
     def name(self) -> str:
@@ -80,7 +86,7 @@ FORM = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, Rec
 
 
 @contextlib.contextmanager
-def in_form(path: object) -> Iterator[None]:
+def in_form(path: str | Path) -> Iterator[None]:
     """Turn whatever reading a hostile file may raise into a UserMistake that names it: a reader checks what it needs,
     and a value of a kind that nobody thought of must not end in a traceback."""
     try:
@@ -154,10 +160,12 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     kind = next((name for magic, name in PACKED.items() if data.startswith(magic)), None)
     if kind is None:
         return data
-    opened: dict[str, Callable[[], Any]] = {
-        "gzip": partial(gzip.open, io.BytesIO(data)),
-        "bzip2": partial(bz2.open, io.BytesIO(data)),
-        "xz": partial(lzma.open, io.BytesIO(data)),
+    opened: dict[
+        str, Callable[[], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile | zstandard.ZstdDecompressionReader]
+    ] = {
+        "gzip": partial(gzip.GzipFile, fileobj=io.BytesIO(data)),
+        "bzip2": partial(bz2.BZ2File, io.BytesIO(data)),
+        "xz": partial(lzma.LZMAFile, io.BytesIO(data)),
         "zstd": lambda: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True),
     }
     try:
@@ -210,7 +218,7 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
     return Source(reference, path, choice, "json", first if not rest.strip() else parse(data, str(path)))
 
 
-def _with_later_keys(first: dict[str, Any], rest: bytes) -> dict[str, Any]:
+def _with_later_keys(first: dict[str, Json], rest: bytes) -> dict[str, Json]:
     """Return the first object with the keys that it lacks and the next lines have: a script may have come to
     write more."""
     merged = dict(first)
@@ -246,7 +254,7 @@ def _header(body: bytes) -> tuple[str, dict[str, None]]:
     return separator, dict.fromkeys(name.strip() for name in names)
 
 
-def parse(data: bytes | str, where: str) -> Any:
+def parse(data: bytes | str, where: str) -> Json:
     """Return the JSON value; raises UserMistake for anything malformed, too deep or with a key twice."""
     if isinstance(data, bytes) and data.startswith(LFS):
         raise UserMistake(f"{where}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull)")
@@ -264,7 +272,7 @@ def parse(data: bytes | str, where: str) -> Any:
         raise UserMistake(f"{where}: {str(error)[:120]}") from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
@@ -275,7 +283,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)  # json.loads makes one a line
 
 
-def _decode(text: str) -> Any:
+def _decode(text: str) -> Json:
     if text.startswith("\ufeff"):
         return json.loads(text)  # which says what is wrong with it
     return _DECODER.decode(text)
@@ -290,51 +298,55 @@ def as_rows(source: Source) -> Source | None:
     return replace(source, kind="jsonl", first=objects[0], rows=tuple(objects)) if objects else None
 
 
-def _objects(document: Any) -> list[dict[str, Any]]:
+def _objects(document: Json) -> list[dict[str, Json]]:
     if isinstance(document, list):
-        return document if document and all(isinstance(row, dict) for row in document) else []
+        rows = [row for row in document if isinstance(row, dict)]
+        return rows if len(rows) == len(document) else []
     if not isinstance(document, dict) or not document:
         return []
     names, data = document.get("columns"), document.get("data")
-    if isinstance(names, list) and isinstance(data, list) and data and all(_fits(row, names) for row in data):
-        return [dict(zip(map(str, names), row, strict=True)) for row in data]
-    lists = {key: value for key, value in document.items() if _objects(value) and isinstance(value, list)}
+    if isinstance(names, list) and isinstance(data, list) and data:
+        rows = [row for row in data if isinstance(row, list) and len(row) == len(names)]
+        if len(rows) == len(data):
+            return [dict(zip(map(str, names), row, strict=True)) for row in rows]
+    lists = {
+        key: rows for key, value in document.items() if isinstance(value, list) and (rows := _objects(value))
+    }
     if lists:
         nested = [lists[name] for name in NESTED_LISTS if name in lists]  # a list of results may be a summary
         return max(nested, key=len) if nested else next(iter(lists.values())) if len(lists) == 1 else []
     return _transposed(document) or _under_keys(document)
 
 
-def _fits(row: Any, names: list[Any]) -> bool:
-    return isinstance(row, list) and len(row) == len(names)
-
-
-def _transposed(document: dict[str, Any]) -> list[dict[str, Any]]:
+def _transposed(document: dict[str, Json]) -> list[dict[str, Json]]:
     """Return the rows of columns that are all lists, or all objects under the same keys."""
     columns = list(document.values())
     if len(columns) < 2:
         return []
-    if all(isinstance(column, list) for column in columns) and len({len(column) for column in columns}) == 1:
-        return [dict(zip(document, values, strict=True)) for values in zip(*columns, strict=True)]
-    if all(isinstance(column, dict) and column for column in columns):
-        keys = list(columns[0])
+    lists = [column for column in columns if isinstance(column, list)]
+    if len(lists) == len(columns) and len({len(column) for column in lists}) == 1:
+        return [dict(zip(document, values, strict=True)) for values in zip(*lists, strict=True)]
+    objects = {name: column for name, column in document.items() if isinstance(column, dict) and column}
+    if len(objects) == len(columns):
+        keys = list(next(iter(objects.values())))
         numbered = all(key.isdigit() for key in keys)
-        if numbered and all(list(column) == keys for column in columns):
-            return [{name: document[name][key] for name in document} for key in keys]
+        if numbered and all(list(column) == keys for column in objects.values()):
+            return [{name: column[key] for name, column in objects.items()} for key in keys]
     return []
 
 
-def _under_keys(document: dict[str, Any]) -> list[dict[str, Any]]:
+def _under_keys(document: dict[str, Json]) -> list[dict[str, Json]]:
     """Return objects that lie under their ids, the id as `_key`."""
-    if len(document) < 2 or not all(isinstance(row, dict) and row for row in document.values()):
+    objects = {key: row for key, row in document.items() if isinstance(row, dict) and row}
+    if len(document) < 2 or len(objects) < len(document):
         return []
-    first = set(next(iter(document.values())))
-    if not all(first & set(row) for row in document.values()):
+    first = set(next(iter(objects.values())))
+    if not all(first & set(row) for row in objects.values()):
         return []
-    return [{"_key": key, **value} for key, value in document.items()]
+    return [{"_key": key, **row} for key, row in objects.items()]
 
 
-def records(source: Source, notes: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def records(source: Source, notes: list[str]) -> Iterator[tuple[str, dict[str, Json]]]:
     """Yield (place, object) for each line of a JSONL file, object of a document's list or row of Parquet. A torn last
     line is noted and left out; any other bad line raises UserMistake naming it."""
     if source.rows is not None:

@@ -4,10 +4,8 @@ Resolved is 1; unresolved and an empty patch are 0; what ended in an error of th
 published rate counts it as unresolved: a note says how many. Instances that were not submitted are no answers.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
@@ -21,7 +19,7 @@ LISTS = {"resolved_ids": 1.0, "unresolved_ids": 0.0, "empty_patch_ids": 0.0, "er
 def read(source: Source) -> Recorded:
     """Return one row an instance; raises UserMistake where only the resolved ones are named."""
     place, notes = str(source.path), []
-    resolved = _instances(source.first) if _is_instances(source.first) else _listed(source.first, place)
+    resolved = _instances(source.head) if _is_instances(source.first) else _listed(source.head, place)
     errors = sum(value != value for value in resolved.values())
     if errors:
         rate = sum(value == 1 for value in resolved.values()) / len(resolved)
@@ -36,7 +34,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, metric=Metric("resolved")), notes)
 
 
-def _listed(document: Mapping[str, Any], place: str) -> dict[str, float]:
+def _listed(document: JsonObject, place: str) -> dict[str, float]:
     scores: dict[str, float] = {}
     if not {"unresolved_ids", "completed_ids", "submitted_ids", "generated"} & set(document):
         raise UserMistake(
@@ -53,14 +51,14 @@ def _listed(document: Mapping[str, Any], place: str) -> dict[str, float]:
     return scores
 
 
-def _instances(document: Mapping[str, Any]) -> dict[str, float]:
+def _instances(document: JsonObject) -> dict[str, float]:
     return {
         name: number(mapping(held, short(name)).get("resolved"), f"{short(name)}: resolved")
         for name, held in document.items()
     }
 
 
-def _is_instances(document: Any) -> bool:
+def _is_instances(document: Json) -> bool:
     if not isinstance(document, dict) or not document:
         return False
     return all(

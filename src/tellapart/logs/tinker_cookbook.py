@@ -4,9 +4,7 @@
 its groups, so two runs pair only where both drew the same problems in one order.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs.metric import Metric, choose, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, Status, recorded
@@ -34,11 +32,11 @@ def read(source: Source) -> Recorded:
     rows = [(_summary if summary else _trajectory)(record, metric.name, where) for where, record in placed]
     if summary:
         notes.append("the log holds no questions: groups are told by iteration and number")
-    task = "" if summary else text(source.first.get("benchmark"))
+    task = "" if summary else text(source.head.get("benchmark"))
     return recorded(rows, origin(source, TOOL, _model(source), task, metric, metrics), notes)
 
 
-def _trajectory(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+def _trajectory(record: JsonObject, metric: str, where: str) -> Logged:
     metrics = mapping(record.get("metrics") or {}, f"{where}: metrics")
     logs = mapping(record.get("logs") or {}, f"{where}: logs")
     turns = [mapping(turn, where) for turn in listing(record.get("turns") or [], f"{where}: turns")]
@@ -59,7 +57,7 @@ def _trajectory(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     )
 
 
-def _summary(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+def _summary(record: JsonObject, metric: str, where: str) -> Logged:
     metrics = mapping(record.get("trajectory_metrics") or {}, f"{where}: trajectory_metrics")
     value = record[metric] if metric in record else metrics.get(metric)
     tags, group = record.get("tags"), whole(field(record, "group_idx", where), where)
@@ -86,4 +84,4 @@ def _recognises(source: Source) -> bool:
     return source.has("turns", "reward") or source.has("group_idx", "total_reward")
 
 
-READER = Reader(TOOL, _recognises, read, task_of=lambda source: text(source.first.get("benchmark")))
+READER = Reader(TOOL, _recognises, read, task_of=lambda source: text(source.head.get("benchmark")))

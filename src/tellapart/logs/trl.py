@@ -9,17 +9,17 @@ score.
 import re
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs.columns import numbers, strings
 from tellapart.logs.metric import FIRST, Metric, also, is_counted
 from tellapart.logs.reader import Reader, origin
-from tellapart.logs.recorded import Recorded, from_columns
+from tellapart.logs.recorded import Column, Recorded, from_columns
 from tellapart.logs.rollouts import IDS, numbered
 from tellapart.logs.source import Source
 from tellapart.logs.value import listed, mapping, short, text
@@ -57,7 +57,7 @@ def read(source: Source) -> Recorded:
     values = {name: numbers(table, name, source) for name in numeric}
     groups = _groups(table, prompts)
     chosen = _rewards(table, values, groups, source, notes)
-    columns: dict[str, Any] = {
+    columns: dict[str, Column] = {
         "item": _items(table, prompts, source),
         "question": prompts,
         "completion": _texts(table["completion"].to_pylist(), f"{source.path}: completion"),
@@ -176,18 +176,18 @@ def _fits(reward: np.ndarray, advantage: np.ndarray, groups: np.ndarray) -> bool
 def _groups(table: pa.Table, prompts: Sequence[str]) -> np.ndarray:
     """Return the group of each row: one prompt at one step."""
     steps = table["step"].to_pylist() if "step" in table.column_names else [0] * len(prompts)
-    seen: dict[tuple[Any, str], int] = {}
+    seen: dict[tuple[int | float | str | None, str], int] = {}
     return np.array(
         [seen.setdefault(key, len(seen)) for key in zip(steps, prompts, strict=True)], dtype=np.int64
     )
 
 
-def _texts(values: Sequence[Any], where: str) -> list[str]:
+def _texts(values: Sequence[Json], where: str) -> list[str]:
     """Return prompts or completions as text; a conversation is its messages' contents, a line each."""
     return [_conversation(value, where) if isinstance(value, list) else text(value) for value in values]
 
 
-def _conversation(messages: list[Any], where: str) -> str:
+def _conversation(messages: list[Json], where: str) -> str:
     return "\n".join(text(mapping(message, where).get("content")) for message in messages)
 
 

@@ -3,15 +3,16 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 
 WORDS = {"true": 1.0, "false": 0.0}
 
 
-def number(value: Any, where: str) -> float:
+def number(value: Json, where: str) -> float:
     """Return a finite number, or NaN for null, NaN and empty text. True is 1; "true", "False" and numbers in
     text are read as what they say. Raises UserMistake for anything else, infinity included."""
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -36,7 +37,7 @@ def number(value: Any, where: str) -> float:
     return result
 
 
-def whole(value: Any, where: str) -> int:
+def whole(value: Json, where: str) -> int:
     """Return a whole number; raises UserMistake for anything that is not one (booleans too)."""
     result = math.nan if isinstance(value, bool) else number(value, where)
     if not result.is_integer() or abs(result) > 2**53:
@@ -44,7 +45,7 @@ def whole(value: Any, where: str) -> int:
     return int(result)
 
 
-def text(value: Any) -> str:
+def text(value: Json) -> str:
     """Return text as it is, "" for null, anything else written out (booleans as JSON writes them)."""
     if value is None:
         return ""
@@ -53,7 +54,7 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def identity(value: Any, where: str) -> str:
+def identity(value: Json, where: str) -> str:
     """Return an item's id as text; raises UserMistake where it is neither text nor a number, or empty.
 
     Half a surrogate pair, which JSON allows and UTF-8 cannot hold, is written as its escape: ids stay apart."""
@@ -65,7 +66,7 @@ def identity(value: Any, where: str) -> str:
 _SORTED = json.JSONEncoder(sort_keys=True)  # json.dumps makes one a value
 
 
-def hashed(value: Any) -> str:
+def hashed(value: Json) -> str:
     """Return a hash of any JSON value, "" for null: the same value has the same one, whatever its keys' order."""
     if value is None:
         return ""
@@ -73,45 +74,42 @@ def hashed(value: Any) -> str:
     return hashlib.blake2b(written, digest_size=16).hexdigest()
 
 
-def mapping(value: Any, where: str) -> Mapping[str, Any]:
+def mapping(value: Json, where: str) -> JsonObject:
     """Return a JSON object; raises UserMistake for anything else."""
     if not isinstance(value, dict):
         raise UserMistake(f"{where}: expected an object, found {short(value)}")
     return value
 
 
-def listing(value: Any, where: str) -> list[Any]:
+def listing(value: Json, where: str) -> list[Json]:
     """Return a JSON list; raises UserMistake for anything else."""
     if not isinstance(value, list):
         raise UserMistake(f"{where}: expected a list, found {short(value)}")
     return value
 
 
-def field(record: Mapping[str, Any], name: str, where: str) -> Any:
+def field(record: JsonObject, name: str, where: str) -> Json:
     """Return `record[name]`; raises UserMistake naming the fields that are there."""
     if name not in record:
         raise UserMistake(f"{where}: no field {short(name)} (has {listed(record)})")
     return record[name]
 
 
-def listed(names: Iterable[Any]) -> str:
+def listed(names: Iterable[Json]) -> str:
     """Return names for a message: the first 12, each at most 40 characters, and how many there are in all."""
     every = [str(name) for name in names]
     shown = [name if len(name) <= 40 else name[:37] + "..." for name in every[:12]]
     return ", ".join(shown) + (f", ... ({len(every)} in all)" if len(every) > 12 else "") or "none"
 
 
-def short(value: Any) -> str:
+def short(value: Json) -> str:
     """Return `value` for a message: at most 60 characters on one line."""
-    shown = f"a number of {value.bit_length()} bits" if _huge(value) else repr(value)[:200]
+    bits = value.bit_length() if isinstance(value, int) else 0
+    shown = f"a number of {bits} bits" if bits > 1000 else repr(value)[:200]
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
-def _huge(value: Any) -> bool:
-    return isinstance(value, int) and value.bit_length() > 1000
-
-
-def spoken(content: Any, where: str) -> str:
+def spoken(content: Json, where: str) -> str:
     """Return a message or a conversation as text: a string as it is, of messages their contents and of parts
     their texts, a line each."""
     if isinstance(content, list):
@@ -121,7 +119,7 @@ def spoken(content: Any, where: str) -> str:
     return text(content)
 
 
-def replied(messages: Any, where: str) -> str:
+def replied(messages: Json, where: str) -> str:
     """Return what the assistant said last in a conversation; text that is no conversation as it is."""
     if isinstance(messages, list):
         said = [
@@ -133,6 +131,6 @@ def replied(messages: Any, where: str) -> str:
     return spoken(messages, where)
 
 
-def numeric(values: Mapping[str, Any]) -> list[str]:
+def numeric(values: JsonObject) -> list[str]:
     """Return the keys whose values are numbers or booleans, in order."""
     return [name for name, value in values.items() if isinstance(value, int | float)]

@@ -4,10 +4,9 @@
 metric. A rollout that ended in an error failed; it has no score.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs.metric import Metric, choose, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import NAN, Logged, Recorded, recorded
@@ -51,7 +50,7 @@ def read(source: Source) -> Recorded:
     return recorded(rows, origin(source, TOOL, model, task, metric, metrics), notes)
 
 
-def _further(record: Mapping[str, Any]) -> list[str]:
+def _further(record: JsonObject) -> list[str]:
     """Return the names of single rewards and metrics, in the order of the record."""
     held = record.get("metrics")
     own = {name: value for name, value in record.items() if name not in OWN}
@@ -59,7 +58,7 @@ def _further(record: Mapping[str, Any]) -> list[str]:
     return [name for name in every if not is_counted(name) and not name.endswith("_ms")]
 
 
-def _result(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+def _result(record: JsonObject, metric: str, where: str) -> Logged:
     held = record.get("metrics")
     value = record.get(metric)
     if value is None and isinstance(held, dict):
@@ -82,7 +81,7 @@ def _result(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     )
 
 
-def _of_trace(record: Mapping[str, Any]) -> list[str]:
+def _of_trace(record: JsonObject) -> list[str]:
     return [
         name
         for held in (record.get("rewards"), record.get("metrics"))
@@ -92,7 +91,7 @@ def _of_trace(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _trace(record: Mapping[str, Any], metric: str, where: str) -> Logged:
+def _trace(record: JsonObject, metric: str, where: str) -> Logged:
     rewards = mapping(record.get("rewards") or {}, f"{where}: rewards")
     metrics = mapping(record.get("metrics") or {}, f"{where}: metrics")
     task = mapping(field(record, "task", where), f"{where}: task")
@@ -122,7 +121,7 @@ def _trace(record: Mapping[str, Any], metric: str, where: str) -> Logged:
     )
 
 
-def _reward(value: Any, where: str) -> float:
+def _reward(value: Json, where: str) -> float:
     """Return a reward: a number, or its score times its weight."""
     if not isinstance(value, dict):
         return number(value, where)
@@ -130,11 +129,11 @@ def _reward(value: Any, where: str) -> float:
     return number(value.get("score"), where) * (1.0 if weight is None else number(weight, where))
 
 
-def _role(message: Any) -> str:
+def _role(message: Json) -> str:
     return text(message.get("role")) if isinstance(message, dict) else ""
 
 
-def _read_identity(source: Source, record: Mapping[str, Any]) -> tuple[str, str]:
+def _read_identity(source: Source, record: JsonObject) -> tuple[str, str]:
     """Return the model and the environment: from metadata.json beside the file, else from the trace or the folder."""
     beside = source.path.with_name("metadata.json")
     held = parse(beside.read_bytes(), str(beside)) if beside.is_file() else {}
@@ -152,7 +151,7 @@ def _read_identity(source: Source, record: Mapping[str, Any]) -> tuple[str, str]
 
 
 def _is_trace(source: Source) -> bool:
-    return source.has("task", "rewards") and isinstance(source.first["task"], dict)
+    return source.has("task", "rewards") and isinstance(source.head["task"], dict)
 
 
 def _recognises(source: Source) -> bool:

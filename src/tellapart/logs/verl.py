@@ -3,9 +3,8 @@
 Older versions write every value as text; numbers in text are read as numbers.
 """
 
-from typing import Any
-
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs.metric import Metric, is_counted
 from tellapart.logs.reader import Reader, origin
 from tellapart.logs.recorded import Logged, Recorded, recorded
@@ -23,7 +22,7 @@ def read(source: Source) -> Recorded:
     placed = list(records(source, notes))
     further = [
         name
-        for name, value in source.first.items()
+        for name, value in source.head.items()
         if name not in OTHER and _numeric(value) and not is_counted(name) and not Metric(name).is_error
     ]
     reward = reward_name(["score", *further], source.choice, str(source.path), notes)
@@ -41,12 +40,12 @@ def read(source: Source) -> Recorded:
         for item, (where, record) in zip(items, placed, strict=True)
     ]
     metrics = [Metric(name) for name in ("score", *further)]
-    model = f"step {text(source.first.get('step'))}"
+    model = f"step {text(source.head.get('step'))}"
     where = origin(source, TOOL, model, metric=Metric(reward), metrics=metrics)
     return recorded(rows, where._replace(numbered=True), notes)
 
 
-def _numeric(value: Any) -> bool:
+def _numeric(value: Json) -> bool:
     try:
         return number(value, "") == number(value, "")
     except UserMistake:
@@ -58,11 +57,11 @@ def _recognises(source: Source) -> bool:
     Rows of other tools that hold more (an id, a context) are several items with one input as often."""
     if source.kind != "jsonl" or not source.has("input", "output", "score"):
         return False
-    more = [name for name in source.first if name not in OTHER]
+    more = [name for name in source.head if name not in OTHER]
     return (
         source.has("step")
         or source.has("gts")
-        or all(_numeric(source.first[name]) and name not in IDS for name in more)
+        or all(_numeric(source.head[name]) and name not in IDS for name in more)
     )
 
 

@@ -13,15 +13,32 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 
 PLAIN = ("item", "model", "sample", "score", "completion", "status", "cluster", "logprob", "tokens")
 NEEDED = ("condition", "item", "sample", "completion", "score", "status", "logprob", "tokens", "cluster")
 STOP = {"ok": "stop", "cut off": "max_tokens", "failed": "unknown"}
+
+
+class AnswerRow(NamedTuple):
+    """One answer of a run's table, as far as other tools' logs hold it; the last three where the table has them."""
+
+    item: str
+    sample: int
+    completion: str
+    score: float
+    status: str
+    tokens: float
+    logprob: float
+    cluster: str
+    error: str | None = None
+    answer: str | None = None
+    prompt_tokens: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,10 +63,11 @@ def write_inspect(
     """
     condition = condition_of(rows)
     created = export.created or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    samples = [_sample(row, export) for row in records_of(rows)]
+    samples = [_sample(row, export) for row in answers_of(rows)]
     scores = [float(s) for s in rows["score"].tolist() if not math.isnan(s)]
     items = list(dict.fromkeys(rows["item"].tolist()))
-    log: dict[str, Any] = {
+    task_id = _hashed(export.task, export.model, condition)
+    log: JsonObject = {
         "version": 2,
         "status": "success",
         "eval": {
@@ -57,7 +75,7 @@ def write_inspect(
             "run_id": _hashed(export.task, created),
             "created": created,
             "task": export.task,
-            "task_id": _hashed(export.task, export.model, condition),
+            "task_id": task_id,
             "dataset": {"name": export.task, "samples": len(items), "sample_ids": items, "shuffled": False},
             "model": export.model,
             "solver": condition,
@@ -69,7 +87,7 @@ def write_inspect(
         "stats": {"started_at": created, "completed_at": created},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_inspect_name(created, f'{export.task}-{condition}', log['eval']['task_id'])}.{kind}"
+    path = folder / f"{_inspect_name(created, f'{export.task}-{condition}', task_id)}.{kind}"
     if kind == "json":
         replace_text(path, json.dumps({**log, "samples": samples}, indent=1))
     else:
@@ -77,15 +95,16 @@ def write_inspect(
     return path
 
 
-def _entries(samples: list[dict[str, Any]]) -> dict[str, Any]:
+def _entries(samples: list[JsonObject]) -> JsonObject:
     """Return the entries of an .eval archive beside its header: each sample, and the summaries for lists."""
     named = {f"samples/{sample['id']}_epoch_{sample['epoch']}.json": sample for sample in samples}
     return {**named, "summaries.json": [_summary(sample) for sample in samples]}
 
 
-def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(sample: JsonObject) -> JsonObject:
     summary = {name: sample[name] for name in ("id", "epoch", "input", "target", "metadata", "scores")}
-    return {**summary, "error": sample["error"]["message"]} if "error" in sample else summary
+    error = sample.get("error")
+    return {**summary, "error": error["message"]} if isinstance(error, dict) else summary
 
 
 def write_plain(rows: pd.DataFrame, path: Path, export: Export) -> None:
@@ -123,7 +142,7 @@ def condition_of(rows: pd.DataFrame) -> str:
     return names[0]
 
 
-def records_of(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def records_of(rows: pd.DataFrame) -> Iterator[dict[str, Json]]:
     """Yield each row as a mapping from column to value."""
     names = [str(name) for name in rows.columns]
     columns = [rows[name].tolist() for name in names]
@@ -131,41 +150,48 @@ def records_of(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _sample(row: Mapping[str, Any], export: Export) -> dict[str, Any]:
-    item, question = row["item"], export.questions.get(row["item"], row["item"])
-    answer = {"role": "assistant", "content": row["completion"], "source": "generate", "model": export.model}
-    tokens = row["tokens"]
+def answers_of(rows: pd.DataFrame) -> Iterator[AnswerRow]:
+    """Yield each row of a table that has the columns NEEDED."""
+    names = [name for name in AnswerRow._fields if name in rows.columns]
+    for values in zip(*(rows[name].tolist() for name in names), strict=True):
+        yield AnswerRow(**dict(zip(names, values, strict=True)))
+
+
+def _sample(row: AnswerRow, export: Export) -> JsonObject:
+    question = export.questions.get(row.item, row.item)
+    answer = {"role": "assistant", "content": row.completion, "source": "generate", "model": export.model}
+    tokens = row.tokens
     usage = (
         {} if math.isnan(tokens) else {"usage": {"output_tokens": int(tokens), "total_tokens": int(tokens)}}
     )
-    sample: dict[str, Any] = {
-        "id": item,
-        "epoch": int(row["sample"]) + 1,
+    sample: dict[str, Json] = {
+        "id": row.item,
+        "epoch": int(row.sample) + 1,
         "input": question,
-        "target": export.targets.get(item, ""),
+        "target": export.targets.get(row.item, ""),
         "messages": [{"role": "user", "content": question, "source": "input"}, answer],
         "output": {
             "model": export.model,
-            "choices": [{"message": answer, "stop_reason": STOP[row["status"]]}],
-            "completion": row["completion"],
+            "choices": [{"message": answer, "stop_reason": STOP[row.status]}],
+            "completion": row.completion,
             **usage,
         },
-        "scores": {"tellapart": {"value": row["score"], "answer": row["completion"]}},
+        "scores": {"tellapart": {"value": row.score, "answer": row.completion}},
         "metadata": {
-            "cluster": row["cluster"],
-            "logprob": None if math.isnan(row["logprob"]) else row["logprob"],
+            "cluster": row.cluster,
+            "logprob": None if math.isnan(row.logprob) else row.logprob,
         },
         "store": {},
         "events": [],
         "attachments": {},
     }
-    if row["status"] == "failed":
-        reason = row.get("error") or "no answer"
+    if row.status == "failed":
+        reason = row.error or "no answer"
         sample["error"] = {"message": reason, "traceback": "", "traceback_ansi": ""}
     return sample
 
 
-def _results(scores: list[float], total: int) -> dict[str, Any]:
+def _results(scores: list[float], total: int) -> dict[str, Json]:
     metrics = {}
     if scores:
         metrics["mean"] = {"name": "mean", "value": sum(scores) / len(scores), "params": {}}
@@ -185,7 +211,7 @@ def replace_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def _replace_zip(path: Path, entries: Mapping[str, Any]) -> None:
+def _replace_zip(path: Path, entries: JsonObject) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in entries.items():

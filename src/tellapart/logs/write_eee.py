@@ -11,14 +11,14 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tellapart.errors import NotApplicable
-from tellapart.logs.write import Export, condition_of, records_of, replace_text
+from tellapart.jsonvalue import Json, JsonObject
+from tellapart.logs.write import AnswerRow, Export, answers_of, condition_of, replace_text
 from tellapart.version import __version__
 
 SCHEMA_VERSION = "0.3.0"
@@ -62,7 +62,7 @@ def write_eee(rows: pd.DataFrame, folder: Path, export: Export) -> Path:
     )
     name = _uuid(created, *evaluation)
     place = Path("data", task, *model.split("/"))
-    lines = [json.dumps(_sample(row, export, evaluation)) for row in records_of(rows)]
+    lines = [json.dumps(_sample(row, export, evaluation)) for row in answers_of(rows)]
     samples = "\n".join(lines) + "\n"
     aggregate = {
         "schema_version": SCHEMA_VERSION,
@@ -99,7 +99,7 @@ def write_eee(rows: pd.DataFrame, folder: Path, export: Export) -> Path:
     return path
 
 
-def _result(scored: pd.DataFrame, evaluation: _Evaluation, created: str) -> dict[str, Any]:
+def _result(scored: pd.DataFrame, evaluation: _Evaluation, created: str) -> dict[str, Json]:
     """Return the one metric: the mean score, samples averaged within their item."""
     by_item = scored.groupby("item")["score"].mean()
     binary = set(scored["score"].tolist()) <= {0.0, 1.0}
@@ -124,11 +124,11 @@ def _result(scored: pd.DataFrame, evaluation: _Evaluation, created: str) -> dict
     }
 
 
-def _sample(row: Mapping[str, Any], export: Export, evaluation: _Evaluation) -> dict[str, Any]:
-    item, score = row["item"], float(row["score"])
+def _sample(row: AnswerRow, export: Export, evaluation: _Evaluation) -> JsonObject:
+    item, score = row.item, float(row.score)
     question, target = export.questions.get(item, item), export.targets.get(item, "")
     scored = not math.isnan(score)
-    sample: dict[str, Any] = {
+    sample: dict[str, Json] = {
         "schema_version": SCHEMA_VERSION,
         "evaluation_id": evaluation.id,
         "model_id": evaluation.model,
@@ -138,22 +138,22 @@ def _sample(row: Mapping[str, Any], export: Export, evaluation: _Evaluation) -> 
         "sample_hash": hashlib.sha256(f"{question}{target}".encode("utf-8", "backslashreplace")).hexdigest(),
         "interaction_type": "single_turn",
         "input": {"raw": question, "reference": [target] if target else []},
-        "output": {"raw": [row["completion"]]},
-        "answer_attribution": _attribution(row.get("answer")),
+        "output": {"raw": [row.completion]},
+        "answer_attribution": _attribution(row.answer),
         "evaluation": {"score": score if scored else 0.0, "is_correct": scored and score >= 1},
         "metadata": {
             "condition": evaluation.condition,
-            "cluster": row["cluster"],
-            "sample": str(row["sample"]),
-            "finish_reason": FINISH[row["status"]],
+            "cluster": row.cluster,
+            "sample": str(row.sample),
+            "finish_reason": FINISH[row.status],
         },
     }
-    if row["status"] == "failed" or not scored:
-        sample["error"] = row.get("error") or "no score"
-    return sample | _usage(row)
+    if row.status == "failed" or not scored:
+        sample["error"] = row.error or "no score"
+    return {**sample, **_usage(row)}
 
 
-def _attribution(answer: Any) -> list[dict[str, Any]]:
+def _attribution(answer: str | None) -> list[dict[str, Json]]:
     """Return what the scorer found; nothing where it found none or that was not recorded."""
     if not isinstance(answer, str) or not answer:
         return []
@@ -161,12 +161,11 @@ def _attribution(answer: Any) -> list[dict[str, Any]]:
     return [{"turn_idx": 0, "extracted_value": answer, **source}]
 
 
-def _usage(row: Mapping[str, Any]) -> dict[str, Any]:
+def _usage(row: AnswerRow) -> JsonObject:
     """Return the tokens, where both sorts are known: the format wants both."""
-    counts = [row["tokens"], row.get("prompt_tokens")]
-    if any(pd.isna(count) for count in counts):
+    if row.prompt_tokens is None or math.isnan(row.tokens) or math.isnan(row.prompt_tokens):
         return {}
-    written, read = map(int, counts)
+    written, read = int(row.tokens), int(row.prompt_tokens)
     return {"token_usage": {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}}
 
 
