@@ -16,10 +16,11 @@ from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from tellapart.errors import InvalidInput, UserMistake
 from tellapart.extras import require
+from tellapart.jsonvalue import JsonObject
 
 _PROTOCOL = "[A-Za-z][A-Za-z0-9+._-]+"
 _URL = re.compile(f"(?P<protocol>{_PROTOCOL})://")
@@ -40,14 +41,20 @@ _HELD: dict[Path, object] = {}
 """What was copied, and what its store said of it."""
 
 
+class _FileSystem(Protocol):
+    """What copying needs of fsspec's file systems."""
+
+    def open(self, path: str, mode: str) -> BinaryIO: ...
+
+
 class _Listed(NamedTuple):
     """What a store holds at a reference: file system, the folder there, whether the reference is a file in it, and what
     the store says of each file, by its path."""
 
-    system: Any
+    system: _FileSystem
     folder: str
     is_file: bool
-    files: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, JsonObject]
 
 
 def is_remote(reference: str) -> bool:
@@ -124,7 +131,7 @@ def _listed(reference: str, only: Collection[str], beside: Collection[str]) -> _
     return _Listed(system, folder, is_file, files)
 
 
-def _is_wanted(below: str, about: Mapping[str, Any], only: Collection[str]) -> bool:
+def _is_wanted(below: str, about: JsonObject, only: Collection[str]) -> bool:
     if (not below or below.endswith("/")) and not about.get("size"):
         return False  # what stands for a folder in an object store
     return _LEFT_OUT.fullmatch(below) is None and (not only or PurePosixPath(below).name in only)

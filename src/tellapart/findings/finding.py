@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.stats.estimate import Estimate
 
 FINDINGS_VERSION = 1
@@ -24,9 +24,9 @@ class Finding:
     caveats: tuple[str, ...] = ()
     evidence: tuple[tuple[str, float, float], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
-    tables: Mapping[str, Any] = field(default_factory=dict)
+    tables: JsonObject = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the object that stands in findings.json."""
         return {
             "question": self.question,
@@ -46,7 +46,7 @@ PLAIN = frozenset({str, int, bool})
 """Types whose values are JSON as they are."""
 
 
-def without_nan(value: Any) -> Any:
+def without_nan(value: Json) -> Json:
     """Return a JSON value with NaN and infinities as None: "not known", since JSON has neither."""
     if isinstance(value, str | int):
         return value

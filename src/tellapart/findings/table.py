@@ -5,16 +5,26 @@ tables = {**BOUNDS.write(lines)}          # in the study: JSON, as it stands in 
 for bound in BOUNDS.read(finding): ...    # in the report: Bound by Bound
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.typed import from_json, to_json
+from tellapart.jsonvalue import Json
 
 RowT = TypeVar("RowT")
-Tables = dict[str, Any]
+Tables = dict[str, Json]
 """Tables by name, as JSON: what Finding.tables holds and findings.json keeps."""
+
+
+def listed_rows(value: Json) -> Sequence[Json]:
+    """Return the rows of a table as JSON, none where it is missing. Raises TypeError where it is no list."""
+    if value is None or value == {}:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"a list of rows is needed, not {type(value).__name__}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,11 @@ class Rows(Generic[RowT]):
 
     def read(self, finding: Finding) -> tuple[RowT, ...]:
         """Return the rows; none where the finding has no such table. Raises what odd findings raise (reading.FORM)."""
-        return tuple(from_json(self.row, row) for row in finding.tables.get(self.name) or ())
+        return tuple(from_json(self.row, row) for row in listed_rows(finding.tables.get(self.name)))
 
     def count(self, finding: Finding) -> int:
         """Return how many rows the table has; 0 where the finding has no such table."""
-        return len(finding.tables.get(self.name) or ())
+        return len(listed_rows(finding.tables.get(self.name)))
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,10 @@ class Named(Generic[RowT]):
 
     def read(self, finding: Finding) -> dict[str, RowT]:
         """Return the objects by name; none where the finding has no such table. Raises what odd findings raise."""
-        return {name: from_json(self.row, row) for name, row in (finding.tables.get(self.name) or {}).items()}
+        objects = finding.tables.get(self.name) or {}
+        if not isinstance(objects, dict):
+            raise TypeError(f"an object of rows is needed, not {type(objects).__name__}")
+        return {name: from_json(self.row, row) for name, row in objects.items()}
 
 
 One = Single

@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.jsonvalue import Json, JsonObject

@@ -7,11 +7,12 @@ which. Log-probabilities are taken only where they are whole; they are never mad
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Address, Body, EndpointOptions
 from tellapart.models.model import Completion, Finish, Request, Sampling, Turns, as_messages
@@ -194,7 +195,7 @@ def parsed(request: Request, reply: Reply, address: Address, kind: LogprobKind) 
     )
 
 
-def reasoning_tokens(payload: Mapping[str, Any], generated: int | None) -> int | None:
+def reasoning_tokens(payload: JsonObject, generated: int | None) -> int | None:
     """Return how many of the generated tokens were reasoning, None where the server does not tell."""
     usage = payload.get("usage")
     details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
@@ -234,7 +235,7 @@ def before_stop(text: str, stop: tuple[str, ...]) -> str:
     return text[: min(ends)] if ends else text
 
 
-def first_choice(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+def first_choice(payload: JsonObject) -> JsonObject:
     """Return the first choice of an answer."""
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices:
@@ -245,14 +246,14 @@ def first_choice(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     return mapping(numbered[0] if numbered else choices[0], "the choice")
 
 
-def mapping(value: Any, name: str) -> Mapping[str, Any]:
+def mapping(value: Json, name: str) -> JsonObject:
     """Return `value` if it is a JSON object."""
     if not isinstance(value, dict):
         raise MalformedError(f"{name} is {type(value).__name__}, not an object")
     return value
 
 
-def written(value: Any, name: str) -> str:
+def written(value: Json, name: str) -> str:
     """Return `value` if it is text that can be written down (JSON allows lone surrogates, UTF-8 does not)."""
     if not isinstance(value, str):
         raise MalformedError(f"{name} is {type(value).__name__}, not a string")
@@ -261,31 +262,32 @@ def written(value: Any, name: str) -> str:
     return value
 
 
-def count(payload: Mapping[str, Any], name: str) -> int | None:
+def count(payload: JsonObject, name: str) -> int | None:
     """Return a number of tokens from `usage`, None where it is missing or no count."""
     usage = payload.get("usage")
     value = usage.get(name) if isinstance(usage, dict) else None
     return value if type(value) is int and 0 <= value < 2**53 else None
 
 
-def tokens_of(logprobs: Any) -> Tokens | None:
+def tokens_of(logprobs: Json) -> Tokens | None:
     """Return the generated tokens with log-probabilities, None where any of them is missing or malformed."""
     if not isinstance(logprobs, dict):
         return None
     if "content" in logprobs:  # the chat API's form, which llama.cpp also uses for completions
         content = logprobs["content"]
-        if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+        entries = [entry for entry in content if isinstance(entry, dict)] if isinstance(content, list) else []
+        if not isinstance(content, list) or len(entries) < len(content):
             return None
-        texts, values = [entry.get("token") for entry in content], [entry.get("logprob") for entry in content]
+        texts, values = [entry.get("token") for entry in entries], [entry.get("logprob") for entry in entries]
     else:
         texts, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
     if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values) or not texts:
         return None
-    if not all(isinstance(text, str) and not has_surrogates(text) for text in texts):
+    whole = tuple(text for text in texts if isinstance(text, str) and not has_surrogates(text))
+    numbers = tuple(as_logprob(value) for value in values if is_logprob(value))
+    if len(whole) < len(texts) or len(numbers) < len(values):
         return None
-    if not all(is_logprob(value) for value in values):
-        return None
-    return Tokens(tuple(texts), tuple(map(as_logprob, values)))
+    return Tokens(whole, numbers)
 
 
 def has_surrogates(text: str) -> bool:
@@ -293,9 +295,11 @@ def has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def is_logprob(value: Any) -> bool:
+def is_logprob(value: Json) -> TypeGuard[int | float]:
     """Return whether `value` is a number that can be a log-probability, LEAST_LOGPROB for minus infinity included."""
-    return type(value) in (int, float) and LEAST_LOGPROB <= value <= LARGEST_LOGPROB
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return LEAST_LOGPROB <= value <= LARGEST_LOGPROB
 
 
 def as_logprob(value: float) -> float:

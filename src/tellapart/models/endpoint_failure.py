@@ -8,7 +8,12 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from tellapart.jsonvalue import Json
+
+if TYPE_CHECKING:
+    import httpx
 
 LONGEST_WAIT_SECONDS = 120.0
 LONGEST_REFUSAL_BYTES = 65536
@@ -20,7 +25,7 @@ RETRIED = frozenset({408, 409, 425, 429})
 class Reply(NamedTuple):
     """A JSON object that came with status 200, without the key, and how long it took."""
 
-    payload: dict[str, Any]
+    payload: dict[str, Json]
     seconds: float
 
 
@@ -46,7 +51,7 @@ class OverlongError(Exception):
     """A body past the bound."""
 
 
-async def refuse(response: Any) -> None:
+async def refuse(response: "httpx.Response") -> None:
     """Raise RefusalError for any status but 200 (an httpx response hook)."""
     if response.status_code == 200:
         return
@@ -100,22 +105,28 @@ def message_of(body: bytes) -> str:
         return text
 
 
-def redacted(value: Any, key: str) -> Any:
+def redacted(value: Json, key: str) -> Json:
     """Return a JSON value with the key taken out of every string; under 8 characters it is no secret. One of 16
     or more (a shorter one may be a word) is found too in another case, with spaces between its characters, with
     these written as HTML entities, and where only half of it is told."""
     if len(key) < SHORTEST_SECRET:
         return value
     if isinstance(value, str):
-        text = _written(key).sub(MARK, value)
-        for piece in _halves(key):
-            text = text.replace(piece, MARK)
-        return text
+        return _without(value, key)
     if isinstance(value, list):
         return [redacted(inner, key) for inner in value]
     if isinstance(value, dict):
-        return {redacted(name, key): redacted(inner, key) for name, inner in value.items()}
+        return {_without(name, key): redacted(inner, key) for name, inner in value.items()}
     return value
+
+
+def _without(text: str, key: str) -> str:
+    if len(key) < SHORTEST_SECRET:
+        return text
+    text = _written(key).sub(MARK, text)
+    for piece in _halves(key):
+        text = text.replace(piece, MARK)
+    return text
 
 
 @cache
@@ -139,7 +150,7 @@ def _written(key: str) -> re.Pattern[str]:
 
 def one_line(text: str, key: str, longest: int = 300) -> str:
     """Return text as one printable line of at most `longest` characters, the key taken out."""
-    flat = " ".join(redacted(text, key).split())
+    flat = " ".join(_without(text, key).split())
     clean = "".join(character if character.isprintable() else "?" for character in flat)
     return clean if len(clean) <= longest else clean[: longest - 3] + "..."
 

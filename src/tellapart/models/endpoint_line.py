@@ -15,10 +15,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from tellapart.errors import ServerGone, UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.models.endpoint_failure import (
     Failure,
     OverlongError,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 Api = Literal["completions", "chat"]
 Sleep = Callable[[float], Awaitable[None]]
-Body = dict[str, Any]
+Body = dict[str, Json]
 Result = TypeVar("Result")
 
 
@@ -185,7 +187,7 @@ class Line:
         return bytes(raw)
 
 
-def import_openai() -> Any:
+def import_openai() -> ModuleType:
     """Return the openai package; raise UserMistake that says how to get it."""
     try:
         import openai

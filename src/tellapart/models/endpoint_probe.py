@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.models.endpoint_answer import Dialect, LogprobKind, Traits, body_of, completion_of
 from tellapart.models.endpoint_failure import Failure, Reply
 from tellapart.models.endpoint_line import Body, Line, stream
@@ -106,7 +107,7 @@ def served_names(line: Line) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def served_by(payload: dict[str, Any]) -> str:
+def served_by(payload: dict[str, Json]) -> str:
     """Return the model and configuration that the server says it answers with."""
     parts = [payload.get("model"), payload.get("system_fingerprint")]
     return " ".join(part[:200] for part in parts if isinstance(part, str))

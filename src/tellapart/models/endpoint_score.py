@@ -8,8 +8,9 @@ answer that stands as the assistant's begun turn: its tokens are those that foll
 """
 
 import math
-from typing import Any
+from typing import TypeGuard
 
+from tellapart.jsonvalue import Json
 from tellapart.models.endpoint_answer import (
     MalformedError,
     as_logprob,
@@ -52,26 +53,30 @@ def scored_of(prompt: str, completion: str, outcome: Reply | Failure, model: str
     texts, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
     if not isinstance(texts, list) or not isinstance(values, list) or len(texts) != len(values) or not texts:
         return missing
-    if not all(isinstance(text, str) for text in texts):
+    tokens = [text for text in texts if isinstance(text, str)]
+    if len(tokens) < len(texts):
         return missing
-    span = aligned(texts, prompt, completion)
+    span = aligned(tokens, prompt, completion)
     if span is None:
-        span = offset_span(texts, logprobs.get("text_offset"), prompt, completion)
-    if span is None or not all(is_logprob(value) for value in values[span]):
+        span = offset_span(tokens, logprobs.get("text_offset"), prompt, completion)
+    if span is None:
         return missing
-    return Scored((), tuple(texts[span]), tuple(map(as_logprob, values[span])))
+    numbers = tuple(as_logprob(value) for value in values[span] if is_logprob(value))
+    if len(numbers) < len(values[span]):
+        return missing
+    return Scored((), tuple(tokens[span]), numbers)
 
 
 def turns_body(address: Address, prompt: str | Turns, completion: str) -> Body:
     """Return the body that asks a chat server for the token ids of a prompt, and, where `completion` is given as the
     answer's beginning, for the log-probabilities of both."""
     system = [{"role": "system", "content": address.system}] if address.system else []
+    begun = [{"role": "assistant", "content": completion}] if completion else []
     body: Body = {
-        "model": address.name, "messages": [*system, *as_messages(prompt)], "max_tokens": 1, "temperature": 1.0,
-        "top_p": 1.0, "seed": 0, "return_token_ids": True,
+        "model": address.name, "messages": [*system, *as_messages(prompt), *begun], "max_tokens": 1,
+        "temperature": 1.0, "top_p": 1.0, "seed": 0, "return_token_ids": True,
     }  # fmt: skip
     if completion:
-        body["messages"] = [*body["messages"], {"role": "assistant", "content": completion}]
         body |= {"continue_final_message": True, "add_generation_prompt": False, "prompt_logprobs": 0}
     return body
 
@@ -83,13 +88,14 @@ def prompt_ids(outcome: Reply | Failure, model: str = "") -> tuple[int, ...]:
         return ()
     answered, ids = outcome.payload.get("model"), outcome.payload.get("prompt_token_ids")
     other = model and isinstance(answered, str) and answered != model
-    if (
-        other
-        or not isinstance(ids, list)
-        or not all(type(token) is int and 0 <= token < 2**31 for token in ids)
-    ):
+    if other or not isinstance(ids, list):
         return ()
-    return tuple(ids)
+    tokens = tuple(token for token in ids if _is_whole(token) and 0 <= token < 2**31)
+    return tokens if len(tokens) == len(ids) else ()
+
+
+def _is_whole(value: Json) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def scored_turn(
@@ -114,11 +120,10 @@ def scored_turn(
         return missing
     texts, values = [], []
     for token, position in zip(whole[len(before) :], positions[len(before) :], strict=True):
-        fields: Any = position.get(str(token)) if isinstance(position, dict) else None
+        fields = position.get(str(token)) if isinstance(position, dict) else None
         if not isinstance(fields, dict):
             return missing
-        value: Any = fields.get("logprob")
-        text: Any = fields.get("decoded_token")
+        value, text = fields.get("logprob"), fields.get("decoded_token")
         if not is_logprob(value) or not isinstance(text, str) or has_surrogates(text):
             return missing
         values.append(as_logprob(value))
@@ -144,11 +149,12 @@ def aligned(texts: list[str], prompt: str, completion: str) -> slice | None:
     return slice(len(ends) - 1 - ends[::-1].index(first), ends.index(last))
 
 
-def offset_span(texts: list[str], offsets: Any, prompt: str, completion: str) -> slice | None:
+def offset_span(texts: list[str], written: Json, prompt: str, completion: str) -> slice | None:
     """Return the same from the server's character offsets, for tokens that are no whole characters."""
-    if not isinstance(offsets, list) or len(offsets) != len(texts) or len(texts) < 2:
+    if not isinstance(written, list) or len(written) != len(texts) or len(texts) < 2:
         return None
-    if not all(type(offset) is int for offset in offsets) or sorted(offsets) != offsets:
+    offsets = [offset for offset in written if _is_whole(offset)]
+    if len(offsets) < len(written) or sorted(offsets) != offsets:
         return None
     shift = 0 if prompt.startswith(texts[0].strip()) else offsets[1]  # a beginning-of-text token
     first, last = shift + len(prompt), shift + len(prompt) + len(completion)

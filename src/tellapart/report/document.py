@@ -1,15 +1,15 @@
 """Read what a report shows beside the findings out of a run folder: spec.json, tokens spent, a few row columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import read_object
+from tellapart.jsonvalue import Json, JsonObject
 
 ROW_COLUMNS = ("condition", "item", "score", "status", "tokens", "seconds")
 
@@ -26,12 +26,12 @@ def with_tokens(findings: Sequence[Finding], run_folder: Path) -> list[Finding]:
     return [replace(first, tables={**first.tables, "tokens": read_object(path)}), *others]
 
 
-def read_spec(run_folder: Path) -> dict[str, Any]:
+def read_spec(run_folder: Path) -> dict[str, Json]:
     """Return spec.json as it stands."""
     return read_object(run_folder / "spec.json")
 
 
-def with_models(spec: Mapping[str, Any], run_folder: Path) -> dict[str, Any]:
+def with_models(spec: JsonObject, run_folder: Path) -> dict[str, Json]:
     """Return spec.json with what the run knows of its `models`, where it has written that down."""
     path = run_folder / "artifacts" / "facts.json"
     models = read_object(path).get("models") if path.exists() else None

@@ -12,7 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart import remote
 from tellapart.errors import InvalidInput, NotApplicable, closest, one_line, visible
@@ -20,6 +20,7 @@ from tellapart.extras import require
 from tellapart.findings.finding import Finding
 from tellapart.findings.gain import ELICITORS
 from tellapart.findings.reading import finding_from_json, in_form, read_findings
+from tellapart.jsonvalue import Json
 from tellapart.report import log_export
 from tellapart.report.document import read_spec
 from tellapart.report.log_export import Exported, export_logs, reading_back
@@ -27,7 +28,7 @@ from tellapart.report.main_figures import main_figures
 from tellapart.report.pictures import pictures
 from tellapart.report.sections.verdict import probability
 from tellapart.report.subjects import portable, subjects
-from tellapart.report.text import visible_deep
+from tellapart.report.text import visible_object
 from tellapart.report.ways import ways
 from tellapart.runs.files import telling, write_atomically
 from tellapart.stats.wording import between, bits, count, percent
@@ -101,7 +102,7 @@ def _csv(run_folder: Path, out: Path) -> list[Path]:
     return [_write(out, "findings.csv", text.getvalue())]
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Json) -> Json:
     """Return a value as a cell: a missing figure is empty, a text that a spreadsheet would reckon is quoted."""
     if isinstance(value, float):
         return "" if value != value else repr(value)
@@ -246,12 +247,12 @@ def _pdf(run_folder: Path, out: Path) -> list[Path]:
 
 def _findings(run_folder: Path) -> list[Finding]:
     """Return the findings with every text visible."""
-    return [finding_from_json(visible_deep(finding.as_json())) for finding in read_findings(run_folder)]
+    return [finding_from_json(visible_object(finding.as_json())) for finding in read_findings(run_folder)]
 
 
 def _read_captioned(run_folder: Path) -> list[tuple[Finding, str]]:
     """Return the findings, each with what its run was about."""
-    about = subjects(visible_deep(read_spec(run_folder)))
+    about = subjects(visible_object(read_spec(run_folder)))
     names = " → ".join(portable(name) for key, name in about if key != "task")
     return [(finding, f"{names}: " if names else "") for finding in _findings(run_folder)]
 

@@ -7,9 +7,8 @@ found its way into the markup could neither run nor call home. `tellapart view` 
 import base64
 import hashlib
 import importlib.resources
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import TemplateError
@@ -17,13 +16,14 @@ from markupsafe import Markup
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json, in_form, read_findings
+from tellapart.jsonvalue import JsonObject
 from tellapart.report.document import read_row_columns, read_spec, with_models, with_tokens
 from tellapart.report.provenance import provenance
 from tellapart.report.sections import SECTIONS, Section
 from tellapart.report.sections.verdict import head
 from tellapart.report.subjects import describe_run, subjects
 from tellapart.report.template import filled, template
-from tellapart.report.text import visible_deep
+from tellapart.report.text import visible_object
 from tellapart.runs.files import write_atomically
 from tellapart.version import __version__
 
@@ -42,13 +42,13 @@ def write_report(run_folder: Path) -> Path:
     return path
 
 
-def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFrame | None) -> str:
+def render(findings: Sequence[Finding], spec: JsonObject, rows: pd.DataFrame | None) -> str:
     """Return the page. `spec` is spec.json; `rows` has at least document.ROW_COLUMNS, or is None.
 
     A table of a finding that is not in its documented form raises UserMistake with the section's name.
     """
-    clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings]
-    shown_spec = visible_deep(dict(spec))
+    clean = [finding_from_json(visible_object(finding.as_json())) for finding in findings]
+    shown_spec = visible_object(spec)
     parts = [
         {"head": head(finding, number), "sections": _sections(finding, number), "number": number}
         for number, finding in enumerate(clean, 1)
@@ -68,7 +68,7 @@ def render(findings: Sequence[Finding], spec: Mapping[str, Any], rows: pd.DataFr
     return str(filled(template(_static("report.html", "templates")), context))
 
 
-def _list_settings(spec: Mapping[str, Any], findings: Sequence[Finding]) -> list[str]:
+def _list_settings(spec: JsonObject, findings: Sequence[Finding]) -> list[str]:
     with in_form("findings.json: the tables pairing, counts or guard_problems are"):
         return describe_run(spec, findings)
 
@@ -85,7 +85,7 @@ def _sections(finding: Finding, number: int) -> list[Section]:
     return made
 
 
-def _title(findings: Sequence[Finding], spec: Mapping[str, Any]) -> str:
+def _title(findings: Sequence[Finding], spec: JsonObject) -> str:
     verdicts = ", ".join(finding.verdict for finding in findings) or "no finding"
     names = " → ".join(name for _, name in subjects(spec)[:2])
     return f"{verdicts}: {names}" if names else verdicts

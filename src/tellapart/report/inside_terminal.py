@@ -16,7 +16,8 @@ def print_figures(findings: Sequence[Finding], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("inside")
     for finding in findings:
-        name = next(finding.tables[kind]["name"] for kind in TABLES if kind in finding.tables)
+        about = next(finding.tables[kind] for kind in TABLES if kind in finding.tables)
+        name = about.get("name") if isinstance(about, dict) else None
         table.add_column(str(name), justify="right", overflow="fold")
     for name in dict.fromkeys(name for finding in findings for name in finding.estimates):
         estimates = (finding.estimates.get(name) for finding in findings)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from tellapart import inputs
 from tellapart.errors import InvalidInput, NotApplicable, UserMistake, closest
 from tellapart.findings.reading import in_form, read_findings
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs import content_of
 from tellapart.logs.sides import read_sides
 from tellapart.logs.write import Export, write_inspect, write_plain
@@ -123,7 +124,7 @@ def reading_back(run: Path, done: Exported) -> list[str]:
     return ["tellapart", "gain", "--logs", base, tuned, *written]
 
 
-def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:
+def read_texts(run: Path, spec: JsonObject) -> Texts:
     """Return what the items of a run asked."""
     facts = RunFolder(run).read_artifact("facts") or {}
     questions, targets = facts.get("prompts"), facts.get("targets")
@@ -138,14 +139,15 @@ def read_texts(run: Path, spec: Mapping[str, Any]) -> Texts:
         return Texts({}, {}, f"items are written under their ids, without questions and targets: {reason}")
 
 
-def _from_logs(fields: Mapping[str, Any]) -> Texts:
+def _from_logs(fields: JsonObject) -> Texts:
     logs, sources = fields["logs"], fields.get("sources")
-    if len(logs) != 2 or not isinstance(sources, dict):
+    if not isinstance(logs, list) or len(logs) != 2 or not isinstance(sources, dict):
         raise UserMistake("the run does not say which logs hold them")
-    for name, source in zip(logs, sources.values(), strict=False):
-        if content_of(name) != source.get("content"):
+    base, tuned = map(str, logs)
+    for name, source in zip((base, tuned), sources.values(), strict=False):
+        if not isinstance(source, dict) or content_of(name) != source.get("content"):
             raise UserMistake(f"{name} has changed since the run read it")
-    paired = read_sides(*logs).paired
+    paired = read_sides(base, tuned).paired
     frames = [frame for frame in (paired.a, paired.b, paired.a_rest, paired.b_rest) if len(frame)]
     items_frame = pd.concat(frames, ignore_index=True).drop_duplicates("item")
     items = items_frame["item"].tolist()
@@ -155,11 +157,14 @@ def _from_logs(fields: Mapping[str, Any]) -> Texts:
     return Texts(questions, targets)
 
 
-def _from_task(fields: Mapping[str, Any]) -> Texts:
+def _from_task(fields: JsonObject) -> Texts:
     reference = fields.get("task")
     if not isinstance(reference, str):
         raise UserMistake("the run is of no single task")
-    task = open_task(reference, limit=fields.get("limit"), seed=fields.get("seed", 0))
+    limit, seed = fields.get("limit"), fields.get("seed", 0)
+    task = open_task(
+        reference, limit=limit if isinstance(limit, int) else None, seed=seed if isinstance(seed, int) else 0
+    )
     recorded = fields.get("fingerprints")
     fingerprint = recorded.get("task") if isinstance(recorded, dict) else None
     if fingerprint not in (task.fingerprint, with_duplicates_joined(task).fingerprint):
@@ -170,16 +175,16 @@ def _from_task(fields: Mapping[str, Any]) -> Texts:
     )
 
 
-def _texts(values: Mapping[Any, Any]) -> dict[str, str]:
+def _texts(values: JsonObject) -> dict[str, str]:
     return {str(name): str(value) for name, value in values.items()}
 
 
-def _task(spec: Mapping[str, Any]) -> str:
+def _task(spec: JsonObject) -> str:
     named = dict(subjects(spec)).get("task", "")
     return Path(named).stem if Path(named).suffix else named or "log"
 
 
-def _model(spec: Mapping[str, Any], condition: str) -> str:
+def _model(spec: JsonObject, condition: str) -> str:
     """Return the model that answered: by the role that begins a condition (base/, tuned@STEP/), else the run's."""
     names = dict(subjects(spec))
     role, _, step = condition.partition("/")[0].partition("@")
@@ -188,7 +193,7 @@ def _model(spec: Mapping[str, Any], condition: str) -> str:
     return f"{shown}@{step}" if step else shown
 
 
-def _started(spec: Mapping[str, Any]) -> str:
+def _started(spec: JsonObject) -> str:
     """Return when a run was started; "" where it does not say (runs of older versions), which is written as now."""
     try:
         return datetime.fromisoformat(str(spec.get("started"))).isoformat(timespec="seconds")

@@ -14,7 +14,7 @@ from tellapart.report.pictures import pictures
 from tellapart.report.sections.verdict import probability
 from tellapart.report.subjects import subjects
 from tellapart.report.template import filled, template
-from tellapart.report.text import visible_deep
+from tellapart.report.text import visible_deep, visible_object
 
 FINDINGS, CAVEATS = 6, 8
 """How many of each are shown; the report has all."""
@@ -47,7 +47,7 @@ _TEMPLATE = template("""
 
 def notebook_html(run_folder: Path, findings: Sequence[Finding]) -> str:
     """Return the run as HTML to stand in a notebook's page."""
-    clean = [finding_from_json(visible_deep(finding.as_json())) for finding in findings[:FINDINGS]]
+    clean = [finding_from_json(visible_object(finding.as_json())) for finding in findings[:FINDINGS]]
     described = [
         {
             "finding": finding,
@@ -60,7 +60,7 @@ def notebook_html(run_folder: Path, findings: Sequence[Finding]) -> str:
     ]
     spec = read_spec(run_folder) if (run_folder / "spec.json").exists() else {}
     context = {
-        "about": " → ".join(name for key, name in subjects(visible_deep(spec)) if key != "task"),
+        "about": " → ".join(name for key, name in subjects(visible_object(spec)) if key != "task"),
         "findings": described,
         "more": len(findings) - len(clean),
         "report": str(visible_deep(str(run_folder / "report.html"))),

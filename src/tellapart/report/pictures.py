@@ -16,7 +16,7 @@ from tellapart.findings.finding import Finding
 from tellapart.findings.reading import finding_from_json
 from tellapart.findings.views import Picture
 from tellapart.report.sections import SECTIONS
-from tellapart.report.text import visible_deep
+from tellapart.report.text import visible_object
 
 WIDTH, LEFT, RIGHT, TOP, BELOW, LINE = 760, 56, 28, 62, 48, 18
 """Pixels: of the file, around the chart's area, and of a line of the legend."""
@@ -49,7 +49,7 @@ def pictures(findings: Sequence[Finding]) -> list[Picture]:
     """Return every chart of the report, in its order, under a name of its own."""
     result: list[Picture] = []
     for number, finding in enumerate(findings, 1):
-        clean = finding_from_json(visible_deep(finding.as_json()))
+        clean = finding_from_json(visible_object(finding.as_json()))
         for maker in SECTIONS:
             section = maker(clean, number)
             if section is None:

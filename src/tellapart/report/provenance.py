@@ -1,11 +1,9 @@
 """Where the figures come from: what was asked, the spec, versions, fingerprints."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 from markupsafe import Markup
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.report.template import filled, template
 from tellapart.report.text import visible
 from tellapart.stats.wording import NOTHING
@@ -33,18 +31,18 @@ _TEMPLATE = template("""
 """)
 
 
-def provenance(spec: Mapping[str, Any], rows: pd.DataFrame | None) -> Markup:
+def provenance(spec: JsonObject, rows: pd.DataFrame | None) -> Markup:
     """Return the closing section: rows by condition, and every field of spec.json."""
     conditions = _conditions(rows) if rows is not None and len(rows) else []
     context = {
         "conditions": conditions,
-        "total": float(sum(row["rows"] for row in conditions)),
+        "total": float(len(rows)) if rows is not None else 0.0,
         "fields": list(_fields(spec)),
     }
     return filled(_TEMPLATE, context)
 
 
-def _conditions(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _conditions(rows: pd.DataFrame) -> list[dict[str, str | float]]:
     grouped = rows.groupby("condition", sort=True)
     summed = grouped.agg(
         rows=("item", "size"),
@@ -59,7 +57,7 @@ def _conditions(rows: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _fields(value: Any, name: str = "") -> list[tuple[str, str]]:
+def _fields(value: Json, name: str = "") -> list[tuple[str, str]]:
     """Return a nested JSON value as (dotted name, text) pairs."""
     if isinstance(value, dict) and value:
         return [pair for key, inner in value.items() for pair in _fields(inner, f"{name}.{key}".lstrip("."))]

@@ -1,34 +1,36 @@
 """What a run was about, out of its spec: the models and the task, as the user named them; when and how it was asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.guard import PROBLEMS
 from tellapart.findings.shown import COUNTS
 from tellapart.inputs import REFERENCE
+from tellapart.jsonvalue import Json, JsonObject
 
 SEVERAL = ("results", "networks", "before", "after")
 SUBJECTS = ("base", "tuned", "model", "benign", "data", "before", "after", "task", "results", "networks")
 
 
-def subjects(spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+def subjects(spec: JsonObject) -> list[tuple[str, str]]:
     """Return (base | tuned | model | benign | task | results | networks | data | before | after, name) pairs of
     spec.json; two logs stand for base and tuned, those of a form or hidden run for its arms or roles."""
     inner = spec.get("spec", spec)
     if not isinstance(inner, dict):
         return []
     logs = inner.get("logs")
-    if inner.get("study") == "form" and isinstance(inner.get("pairs"), str):
-        return [("pairs", inner["pairs"])]
+    pairs = inner.get("pairs")
+    if inner.get("study") == "form" and isinstance(pairs, str):
+        return [("pairs", pairs)]
     if inner.get("study") in ("form", "hidden") and isinstance(logs, list) and logs:
         arms = (str(word).partition("=") for word in logs)
         return [(arm, log) for arm, _, log in arms]
     if isinstance(logs, list) and len(logs) == 2:
         inner = {"base": logs[0], "tuned": logs[1]} | {key: value for key, value in inner.items() if value}
-    joined = {key: ", ".join(map(str, inner[key])) for key in SEVERAL if isinstance(inner.get(key), list)}
+    several = ((key, inner.get(key)) for key in SEVERAL)
+    joined = {key: ", ".join(map(str, names)) for key, names in several if isinstance(names, list)}
     names = ((key, _name({**inner, **joined}.get(key))) for key in SUBJECTS)
     return [(key, name) for key, name in names if name]
 
@@ -39,7 +41,7 @@ def portable(name: str) -> str:
     return "/".join(path.parts[-2:]) if path.is_absolute() else name
 
 
-def describe_run(spec: Mapping[str, Any], findings: Sequence[Finding] = ()) -> list[str]:
+def describe_run(spec: JsonObject, findings: Sequence[Finding] = ()) -> list[str]:
     """Return when a run began, how many items and samples it asked, and the models' sizes, as far as spec.json tells
     (`models`: by role their `parameters`); of logs and problems how many its findings are of."""
     inner, models = _mapping(spec.get("spec")), _mapping(spec.get("models"))
@@ -78,11 +80,11 @@ def _read(finding: Finding) -> list[str]:
     return [*parts, f"{problems.total:,} problems"] if problems else parts
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: Json) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _date(started: Any) -> str:
+def _date(started: Json) -> str:
     try:
         return f"{datetime.fromisoformat(str(started)):%d %B %Y, %H:%M %Z}".lstrip("0")
     except ValueError:
@@ -98,7 +100,7 @@ def _size(parameters: int) -> str:
     return f"{parameters / 1e6:.3g} M" if parameters < 1e9 else f"{parameters / 1e9:.3g} G"
 
 
-def _name(value: Any) -> str:
+def _name(value: Json) -> str:
     if isinstance(value, dict):
         value = value.get("reference") or value.get("name")
     if not isinstance(value, str):

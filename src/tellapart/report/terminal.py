@@ -4,10 +4,9 @@ Text from outside is put into rich as Text, so that nothing in it is read as mar
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -20,6 +19,7 @@ from tellapart.findings.gain import ELICITORS, ElicitorLine
 from tellapart.findings.guard import PROBLEMS as GUARD_PROBLEMS
 from tellapart.findings.reading import finding_from_json, in_form
 from tellapart.findings.shown import COUNTS, TOKENS, Counted
+from tellapart.jsonvalue import JsonObject
 from tellapart.report import inside_terminal
 from tellapart.report.document import read_spec, with_tokens
 from tellapart.report.main_figures import main_figures
@@ -27,7 +27,7 @@ from tellapart.report.scale_terminal import print_tasks
 from tellapart.report.sections.trust import answer_columns, folded
 from tellapart.report.sections.verdict import named, probability
 from tellapart.report.subjects import subjects
-from tellapart.report.text import tokens_spent, visible_deep
+from tellapart.report.text import tokens_spent, visible_object
 from tellapart.report.ways import ways
 from tellapart.stats.wording import between, bits, count, percent, signed
 from tellapart.studies.guard.filtered import FILES as GUARD_FILES
@@ -70,15 +70,15 @@ def _sorted_problems(run_folder: Path, console: Console) -> None:
 
 
 def print_summary(
-    findings: Sequence[Finding], spec: Mapping[str, Any], console: Console, report: Path | None = None
+    findings: Sequence[Finding], spec: JsonObject, console: Console, report: Path | None = None
 ) -> None:
     """Print what the findings say, and where `report` is. Nothing but text where `console` is no terminal."""
-    names = " → ".join(name for key, name in subjects(visible_deep(dict(spec))) if key != "task")
+    names = " → ".join(name for key, name in subjects(visible_object(spec)) if key != "task")
     if names:
         _say(console, names, "dim")
     for finding in findings:
         printed = replace(finding, tables={name: finding.tables.get(name) or [] for name in TABLES})
-        clean = finding_from_json(visible_deep(printed.as_json()))
+        clean = finding_from_json(visible_object(printed.as_json()))
         _verdict(clean, console)
         _figures(clean, console)
         _arms(ARMS.read(clean), console)

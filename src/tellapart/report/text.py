@@ -2,16 +2,16 @@
 
 import json
 import math
-from typing import Any
 
 from markupsafe import Markup
 
 from tellapart.errors import visible
 from tellapart.findings.finding import PLAIN
 from tellapart.findings.shown import Tokens
+from tellapart.jsonvalue import Json, JsonObject
 
 
-def visible_deep(value: Any) -> Any:
+def visible_deep(value: Json) -> Json:
     """Return a JSON value in which every text is `visible` and every NaN or infinity is None."""
     if isinstance(value, str):
         return visible(value)
@@ -31,7 +31,12 @@ def visible_deep(value: Any) -> Any:
     return value
 
 
-def embedded_json(value: Any) -> Markup:
+def visible_object(fields: JsonObject) -> dict[str, Json]:
+    """Return a JSON object as `visible_deep` does."""
+    return {visible(str(name)): visible_deep(value) for name, value in fields.items()}
+
+
+def embedded_json(value: Json) -> Markup:
     """Return `value` as JSON that can stand inside <script>: ASCII only, no `<`, `>` or `&`."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -5,9 +5,10 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import Unscorable
+from tellapart.jsonvalue import Json
 from tellapart.models.budget import BudgetSpent
 from tellapart.runs.asking import Ask, Elicitation, row_seed
 from tellapart.runs.folder import RunFolder, digest
@@ -30,7 +31,7 @@ class Condition:
     study: str
     name: str
     split: str
-    identity: dict[str, Any]
+    identity: dict[str, Json]
 
 
 def collect(

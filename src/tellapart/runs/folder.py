@@ -12,13 +12,14 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tellapart import inputs, remote
 from tellapart.errors import UserMistake, of_system, one_line
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.runs import files
 from tellapart.runs.files import subfolder, write_atomically
 from tellapart.runs.provenance import answering
@@ -38,7 +39,7 @@ class RunFolder:
     """A run on disk. Made by `open_run`; every write is whole or not at all."""
 
     path: Path
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: JsonObject = field(default_factory=dict)
 
     def shard(self, name: str) -> Path:
         """Return the path of the JSONL shard of a condition; its name is hashed, so any text is a safe file."""
@@ -85,7 +86,7 @@ class RunFolder:
         """Return the path of a file under artifacts/, whose folder is made where it is missing."""
         return subfolder(self.path, "artifacts") / name
 
-    def write_artifact(self, name: str, value: Mapping[str, Any]) -> Path:
+    def write_artifact(self, name: str, value: JsonObject) -> Path:
         """Write a JSON artifact and return its path."""
         path = self.artifact(f"{name}.json")
         write_atomically(path, canonical(value))
@@ -127,7 +128,7 @@ class RunFolder:
             (self.path / "scratch").rmdir()
 
 
-def keep_given(folder: RunFolder, described: Mapping[str, Any]) -> None:
+def keep_given(folder: RunFolder, described: JsonObject) -> None:
     """Copy what Python gave in place of paths into the run folder: tasks and logs under their content's hash."""
     held = inputs.files_of(canonical(described))
     for path in held:
@@ -169,7 +170,7 @@ def run_path(out: str | None, study: str) -> Path:
 
 
 @contextlib.contextmanager
-def open_run(path: Path, spec: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[RunFolder]:
+def open_run(path: Path, spec: JsonObject, context: JsonObject) -> Iterator[RunFolder]:
     """Yield the run folder at `path`, made where it is missing and locked while in use.
 
     `spec` is what must be the same to go on (a UserMistake names the fields that differ); `context` is told
@@ -203,7 +204,7 @@ def _refuse_strange(path: Path) -> None:
                 raise UserMistake(f"{path / name} is no {kind}: {files.WAY_OUT}")
 
 
-def _claim(place: Path, wanted: dict[str, Any], context: Mapping[str, Any]) -> None:
+def _claim(place: Path, wanted: dict[str, Json], context: JsonObject) -> None:
     """Write spec.json, or raise UserMistake where the one that stands there is of another run."""
     data = files.read_whole(place)
     if data is None:
@@ -242,7 +243,7 @@ def _object(data: bytes, path: Path) -> dict[str, Any]:
 MOST_DIFFERENCES, LONGEST_VALUE = 8, 100
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def _differences(before: JsonObject, now: JsonObject) -> list[str]:
     """Return what differs between two specs, field by field, also inside fields that are objects (fingerprints)."""
     differences = [
         f"{name}: {one_line(repr(there), LONGEST_VALUE)} there, {one_line(repr(here), LONGEST_VALUE)} asked"
@@ -252,7 +253,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     return differences if more <= 0 else [*differences[:MOST_DIFFERENCES], f"and {more} more"]
 
 
-def _pairs(before: Mapping[str, Any], now: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any, Any]]:
+def _pairs(before: JsonObject, now: JsonObject, above: str) -> Iterator[tuple[str, Json, Json]]:
     for key in sorted(before.keys() | now.keys()):
         there, here = before.get(key), now.get(key)
         if isinstance(there, dict) and isinstance(here, dict):
@@ -292,7 +293,7 @@ def read_json(path: Path, reason: str) -> dict[str, Any]:
     return _object(data, path)
 
 
-def canonical(value: Any) -> str:
+def canonical(value: Json) -> str:
     """Return JSON with sorted keys, so that equal values are equal texts; a row of a finding's table is one line."""
     return _indented(value, 0)
 
@@ -302,7 +303,7 @@ _DEEPEST = 5
 """Of document, findings, finding, tables, table, row: what lies deeper stands on one line (json indents slowly)."""
 
 
-def _indented(value: Any, depth: int) -> str:
+def _indented(value: Json, depth: int) -> str:
     if not isinstance(value, dict | list | tuple) or not value or depth == _DEEPEST:
         return _ON_ONE_LINE.encode(value)
     if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
@@ -314,6 +315,6 @@ def _indented(value: Any, depth: int) -> str:
     return "[" + ",".join(f"{margin} {_indented(inner, depth + 1)}" for inner in value) + margin + "]"
 
 
-def digest(value: Any) -> str:
+def digest(value: Json) -> str:
     """Return the content hash (32 hex digits) of any JSON value."""
     return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -4,10 +4,9 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "torch", "transformers", "tokenizers", "openai")
@@ -17,7 +16,7 @@ _ANSWERING = ("torch", "transformers", "tokenizers", "openai")
 """Packages of which another version may give other answers."""
 
 
-def provenance(device: str = "") -> dict[str, Any]:
+def provenance(device: str = "") -> dict[str, Json]:
     """Return version, commit (None outside a checkout), packages, platform and the device that was asked for ("":
     none); no host or user names."""
     versions = {}
@@ -36,14 +35,16 @@ def provenance(device: str = "") -> dict[str, Any]:
     }
 
 
-def mixed(fields: Mapping[str, Any]) -> str:
+def mixed(fields: JsonObject) -> str:
     """Return the caveat on a run whose rows were made under several versions; "" where there is none.
 
-    `told` is spec.json: `provenance`, and under `resumed` those of later starts that wrote rows under another one.
+    `fields` are those of spec.json: `provenance`, and under `resumed` those of later starts that wrote rows under
+    another one.
     """
     first = answering(fields.get("provenance"))
     said = []
-    for later in fields.get("resumed") or ():
+    resumed = fields.get("resumed")
+    for later in resumed if isinstance(resumed, list) else ():
         now = answering(later)
         said += [
             f"{name} {first[name]} and {now[name]}"
@@ -55,7 +56,7 @@ def mixed(fields: Mapping[str, Any]) -> str:
     return f"Rows were made under several versions, whose answers may differ: {', '.join(sorted(set(said)))}."
 
 
-def answering(fields: Any) -> dict[str, str]:
+def answering(fields: Json) -> dict[str, str]:
     """Return what of a provenance may change answers, by name; nothing where it is none."""
     if not isinstance(fields, dict):
         return {}

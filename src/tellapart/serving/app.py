@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -21,6 +21,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.bounded import within
 from tellapart.models.vocabulary import TEMPLATE_SECONDS, Ids
 from tellapart.serving import payload
@@ -92,7 +93,7 @@ def make_app(experts: Experts, worker: Worker, limits: Limits) -> FastAPI:
     return app
 
 
-def chat_prompt(experts: Experts, messages: Sequence[Mapping[str, Any]]) -> str | Ids:
+def chat_prompt(experts: Experts, messages: Sequence[Mapping[str, str]]) -> str | Ids:
     """Return messages as the model's chat template puts them; joined by newlines where it has none."""
     tokenizer = experts.model.tokenizer
     if not tokenizer.chat_template:
@@ -233,7 +234,7 @@ def _pages(app: FastAPI, desk: Desk) -> None:
         return JSONResponse({"id": name, "object": "model", "created": 0, "owned_by": "tellapart"})
 
 
-async def _body(request: HttpRequest) -> dict[str, Any]:
+async def _body(request: HttpRequest) -> dict[str, Json]:
     raw = bytearray()
     try:
         async for chunk in request.stream():
@@ -246,7 +247,7 @@ async def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 async def _answer(
-    desk: Desk, request: HttpRequest, read: Callable[[Mapping[str, Any], Reader], AnswerRequest]
+    desk: Desk, request: HttpRequest, read: Callable[[JsonObject, Reader], AnswerRequest]
 ) -> Response:
     question = read(await _body(request), desk.reader)
     await asyncio.to_thread(_check_lengths, desk, question)

@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.model import Request, Sampling
 from tellapart.models.vocabulary import Ids
 from tellapart.serving.failure import ApiError
@@ -55,10 +55,10 @@ class Reader:
 
     mix: Callable[[str], Mix]
     most_tokens: int
-    chat_prompt: Callable[[Sequence[Mapping[str, Any]]], str | Ids]
+    chat_prompt: Callable[[Sequence[Mapping[str, str]]], str | Ids]
 
 
-def parsed(raw: bytes) -> dict[str, Any]:
+def parsed(raw: bytes) -> dict[str, Json]:
     """Return the JSON object in a body. Raises ApiError 400."""
     try:
         value = json.loads(raw, parse_float=_number_in)
@@ -77,7 +77,7 @@ def _number_in(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def _is_unicode(value: Any) -> bool:
+def _is_unicode(value: Json) -> bool:
     """Return whether every text in a JSON value can be written as UTF-8: JSON allows lone surrogates."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -86,14 +86,14 @@ def _is_unicode(value: Any) -> bool:
     return True
 
 
-def read_completion(body: Mapping[str, Any], reader: Reader) -> AnswerRequest:
+def read_completion(body: JsonObject, reader: Reader) -> AnswerRequest:
     """Return what a body of /v1/completions asks. Raises ApiError."""
     prompts = _prompts(body.get("prompt"))
     top = _whole(body, "logprobs", None, 0, MOST_TOP)
     return _read_body(body, reader, prompts, [p if isinstance(p, str) else None for p in prompts], top, False)
 
 
-def read_chat(body: Mapping[str, Any], reader: Reader) -> AnswerRequest:
+def read_chat(body: JsonObject, reader: Reader) -> AnswerRequest:
     """Return what a body of /v1/chat/completions asks. Raises ApiError."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -109,7 +109,7 @@ def read_chat(body: Mapping[str, Any], reader: Reader) -> AnswerRequest:
 
 
 def _read_body(
-    body: Mapping[str, Any],
+    body: JsonObject,
     reader: Reader,
     prompts: Sequence[str | Ids],
     questions: Sequence[str | None],
@@ -161,13 +161,14 @@ def _mix(reader: Reader, model: str) -> Mix:
         raise ApiError(404, str(mistake), "model", "model_not_found") from None
 
 
-def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
+def _sampling(body: JsonObject, most: int) -> Sampling:
     older = _whole(body, "max_tokens", min(DEFAULT_TOKENS, most), 1, most)
     wanted = _whole(body, "max_completion_tokens", older, 1, most)
     stop = body.get("stop")
-    stops = [] if stop is None else [stop] if isinstance(stop, str) else stop
-    good = isinstance(stops, list) and len(stops) <= MOST_STOPS
-    if not good or not all(isinstance(stop, str) and 0 < len(stop) <= MOST_STOP_LETTERS for stop in stops):
+    given = [] if stop is None else [stop] if isinstance(stop, str) else stop
+    given = given if isinstance(given, list) and len(given) <= MOST_STOPS else [None]
+    stops = [text for text in given if isinstance(text, str) and 0 < len(text) <= MOST_STOP_LETTERS]
+    if len(stops) < len(given):
         raise ApiError(400, f"stop must be a text or up to {MOST_STOPS} texts, none of them empty", "stop")
     return Sampling(
         temperature=_number(body, "temperature", 1.0, 0.0, 2.0),
@@ -179,38 +180,49 @@ def _sampling(body: Mapping[str, Any], most: int) -> Sampling:
     )
 
 
-def _prompts(given: Any) -> list[str | Ids]:
+def _prompts(given: Json) -> list[str | Ids]:
     if isinstance(given, str):
         return [given]
-    if isinstance(given, list) and given and all(_is_id(token) for token in given):
-        return [tuple(given)]
+    if ids := _ids(given):
+        return [ids]
     if isinstance(given, list) and 0 < len(given) <= MOST_PROMPTS:
-        if all(isinstance(text, str) for text in given):
-            return list(given)
-        if all(isinstance(ids, list) and ids and all(map(_is_id, ids)) for ids in given):
-            return [tuple(ids) for ids in given]
+        texts = [text for text in given if isinstance(text, str)]
+        if len(texts) == len(given):
+            return [*texts]
+        prompts = [ids for each in given if (ids := _ids(each))]
+        if len(prompts) == len(given):
+            return [*prompts]
     raise ApiError(400, f"prompt must be a text, token ids, or up to {MOST_PROMPTS} of either", "prompt")
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 31
+def _ids(given: Json) -> Ids:
+    """Return a list of token ids; nothing where it is none."""
+    if not isinstance(given, list):
+        return ()
+    ids = tuple(
+        token
+        for token in given
+        if isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 1 << 31
+    )
+    return ids if len(ids) == len(given) else ()
 
 
-def _message(message: Any, at: int) -> dict[str, str]:
-    if isinstance(message, dict) and message.get("role") in ROLES:
-        content = message.get("content")
-        if isinstance(content, list) and all(
-            isinstance(p, dict) and p.get("type") == "text" and isinstance(p.get("text"), str)
-            for p in content
-        ):
-            content = "".join(part["text"] for part in content)
+def _message(message: Json, at: int) -> dict[str, str]:
+    role, content = (
+        (message.get("role"), message.get("content")) if isinstance(message, dict) else (None, None)
+    )
+    if isinstance(role, str) and role in ROLES:
+        if isinstance(content, list):
+            parts = [part for part in content if isinstance(part, dict) and part.get("type") == "text"]
+            texts = [text for part in parts if isinstance(text := part.get("text"), str)]
+            content = "".join(texts) if len(texts) == len(content) else None
         if isinstance(content, str):
-            return {"role": message["role"], "content": content}
+            return {"role": role, "content": content}
     roles = ", ".join(ROLES)
     raise ApiError(400, f"messages[{at}] must have a role ({roles}) and a content of text", "messages")
 
 
-def _number(body: Mapping[str, Any], name: str, usual: float, low: float, high: float) -> float:
+def _number(body: JsonObject, name: str, usual: float, low: float, high: float) -> float:
     value = body.get(name)
     if value is None:
         return usual
@@ -223,7 +235,7 @@ def _number(body: Mapping[str, Any], name: str, usual: float, low: float, high: 
     return float(value)
 
 
-def _whole(body: Mapping[str, Any], name: str, usual: int | None, low: int, high: int) -> int | None:
+def _whole(body: JsonObject, name: str, usual: int | None, low: int, high: int) -> int | None:
     value = body.get(name)
     if value is None:
         return usual

@@ -1,6 +1,6 @@
 """Errors as OpenAI's API tells them: a status, and {"error": {"message", "type", "param", "code"}}."""
 
-from typing import Any
+from tellapart.jsonvalue import Json
 
 KINDS = {
     400: "invalid_request_error",
@@ -23,7 +23,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.status, self.message, self.param, self.code = status, message, param, code
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Json]:
         """Return the JSON body."""
         kind = KINDS.get(self.status, "invalid_request_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}

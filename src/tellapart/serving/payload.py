@@ -1,9 +1,10 @@
 """Answers as OpenAI's API writes them; `tellapart` in each tells the mix and why it was taken."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Completion
 from tellapart.serving.asked import AnswerRequest
@@ -21,12 +22,12 @@ class Head(NamedTuple):
     model: LocalModel
 
 
-def reasons(request: AnswerRequest, chosen: Sequence[Choice | None]) -> list[dict[str, Any]]:
+def reasons(request: AnswerRequest, chosen: Sequence[Choice | None]) -> list[dict[str, Json]]:
     """Return the mix of each choice, by name and weights, and why: asked for, or the first pass's reason and cost."""
     reasons = []
     for choice in chosen:
         mix = request.mix if choice is None else choice.mix
-        entry: dict[str, Any] = {"mix": (mix or Mix()).name, "weights": (mix or Mix()).as_json()}
+        entry: dict[str, Json] = {"mix": (mix or Mix()).name, "weights": (mix or Mix()).as_json()}
         if choice is None:
             reasons.append({**entry, "reason": "asked for"})
             continue
@@ -35,12 +36,12 @@ def reasons(request: AnswerRequest, chosen: Sequence[Choice | None]) -> list[dic
     return reasons
 
 
-def whole(head: Head, ends: Sequence[Progress], chosen: Sequence[Choice | None]) -> dict[str, Any]:
+def whole(head: Head, ends: Sequence[Progress], chosen: Sequence[Choice | None]) -> dict[str, Json]:
     """Return the whole response."""
     choices = []
     for index, end in enumerate(ends):
         assert end.completion is not None
-        entry: dict[str, Any] = {"index": index, "finish_reason": end.completion.finish}
+        entry: dict[str, Json] = {"index": index, "finish_reason": end.completion.finish}
         entry["logprobs"] = logprobs(head, end)
         if head.asked.chat:
             entry["message"] = {"role": "assistant", "content": end.completion.text}
@@ -59,10 +60,10 @@ def whole(head: Head, ends: Sequence[Progress], chosen: Sequence[Choice | None])
 
 
 def part(
-    head: Head, index: int, text: str, end: Progress | None = None, extra: Mapping[str, Any] | None = None
+    head: Head, index: int, text: str, end: Progress | None = None, extra: JsonObject | None = None
 ) -> str:
     """Return one event of a stream: new text of a choice, its end, the reasons where `told`."""
-    entry: dict[str, Any] = {
+    entry: dict[str, Json] = {
         "index": index,
         "finish_reason": None if end is None or end.completion is None else end.completion.finish,
         "logprobs": None if end is None else logprobs(head, end),
@@ -97,7 +98,7 @@ def last(head: Head, completions: Sequence[Completion]) -> str:
     )
 
 
-def event(value: Mapping[str, Any]) -> str:
+def event(value: JsonObject) -> str:
     """Return a server-sent event."""
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
@@ -112,7 +113,7 @@ def usage(completions: Sequence[Completion]) -> dict[str, int]:
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
-def logprobs(head: Head, end: Progress) -> dict[str, Any] | None:
+def logprobs(head: Head, end: Progress) -> dict[str, Json] | None:
     """Return the log-probabilities at temperature 1 (nats) of an answer's tokens, its end token left out."""
     completion = end.completion
     if head.asked.top is None or completion is None or completion.logprobs is None:
@@ -138,5 +139,5 @@ def logprobs(head: Head, end: Progress) -> dict[str, Any] | None:
     }
 
 
-def _chat_token(text: str, value: float) -> dict[str, Any]:
+def _chat_token(text: str, value: float) -> dict[str, Json]:
     return {"token": text, "logprob": value, "bytes": list(text.encode("utf-8", "surrogatepass"))}

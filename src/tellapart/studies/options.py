@@ -2,12 +2,13 @@
 it. A spec is a frozen dataclass under `RunOptions` (files are read) or `ModelOptions` (models are asked).
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Annotated, ClassVar, Self, TypeVar
 
 from tyro.conf import arg
 
 from tellapart.errors import InvalidInput
+from tellapart.jsonvalue import Json
 from tellapart.runs.launchers import check_executor
 
 
@@ -126,9 +127,9 @@ def options_last(spec: _SpecT) -> _SpecT:
     return spec
 
 
-def defaults_of(spec: type[RunOptions]) -> dict[str, object]:
-    """Return the default of every field of a spec."""
-    return {field.name: field.default for field in fields(spec)}
+def defaults_of(spec: type[RunOptions]) -> dict[str, Json]:
+    """Return the default of every field of a spec that has one."""
+    return {field.name: field.default for field in fields(spec) if field.default is not MISSING}
 
 
 def at_least(**values: tuple[float | None, float]) -> None:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.tasks.choice import choice_letter
 from tellapart.tasks.item import Item
 
@@ -37,7 +38,7 @@ def derived_floor(items: Sequence[Item]) -> Floor:
     return Floor(None, "not known: the space of answers is open; give guess_floor if you know it")
 
 
-def given_floor(value: Any) -> Floor:
+def given_floor(value: Json) -> Floor:
     """Return the floor that the user gave. Raises UserMistake unless it is a number in [0, 1]."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise UserMistake(f"guess_floor = {value!r}: give a number from 0 to 1")

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from tellapart.jsonvalue import Json
 from tellapart.tasks.choice import choice_letter
 from tellapart.tasks.item import Item
 from tellapart.tasks.place import Place
@@ -59,7 +59,7 @@ def make_item(row: RawRow) -> Item:
     return item
 
 
-def _word(value: Any, key: str, place: Place) -> str:
+def _word(value: Json, key: str, place: Place) -> str:
     """Return an id or a cluster as text: text or an integer."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise place.mistake(f"{key} is {type(value).__name__} {value!r}: give text or an integer")
@@ -68,7 +68,7 @@ def _word(value: Any, key: str, place: Place) -> str:
     return str(value)
 
 
-def _text(value: Any, key: str, place: Place) -> str:
+def _text(value: Json, key: str, place: Place) -> str:
     """Return a target or a choice as text: text or a finite number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise place.mistake(
@@ -81,7 +81,7 @@ def _text(value: Any, key: str, place: Place) -> str:
     return str(value)
 
 
-def _choices(value: Any, place: Place) -> tuple[str, ...]:
+def _choices(value: Json, place: Place) -> tuple[str, ...]:
     if not isinstance(value, list) or not 2 <= len(value) <= len(LETTERS):
         raise place.mistake(f"choices must be a list of 2 to {len(LETTERS)} texts, not {str(value)[:60]!r}")
     choices = tuple(_text(choice, "a choice", place) for choice in value)

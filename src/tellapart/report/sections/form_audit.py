@@ -1,9 +1,11 @@
 """What was checked beside the scores: right answers on wrong steps, families of items, the audit of the form."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.table import listed_rows
+from tellapart.jsonvalue import Json
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import plain
@@ -41,7 +43,7 @@ def section(finding: Finding, number: int) -> Section | None:
     if not finding.tables.get("arms"):
         return None
     tables = [
-        {"title": title, "description": description, **_table(finding.tables[name])}
+        {"title": title, "description": description, **_table(listed_rows(finding.tables[name]))}
         for name, title, description in _TABLES
         if finding.tables.get(name)
     ]
@@ -50,17 +52,25 @@ def section(finding: Finding, number: int) -> Section | None:
     return Section("checks", "What was checked", "", filled(_TEMPLATE, {"tables": tables}))
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    names = list(rows[0])
-    kinds = {name: "number" if isinstance(rows[0][name], int | float) else "" for name in names}
+class _Shown(TypedDict):
+    """A table as the page shows it: cells with the class of their column; `folded` where it is long."""
+
+    folded: bool
+    columns: list[tuple[str, str]]
+    rows: list[list[tuple[str, str]]]
+
+
+def _table(rows: Sequence[Json]) -> _Shown:
+    lines = [row for row in rows if isinstance(row, dict)]
+    kinds = {name: "number" if isinstance(value, int | float) else "" for name, value in lines[0].items()}
     return {
-        "folded": len(rows) > FEW,
-        "columns": [(name, kinds[name]) for name in names],
-        "rows": [[(_cell(row.get(name)), kinds[name]) for name in names] for row in rows],
+        "folded": len(lines) > FEW,
+        "columns": list(kinds.items()),
+        "rows": [[(_cell(line.get(name)), kind) for name, kind in kinds.items()] for line in lines],
     }
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None:

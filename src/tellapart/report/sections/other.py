@@ -1,9 +1,7 @@
 """Tables that no section of its own shows: a list of objects becomes a plain table, so that nothing stays hidden."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from tellapart.findings.finding import Finding
+from tellapart.jsonvalue import Json
 from tellapart.report.sections.section import Section
 from tellapart.report.template import filled, template
 from tellapart.stats.wording import plain
@@ -34,17 +32,18 @@ def section(finding: Finding, number: int) -> Section | None:
     for name, table in finding.tables.items():
         if name in SHOWN_ELSEWHERE or not isinstance(table, list) or not table:
             continue
-        if not all(isinstance(row, Mapping) for row in table):
+        lines = [row for row in table if isinstance(row, dict)]
+        if len(lines) < len(table):
             continue
-        columns = list(dict.fromkeys(str(key) for row in table[:ROWS] for key in row))
-        rows = [[_cell(row.get(column)) for column in columns] for row in table[:ROWS]]
+        columns = list(dict.fromkeys(str(key) for line in lines[:ROWS] for key in line))
+        rows = [[_cell(line.get(column)) for column in columns] for line in lines[:ROWS]]
         tables.append((name.replace("_", " "), columns, rows, len(table)))
     if not tables:
         return None
     return Section("tables", "Further tables", "", filled(_TEMPLATE, {"tables": tables}))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Json) -> str:
     if value is None:
         return "–"
     return plain(value) if isinstance(value, float) else str(value)[:500]

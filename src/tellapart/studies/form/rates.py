@@ -127,7 +127,7 @@ def _columns(source: Source) -> dict[str, str]:
             result[field] = name
         elif field != "difficulty":
             raise UserMistake(
-                f"{source.path}: no column {field!r} (has {listed(source.first)}); a table of preferences has "
+                f"{source.path}: no column {field!r} (has {listed(source.head)}); a table of preferences has "
                 "model, instruction, preference (0 to 1), length and baseline_length"
             )
     return result

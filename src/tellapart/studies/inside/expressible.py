@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tellapart.findings.finding import Finding
+from tellapart.findings.table import listed_rows
 from tellapart.rasp.programs import named
 from tellapart.rasp.shape import read_config, shape_of
 from tellapart.rasp.shown import shown
@@ -32,7 +33,7 @@ def open_expressible(spec: InsideSpec) -> Opened:
     def find(folder: RunFolder) -> list[Finding]:
         finding = measure(asks, question, config, folder)
         does = shown(model, question.program, question.length, spec.seed)
-        tables = {**finding.tables, "ladder": [*finding.tables["ladder"], *_rungs(does)]}
+        tables = {**finding.tables, "ladder": [*listed_rows(finding.tables["ladder"]), *_rungs(does)]}
         return [replace(finding, estimates={"base_score": does, **finding.estimates}, tables=tables)]
 
     return Opened(spec, {"model": model, "config_hash": digest(config)}, find, asks=False, free=FREE)

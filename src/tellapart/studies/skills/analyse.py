@@ -48,7 +48,7 @@ class Facts(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return what is kept beside the rows, which stand in the run folder, as a JSON object."""
         fields = {name: value for name, value in self._asdict().items() if name != "rows"}
-        return without_nan({**fields, "asked": list(self.rows)})
+        return {name: without_nan(value) for name, value in {**fields, "asked": list(self.rows)}.items()}
 
 
 def facts_from(fields: Mapping[str, Any], rows: Mapping[tuple[str, str], Sequence[Row]]) -> Facts:
