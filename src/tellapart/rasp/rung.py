@@ -1,7 +1,7 @@
 """The ladder's first rung: a task's items under the program that it names, in the shape of a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from tellapart.errors import InvalidInput, UserMistake
 from tellapart.rasp.language import SEP
@@ -10,6 +10,17 @@ from tellapart.tasks.item import Item, Task
 
 RUN = 2_000
 """Inputs that the compiled network is run on at most, beside a study that is asked for something else."""
+
+
+class ExpressibleRung(TypedDict, total=False):
+    """What a shape can do on a task's items, as JSON: the program, whether it holds it (yes, no, not known) and by
+    what, the score where the answer is yes; or what is missing."""
+
+    program: str
+    answer: str
+    by: str
+    score: float | None
+    missing: str
 
 
 class Read(NamedTuple):
@@ -55,7 +66,7 @@ def input_of(program: Program, task: Task, item: Item) -> Tokens:
     return tokens
 
 
-def rung(task: Task, items: Sequence[Item], config: Mapping[str, Any]) -> dict[str, Any]:
+def rung(task: Task, items: Sequence[Item], config: Mapping[str, Any]) -> ExpressibleRung:
     """Return what the shape of `config` can do on `items`: {"program", "answer" (yes, no, not known), "by", "score"},
     the score None unless the answer is yes; {"program", "missing"} where program and items or shape do not go together.
     """

@@ -92,7 +92,7 @@ class RunFolder:
         write_atomically(path, canonical(value))
         return path
 
-    def read_artifact(self, name: str) -> dict[str, Any] | None:
+    def read_artifact(self, name: str) -> Any:
         """Return a JSON artifact, None where it was not written yet. Raises UserMistake where it is damaged."""
         path = self.artifact(f"{name}.json")
         return None if (data := files.read_whole(path)) is None else _object(data, path)

@@ -20,6 +20,7 @@ from tellapart.stats.wording import whole
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.held import ARMS
 from tellapart.studies.gain.judge import Judged, judge, light_frame
+from tellapart.studies.gain.recorded import ElicitorRecord, PricedRecord
 from tellapart.studies.gain.recovered import unanswered
 from tellapart.studies.gain.verdict import HALF
 
@@ -74,7 +75,7 @@ class Watch:
         """The mechanisms of which a method was looked at."""
         return frozenset(look.mechanism for look in self.looks)
 
-    def see(self, name: str, about: Mapping[str, Any], by: tuple[str, str], rows: Sequence[Row]) -> str:
+    def see(self, name: str, about: ElicitorRecord, by: tuple[str, str], rows: Sequence[Row]) -> str:
         """Look at the method `name`, whose rows (and its control's) have just come; `by` is its mechanism and why it
         was asked. Return why it has no share, "" where it has one."""
         self.rows += rows
@@ -94,8 +95,8 @@ class Watch:
     def hear(
         self,
         rows: Sequence[Row],
-        elicitors: Mapping[str, Mapping[str, Any]],
-        referred: tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Any]],
+        elicitors: Mapping[str, ElicitorRecord],
+        referred: tuple[Mapping[str, ElicitorRecord], PricedRecord],
     ) -> None:
         """Take in what teaching costs base and reference (`referred`: facts.reference and facts.priced), and plant
         where that alone is missing now."""
@@ -178,7 +179,7 @@ class Watch:
         self.judged = judge(light_frame(self.rows), self.facts)
 
 
-def has_all_arms(elicitors: Mapping[str, Mapping[str, Any]]) -> bool:
+def has_all_arms(elicitors: Mapping[str, ElicitorRecord]) -> bool:
     """Return whether each of the three arms has an answer under some name."""
     arms = {name.partition("@")[0] for name, record in elicitors.items() if "missing" not in record}
     return set(ARMS) <= arms

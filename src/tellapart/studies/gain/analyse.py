@@ -164,9 +164,9 @@ def _if_measured(seen: Seen) -> Tables:
     if facts.series:
         tables |= SERIES.write(series_table(rows, tuple(facts.series), facts.correct_at))
     if facts.pairing:
-        tables["pairing"] = dict(facts.pairing)
+        tables["pairing"] = to_json(facts.pairing)
     if facts.plan:
-        tables["plan"] = dict(facts.plan)
+        tables["plan"] = to_json(facts.plan)
     return tables
 
 

@@ -23,6 +23,7 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.form_parts import Read
 from tellapart.stats.intervals import mean
 from tellapart.studies.gain.items import PerItem
+from tellapart.studies.gain.recorded import ItemKey
 from tellapart.tasks.questions import joined
 
 FEWEST_TARGETS = 10
@@ -65,7 +66,7 @@ class Chance(NamedTuple):
 
 
 def shared_questions(
-    rows: pd.DataFrame, side: PerItem, items: Mapping[str, Mapping[str, Any]], recognised: float = 1.0
+    rows: pd.DataFrame, side: PerItem, items: Mapping[str, ItemKey], recognised: float = 1.0
 ) -> Questions:
     """Return what is known of the shared items: `items` are the facts' answer keys by item."""
     first = rows.loc[rows["condition"].isin(("base/plain", "tuned/plain")), ["item", "question"]]
@@ -90,7 +91,7 @@ def shared_questions(
     return Questions(side.items, codes, distinct, _key(side.items, codes, items), recognised, caveats)
 
 
-def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, Mapping[str, Any]]) -> AnswerKey | None:
+def _key(names: np.ndarray, clusters: Integers, items: Mapping[str, ItemKey]) -> AnswerKey | None:
     accepted = [tuple(items.get(str(name), {}).get("accepted", ())) for name in names]
     if not all(accepted):
         return None
@@ -187,7 +188,7 @@ def _luck(given: Given, key: AnswerKey) -> tuple[Floats, Floats | None]:
 
 
 def chance_of(
-    rows: pd.DataFrame, questions: Questions, items: Mapping[str, Mapping[str, Any]], stated: float | None
+    rows: pd.DataFrame, questions: Questions, items: Mapping[str, ItemKey], stated: float | None
 ) -> Chance:
     """Return the chance level of the task: the largest of what both models' answers score on other questions, what
     popular answers score, one over the number of candidates, and what the user or the task stated. A stated value
@@ -222,7 +223,7 @@ def _largest(estimates: list[Estimate]) -> Estimate:
     )
 
 
-def _of_candidates(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+def _of_candidates(questions: Questions, items: Mapping[str, ItemKey]) -> Estimate:
     keys = [items[str(name)] for name in questions.names]
     counts = [key["candidates"] for key in keys if "candidates" in key]
     chances = [1 / count for count in counts if count]
@@ -232,7 +233,7 @@ def _of_candidates(questions: Questions, items: Mapping[str, Mapping[str, Any]])
     return Estimate(value, value, value, len(counts), "score", "one over the number of candidates")
 
 
-def _of_copies(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> Estimate:
+def _of_copies(questions: Questions, items: Mapping[str, ItemKey]) -> Estimate:
     """Return the score of one who copies any known answer out of the question; missing where answers are open."""
     shares = [items[str(name)].get("copied") for name in questions.names]
     there = np.array([share for share in shares if share is not None])
@@ -243,7 +244,7 @@ def _of_copies(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> 
     return replace(copied, method="copying any known answer out of the question")
 
 
-def _unknown(questions: Questions, items: Mapping[str, Mapping[str, Any]]) -> str:
+def _unknown(questions: Questions, items: Mapping[str, ItemKey]) -> str:
     """Return why chance cannot be measured on these items; nothing where it can."""
     if questions.key is None:
         return (

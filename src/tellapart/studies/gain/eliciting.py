@@ -19,6 +19,7 @@ from tellapart.runs.progress import stage
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import Plan, identity_of
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.tasks.item import Task
 
 QUICK = ("form_demonstrations", "prefill", "step_by_step")
@@ -32,7 +33,7 @@ class ElicitedRows(NamedTuple):
     the mechanisms of which no method gave a figure, with the reasons."""
 
     rows: list[Row]
-    elicitors: dict[str, dict[str, Any]]
+    elicitors: dict[str, ElicitorRecord]
     stopped: str
     dropped: dict[str, str]
 
@@ -42,7 +43,7 @@ def elicit_all(folder: RunFolder, plan: Plan, watch: Watch | None, who: Who = "b
     has its main setting asked only; with a `watch` those that come after the verdict is settled are not asked."""
     methods = chosen_methods(plan.spec.elicitors)
     names = tuple(methods)
-    records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in names}
+    records: dict[str, dict[str, ElicitorRecord]] = {name: {} for name in names}
     waiting = list(names)
     for name in names:
         if (obstacle := applicable(methods[name], plan.pair, plan.task)) is not None:
@@ -74,9 +75,9 @@ def _dosed(elicitor: Elicitor, watch: Watch | None) -> Elicitor:
     return replace(elicitor, main_sizes=(watch.dose,))
 
 
-def record_of(elicitor: Elicitor) -> dict[str, Any]:
+def record_of(elicitor: Elicitor) -> ElicitorRecord:
     """Return what is told of every value of an elicitor."""
-    record: dict[str, Any] = {"elicitor": elicitor.name, "source": elicitor.source, "oracle": elicitor.oracle}
+    record: ElicitorRecord = {"elicitor": elicitor.name, "source": elicitor.source, "oracle": elicitor.oracle}
     if elicitor.name in ELICITORS and elicitor != ELICITORS[elicitor.name]:
         record["settings"] = settings_of(elicitor)
     return record if type(elicitor) in map(type, OURS) else {**record, "outside": True}
@@ -84,7 +85,7 @@ def record_of(elicitor: Elicitor) -> dict[str, Any]:
 
 def _elicit_by(
     folder: RunFolder, plan: Plan, watch: Watch | None, by: tuple[Elicitor, str, Who], rows: list[Row]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ElicitorRecord]:
     """Fit one elicitor and ask its values, adding to `rows`; `by` is the method, why it is asked now, and who is."""
     method, reason, who = by
     elicitor, common, name = _dosed(method, watch), record_of(method), method.name
@@ -96,9 +97,9 @@ def _elicit_by(
         raise
     except (UserMistake, BudgetSpent) as refusal:
         return {name: {**common, "missing": str(refusal)}}
-    records: dict[str, dict[str, Any]] = {}
+    records: dict[str, ElicitorRecord] = {}
     for value, null in values:
-        record = {
+        record: ElicitorRecord = {
             **common,
             "bits_once": value.bits_once,
             "setting": dict(value.setting),
@@ -123,7 +124,7 @@ def _elicit_by(
 
 
 def _dropped(
-    records: dict[str, dict[str, dict[str, Any]]], waiting: frozenset[str], watch: Watch
+    records: dict[str, dict[str, ElicitorRecord]], waiting: frozenset[str], watch: Watch
 ) -> dict[str, str]:
     """Return the mechanisms of which every method was tried, or cannot run, and none was seen; with the reasons."""
     reasons: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ was told (0: none); one that states nothing, or whose scores may be another scor
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from tellapart.logs.run import TOOL as OWN
 from tellapart.logs.sides import Beside, Sides, read_beside
 from tellapart.logs.source import split
 from tellapart.runs.folder import read_object
+from tellapart.studies.gain.recorded import ElicitorRecord, WayPairing
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,59}")
 TAKEN = ("plain",)
@@ -48,7 +49,7 @@ class Way(NamedTuple):
     name: str
     own: Beside
     null: Beside | None
-    about: dict[str, Any]
+    about: ElicitorRecord
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return the answers by condition."""
@@ -56,7 +57,7 @@ class Way(NamedTuple):
         return {self.name: self.own.paired.b, **null}
 
     @property
-    def pairing(self) -> dict[str, Any]:
+    def pairing(self) -> WayPairing:
         """Return by which key the way's log was paired with the base's, and how many items."""
         paired = self.own.paired
         return {
@@ -144,9 +145,9 @@ def _beside(what: str, log: str, sides: Sides) -> Beside:
         raise UserMistake(f"{what}: {mistake}") from None
 
 
-def _about(name: str, given: Given, own: Beside, null: Beside | None) -> dict[str, Any]:
+def _about(name: str, given: Given, own: Beside, null: Beside | None) -> ElicitorRecord:
     """Return what analysis must know of a way (Facts.elicitors)."""
-    about: dict[str, Any] = {
+    about: ElicitorRecord = {
         "elicitor": name,
         "source": "run elsewhere",
         "oracle": False,

@@ -5,6 +5,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.rasp.rung import ExpressibleRung
+from tellapart.studies.gain.recorded import (
+    ElicitorRecord,
+    ItemKey,
+    ModelSize,
+    PairingRecord,
+    PlanRecord,
+    PricedRecord,
+)
 
 
 @dataclass(frozen=True)
@@ -29,24 +38,24 @@ class Facts:
     correct_at: float = 1.0
     seed: int = 0
     temperature: float = 1.0
-    elicitors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    elicitors: Mapping[str, ElicitorRecord] = field(default_factory=dict)
     prompts: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
-    items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    items: Mapping[str, ItemKey] = field(default_factory=dict)
+    models: Mapping[str, ModelSize] = field(default_factory=dict)
     chat: Mapping[str, bool] = field(default_factory=dict)
     recognised: float = 1.0
     planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     margin: float | None = None
-    reference: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reference: Mapping[str, ElicitorRecord] = field(default_factory=dict)
     slice: str = ""
-    priced: Mapping[str, Any] = field(default_factory=dict)
-    plan: Mapping[str, Any] = field(default_factory=dict)
+    priced: PricedRecord = field(default_factory=PricedRecord)
+    plan: PlanRecord = field(default_factory=PlanRecord)
     series: Sequence[int] = ()
     described: Mapping[str, Any] = field(default_factory=dict)
     directions: Mapping[str, Any] = field(default_factory=dict)
-    pairing: Mapping[str, Any] = field(default_factory=dict)
-    expressible: Mapping[str, Any] = field(default_factory=dict)
+    pairing: PairingRecord = field(default_factory=PairingRecord)
+    expressible: ExpressibleRung = field(default_factory=ExpressibleRung)
     same_tokens: bool = False
     same_model: bool = False
     asked_models: bool = True

@@ -248,7 +248,7 @@ def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[st
             "learn from"
         )
     fitted = setting.get("fitted_share")
-    if name == "few_labels" and fitted is not None and fitted < 0.9:
+    if name == "few_labels" and isinstance(fitted, int | float) and fitted < 0.9:
         return f"it fitted {100 * fitted:.0f} % of its training labels (90 % needed)"
     if _unread(condition, evidence) is None:
         return "its answers were not recorded"
@@ -323,11 +323,12 @@ def above_luck(evidence: Evidence) -> AboveLuck:
         unknown = missing("score", "answers or targets were not recorded")
         return AboveLuck(unknown, unknown)
     keys = [evidence.facts.items[str(name)] for name in names]
+    counts = [key.get("candidates") for key in keys]
     picked = [
         tuned.strict.readable * np.array(shares, dtype=float)
         for shares in (
             [key.get("copied") for key in keys],
-            [1 / key["candidates"] if key.get("candidates") else None for key in keys],
+            [1 / count if count else None for count in counts],
         )
         if None not in shares
     ]

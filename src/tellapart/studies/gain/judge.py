@@ -165,6 +165,6 @@ def domains(facts: Facts) -> tuple[Domain | None, ...]:
     if not facts.asked_models:
         return (None,)
     return tuple(
-        Domain(str(domain["architecture"]), int(domain["parameters"])) if domain else None
+        Domain(domain.get("architecture", ""), domain.get("parameters", 0)) if domain else None
         for domain in (facts.models.get(role) for role in ("base", "tuned"))
     )

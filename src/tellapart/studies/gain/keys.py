@@ -1,15 +1,15 @@
 """Each item's answer key: which answers it accepts, of what kind they are, and among how many candidates they stand."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.studies.gain.recorded import ItemKey
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt, target_class
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.match import Matched
 
 
-def answer_keys(task: Task, items: Iterable[Item]) -> dict[str, dict[str, Any]]:
+def answer_keys(task: Task, items: Iterable[Item]) -> dict[str, ItemKey]:
     """Return the answer key of each item, by id, as JSON values (facts.py says what they mean)."""
     all_items = list(items)
     keys = {item.id: answer_key(task, item) for item in all_items}
@@ -27,7 +27,7 @@ def _prompt(task: Task, item: Item) -> str:
         return "\n".join(str(value) for value in item.fields.values())
 
 
-def answer_key(task: Task, item: Item) -> dict[str, Any]:
+def answer_key(task: Task, item: Item) -> ItemKey:
     """Return one item's answer key. `accepted` is empty where the scorer reads no answer out of a target."""
     answers = candidates(task, item)
     accepted = dict.fromkeys(text for target in item.target if (text := _canonical(task, item, target)))

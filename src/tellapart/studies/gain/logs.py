@@ -1,7 +1,7 @@
 """`gain --logs A B`: the same rows, read from other tools' logs instead of asked."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from tellapart.logs.asked import question_keys
 from tellapart.logs.sides import read_sides
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.elsewhere import Given, Way, notes_of, read_ways, sources_of
+from tellapart.studies.gain.recorded import ElicitorRecord, ItemKey, PairingRecord
 from tellapart.studies.gain.tables import LONGEST_TEXT
 from tellapart.tasks.answer_space import candidates, copied, stands_in_prompt
 from tellapart.tasks.item import Item, Task
@@ -30,10 +31,10 @@ class FromLogs(NamedTuple):
     table: pa.Table
     sources: dict[str, dict[str, str]]
     notes: tuple[str, ...]
-    keys: dict[str, dict[str, Any]]
+    keys: dict[str, ItemKey]
     recognised: float
-    pairing: dict[str, Any]
-    elicitors: dict[str, dict[str, Any]]
+    pairing: PairingRecord
+    elicitors: dict[str, ElicitorRecord]
     prompts: dict[str, str]
     targets: dict[str, str]
 
@@ -62,21 +63,24 @@ def rows_from_logs(base: str, tuned: str, given: Mapping[str, Given] | None = No
         role: {"source": log.source, "tool": log.tool, "model": log.model, "content": content_of(path)}
         for (role, log), path in zip(logs.items(), (base, tuned), strict=True)
     }
+    pairing: PairingRecord = {
+        "by": paired.by,
+        "items": paired.items,
+        "only_base": paired.a_unmatched,
+        "only_tuned": paired.b_unmatched,
+        "metric": {role: log.metric.label or "score" for role, log in logs.items()},
+    }
+    if sides.a.untold_samples:
+        pairing["untold_samples"] = True
+    if ways:
+        pairing["ways"] = {way.name: way.pairing for way in ways}
     return FromLogs(
         from_frame(rows),
         sources | sources_of(ways, given),
         (*sides.notes, *notes_of(ways, given, sides)),
         answer_keys_of(items, answers.by),
         1.0 if answers.by is None else answers.by.recognised,
-        {
-            "by": paired.by,
-            "items": paired.items,
-            "only_base": paired.a_unmatched,
-            "only_tuned": paired.b_unmatched,
-            "metric": {role: log.metric.label or "score" for role, log in logs.items()},
-            **({"untold_samples": True} if sides.a.untold_samples else {}),
-            **({"ways": {way.name: way.pairing for way in ways}} if ways else {}),
-        },
+        pairing,
         {way.name: way.about for way in ways},
         *(_texts(items, name) for name in ("question", "target")),
     )
@@ -105,14 +109,14 @@ def _questions(items: pd.DataFrame) -> dict[str, str]:
     return {item: key for item, key in zip(items["item"], question_keys(items), strict=True) if key}
 
 
-def answer_keys_of(items: pd.DataFrame, by: Believed | None) -> dict[str, dict[str, Any]]:
+def answer_keys_of(items: pd.DataFrame, by: Believed | None) -> dict[str, ItemKey]:
     """Return the answer keys of the items (keys.py); none where no reader was believed. What stands in the question is
     looked at on LOOKED_AT items."""
     if by is None:
         return {}
     reader = by.reader
     columns = list(zip(items["item"], items["question"], items["target"], strict=True))
-    keys: dict[str, dict[str, Any]] = {}
+    keys: dict[str, ItemKey] = {}
     looked = columns[:LOOKED_AT]
     shares = copied([question for _, question, _ in looked], [[target] for _, _, target in looked])
     every = max(1, len(columns) // LOOKED_AT)

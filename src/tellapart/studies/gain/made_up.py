@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.elicit.answer_rank import kind_of
 from tellapart.elicit.few_labels import FewLabels
@@ -21,6 +21,7 @@ from tellapart.elicit.labels import WORKED, label_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, Pair
+from tellapart.studies.gain.recorded import RuleRecord
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import field_names
@@ -147,25 +148,32 @@ def _rule(name: str, task: Task, items: tuple[Sequence[Item], int], answers: Seq
     return MadeUp(name, changed, tuple(made[:count]), tuple(made[count : count + ASKED]))
 
 
+Kept = Callable[[str, Callable[[], list[list[float]]]], list[list[float]]]
+"""Scores by dose and draw that stand under a name, or are made and kept there."""
+
+
 def priced_rules(
-    models: tuple[Model, Model], rules: Sequence[MadeUp], ask: Ask, kept: Callable[[str, Any], Any]
-) -> list[dict[str, Any]]:
+    models: tuple[Model, Model], rules: Sequence[MadeUp], ask: Ask, kept: Kept
+) -> list[RuleRecord]:
     """Return what base and reference score after labels of each rule, as facts.py tells it. `kept(name, make)` returns
     what was kept under a name, or makes and keeps it."""
     priced = []
     for number, rule in enumerate(rules, 1):
         targets = Counter(item.target for item in rule.report)
         doses = [dose for dose in DOSES if dose <= len(rule.fit)]
-        priced_rule: dict[str, Any] = {
-            "rule": rule.name,
-            "labels": doses,
-            "chance": targets.most_common(1)[0][1] / len(rule.report),
-        }
-        for who, model in zip(("base", "reference"), models, strict=True):
-            priced_rule[who] = kept(
-                f"made-up-rule-{number}-{who}", lambda m=model, r=rule, d=doses: _scores(m, r, d, ask)
+        base, reference = (
+            kept(f"made-up-rule-{number}-{who}", lambda m=model, r=rule, d=doses: _scores(m, r, d, ask))
+            for who, model in zip(("base", "reference"), models, strict=True)
+        )
+        priced.append(
+            RuleRecord(
+                rule=rule.name,
+                labels=doses,
+                chance=targets.most_common(1)[0][1] / len(rule.report),
+                base=base,
+                reference=reference,
             )
-        priced.append(priced_rule)
+        )
     return priced
 
 

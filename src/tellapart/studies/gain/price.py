@@ -8,7 +8,7 @@ comparable: at chance plainly, as readable, and as quick as the base to learn ma
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from tellapart.stats.prices import HALF, Doses, Prices, price_of, price_ratio
 from tellapart.studies.gain.answers import reading_of
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
+from tellapart.studies.gain.recorded import ElicitorRecord, PricedRecord, RuleRecord
 
 TEACHING = "teaching, less the same teaching of the reference"
 LABELS = "few_labels@"
@@ -93,7 +94,7 @@ def teaching_of(evidence: Evidence, gain: Gain, level: Floats, confidence: float
 _REMOVE = "a reference of the base's shape and ability that never met the skill (--reference MODEL)"
 
 
-def collect_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[str]]:
+def collect_doses(records: Mapping[str, ElicitorRecord]) -> dict[int, list[str]]:
     """Return the names of the labelled conditions that were asked, by number of labels."""
     doses: dict[int, list[str]] = {}
     for name, record in records.items():
@@ -102,7 +103,7 @@ def collect_doses(records: Mapping[str, Mapping[str, Any]]) -> dict[int, list[st
     return dict(sorted(doses.items()))
 
 
-def rules_of(priced: Mapping[str, Any]) -> tuple[Rule, ...]:
+def rules_of(priced: PricedRecord) -> tuple[Rule, ...]:
     """Return the made-up rules with their prices, as the run recorded them."""
     return tuple(
         Rule(str(rule["rule"]), _rule_price(rule, "base"), _rule_price(rule, "reference"))
@@ -110,7 +111,7 @@ def rules_of(priced: Mapping[str, Any]) -> tuple[Rule, ...]:
     )
 
 
-def _rule_price(rule: Mapping[str, Any], who: str) -> tuple[float, float]:
+def _rule_price(rule: RuleRecord, who: Literal["base", "reference"]) -> tuple[float, float]:
     labels = np.array(rule["labels"], dtype=np.int64)
     chance = float(rule["chance"])
     shares = (np.array(rule[who], dtype=np.float64).mean(axis=1) - chance) / (1 - chance)
@@ -161,7 +162,7 @@ def _not_a_control(evidence: Evidence, gain: Gain, curves: Curves) -> str:
     return ""
 
 
-def _not_comparable(rules: Sequence[Rule], priced: Mapping[str, Any]) -> str:
+def _not_comparable(rules: Sequence[Rule], priced: PricedRecord) -> str:
     """Return why made-up rules do not show base and reference to be comparable; nothing where they do."""
     if len(rules) < RULES:
         return str(priced.get("missing") or f"{RULES} made-up rules were not tried on base and reference")

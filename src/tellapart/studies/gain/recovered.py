@@ -1,8 +1,7 @@
 """How much of the gain each elicitor brings back from the base, its null control beside it, and at what price."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from tellapart.stats.intervals import mean_score
 from tellapart.stats.shares import recovered_share
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.items import PerItem, per_item
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.gain.scores import Scores
 
 DECIDERS = {
@@ -94,9 +94,7 @@ def recover(rows: pd.DataFrame, scores: Scores, facts: Facts) -> Recovered:
     return Recovered(ways, priced, untold, among, estimates, tuple(lines), tuple(routing), reasons)
 
 
-def way_of(
-    rows: pd.DataFrame, scores: Scores, facts: Facts, name: str, about: Mapping[str, Any]
-) -> Way | None:
+def way_of(rows: pd.DataFrame, scores: Scores, facts: Facts, name: str, about: ElicitorRecord) -> Way | None:
     """Return what the way `name` recovered; None where too few items have an answer under it."""
     means = aligned(rows, f"base/{name}", scores.base, facts)
     if means is None:
@@ -132,7 +130,7 @@ def way_of(
     )
 
 
-def supplied_by(name: str, about: Mapping[str, Any]) -> tuple[str, str]:
+def supplied_by(name: str, about: ElicitorRecord) -> tuple[str, str]:
     """Return what a method and its control tell of right answers; of runs that did not record it, by its name."""
     if "tells" in about:
         return str(about["tells"]), str(about.get("null_tells", "labels"))
@@ -188,7 +186,7 @@ def _mean_measure(rows: pd.DataFrame, name: str) -> float:
     return float(np.mean(values)) if values else math.nan
 
 
-def _line(name: str, about: Mapping[str, Any], way: Way | None, reason: str = "") -> ElicitorLine:
+def _line(name: str, about: ElicitorRecord, way: Way | None, reason: str = "") -> ElicitorLine:
     """Return the report's line about a way, or about one that has no figure (`way` None) and why."""
     share = missing("share", "no figure") if way is None else way.share
     null = missing("share", "no figure") if way is None else way.null_share

@@ -1,7 +1,7 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be resumed."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,7 @@ from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.findings.typed import to_json
 from tellapart.models.budget import BudgetSpent, current
+from tellapart.rasp.rung import ExpressibleRung
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
 from tellapart.studies.gain.analyse import analyse
@@ -16,6 +17,7 @@ from tellapart.studies.gain.elsewhere import given_ways
 from tellapart.studies.gain.facts import Facts
 from tellapart.studies.gain.keys import answer_keys
 from tellapart.studies.gain.logs import rows_from_logs
+from tellapart.studies.gain.recorded import ItemKey, ModelSize
 from tellapart.studies.gain.slices import MOST_SLICES, slice_values
 from tellapart.studies.gain.spec import GainSpec
 from tellapart.studies.opening import opened, tell_chat
@@ -251,7 +253,7 @@ def _known_beforehand(plan: "Plan") -> Facts:
     )  # fmt: skip
 
 
-def _expressible(plan: "Plan") -> dict[str, Any]:
+def _expressible(plan: "Plan") -> ExpressibleRung:
     """Return the ladder's first rung, in the base's shape; nothing where the task names no program."""
     from tellapart.elicit.access import WeightModel
 
@@ -265,15 +267,15 @@ def _expressible(plan: "Plan") -> dict[str, Any]:
     return rung(plan.task, plan.report, base.module.config.to_dict())
 
 
-def _without_rung(expressible: Mapping[str, Any]) -> tuple[str, ...]:
+def _without_rung(expressible: ExpressibleRung) -> tuple[str, ...]:
     """Return the caveat why the ladder has no first rung though the task names a program."""
     if not expressible or expressible.get("score") is not None:
         return ()
-    reason = expressible.get("missing") or f"{expressible['answer']}: {expressible['by']}"
-    return (f"Expressible (program {expressible['program']}): {reason}.",)
+    reason = expressible.get("missing") or f"{expressible.get('answer')}: {expressible.get('by')}"
+    return (f"Expressible (program {expressible.get('program')}): {reason}.",)
 
 
-def _keys(plan: "Plan") -> dict[str, dict[str, Any]]:
+def _keys(plan: "Plan") -> dict[str, ItemKey]:
     """Return the items' answer keys, with their slices where a field was declared."""
     keys = answer_keys(plan.task, plan.report)
     if plan.spec.slice:
@@ -282,7 +284,7 @@ def _keys(plan: "Plan") -> dict[str, dict[str, Any]]:
     return keys
 
 
-def domain_of(model: "Model") -> dict[str, Any]:
+def domain_of(model: "Model") -> ModelSize:
     """Return the architecture and the number of parameters; nothing for a model whose weights are not available."""
     from tellapart.elicit.access import WeightModel
 

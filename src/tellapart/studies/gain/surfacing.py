@@ -1,7 +1,6 @@
 """What eliciting the gain costs in bits, and what the same methods cost on a model that never met the skill."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from tellapart.stats.logistic_curve import Ends
 from tellapart.stats.shares import recovered_share
 from tellapart.stats.surfacing import Ladder, crossfit_curve, surfacing_cost
 from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.gain.recovered import Recovered, Way, aligned
 from tellapart.studies.gain.scores import Scores
 
@@ -108,7 +108,7 @@ def _whole(rows: pd.DataFrame, condition: str, scores: Scores, facts: Facts) -> 
     return None if means is None or np.isnan(means).any() else means
 
 
-def _sum_bits_given(rows: pd.DataFrame, condition: str, record: Mapping[str, Any]) -> float:
+def _sum_bits_given(rows: pd.DataFrame, condition: str, record: ElicitorRecord) -> float:
     """Return the bits told once and over one answer to each item."""
     own = rows[rows["condition"] == condition]
     bits = np.nan_to_num(own["bits"].to_numpy(dtype=np.float64))

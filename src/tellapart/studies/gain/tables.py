@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
 from tellapart.findings.gain import Bound, Decision, ItemSamples
 from tellapart.findings.shown import Counted, Rung, ShownAnswer
+from tellapart.rasp.rung import ExpressibleRung
 from tellapart.stats.estimate import Estimate
 from tellapart.studies.gain.answers import Chance
 from tellapart.studies.gain.facts import Facts
@@ -20,14 +20,14 @@ LONGEST_TEXT = 4000
 
 
 def ladder(
-    scores: Scores, share: Estimate, how: str, floor: float, expressible: Mapping[str, Any]
+    scores: Scores, share: Estimate, how: str, floor: float, expressible: ExpressibleRung
 ) -> list[Rung]:
     """Return the rungs of the skill on the same items: expressible, tuned, latent, demonstrated, guess floor."""
     base, tuned = scores.estimates["base_score"], scores.estimates["tuned_score"]
     rungs = [Rung("tuned", tuned.value, tuned.low, tuned.high, "the tuned model, asked plainly")]
     score = expressible.get("score")
     if score is not None:
-        how_held = f"program {expressible['program']} in the base's shape: {expressible['by']}"
+        how_held = f"program {expressible.get('program')} in the base's shape: {expressible.get('by')}"
         rungs.insert(0, Rung("expressible", score, score, score, how_held))
     if not math.isnan(share.value):
         value, low, high = (

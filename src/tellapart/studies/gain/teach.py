@@ -5,9 +5,9 @@ something back, the reference plainly, then the lower doses of both, then made-u
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.elicit import ELICITORS, applicable, save
 from tellapart.elicit.elicitor import Elicited
@@ -26,6 +26,7 @@ from tellapart.studies.gain.eliciting import Who, answers_under, elicit_all, fit
 from tellapart.studies.gain.judge import Judged
 from tellapart.studies.gain.made_up import made_up_rules, priced_rules
 from tellapart.studies.gain.price import collect_doses
+from tellapart.studies.gain.recorded import ElicitorRecord, PricedRecord
 
 METHOD = FewLabels.name
 
@@ -35,16 +36,16 @@ class Taught(NamedTuple):
     keeps of the made-up rules."""
 
     rows: list[Row]
-    elicitors: dict[str, dict[str, Any]]
-    reference: dict[str, dict[str, Any]]
-    priced: dict[str, Any]
+    elicitors: dict[str, ElicitorRecord]
+    reference: dict[str, ElicitorRecord]
+    priced: PricedRecord
 
 
 def teach(
     folder: RunFolder,
     plan: Plan,
     reference: Model,
-    elicitors: Mapping[str, Mapping[str, Any]],
+    elicitors: Mapping[str, ElicitorRecord],
     watch: Watch | None,
 ) -> Taught:
     """Return what teaching costs base and reference. With a `watch` (adaptive plan) it is asked only what could change
@@ -63,11 +64,11 @@ def teach(
 
 
 def with_labels(
-    elicitors: Mapping[str, Mapping[str, Any]], taught: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
+    elicitors: Mapping[str, ElicitorRecord], taught: Mapping[str, ElicitorRecord]
+) -> dict[str, ElicitorRecord]:
     """Return what is told of all of the base's conditions; labels that were asked after all are no longer missing."""
-    kept = {name: dict(record) for name, record in elicitors.items() if not (taught and name == METHOD)}
-    return kept | {name: dict(record) for name, record in taught.items()}
+    kept = {name: record for name, record in elicitors.items() if not (taught and name == METHOD)}
+    return kept | dict(taught)
 
 
 def _needless(plan: Plan, judged: Judged) -> str:
@@ -89,7 +90,7 @@ class Asking(NamedTuple):
         return self.reference if who == "reference" else self.plan.pair.base
 
 
-def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]], judged: Judged) -> None:
+def _where_it_decides(asking: Asking, elicitors: Mapping[str, ElicitorRecord], judged: Judged) -> None:
     """Ask the base's largest dose, and the rest where it brings something back."""
     by_dose = collect_doses(elicitors)
     doses = [dose for dose in DOSES if dose <= len(asking.plan.fit)] or [len(asking.plan.fit)]
@@ -109,7 +110,7 @@ def _where_it_decides(asking: Asking, elicitors: Mapping[str, Mapping[str, Any]]
             break
     for dose in sorted({*shares, *by_dose}, reverse=True):
         teach_dose(asking, "reference", dose)
-    if max(shares.values()) >= HALF and not asking.taught.priced["by_tool"]:
+    if max(shares.values()) >= HALF and not asking.taught.priced.get("by_tool"):
         teach_made_up(asking)
 
 
@@ -163,13 +164,17 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
     result: list[Row] = []
     for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned):
         rows, refused = answers_under(asking.folder, plan, value, who)
-        record = {
+        record: ElicitorRecord = {
             **record_of(ELICITORS[METHOD]),
             "bits_once": value.bits_once,
             "setting": dict(save(value)["setting"]),
+            "tells": "labels",
+            "null_tells": "labels",
+            "null_missing": "asked for its price alone",
         }
-        record |= {"tells": "labels", "null_tells": "labels", "null_missing": "asked for its price alone"}
-        records[value.name] = record | ({"missing": refused} if refused else {})
+        if refused:
+            record["missing"] = refused
+        records[value.name] = record
         result += rows
     asking.taught.rows.extend(result)
     return result
@@ -179,7 +184,7 @@ def teach_made_up(asking: Asking) -> None:
     """Teach both models made-up rules over the same prompts."""
     plan, spec, folder = asking.plan, asking.plan.spec, asking.folder
 
-    def kept(name: str, make: Any) -> Any:
+    def kept(name: str, make: Callable[[], list[list[float]]]) -> list[list[float]]:
         saved = folder.read_artifact(name)
         if saved is None:
             folder.write_artifact(name, saved := {"scores": make()})
@@ -195,7 +200,7 @@ def _as_the_base(
     folder: RunFolder,
     plan: Plan,
     reference: Model,
-    elicitors: Mapping[str, Mapping[str, Any]],
+    elicitors: Mapping[str, ElicitorRecord],
     taught: Taught,
 ) -> None:
     """Ask the reference plainly and under all methods that the base was asked under (exhaustive plan)."""
@@ -209,5 +214,5 @@ def _as_the_base(
     brought = elicit_all(folder, there, None, "reference")
     taught.rows.extend(brought.rows)
     taught.reference.update(brought.elicitors)
-    if METHOD in names and not taught.priced["by_tool"]:
+    if METHOD in names and not taught.priced.get("by_tool"):
         teach_made_up(Asking(folder, plan, reference, taught))

@@ -26,6 +26,7 @@ from tellapart.findings.hidden import (
 from tellapart.findings.shown import COUNTS as COUNTED
 from tellapart.findings.shown import LADDER, OBSTACLES, Rung
 from tellapart.findings.table import Tables
+from tellapart.findings.typed import to_json
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import Method
 from tellapart.stats.estimate import Estimate, missing
@@ -220,7 +221,7 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
     if facts.these_items:
         tables["these_items"] = dict(facts.these_items)
     if facts.plan:
-        tables["hidden_plan"] = dict(facts.plan)
+        tables["hidden_plan"] = to_json(facts.plan)
     return tables | SAMPLES.write(_samples(rows, [line.item for line in items[:SHOWN_ITEMS]], facts))
 
 

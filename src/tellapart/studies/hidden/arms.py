@@ -121,10 +121,9 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
     """Return why training says nothing; nothing where it fitted its labels with answers that vary."""
     if name != LABELLED:
         return ""
-    settings = [dict(facts.elicitors[condition].get("setting", {})) for condition in conditions]
-    fitted = [
-        float(setting["fitted_share"]) for setting in settings if setting.get("fitted_share") is not None
-    ]
+    settings = [facts.elicitors[condition].get("setting", {}) for condition in conditions]
+    shares = [setting.get("fitted_share") for setting in settings]
+    fitted = [float(share) for share in shares if isinstance(share, int | float)]
     if fitted and math.fsum(fitted) / len(fitted) < FITTED:
         return f"it fitted {100 * math.fsum(fitted) / len(fitted):.0f} % of its training labels (90 % needed)"
     dose = facts.planting.get(name, {}).get("dose")

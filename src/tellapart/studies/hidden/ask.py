@@ -19,6 +19,7 @@ from tellapart.stats.gap import gap_estimate
 from tellapart.studies.gain.ask import Plan, ask_model, identity_of
 from tellapart.studies.gain.eliciting import answers_under, elicit_all
 from tellapart.studies.gain.judge import READ
+from tellapart.studies.gain.recorded import ElicitorRecord, PricedRecord
 from tellapart.studies.gain.teach import Asking, Taught, teach_dose, teach_made_up
 from tellapart.studies.hidden.analyse import judge
 from tellapart.studies.hidden.facts import HiddenFacts
@@ -45,9 +46,9 @@ class Heard:
     """All that was asked so far: rows, and the records of the methods by role."""
 
     rows: list[Row] = field(default_factory=list)
-    records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {MODEL: {}, BENIGN: {}})
-    reference: dict[str, dict[str, Any]] = field(default_factory=dict)
-    priced: dict[str, Any] = field(default_factory=dict)
+    records: dict[str, dict[str, ElicitorRecord]] = field(default_factory=lambda: {MODEL: {}, BENIGN: {}})
+    reference: dict[str, ElicitorRecord] = field(default_factory=dict)
+    priced: PricedRecord = field(default_factory=PricedRecord)
     stopped: str = ""
 
 
@@ -196,7 +197,7 @@ class Questioning:
                 break
         for dose in asked_of_model:
             teach_dose(asking, REFERENCE, dose)
-        if not asking.taught.priced["by_tool"]:
+        if not asking.taught.priced.get("by_tool"):
             teach_made_up(asking)
 
 

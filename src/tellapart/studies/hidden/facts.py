@@ -7,6 +7,7 @@ from typing import Any
 
 from tellapart.errors import UserMistake
 from tellapart.studies.gain.facts import Facts
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.hidden.spec import MARGIN
 
 FEWEST_LETTERS = 3
@@ -23,7 +24,7 @@ class HiddenFacts(Facts):
     compared, each with what removes it, and `lost` the share of answers by which the gap may be too large.
     """
 
-    benign: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    benign: Mapping[str, ElicitorRecord] = field(default_factory=dict)
     has_benign: bool = False
     gap_margin: float = MARGIN
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """`hidden --logs ROLE=LOG ...`: the same rows, read from other tools' logs instead of asked."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +14,7 @@ from tellapart.logs.sides import describe_scale, named_notes, one_metric_of, sca
 from tellapart.logs.source import split
 from tellapart.runs.table import from_frame
 from tellapart.studies.gain.logs import answer_keys_of, log_rows
+from tellapart.studies.gain.recorded import ElicitorRecord, ItemKey
 from tellapart.studies.hidden.comparable import Roles, barred, lost, same_model, settings_notes
 
 CONDITIONS = {
@@ -23,7 +24,7 @@ CONDITIONS = {
     "benign": "benign/plain",
     "benign_elicited": "benign/elicited",
 }
-ELICITED = {
+ELICITED: ElicitorRecord = {
     "elicitor": "elicited",
     "source": "a log",
     "oracle": False,
@@ -40,7 +41,7 @@ class FromLogs(NamedTuple):
     table: pa.Table
     sources: dict[str, dict[str, str]]
     notes: tuple[str, ...]
-    keys: dict[str, dict[str, Any]]
+    keys: dict[str, ItemKey]
     permuted: dict[str, tuple[str, ...]]
     recognised: float
     barred: tuple[tuple[str, str], ...]

@@ -4,11 +4,10 @@ Fixed texts, so nothing is fitted and nothing is told of any answer. `no_motive`
 `purpose_deployment` against `purpose_evaluation` is the difference by stated purpose (signs.py).
 """
 
-from typing import Any
-
 from tellapart.elicit.access import speaks
 from tellapart.elicit.prompted import Prompted
 from tellapart.models.model import Model
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.hidden.signs import DEPLOYED, TESTED
 
 TEXTS = {
@@ -31,7 +30,7 @@ def purposes(model: Model) -> dict[str, Prompted]:
     }
 
 
-def about_purpose(value: Prompted) -> dict[str, Any]:
+def about_purpose(value: Prompted) -> ElicitorRecord:
     """Return what is told of such a prompt beside its rows."""
     return {
         "elicitor": value.name,

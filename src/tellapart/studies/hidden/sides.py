@@ -7,7 +7,7 @@ that writes the wrong form, or wanders at a high temperature, shows by one of th
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from tellapart.studies.gain.answers import (
     reading_of,
 )
 from tellapart.studies.gain.items import PerItem, per_item
+from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.gain.recovered import supplied_by
 from tellapart.studies.hidden.facts import HiddenFacts
 
@@ -74,7 +75,7 @@ def side_of(
     role: str,
     questions: Questions,
     chance: Chance,
-    records: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, ElicitorRecord],
     facts: HiddenFacts,
 ) -> Side | None:
     """Return one model's side; None where it was not asked every shared item plainly. `told` says of each method what
@@ -162,7 +163,7 @@ def _tried(
     questions: Questions,
     chance: Chance,
     name: str,
-    about_method: tuple[Kind, Mapping[str, Any]],
+    about_method: tuple[Kind, ElicitorRecord],
     facts: HiddenFacts,
 ) -> Tried | None:
     kind, about = about_method
