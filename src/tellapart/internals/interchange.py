@@ -9,13 +9,13 @@ adds the same vector to all; an interchange adds the difference to another promp
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
-from tellapart.models.hooks import layers_of
+from tellapart.models.hooks import Inputs, Output, layers_of
 from tellapart.models.local import LocalModel
 from tellapart.models.prefill import NUMBERS_AT_ONCE, TOKENS_AT_ONCE
 
@@ -131,7 +131,7 @@ def _shifted(model: LocalModel, layer: int, added: Tensor | None, positions: Seq
         raise UserMistake(f"layer {layer} asked, the model has {len(parts)}: choose 0-{len(parts) - 1}")
     calls = 0
 
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def hook(_module: nn.Module, _inputs: Inputs, output: Output) -> Output:
         nonlocal calls
         calls += 1
         stream = (output[0] if isinstance(output, tuple) else output).clone()

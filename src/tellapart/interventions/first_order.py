@@ -4,16 +4,15 @@
 slopes = mean_slopes(model, [(prompt, answer), ...])      # [layer, width], nats a unit of the residual stream
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
 from tellapart.models.budget import current
-from tellapart.models.hooks import layers_of
+from tellapart.models.hooks import Inputs, Output, layers_of
 from tellapart.models.local import LocalModel
 
 MOST_ANSWERS = 64
@@ -55,8 +54,8 @@ def _nudged(model: LocalModel, position: int) -> Iterator[list[Tensor]]:
         for _ in layers
     ]
 
-    def nudge(at: int) -> Any:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def nudge(at: int) -> Callable[[nn.Module, Inputs, Output], Output]:
+        def hook(_module: nn.Module, _inputs: Inputs, output: Output) -> Output:
             stream = output[0] if isinstance(output, tuple) else output
             here = torch.zeros(stream.shape[1], 1, device=stream.device, dtype=stream.dtype)
             here[position] = 1

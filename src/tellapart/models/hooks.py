@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +18,11 @@ from transformers import PreTrainedModel
 
 from tellapart.errors import UserMistake
 from tellapart.models.local import LocalModel
+
+Inputs = tuple[Tensor, ...]
+"""What a module is called with, as hooks get it."""
+Output = Tensor | tuple[Tensor, ...]
+"""What a layer gives, as hooks get it: the residual stream, alone or before more."""
 
 
 @dataclass
@@ -71,7 +75,7 @@ def reading(model: LocalModel, layers: Sequence[int]) -> Iterator[Reading]:
     record = Reading(activations={layer: [] for layer in layers})
 
     def recorder(layer: int):
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def hook(_module: nn.Module, _inputs: Inputs, output: Output) -> None:
             record.calls += 1
             record.activations[layer].append(_residual(output).detach())
 
@@ -135,7 +139,7 @@ def _adding(
     shift = (strength * vector.detach()).to(model.module.device, model.module.dtype)
     proof = Proof()
 
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    def hook(_module: nn.Module, _inputs: Inputs, output: Output) -> Output | None:
         proof.calls += 1
         return _shifted(output, shift) if strength else None
 
@@ -147,11 +151,11 @@ def _adding(
             handle.remove()
 
 
-def _residual(output: Any) -> Tensor:
+def _residual(output: Output) -> Tensor:
     return output[0] if isinstance(output, tuple) else output
 
 
-def _shifted(output: Any, shift: Tensor) -> Any:
+def _shifted(output: Output, shift: Tensor) -> Output:
     if isinstance(output, tuple):
         return (output[0] + shift, *output[1:])
     return output + shift
@@ -162,7 +166,7 @@ def _watched(model: LocalModel, change: str, proof: Proof) -> Iterator[None]:
     """Count forward passes, let the fingerprint tell of the `change`, and demand that it took place."""
     plain = model.fingerprint
 
-    def count(_module: nn.Module, _inputs: Any) -> None:
+    def count(_module: nn.Module, _inputs: Inputs) -> None:
         proof.forwards += 1
 
     handle = model.module.register_forward_pre_hook(count)

@@ -8,16 +8,16 @@ of the prompt on" is one number where all prompts are equally long. `generate_sh
 together; a row's answer does not depend on the others.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
 from tellapart.models.budget import until_spent
-from tellapart.models.hooks import Proof, _residual, _watched, hash_tensor, layers_of
+from tellapart.models.hooks import Inputs, Output, Proof, _residual, _watched, hash_tensor, layers_of
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Answer, Request
 
@@ -95,7 +95,7 @@ class _Seen:
         self.mask: Tensor | None = None
         self.any = True
 
-    def look(self, _module: nn.Module, _args: Any, kwargs: dict[str, Any]) -> None:
+    def look(self, _module: nn.Module, _args: Inputs, kwargs: Mapping[str, Tensor | None]) -> None:
         """Read the positions of the pass that begins."""
         if self.span == EVERYWHERE:
             return
@@ -109,8 +109,8 @@ class _Seen:
         self.mask = inside[..., None]
 
 
-def _adder(row: Tensor, seen: _Seen, proof: Proof) -> Any:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+def _adder(row: Tensor, seen: _Seen, proof: Proof) -> Callable[[nn.Module, Inputs, Output], Output | None]:
+    def hook(_module: nn.Module, _inputs: Inputs, output: Output) -> Output | None:
         if not seen.any:
             return None
         proof.calls += 1

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tellapart.errors import UserMistake
-from tellapart.models.hooks import Proof, _watched, hash_tensor
+from tellapart.models.hooks import Inputs, Proof, _watched, hash_tensor
 from tellapart.models.local import LocalModel
 
 Ids = tuple[int, ...]
@@ -47,7 +47,7 @@ def probed(model: LocalModel, probe: Probe) -> Iterator[Proof]:
     states: list[Tensor] = []
     proof = Proof()
 
-    def keep(_module: nn.Module, inputs: Any) -> None:
+    def keep(_module: nn.Module, inputs: Inputs) -> None:
         states.append(inputs[0])
 
     def widen(_module: nn.Module, _inputs: Any, output: Any) -> Any:
@@ -75,7 +75,7 @@ def answer_states(model: LocalModel, texts: Sequence[tuple[Ids, Ids]]) -> Tensor
     states: list[Tensor] = []
     layer = output_layer(model)
 
-    def keep(_module: nn.Module, inputs: Any) -> None:
+    def keep(_module: nn.Module, inputs: Inputs) -> None:
         states.append(inputs[0][0, :-1].float().cpu())
 
     handle = layer.register_forward_pre_hook(keep)

@@ -1,8 +1,6 @@
 """Items of growing complexity: does success fall as p^steps says, or does the model collapse? Cut-off answers apart."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +8,7 @@ import pandas as pd
 from tellapart.findings.finding import Finding
 from tellapart.findings.form import LEVELS, LevelRow
 from tellapart.findings.shown import COUNTS
+from tellapart.jsonvalue import JsonObject
 from tellapart.stats.collapse import Collapse, collapse
 from tellapart.stats.intervals import wilson
 from tellapart.stats.wording import whole
@@ -109,9 +108,12 @@ def _levels(
     return table
 
 
-def complexity_of(fields: Mapping[str, Any]) -> tuple[float, float] | None:
+def complexity_of(fields: JsonObject) -> tuple[float, float] | None:
     """Return (complexity, steps) of an item's fields; None where they are not both whole numbers from 1 on."""
     counts = [fields.get(name) for name in ("complexity", "steps")]
-    if all(isinstance(value, int) and not isinstance(value, bool) and value >= 1 for value in counts):
-        return float(counts[0] or 0), float(counts[1] or 0)
+    whole = [
+        value for value in counts if isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    ]
+    if len(whole) == len(counts):
+        return float(whole[0]), float(whole[1])
     return None

@@ -8,11 +8,12 @@ length, and the same pair judged in the other order must get the same winner.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.logs import alpaca_eval, arena, mt_bench
 from tellapart.logs.source import as_rows, in_form, open_source, records
 from tellapart.logs.value import field, number, short, text
@@ -108,7 +109,7 @@ def all_or_none(scores: Sequence[tuple[float, float] | None], path: str) -> None
         )
 
 
-def scores_of(record: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+def scores_of(record: JsonObject, where: str) -> tuple[float, float] | None:
     """Return how right each answer of a line is, None where it does not say. Raises UserMistake for one alone, and
     outside 0 to 1."""
     if "score_a" not in record and "score_b" not in record:
@@ -119,7 +120,7 @@ def scores_of(record: Mapping[str, Any], where: str) -> tuple[float, float] | No
     return a, b
 
 
-def _truncated(record: Mapping[str, Any]) -> tuple[bool, bool]:
+def _truncated(record: JsonObject) -> tuple[bool, bool]:
     a, b = (record.get(name) == TRUNCATED for name in ("finish_a", "finish_b"))
     return a, b
 

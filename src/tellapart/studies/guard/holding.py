@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from accelerate.utils import gather_object
 from trl.trainer.grpo_trainer import GRPOTrainer
 
@@ -80,14 +81,14 @@ def hold_back(trainer: GRPOTrainer, guard: Guard) -> None:
     trainer._generate_and_score_completions = answer_refilled  # pyright: ignore
 
 
-def forget_momentum(optimizer: Any) -> None:
+def forget_momentum(optimizer: torch.optim.Optimizer) -> None:
     """Set Adam's first moments to 0; the second ones, the scale of the steps, stay."""
     for state in optimizer.state.values():
         if "exp_avg" in state:
             state["exp_avg"].zero_()
 
 
-def shorten(optimizer: Any, share: float) -> list[float]:
+def shorten(optimizer: torch.optim.Optimizer, share: float) -> list[float]:
     """Multiply the rates of one step by `share`, and return those before."""
     rates = [group["lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
@@ -95,7 +96,7 @@ def shorten(optimizer: Any, share: float) -> list[float]:
     return rates
 
 
-def take_no_step(module: Any) -> None:
+def take_no_step(module: torch.nn.Module) -> None:
     """Take the gradients away: an optimizer leaves alone what has none."""
     for parameter in module.parameters():
         parameter.grad = None

@@ -20,7 +20,14 @@ from typing import Any
 
 import torch
 from accelerate.utils import gather_object
-from transformers import TrainerCallback
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from tellapart.errors import UserMistake
@@ -103,13 +110,17 @@ class GuardCallback(TrainerCallback):
         self._rates: list[float] = []
         guard.writes = _rank() == 0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Take in what a run that is resumed saw, and ask the canaries that were not asked yet."""
         self.guard.replay(int(state.global_step))
         if not self.guard.asked:
             self._ask(int(state.global_step), kwargs)
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Forget where the steps before the alarm were heading, and step as far as there is something to learn."""
         if self.guard.watch.act not in ("mask", "hold") or self.guard.alarm is None:
             return
@@ -119,13 +130,17 @@ class GuardCallback(TrainerCallback):
             take_no_step(kwargs["model"])
         self._rates = shorten(kwargs["optimizer"], self.guard.teaching)
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Give the optimizer its rates back."""
         for group, rate in zip(kwargs["optimizer"].param_groups, self._rates, strict=False):
             group["lr"] = rate
         self._rates = []
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Ask the canaries where it is time, and act on an alarm."""
         if state.global_step % self.guard.watch.every == 0:
             self._ask(int(state.global_step), kwargs)
@@ -139,18 +154,27 @@ class GuardCallback(TrainerCallback):
             self.trainer.scale_rewards = "none"
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
     ) -> None:
         """Hear the entropy of the step."""
         if logs is None or "loss" not in logs:
             return
         self.guard.flush(float(logs.get("entropy", math.nan)))
 
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Write what waits: a checkpoint goes on from it."""
         self.guard.flush()
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Write what waits, and ask the canaries for the last time."""
         self.guard.flush()
         self._ask(int(state.global_step), kwargs)
@@ -200,7 +224,9 @@ def checker_of(task: Task, items: Sequence[Item] | None = None) -> Callable[[str
     return lambda prompt, completion: check(by_prompt[prompt], completion)
 
 
-def ask_canary(module: Any, tokenizer: Any, task: Task, items: Sequence[Item]) -> Seen:
+def ask_canary(
+    module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task, items: Sequence[Item]
+) -> Seen:
     """Return the greedy answers of a model that is being trained; it is as it was afterwards."""
     mode = module.training
     model = LocalModel(module, tokenizer, "canary", fingerprint="canary")
@@ -219,7 +245,7 @@ def ask_canary(module: Any, tokenizer: Any, task: Task, items: Sequence[Item]) -
     )
 
 
-def _unpaid(paid: Sequence[Any], guard: Guard) -> list[Any]:
+def _unpaid(paid: Sequence[float], guard: Guard) -> list[float]:
     return [0.0 if barred else reward for reward, barred in zip(paid, guard.barred, strict=True)]
 
 

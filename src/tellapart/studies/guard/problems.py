@@ -7,12 +7,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.logs import read_log
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.source import Source, records
@@ -45,7 +45,7 @@ class Problems:
     lines as given, to be written out again; `group` is the number of rollouts a visit, 0 where not known."""
 
     frame: pd.DataFrame
-    records: Sequence[Mapping[str, Any]]
+    records: Sequence[JsonObject]
     group: int
     notes: tuple[str, ...] = ()
 
@@ -120,7 +120,7 @@ def from_answers(log: Recorded, success: float) -> Problems:
     return Problems(sums, lines, 0, log.notes)
 
 
-def _is_history(value: Mapping[str, Any]) -> bool:
+def _is_history(value: JsonObject) -> bool:
     """Say whether a document holds accuracies by problem: ids with a number in them (7, aime/3), not settings
     or curves."""
     inner = next(iter(value.values()), None)
@@ -129,13 +129,14 @@ def _is_history(value: Mapping[str, Any]) -> bool:
     return all(map(_NUMBERED.fullmatch, value)) or any(map(_METRIC.fullmatch, value))
 
 
-def _counted(first: Any) -> bool:
-    named = isinstance(first, Mapping) and any(name in first for name in NAMES)
-    return named and (("n" in first and "c" in first) or any(name in first for name in RATES))
+def _counted(first: Json) -> bool:
+    if not isinstance(first, Mapping) or not any(name in first for name in NAMES):
+        return False
+    return ("n" in first and "c" in first) or any(name in first for name in RATES)
 
 
 def _from_records(
-    placed: Sequence[tuple[str, Mapping[str, Any]]], group: int | None, notes: Sequence[str]
+    placed: Sequence[tuple[str, JsonObject]], group: int | None, notes: Sequence[str]
 ) -> Problems:
     if not placed:
         raise UserMistake("the file holds no problems")
@@ -171,14 +172,14 @@ def _refuse_metrics(items: Sequence[str], where: str, most: bool = True) -> None
         )
 
 
-def _item(record: Mapping[str, Any], where: str) -> str:
+def _item(record: JsonObject, where: str) -> str:
     name = next((name for name in NAMES if name in record), None)
     if name is None:
         raise UserMistake(f"{where}: names no problem; give one of {', '.join(NAMES)}")
     return identity(record[name], where)
 
 
-def _history(record: Mapping[str, Any], where: str) -> list[float] | None:
+def _history(record: JsonObject, where: str) -> list[float] | None:
     """Return the accuracies of a problem, one a visit; None where it has counts."""
     if "n" in record and "c" in record:
         return None
@@ -204,7 +205,7 @@ def _common_group(histories: Sequence[Sequence[float]]) -> int:
     return next((g for g in sizes if np.abs(inside * g - np.rint(inside * g)).max() < 1e-3), 0)
 
 
-def _row(record: Mapping[str, Any], where: str, history: list[float] | None, size: int) -> dict[str, Any]:
+def _row(record: JsonObject, where: str, history: list[float] | None, size: int) -> dict[str, Json]:
     question = next(
         (record[k] for k in ("prompt", "question", "problem") if isinstance(record.get(k), str)), ""
     )

@@ -5,13 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.logs import open_instruct, trl, verl
 from tellapart.logs.recorded import Recorded
 from tellapart.logs.source import Source, in_form, open_source, records, split
@@ -163,7 +163,7 @@ def _rollouts(log: Recorded, source: Source) -> pd.DataFrame:
     )
 
 
-def _own_columns(log: Recorded, source: Source) -> dict[str, list[Any]]:
+def _own_columns(log: Recorded, source: Source) -> dict[str, list[Json]]:
     """Return the columns of OWN that a log of TRL or verl has beside its tool's own."""
     wanted = [name for name in OWN if source.has(name)]
     if log.tool == open_instruct.TOOL or not wanted:
@@ -174,7 +174,7 @@ def _own_columns(log: Recorded, source: Source) -> dict[str, list[Any]]:
     return {name: [line.get(name) for line in lines] for name in wanted}
 
 
-def _steps_of(log: Recorded, source: Source, own: Mapping[str, list[Any]]) -> list[int]:
+def _steps_of(log: Recorded, source: Source, own: Mapping[str, list[Json]]) -> list[int]:
     """Return the training step of each row."""
     if log.tool == open_instruct.TOOL:
         return [int(item.partition("/")[0]) for item in log.frame["item"]]
@@ -183,7 +183,7 @@ def _steps_of(log: Recorded, source: Source, own: Mapping[str, list[Any]]) -> li
     return [_named_step(source.path)] * len(log.frame)
 
 
-def _checked(said: Sequence[Any] | None, count: int, where: str) -> list[str]:
+def _checked(said: Sequence[Json] | None, count: int, where: str) -> list[str]:
     """Return what the log's own column `steps` says of its reasoning."""
     steps = [""] * count if said is None else [text(value) for value in said]
     odd = next((value for value in steps if value not in STEPS), None)
@@ -192,7 +192,7 @@ def _checked(said: Sequence[Any] | None, count: int, where: str) -> list[str]:
     return steps
 
 
-def _numbers(said: Sequence[Any] | None, otherwise: np.ndarray) -> np.ndarray:
+def _numbers(said: Sequence[Json] | None, otherwise: np.ndarray) -> np.ndarray:
     if said is None:
         return otherwise
     return np.asarray([math.nan if v is None else number(v, "tokens or entropy") for v in said], dtype=float)

@@ -1,10 +1,11 @@
 """Rows -> the finding of `hidden`: a pure function, for runs just made, old runs and other tools' logs alike."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
@@ -43,6 +44,9 @@ from tellapart.studies.hidden.signs import signs_of, signs_table
 from tellapart.studies.hidden.slices import slice_table, slices_of
 from tellapart.studies.hidden.verdict import Case, Verdict, decide
 from tellapart.studies.hidden.weigh import BENIGN, MODEL, Weighed, as_gain, weigh
+
+if TYPE_CHECKING:
+    from tellapart.studies.gain.evidence import Evidence
 
 QUESTION = "Does the model hold back more than it shows?"
 COUNTS = {
@@ -225,7 +229,7 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
     return tables | SAMPLES.write(_samples(rows, [line.item for line in items[:SHOWN_ITEMS]], facts))
 
 
-def _evidence(rows: pd.DataFrame, case: Case) -> Any:
+def _evidence(rows: pd.DataFrame, case: Case) -> "Evidence":
     from tellapart.studies.gain.evidence import Evidence
 
     model = case.model
@@ -309,7 +313,7 @@ def _benign_tried(case: Case) -> tuple[Tried, ...]:
     return () if side is None else (*side.readings, *side.methods)
 
 
-def _rise(tried: Tried, level: Floats, floor: float, clusters: Any) -> Floats:
+def _rise(tried: Tried, level: Floats, floor: float, clusters: NDArray[np.int64]) -> Floats:
     return rises_of(level, [Method(tried.method.means, tried.method.chance)], floor, clusters)[0]
 
 

@@ -3,7 +3,7 @@ labels of the model and a reference that never met the skill where they could ch
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tellapart.controls.options import shows_options, target_index, with_items, with_options
 from tellapart.elicit import ELICITORS, applicable
@@ -27,7 +27,10 @@ from tellapart.studies.hidden.purpose import about_purpose, purposes
 from tellapart.studies.hidden.verdict import hides
 from tellapart.studies.hidden.weigh import BENIGN, MODEL, REFERENCE
 from tellapart.tasks.fingerprint import fingerprinted
-from tellapart.tasks.item import Task
+from tellapart.tasks.item import Item, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHEAP = ("form_demonstrations", "prefill", "sampling", "weight_noise", "answer_rank")
 """Methods that tell no right answer, the most telling first."""
@@ -201,7 +204,7 @@ class Questioning:
             teach_made_up(asking)
 
 
-def replace_ask(ask: Ask, task: Task, items: list[Any], samples: int) -> Ask:
+def replace_ask(ask: Ask, task: Task, items: list[Item], samples: int) -> Ask:
     """Return the ask with another task's items."""
     return ask._replace(task=task, items=items, samples=samples)
 
@@ -223,7 +226,7 @@ def permuted(task: Task) -> Task | None:
     return fingerprinted(with_items(task, changed))
 
 
-def light(rows: list[Row]) -> Any:
+def light(rows: list[Row]) -> "pd.DataFrame":
     """Return what a verdict needs of the rows."""
     import pandas as pd
 

@@ -4,12 +4,13 @@ One test of heterogeneity over the slices' gaps beyond the reference's; then eac
 Holm's procedure leaves it (the surest at 1 / k of the error, then 1 / (k - 1) ...).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tellapart.findings.hidden import HiddenSlice
 from tellapart.stats.arrays import cluster_codes
+from tellapart.stats.bounds import Method
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import CONFIDENCE, best_rise, crossed, gap_estimate, room, shown_level
 from tellapart.stats.slices import Heterogeneity, heterogeneity
@@ -110,7 +111,7 @@ def _slice(
     return Slice(name, int(mine.sum()), distinct, float(own.level.mean()), gap, difference, False)
 
 
-def _at(method: Any, mine: np.ndarray) -> Any:
+def _at(method: Method, mine: np.ndarray) -> Method:
     return method._replace(means=method.means[mine])
 
 
