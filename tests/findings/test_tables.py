@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tellapart.findings import form, gain, guard, hidden, improve, inside, scale, shown, skills
+from tellapart.findings import expressible, form, gain, guard, hidden, improve, inside, scale, shown, skills
 from tellapart.findings.finding import Finding
 from tellapart.findings.table import Named, Rows, Single
 from tellapart.findings.typed import from_json, to_json
 
-MODULES = (form, gain, guard, hidden, improve, inside, scale, shown, skills)
+MODULES = (expressible, form, gain, guard, hidden, improve, inside, scale, shown, skills)
 TABLES = [
     pytest.param(table, id=f"{module.__name__.rpartition('.')[2]}.{table.name}")
     for module in MODULES

@@ -166,6 +166,40 @@ class JudgeControl:
 
 
 ARMS = Rows("arms", ArmRow)
+
+
+@dataclass(frozen=True)
+class Rating:
+    """A model as a judge of pairs sees it: wins against all others, plainly and at equal length, ratings (log10 odds),
+    plainly and at equal style, how right its answers are, and their mean length; None where not measured."""
+
+    model: str
+    win_rate: float | None = None
+    length_controlled_win_rate: float | None = None
+    rating: float | None = None
+    style_controlled_rating: float | None = None
+    score: float | None = None
+    mean_length: float | None = field(default=None, metadata=key("mean length"))
+
+
+@dataclass(frozen=True)
+class StyleRow:
+    """The mean style of an arm's first answers (controls/style.py), and how like they are to full's (None: full)."""
+
+    arm: str
+    likeness: float | None = field(metadata=key("likeness to full"))
+    characters: float
+    words: float
+    lists: float
+    headers: float
+    bold: float
+    hedges: float
+    authority: float
+    confidence: float
+
+
+STYLE = Rows("style", StyleRow)
+RATINGS = Rows("ratings", Rating)
 MATRIX = Single("matrix", Matrix)
 PAIRS = Rows("pairs", AnswerPair)
 SHOWN = Single("shown", ExamplePair)

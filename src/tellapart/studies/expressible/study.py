@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tellapart.errors import InvalidInput
+from tellapart.findings.expressible import CERTIFICATE, TRAININGS, CertificateLine, TrainingLine
 from tellapart.findings.finding import Finding
+from tellapart.findings.shown import LADDER, Rung
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.stats.estimate import Estimate, missing
@@ -162,20 +164,16 @@ def _finding(
         **scores,
         "program_bits": _exact(program_bits(least), "bits", "the program's variables written out and compressed"),
     }  # fmt: skip
-    tables: dict[str, Any] = {
-        "ladder": _ladder(question, certificate, scores),
-        "certificate": [
-            {
-                "shape": str(certificate.shape),
-                "answer": certificate.answer,
-                "by": certificate.by,
-                "least shape": str(least.shape),
-                "predicted by RASP-L": f"{program.predicted}: {program.because}",
-            }
-        ],
-    }
+    line = CertificateLine(
+        str(certificate.shape),
+        certificate.answer,
+        certificate.by,
+        str(least.shape),
+        f"{program.predicted}: {program.because}",
+    )
+    tables = {**LADDER.write(_ladder(question, certificate, scores)), **CERTIFICATE.write([line])}
     if learned:
-        tables["trainings"] = [run._asdict() for run in learned]
+        tables |= TRAININGS.write(TrainingLine(*run) for run in learned)
     return Finding(
         question=f"Can this shape hold {program.name} ({program.asks}), and does training find it?",
         verdict=dict(zip(("yes", "no", "not known"), VERDICTS, strict=True))[certificate.answer],
@@ -250,19 +248,15 @@ def returning(learned: "Sequence[Learned]") -> "list[Learned]":
 
 def _ladder(
     question: ProgramRequest, certificate: "Certificate", scores: Mapping[str, Estimate]
-) -> list[dict[str, Any]]:
+) -> list[Rung]:
     rungs = []
     if certificate.answer == "yes":
-        rungs.append(_rung("expressible", question.score, question.score, question.score, certificate.by))
+        rungs.append(Rung("expressible", question.score, question.score, question.score, certificate.by))
     for name, key in (("learnable from near", "returned_score"), ("learned", "learned_score")):
         score = scores[key]
         if not math.isnan(score.value):
-            rungs.append(_rung(name, score.value, score.low, score.high, score.method.partition("; ")[2]))
+            rungs.append(Rung(name, score.value, score.low, score.high, score.method.partition("; ")[2]))
     return rungs
-
-
-def _rung(rung: str, value: float, low: float, high: float, how: str) -> dict[str, Any]:
-    return {"rung": rung, "value": value, "low": low, "high": high, "how": how}
 
 
 def _controls(certificate: "Certificate") -> dict[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.findings.form import (
+    STYLE,
     ARMS,
     AUDIT,
     FAMILIES,
@@ -87,7 +88,7 @@ def _family(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts], 
     tables |= confidence.tables
     style = compare_style(own, family, arm_facts)
     unlettered = option_caveats(facts.option_bias) if family == "choices" else ()
-    tables["style"] = style.table
+    tables |= STYLE.write(style.table)
     sentence = verdict.sentence
     if steps and math.isnan(measured.effect.value):
         sentence = f"{_describe_steps(steps)} {sentence}"

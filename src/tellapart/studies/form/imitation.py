@@ -7,7 +7,7 @@ where that is known), with a paired bootstrap over items. Refused where style or
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -15,7 +15,7 @@ from scipy import stats
 from tellapart.controls.style import FEATURES, style_of
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.findings.form import JUDGE_CONTROLS, JudgeControl
+from tellapart.findings.form import JUDGE_CONTROLS, RATINGS, JudgeControl, Rating
 from tellapart.logs.value import short
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
@@ -111,7 +111,10 @@ def judged_finding(judged: Sequence[Judgement], seed: int, notes: tuple[str, ...
             ("form_share", share.value, math.log(sure / (1 - sure)) if 0 < sure < 1 else math.nan),
             *([("right_share", right.value, math.nan)] if arrays.scores.shape[1] else []),
         ),
-        tables={"ratings": _table(models, order, estimates), **JUDGE_CONTROLS.write(_check_table(checks))},
+        tables={
+            **RATINGS.write(_table(models, order, estimates)),
+            **JUDGE_CONTROLS.write(_check_table(checks)),
+        },
     )
 
 
@@ -343,20 +346,21 @@ def _caveats(
     return said
 
 
-def _table(
-    models: Sequence[str], order: Sequence[int], estimates: Mapping[str, Estimate]
-) -> list[dict[str, Any]]:
-    heads = ("win_rate", "length_controlled_win_rate", "rating", "style_controlled_rating", "score")
+def _table(models: Sequence[str], order: Sequence[int], estimates: Mapping[str, Estimate]) -> list[Rating]:
+    def value(head: str, model: str) -> float | None:
+        estimate = estimates.get(f"{head}/{model}")
+        return None if estimate is None else estimate.value
+
     return [
-        {
-            "model": models[at],
-            **{
-                head: estimates[f"{head}/{models[at]}"].as_json()["value"]
-                for head in heads
-                if f"{head}/{models[at]}" in estimates
-            },
-        }
-        for at in order
+        Rating(
+            model,
+            value("win_rate", model),
+            value("length_controlled_win_rate", model),
+            value("rating", model),
+            value("style_controlled_rating", model),
+            value("score", model),
+        )
+        for model in (models[at] for at in order)
     ]
 
 

@@ -8,13 +8,14 @@ arXiv 2404.04475. Lengths alone do not tell style from substance, so nothing her
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.findings.form import RATINGS, Rating
 from tellapart.logs.columns import load, numbers, strings
 from tellapart.logs.source import Source, open_source
 from tellapart.logs.value import listed
@@ -115,7 +116,7 @@ def rates_finding(read: Preferences) -> Finding:
         estimates=estimates,
         controls={f"judge: {check.name}": check.observed for check in checks},
         caveats=(*read.notes, *_caveats(frame, checks, estimates)),
-        tables={"ratings": _table(frame, order, estimates)},
+        tables=RATINGS.write(_table(frame, order, estimates)),
     )
 
 
@@ -210,16 +211,14 @@ def _sort_value(rate: Estimate) -> float:
     return -math.inf if math.isnan(rate.value) else rate.value
 
 
-def _table(frame: pd.DataFrame, order: list[str], estimates: Mapping[str, Estimate]) -> list[dict[str, Any]]:
+def _table(frame: pd.DataFrame, order: list[str], estimates: Mapping[str, Estimate]) -> list[Rating]:
     lengths = frame.groupby("model")["length"].mean()
     return [
-        {
-            "model": model,
-            **{
-                name: estimates[f"{name}/{model}"].as_json()["value"]
-                for name in ("win_rate", "length_controlled_win_rate")
-            },
-            "mean length": round(float(lengths[model]), 1),
-        }
+        Rating(
+            model,
+            estimates[f"win_rate/{model}"].value,
+            estimates[f"length_controlled_win_rate/{model}"].value,
+            mean_length=round(float(lengths[model]), 1),
+        )
         for model in order
     ]

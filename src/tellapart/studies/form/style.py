@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from tellapart.controls.style import FEATURES, style_likeness, style_of
+from tellapart.controls.style import style_likeness, style_of
+from tellapart.findings.form import StyleRow
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean_score
 from tellapart.studies.form.facts import ArmFacts, condition
@@ -20,7 +21,7 @@ class Style(NamedTuple):
     """Likeness to full by arm, and a table of mean features; both empty where answers are short or missing."""
 
     estimates: dict[str, Estimate]
-    table: list[dict[str, Any]]
+    table: list[StyleRow]
 
 
 def compare_style(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFacts]) -> Style:
@@ -34,13 +35,13 @@ def compare_style(rows: pd.DataFrame, family: str, arm_facts: Mapping[str, ArmFa
         if not any(own.values()):
             continue
         means = np.mean([style_of(text) for text in own.values()], axis=0)
-        row: dict[str, Any] = {"arm": arm, "likeness to full": None}
+        likeness = None
         if arm != full:
             shared = [item for item in own if item in texts[full]]
             alike = mean_score([style_likeness(own[item], texts[full][item]) for item in shared])
             estimates[f"style_likeness/{arm}"] = alike
-            row["likeness to full"] = round(alike.value, 4)
-        table.append({**row, **{name: round(float(v), 2) for name, v in zip(FEATURES, means, strict=True)}})
+            likeness = round(alike.value, 4)
+        table.append(StyleRow(arm, likeness, *(round(float(mean), 2) for mean in means)))
     return Style(estimates, table)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tellapart.findings.finding import Finding
-from tellapart.findings.table import listed_rows
+from tellapart.findings.shown import LADDER, Rung
 from tellapart.rasp.programs import named
 from tellapart.rasp.shape import read_config, shape_of
 from tellapart.rasp.shown import shown
@@ -33,7 +33,7 @@ def open_expressible(spec: InsideSpec) -> Opened:
     def find(folder: RunFolder) -> list[Finding]:
         finding = measure(asks, question, config, folder)
         does = shown(model, question.program, question.length, spec.seed)
-        tables = {**finding.tables, "ladder": [*listed_rows(finding.tables["ladder"]), *_rungs(does)]}
+        tables = {**finding.tables, **LADDER.write([*LADDER.read(finding), *_rungs(does)])}
         return [replace(finding, estimates={"base_score": does, **finding.estimates}, tables=tables)]
 
     return Opened(spec, {"model": model, "config_hash": digest(config)}, find, asks=False, free=FREE)
@@ -46,8 +46,7 @@ def _length(program: str, config: Mapping[str, Any]) -> int:
     return max(fitting, default=LENGTH)
 
 
-def _rungs(does: Estimate) -> list[dict[str, object]]:
+def _rungs(does: Estimate) -> list[Rung]:
     if math.isnan(does.value):
         return []
-    how = "the model, asked plainly on drawn inputs"
-    return [{"rung": "demonstrated", "value": does.value, "low": does.low, "high": does.high, "how": how}]
+    return [Rung("demonstrated", does.value, does.low, does.high, "the model, asked plainly on drawn inputs")]
