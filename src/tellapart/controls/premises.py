@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.controls.control import Given, Made
+from tellapart.jsonvalue import Json
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import field_names
@@ -53,7 +54,7 @@ def rewritten(given: Given, change: Callable[[Item, Text], Text | None]) -> Made
         changed = None if text is None else change(item, text)
         if text is None or changed is None:
             continue
-        fields: dict[str, Any] = {**item.fields, text.field: changed.written()}
+        fields: dict[str, Json] = {**item.fields, text.field: changed.written()}
         kept.append(replace(item, fields=fields))
         form.append(changed.written())
         reference.append(text.written())

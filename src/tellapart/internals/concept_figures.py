@@ -7,7 +7,7 @@ figures.estimates["direction_reuse/plural"]       # an Estimate
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from tellapart.internals.reuse import (
     reuse_limit,
 )
 from tellapart.internals.units import unit_states
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.hooks import layers_of
 from tellapart.models.local import LocalModel
 from tellapart.stats.estimate import Estimate, missing
@@ -66,7 +67,7 @@ class ConceptFigures:
     estimates: Mapping[str, Estimate]
     turned: Mapping[str, Estimate]
     scores: list[float]
-    tables: Mapping[str, Any]
+    tables: JsonObject
 
 
 class Points(NamedTuple):
@@ -250,7 +251,9 @@ def _transfer(measured: Effects, concept: str) -> Estimate:
     )
 
 
-def _tables(bench: Bench, measured: Effects, concepts: Sequence[str], shown: Sequence[str]) -> dict[str, Any]:
+def _tables(
+    bench: Bench, measured: Effects, concepts: Sequence[str], shown: Sequence[str]
+) -> dict[str, Json]:
     """Return what a report draws: the entanglement matrix, and each concept's cosines, transfer and spectrum."""
     drawn = []
     for concept in concepts:

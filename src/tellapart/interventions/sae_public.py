@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.sae import Sae, checked
+from tellapart.jsonvalue import Json, JsonObject
 
 CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
 PLACE = re.compile(r"(?:^|\.)blocks\.(\d+)\.hook_resid_(pre|post)$")
@@ -62,7 +62,7 @@ def fetch(release: str, name: str) -> Sae:
     return sae_of(sae.cfg.to_dict(), sae.state_dict(), f"{release}@{name}")
 
 
-def sae_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str) -> Sae:
+def sae_of(config: JsonObject, tensors: Mapping[str, Tensor], where: str) -> Sae:
     """Return the autoencoder of a sae-lens configuration (any version) and its tensors."""
     missing = sorted({"W_enc", "W_dec", "b_enc", "b_dec"} - tensors.keys())
     if missing:
@@ -83,9 +83,7 @@ def sae_of(config: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str)
     return checked(Sae(encoder, encoder_bias, decoder, bias, threshold, layer_of(config, where), k), where)
 
 
-def activation(
-    config: Mapping[str, Any], weights: Mapping[str, Tensor], where: str
-) -> tuple[Tensor, int | None]:
+def activation(config: JsonObject, weights: Mapping[str, Tensor], where: str) -> tuple[Tensor, int | None]:
     """Return the threshold [feature] and k of the configured activation."""
     kind = str(read_field(config, "architecture", "standard"))
     function = str(read_field(config, "activation_fn_str", read_field(config, "activation_fn", "relu")))
@@ -105,7 +103,7 @@ def activation(
     )
 
 
-def refuse_rescaling(config: Mapping[str, Any], where: str) -> None:
+def refuse_rescaling(config: JsonObject, where: str) -> None:
     """Raise UserMistake where states would have to be rescaled one by one, or features by decoder norms."""
     rescaled = read_field(config, "normalize_activations", "none")
     if rescaled not in ("none", "expected_average_only_in", None):
@@ -118,7 +116,7 @@ def refuse_rescaling(config: Mapping[str, Any], where: str) -> None:
         )
 
 
-def layer_of(config: Mapping[str, Any], where: str) -> int:
+def layer_of(config: JsonObject, where: str) -> int:
     """Return the decoder layer after which the residual stream is read."""
     hook = str(read_field(config, "hook_name", read_field(config, "hook_point", "")))
     place = PLACE.search(hook)
@@ -132,7 +130,7 @@ def layer_of(config: Mapping[str, Any], where: str) -> int:
     return layer
 
 
-def read_field(config: Mapping[str, Any], name: str, default: Any) -> Any:
+def read_field(config: JsonObject, name: str, default: Json) -> Json:
     """Return a field of the configuration, or of its `metadata`, where newer versions keep some."""
     if name in config:
         return config[name]

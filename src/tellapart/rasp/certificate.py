@@ -4,10 +4,11 @@ The bounds are few and all of them certain. None is known here for one layer or 
 wide layer can hold whatever one likes, so a shape with fewer layers than the compiler needs is "not known".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from tellapart.jsonvalue import JsonObject
 from tellapart.rasp.network import Compiled, Exactness, check, compile_program, inputs_up_to
 from tellapart.rasp.programs import Program
 from tellapart.rasp.shape import Shape, shape_of
@@ -32,7 +33,7 @@ class Certificate:
 def certify(
     program: Program,
     length: int,
-    config: Mapping[str, Any],
+    config: JsonObject,
     inputs: int | None = None,
     seed: int = 0,
     most: int = MOST,

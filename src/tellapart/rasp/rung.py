@@ -1,9 +1,10 @@
 """The ladder's first rung: a task's items under the program that it names, in the shape of a model."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
 
 from tellapart.errors import InvalidInput, UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.rasp.language import SEP
 from tellapart.rasp.programs import Program, Tokens, named
 from tellapart.tasks.item import Item, Task
@@ -66,7 +67,7 @@ def input_of(program: Program, task: Task, item: Item) -> Tokens:
     return tokens
 
 
-def rung(task: Task, items: Sequence[Item], config: Mapping[str, Any]) -> ExpressibleRung:
+def rung(task: Task, items: Sequence[Item], config: JsonObject) -> ExpressibleRung:
     """Return what the shape of `config` can do on `items`: {"program", "answer" (yes, no, not known), "by", "score"},
     the score None unless the answer is yes; {"program", "missing"} where program and items or shape do not go together.
     """

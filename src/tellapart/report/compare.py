@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from rich.console import Console
@@ -19,6 +19,7 @@ from tellapart import remote
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
 from tellapart.findings.reading import read_findings
+from tellapart.jsonvalue import Json
 from tellapart.report.document import read_spec
 from tellapart.report.subjects import subjects
 from tellapart.report.text import visible
@@ -178,7 +179,7 @@ def _cell(name: str, estimate: Estimate | None) -> Text:
     return Text(visible(f"{said.value} {said.interval}".strip()))
 
 
-def _as_json(compared: Compared) -> dict[str, Any]:
+def _as_json(compared: Compared) -> dict[str, Json]:
     estimates = {
         name: [value and value.as_json() for value in row] for name, row in compared.estimates.items()
     }

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.errors import InvalidInput, Refused, closest
 from tellapart.extras import require
@@ -18,6 +18,7 @@ from tellapart.findings.guard import SIGNALS as GUARD_SIGNALS
 from tellapart.findings.improve import ROUNDS
 from tellapart.findings.reading import in_form, read_findings
 from tellapart.findings.scale import SCALE
+from tellapart.jsonvalue import Json
 from tellapart.report.document import read_spec
 from tellapart.report.subjects import subjects
 
@@ -198,7 +199,7 @@ def _mlflow_name(name: str) -> str:
 def _to_wandb(tracked: Tracked, place: Place) -> None:
     import wandb  # pyright: ignore[reportMissingImports]
 
-    mode: Any = os.environ.get("WANDB_MODE", "offline")
+    mode: Json = os.environ.get("WANDB_MODE", "offline")
     if place.folder:
         Path(place.folder).mkdir(parents=True, exist_ok=True)
     run = wandb.init(

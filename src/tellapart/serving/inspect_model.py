@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import fields
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -26,6 +25,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from tellapart.errors import InvalidInput, UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.models.model import Answer, Completion, Prompt, Request, Sampling, Turns
 from tellapart.runs.asking import row_seed
 from tellapart.serving.answering import Options, answering
@@ -46,7 +46,7 @@ class InspectModel(ModelAPI):
         base_url: str | None = None,
         api_key: str | None = None,
         config: GenerateConfig | None = None,
-        **model_args: Any,
+        **model_args: Json,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         try:
@@ -203,7 +203,7 @@ def _logprobs(completion: Completion) -> Logprobs | None:
     return Logprobs(content=[Logprob(token=token, logprob=value) for token, value in pairs])
 
 
-def _options(given: dict[str, Any]) -> Options:
+def _options(given: dict[str, Json]) -> Options:
     names = {field.name for field in fields(Options)}
     for name in given:
         if name not in names:

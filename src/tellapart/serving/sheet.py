@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any, final
+from typing import final
 
 from starlette.requests import Request as HttpRequest
 
+from tellapart.jsonvalue import Json
 from tellapart.serving import payload
 from tellapart.serving.asked import AnswerRequest
 from tellapart.serving.failure import ApiError
@@ -65,7 +66,7 @@ class Sheet:
                 self.worker.cancel(ticket)
 
 
-async def whole(sheet: Sheet, head: payload.Head, request: HttpRequest) -> dict[str, Any]:
+async def whole(sheet: Sheet, head: payload.Head, request: HttpRequest) -> dict[str, Json]:
     """Return the whole response. Raises ApiError for a failure, or where the client went away."""
 
     async def gather() -> None:

@@ -10,13 +10,14 @@ learning rate, the batch and the order: compare only passes with the same.
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.stats.arrays import Floats
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.prequential import checked_bits
@@ -90,7 +91,7 @@ class Signature:
     noise: float
     seeds: int
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object; NaN becomes null."""
         noise = None if math.isnan(self.noise) else self.noise
         return asdict(self) | {

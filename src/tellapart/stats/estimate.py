@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+
+from tellapart.jsonvalue import Json
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Estimate:
     unit: str
     method: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object; NaN and infinities become null, since JSON has none."""
         return {
             key: None if isinstance(value, float) and not math.isfinite(value) else value

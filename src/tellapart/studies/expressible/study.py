@@ -3,12 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tellapart.errors import InvalidInput
 from tellapart.findings.expressible import CERTIFICATE, TRAININGS, CertificateLine, TrainingLine
 from tellapart.findings.finding import Finding
 from tellapart.findings.shown import LADDER, Rung
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.runs.folder import RunFolder, digest
 from tellapart.runs.progress import ticking
 from tellapart.stats.estimate import Estimate, missing
@@ -80,7 +81,7 @@ def ask_for(spec: ExpressibleSpec) -> ProgramRequest:
     return ProgramRequest(read.program, spec.length or read.length, read.score, task.name)
 
 
-def _config(spec: ExpressibleSpec) -> dict[str, Any] | None:
+def _config(spec: ExpressibleSpec) -> dict[str, Json] | None:
     from tellapart.rasp.shape import read_config, shape_of
 
     if spec.shape is None:
@@ -91,7 +92,7 @@ def _config(spec: ExpressibleSpec) -> dict[str, Any] | None:
 
 
 def measure(
-    spec: ExpressibleSpec, question: ProgramRequest, config: Mapping[str, Any] | None, folder: RunFolder
+    spec: ExpressibleSpec, question: ProgramRequest, config: JsonObject | None, folder: RunFolder
 ) -> Finding:
     """Return the finding. Trainings that the folder holds are not made again."""
     from tellapart.rasp.certificate import certify

@@ -9,7 +9,6 @@ import pandas as pd
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
 from tellapart.findings.form import (
-    STYLE,
     ARMS,
     AUDIT,
     FAMILIES,
@@ -17,6 +16,7 @@ from tellapart.findings.form import (
     PAIRS,
     SHOWN,
     STEPS,
+    STYLE,
     TRAININGS,
     AnswerPair,
     StepsRow,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.controls import CONTROLS, FAMILIES, Control, Given, controls_of
 from tellapart.controls.plain_task import PlainTask
 from tellapart.controls.trained_instructions import TrainedControl, held_out
 from tellapart.errors import UserMistake, closest
 from tellapart.findings.finding import Finding
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
 from tellapart.runs.folder import RunFolder
@@ -139,7 +140,7 @@ def _held_out(arm: Arm, split: Split) -> Arm:
 
 def _meanings(
     asking: Asking, task: Task, plan: Planned, arms: Mapping[Control, Arm], entailment: Model | None
-) -> Mapping[str, Any] | None:
+) -> JsonObject | None:
     """Return the semantic entropies of the first family's full arm, where items have several samples."""
     family = next((family for family in plan.families if family not in plan.not_run), None)
     full = next((arm for c, arm in arms.items() if c.family == family and c.role == "full"), None)

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tellapart.errors import InvalidInput
 from tellapart.findings.finding import Finding
+from tellapart.jsonvalue import Json
 from tellapart.logs.find import content_of_file
 from tellapart.runs.folder import RunFolder, read_fields, read_json
 from tellapart.runs.table import read_table, write_table
@@ -68,7 +68,7 @@ def _open_judge(spec: FormSpec, quiet: bool) -> Opened:
     assert spec.judge is not None
     pairs = read_unjudged(spec.pairs)
     judge = opened(spec, spec.judge)
-    beside: dict[str, Any] = {"fingerprints": {"judge": judge.fingerprint}, "pairs_read": len(pairs)}
+    beside: dict[str, Json] = {"fingerprints": {"judge": judge.fingerprint}, "pairs_read": len(pairs)}
     beside["content"] = content_of_file(spec.pairs)
 
     def find(folder: RunFolder) -> list[Finding]:

@@ -1,7 +1,7 @@
 """Style of the arms' answers beside their scores: how alike to full's, a second sample of it as the ceiling."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tellapart.elicit import applicable
 from tellapart.elicit.access import WeightModel
@@ -23,6 +23,7 @@ from tellapart.elicit.prefill import GENERAL, OWN
 from tellapart.elicit.step_by_step import INSTRUCTIONS
 from tellapart.elicit.voting import DRAWS
 from tellapart.elicit.weight_noise import SIGMAS
+from tellapart.jsonvalue import Json
 from tellapart.models.model import Request
 from tellapart.runs.asking import row_seed
 from tellapart.studies.gain.adaptive import OPTIONAL
@@ -89,7 +90,7 @@ class Reckoned:
     left_out: dict[str, str]
     probe: dict[str, float]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return it as a JSON object."""
         return asdict(self)
 
@@ -139,7 +140,7 @@ def _answers(plan: "Plan", work: Work) -> int:
     return round(plan.spec.elicited_samples * rounds)
 
 
-def reckoned(plan: "Plan") -> dict[str, Any]:
+def reckoned(plan: "Plan") -> dict[str, Json]:
     """Return what the plan would spend, as figures and as `lines`; nothing for served models, which are not probed."""
     base, tuned = plan.pair
     if not (isinstance(base, WeightModel) and isinstance(tuned, WeightModel)):

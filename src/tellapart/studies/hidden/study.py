@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tellapart.findings.finding import Finding
+from tellapart.jsonvalue import Json
 from tellapart.models.budget import current
 from tellapart.runs.folder import RunFolder, read_json
 from tellapart.runs.table import read_table, to_table, write_table
@@ -37,7 +38,7 @@ def open_hidden(spec: HiddenSpec, quiet: bool = False) -> Opened:
 def analyse_again(folder: Path, changes: Mapping[str, float]) -> list[Finding]:
     """Return the findings of a finished run, made anew. Raises UserMistake where it is not finished."""
     facts = hidden_facts_from(read_json(folder / "artifacts" / "facts.json", "the run is not finished"))
-    given: dict[str, Any] = {
+    given: dict[str, Json] = {
         {"margin": "gap_margin"}.get(name, name): value for name, value in changes.items()
     }
     return analyse(read_table(folder), replace(facts, **given))

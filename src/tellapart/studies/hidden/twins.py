@@ -8,12 +8,13 @@ first in 1 of K + 1. Likelihood is read by its least likely tokens (min-K %: Shi
 import random
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model, Scored
 from tellapart.runs.asking import row_seed
@@ -81,7 +82,7 @@ def firsts(model: Model, texts: Sequence[str], controls: Sequence[Sequence[str]]
     return shares
 
 
-def alarm_of(shares: Sequence[float]) -> dict[str, Any]:
+def alarm_of(shares: Sequence[float]) -> dict[str, Json]:
     """Return the share of questions that come first, what it is for one who never met them, the p of as many or more
     (binomial, one-sided), and whether that is an alarm."""
     n, expected = len(shares), 1 / (1 + TWINS)
@@ -91,7 +92,7 @@ def alarm_of(shares: Sequence[float]) -> dict[str, Any]:
 
 def these_items(
     folder: "RunFolder", plan: "Plan", benign: Model | None
-) -> tuple[dict[str, Any], tuple[str, ...]]:
+) -> tuple[dict[str, Json], tuple[str, ...]]:
     """Return what the twins say (kept beside the run), or nothing and a caveat why they say nothing."""
     kept = folder.read_artifact("these_items")
     if kept is not None:
@@ -104,7 +105,7 @@ def these_items(
     return kept, ()
 
 
-def _measured(plan: "Plan", benign: Model | None) -> dict[str, Any]:
+def _measured(plan: "Plan", benign: Model | None) -> dict[str, Json]:
     model = plan.pair.base
     if plan.spec.plan == "quick":
         raise UserMistake("a quick plan does not ask")

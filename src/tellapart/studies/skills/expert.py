@@ -9,10 +9,8 @@ weights in float32, so the dtype it is loaded in does not matter) and how the ex
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from transformers import PreTrainedModel
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.local import LocalModel
 from tellapart.runs.files import write_atomically
 from tellapart.training.matrices import matrices_of, matrix
@@ -40,7 +39,7 @@ class Expert:
     skill: str
     weights: Weights
     base: str
-    told: Mapping[str, Any]
+    told: JsonObject
 
     def as_bytes(self) -> bytes:
         """Return the expert as a safetensors file."""

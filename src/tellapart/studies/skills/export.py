@@ -9,7 +9,7 @@ A control vector is another thing than the mix it is read from: one direction fo
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import Json
 from tellapart.models.hooks import layers_of
 from tellapart.models.states import Part, states
 from tellapart.studies.skills.commands import ExportSpec
@@ -125,7 +126,7 @@ def low_rank(weight: Tensor, z: Tensor, rank: int) -> tuple[Tensor, Tensor, Tens
     return a, b, sizes[order].abs().float().cpu()
 
 
-def adapter_config(reference: str, parts: dict[str, nn.Module], rank: int) -> dict[str, Any]:
+def adapter_config(reference: str, parts: dict[str, nn.Module], rank: int) -> dict[str, Json]:
     """Return PEFT's config: alpha = rank, so that the adapter counts as it is."""
     return {
         "peft_type": "LORA",

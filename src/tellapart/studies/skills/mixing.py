@@ -5,12 +5,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import without_nan
+from tellapart.jsonvalue import Json
 from tellapart.models.model import Request, Sampling
 from tellapart.runs.asking import row_seed
 from tellapart.stats.intervals import mean_score
@@ -31,7 +31,7 @@ MOST_WEIGHT = 10.0
 PUBLISHED = "published for Transformer-squared: 13 / 19 / 47 % (Sun et al. 2025)"
 
 
-def run_mix(spec: MixSpec) -> dict[str, Any]:
+def run_mix(spec: MixSpec) -> dict[str, Json]:
     """Mix, answer the task, and return (and print) the scores with and without the mix."""
     if not spec.task:
         raise UserMistake("skills mix needs a --task")
@@ -71,7 +71,7 @@ def in_order(task: Task, seed: int) -> list[Item]:
 
 def _scored(
     spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     start = time.perf_counter()
     mixes, more = _mixes(spec, experts, lanes, task, shots, items)
     first = time.perf_counter() - start
@@ -79,7 +79,7 @@ def _scored(
     scores = ask(spec, lanes, task, items, mixes)
     second = time.perf_counter() - start
     plain = ask(spec, lanes, task, items, [Mix()] * len(items))
-    report: dict[str, Any] = {
+    report: dict[str, Json] = {
         "task": task.name,
         "how": spec.how,
         "items": len(items),
@@ -97,7 +97,7 @@ def _scored(
 
 def _mixes(
     spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
-) -> tuple[list[Mix], dict[str, Any]]:
+) -> tuple[list[Mix], dict[str, Json]]:
     """Return the mix of each item, and what there is to tell of how it was had."""
     if spec.how == "hand":
         mix = experts.mix(spec.mix)
@@ -127,7 +127,7 @@ def _mixes(
 
 def _learned(
     spec: MixSpec, experts: Experts, lanes: Lanes, task: Task, shots: Sequence[Item], items: Sequence[Item]
-) -> tuple[list[Mix], dict[str, Any]]:
+) -> tuple[list[Mix], dict[str, Json]]:
     """Return the mix of each item by a weighting learned on examples; the task's own are among them where it is named,
     or no other is."""
     others = [open_task(name, seed=spec.seed) for name in spec.learn_on if name != spec.task]
@@ -166,7 +166,7 @@ def ask(spec: MixSpec, lanes: Lanes, task: Task, items: Sequence[Item], mixes: S
     return scores
 
 
-def _print(report: dict[str, Any]) -> None:
+def _print(report: dict[str, Json]) -> None:
     console = Console()
     for name, value in report.items():
         if isinstance(value, dict) and "low" in value:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights, weights_from
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.local import LocalModel
 from tellapart.runs.folder import RunFolder
 from tellapart.studies.skills.encoding import Pair
@@ -210,7 +211,7 @@ def tuning(spec: SkillsSpec, rate: float) -> Tuning:
     return Tuning(spec.steps, rate, spec.kl, spec.keep)
 
 
-def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -> Mapping[str, Any]:
+def provenance_of(spec: SkillsSpec, skill: Skill, change: Change, rate: float) -> JsonObject:
     """Return what stands in the expert's header."""
     settings = {
         name: getattr(spec, name)
