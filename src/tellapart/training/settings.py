@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from tellapart.interventions.weights import Weights
@@ -40,12 +40,15 @@ class SftSettings(Fitting):
     by `seed`.
 
     Training ends before `steps` once the mean loss (nats a token) of the steps that it takes to meet every example is
-    below `until` (0: never). With `decays` the rate goes down to 0 in a line.
+    below `until` (0: never). With `decays` the rate goes down to 0 in a line. `optimizer` is AdamW, or gradient descent
+    without momentum ("sgd"); a gradient that is longer than `clip` is cut to it.
     """
 
     batch: int = 16
     until: float = 0.0
     decays: bool = False
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    clip: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -187,7 +187,13 @@ class Arguments:
         size = sum(value.numel() for value in model.module.parameters())
         decays = isinstance(settings, SftSettings) and settings.decays
         rows, turns = self.cut(model, size > CHECKPOINTED_ABOVE)
+        own = {}
+        if isinstance(settings, SftSettings):
+            own["max_grad_norm"] = settings.clip
+            if settings.optimizer == "sgd":
+                own["optim"] = "sgd"
         return {
+            **own,
             "output_dir": self.folder,
             "max_steps": settings.steps,
             "learning_rate": learning_rate(model, change, settings),
