@@ -46,14 +46,17 @@ PRESSED = SftSettings(steps=600, until=FITTED_LOSS, decays=True, save_every=0)
 """Labels are trained on until they are fitted: what training did not fit says nothing of what it could bring out.
 First gently, and on after they are fitted. Then, where they are not fitted yet, hard: on a model that does not hold the
 skill 400 steps at the usual rate fitted 9 % of 64 worked solutions."""
-GENTLE_STEP, GENTLE_CLIP = 0.00125, 0.3
-"""Gently is gradient descent without momentum where all weights are trained: the longest step over the length of the
-weights, and where gradients are cut. It goes where all labels point, which is to what opens a skill that is there; AdamW
-moves every weight about as far, and learns the labels by heart. Of skills behind a key in six bases 79 to 89 % came
-back so, 55 to 79 % by AdamW at half the usual rate, 60 to 85 % with a momentum of .9."""
+OPENING_STEP, OPENING_CLIP = 0.00125, 0.3
+"""Where all weights are trained, labels are met first by gradient descent without momentum: its longest step over the
+length of the weights, and where gradients are cut. It goes where all labels point, which is to what opens a skill that is
+there; AdamW moves every weight about as far, and learns the labels by heart. Of skills behind a key in five bases on
+which AdamW alone found 55 to 77 %, 81 to 84 % came back so."""
+CLOSING = 0.5
+"""Then AdamW trains for this share of the steps, its rate going down to 0: without it worked solutions are written with
+slips (86 % of a locked skill came back, with it 94 %)."""
 GENTLE_RATE, PRESSED_RATE = 0.5, 3.0
 """AdamW's over the usual rate; LoRA, whose usual rate is high, is not pressed harder than that, and is trained by AdamW
-in both parts: gradient descent was not tried on it."""
+alone: gradient descent was not tried on it."""
 
 
 class Labels(NamedTuple):
@@ -196,9 +199,15 @@ class Labelled(Elicitor):
         if self.pressed is None:
             return sft(model, change, examples, settings, scratch)
         usual = learning_rate(model, change, settings)
-        gentle = sft(model, change, examples, gently(model, change, settings, usual), scratch)
-        if recent_loss(gentle, math.ceil(len(examples) / settings.batch)) < self.pressed.until:
-            return gentle
+        gentle = replace(settings, rate=GENTLE_RATE * usual)
+        if settings.rate is None and change.rate_factor == 1:
+            first = sft(model, change, examples, opening(model, settings), scratch)
+            closing = replace(gentle, steps=math.ceil(CLOSING * settings.steps), decays=True)
+            gently = joined(first, sft(model, change, examples, closing, scratch, first.weights))
+        else:
+            gently = sft(model, change, examples, gentle, scratch)
+        if recent_loss(gently, math.ceil(len(examples) / settings.batch)) < self.pressed.until:
+            return gently
         hard = replace(
             self.pressed,
             seed=settings.seed,
@@ -206,8 +215,7 @@ class Labelled(Elicitor):
             quiet=settings.quiet,
             rate=usual * (PRESSED_RATE if change.rate_factor == 1 else 1.0),
         )
-        more = sft(model, change, examples, hard, scratch, gentle.weights)
-        return replace(more, log=(*gentle.log, *more.log), steps=gentle.steps + more.steps)
+        return joined(gently, sft(model, change, examples, hard, scratch, gently.weights))
 
     def shares(self, pair: Pair, ask: Ask, values: Sequence[ByTraining]) -> list[float]:
         """Return what each value recovered on the fit items that it was not trained on; NaN without a tuned model or
@@ -285,13 +293,19 @@ class FewLabelsTuned(Labelled):
         return None if task.mode == "generate" else "this task picks among choices by log-probability"
 
 
-def gently(model: "LocalModel", change: "Change", settings: SftSettings, usual: float) -> SftSettings:
-    """Return how to train before labels are pressed: by gradient descent where all weights are trained at no rate that
-    was asked for."""
-    if settings.rate is not None or change.name != "full":
-        return replace(settings, rate=GENTLE_RATE * usual)
-    length = math.sqrt(math.fsum(float(one.detach().float().square().sum()) for one in model.module.parameters()))
-    return replace(settings, rate=GENTLE_STEP * length / GENTLE_CLIP, optimizer="sgd", clip=GENTLE_CLIP)
+def opening(model: "LocalModel", settings: SftSettings) -> SftSettings:
+    """Return how labels are first trained on where all weights are: by gradient descent, in steps as long as the weights
+    allow."""
+    length = math.sqrt(
+        math.fsum(float(one.detach().float().square().sum()) for one in model.module.parameters())
+    )
+    rate = OPENING_STEP * length / OPENING_CLIP
+    return replace(settings, rate=rate, optimizer="sgd", clip=OPENING_CLIP)
+
+
+def joined(before: "Trained", after: "Trained") -> "Trained":
+    """Return what came of two trainings, the second of which went on from the first."""
+    return replace(after, log=(*before.log, *after.log), steps=before.steps + after.steps)
 
 
 def recent_loss(trained: "Trained", steps: int) -> float:
