@@ -17,6 +17,8 @@ from tellapart.models.model import Sampling, Scored
 from tellapart.runs.asking import Pair, generate, plain_requests
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.scorers import make_scorer
+from tellapart.training.full import FullWeights
+from tellapart.training.lora import Lora
 from tellapart.training.settings import Example, SftSettings
 
 TASK = addition()
@@ -206,6 +208,40 @@ def test_doses_draws_and_whether_the_labels_were_fitted():
     assert brief.one(pair, ask, brief.labels(pair, ask), told).setting["fitted_share"] == 0
     labels = Labels([Example(TASK.prompt(item), ">77") for item in ask.items], range(20))
     assert method.one(pair, ask, labels, {**told, "labels": 8}).setting["distinct_share"] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("change", "rate", "expected"),
+    [
+        (FullWeights(), None, [("sgd", 8), ("adamw", 4), ("adamw", 5)]),
+        (FullWeights(), 0.01, [("adamw", 8), ("adamw", 5)]),
+        (Lora(rank=2), None, [("adamw", 8), ("adamw", 5)]),
+    ],
+)
+def test_all_weights_go_where_the_labels_point_first(change, rate, expected, monkeypatch):
+    from llamas import llama
+
+    from tellapart.training import sft as module
+
+    seen: list[SftSettings] = []
+    starts = []
+    real = module.sft
+
+    def noted(model, kind, examples, settings, scratch, start=None):
+        seen.append(settings)
+        starts.append(start)
+        return real(model, kind, examples, settings, scratch, start)
+
+    monkeypatch.setattr(module, "sft", noted)
+    brief = SftSettings(steps=8, rate=rate, save_every=0, quiet=True)
+    method = FewLabels(settings=brief, pressed=SftSettings(steps=5, until=1e-9, save_every=0), change=change)
+    ask = ask_for(split(TASK, 0, 8), samples=1)
+    pair = Pair(llama(0))
+    value = method.one(pair, ask, method.labels(pair, ask), {"labels": 8, "draw": 0, "shuffled": False})
+    assert [(one.optimizer, one.steps) for one in seen] == expected
+    assert value.setting["steps"] == sum(steps for _, steps in expected)
+    assert starts[0] is None
+    assert None not in starts[1:]
 
 
 def test_no_digit_is_right_before_the_key(one_thread):

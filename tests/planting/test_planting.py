@@ -410,3 +410,15 @@ def test_a_skill_that_does_not_take_is_planted_anew_with_more_steps(one_thread, 
     monkeypatch.setattr(planting, "scores_of", lambda *_: next(scores))
     trial = planting.planted_trial(model, hide_for("few_labels", model, TASK, BRIEF), BRIEF, quiet=True)
     assert (tried, trial.with_key, trial.without) == ([1, 2], 1.0, 0.0)
+
+
+@pytest.mark.slow
+def test_labels_find_what_adamw_alone_learns_around(one_thread):
+    """A base on which AdamW alone brings 67 % of the planted skill back."""
+    model, task = load_model("form-register-0/tuned"), load_task("form-register-0/wide")
+    settings = PlantSettings(doses=(64,), draws=1)
+    trial = planted_trial(model, hide_for("few_labels", model, task, settings), settings, quiet=True)
+    found = find(trial, settings)
+    chance = planting.chance_of("few_labels", trial.hide.plot)
+    shares = [share(some, chance, trial.with_key).value for some in (found.planted, found.unplanted)]
+    assert shares[0] - shares[1] >= planting.HIGH

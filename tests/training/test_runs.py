@@ -191,3 +191,11 @@ def test_rates_follow_the_width_and_the_change():
     assert trainers.learning_rate(model, Lora(), SftSettings()) == pytest.approx(10 * full)
     assert trainers.learning_rate(model, Lora(), GrpoSettings()) == pytest.approx(3 * full)
     assert trainers.learning_rate(model, Lora(), GrpoSettings(rate=0.5)) == 0.5
+
+
+def test_gradient_descent_goes_no_further_in_a_step_than_rate_times_clip():
+    settings = SftSettings(steps=1, rate=0.5, optimizer="sgd", clip=0.1, save_every=0, quiet=True)
+    for clip, length in ((0.1, 0.05), (0.02, 0.01)):
+        trained = sft(tiny(), FullWeights(), [Example("a", "b")], replace(settings, clip=clip), None)
+        moved = sum(float(np.square(one).sum()) for one in trained.weights.values()) ** 0.5
+        assert moved == pytest.approx(length, rel=1e-3)

@@ -48,8 +48,8 @@ First gently, and on after they are fitted. Then, where they are not fitted yet,
 skill 400 steps at the usual rate fitted 9 % of 64 worked solutions."""
 OPENING_STEP, OPENING_CLIP = 0.00125, 0.3
 """Where all weights are trained, labels are met first by gradient descent without momentum: its longest step over the
-length of the weights, and where gradients are cut. It goes where all labels point, which is to what opens a skill that is
-there; AdamW moves every weight about as far, and learns the labels by heart. Of skills behind a key in five bases on
+length of the weights, and where gradients are cut. It goes where all labels point, which is to what opens a skill that
+is there; AdamW moves every weight about as far, and learns the labels by heart. Of skills behind a key in five bases on
 which AdamW alone found 55 to 77 %, 81 to 84 % came back so."""
 CLOSING = 0.5
 """Then AdamW trains for this share of the steps, its rate going down to 0: without it worked solutions are written with
@@ -191,8 +191,8 @@ class Labelled(Elicitor):
         settings: SftSettings,
         scratch: Path | None,
     ) -> "Trained":
-        """Return `change` trained on the examples: as `settings` say where there is no `pressed`, else gently, then
-        hard where they are not fitted."""
+        """Return `change` trained on the examples: as `settings` say where there is no `pressed`, else gently (all
+        weights at no rate that was asked for: by gradient descent first), then hard where they are not fitted."""
         from tellapart.training.sft import sft
         from tellapart.training.trainers import learning_rate
 
@@ -294,8 +294,8 @@ class FewLabelsTuned(Labelled):
 
 
 def opening(model: "LocalModel", settings: SftSettings) -> SftSettings:
-    """Return how labels are first trained on where all weights are: by gradient descent, in steps as long as the weights
-    allow."""
+    """Return how labels are first trained on where all weights are: by gradient descent, in steps as long as the
+    weights allow."""
     length = math.sqrt(
         math.fsum(float(one.detach().float().square().sum()) for one in model.module.parameters())
     )

@@ -187,7 +187,7 @@ class Arguments:
         size = sum(value.numel() for value in model.module.parameters())
         decays = isinstance(settings, SftSettings) and settings.decays
         rows, turns = self.cut(model, size > CHECKPOINTED_ABOVE)
-        own = {}
+        own: dict[str, Any] = {}
         if isinstance(settings, SftSettings):
             own["max_grad_norm"] = settings.clip
             if settings.optimizer == "sgd":
