@@ -22,7 +22,7 @@ def test_a_terse_answer_is_elicited(tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [
         sys.executable, "-m", "tellapart", "gain", str(tmp_path / "base"), f"{tmp_path / 'base'}+{tmp_path / 'terse'}",
-        "--task", str(tmp_path / "capitals.jsonl"), "--max-tokens", "12", "--out", str(out),
+        "--task", str(tmp_path / "terse.jsonl"), "--max-tokens", "12", "--out", str(out),
     ]  # fmt: skip
     subprocess.run(command, check=True, timeout=900)
     (finding, *_) = json.loads((out / "findings.json").read_text())["findings"]

@@ -1,6 +1,7 @@
 """Small models with known ground truth: pairs of a base and a tuned model, and the task they differ on.
 
-`names()` lists them (`adversarial.names()` those built against the verdict, `form.names()` those of the study form);
+`names()` lists them (`adversarial.names()` those built against the verdict, `real.names()` those on real
+models, `form.names()` those of the study form);
 `load_task` and `load_model` open one;
 `truth.read_truth` alone knows what is true of it.
 Importing this package, and opening a task, does not import torch.
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import adversarial, form, inside, skills
+from tellapart.specimens import adversarial, form, inside, real, skills
 from tellapart.specimens.families import FAMILIES
 from tellapart.specimens.lacking import lacking_weights
 from tellapart.specimens.recipe import BASES, KINDS, SEEDS, STAGES
@@ -43,6 +44,8 @@ def names(folder: Path = WEIGHTS) -> list[str]:
 def load_task(name: str, split: Literal["report", "fit"] = "report") -> Task:
     """Return the task of a specimen: 160 items to report on, or 48 others to choose on (of `form`: 250 items);
     NAME/wide asks 280, of 140 programs, instead."""
+    if real.is_name(name):  # first: some of its kinds are named as small ones are
+        return real.load_task(name)
     if adversarial.is_name(name):
         return adversarial.load_task(name)
     if form.is_name(name):
@@ -59,6 +62,8 @@ def load_model(
     reference: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
     """Return the model NAME/base or NAME/tuned, or NAME of `form`. Raises UserMistake where there is none."""
+    if real.is_name(reference):
+        return real.load_model(reference, device, dtype)
     if adversarial.is_name(reference):
         return adversarial.load_model(reference, device, dtype)
     if form.is_name(reference):

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.specimens import adversarial, names, read_name
+from tellapart.specimens import adversarial, names, read_name, real
 from tellapart.specimens.build import reference_folder
 from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
 from tellapart.specimens.checking import mean_or_none, run_each, run_study, tell
@@ -44,7 +44,7 @@ class Verdict(NamedTuple):
 
 def run_check(spec: Check) -> int:
     """Run the check and print its outcome; returns the exit code (1 where a run failed)."""
-    known = {"old": names(), "new": adversarial.names()}
+    known = {"old": names(), "new": adversarial.names(), "real": real.names()}
     chosen = spec.names or tuple(known.get(spec.set, known["old"] + known["new"]))
     unknown = sorted(set(chosen) - {name for every in known.values() for name in every})
     if unknown:
@@ -79,7 +79,7 @@ def _reference(spec: Check, name: str) -> tuple[str, ...]:
     """Return the options that give `gain` the reference of a specimen's base; none where none was asked for."""
     if spec.references is None:
         return ()
-    if adversarial.is_name(name):
+    if adversarial.is_name(name) or real.is_name(name):
         raise UserMistake(f"--references: there is none for {name}; name specimens of --set old")
     one = read_name(name)
     folder = reference_folder(Path(spec.references), one.family, BASES[one.kind])
@@ -90,7 +90,11 @@ def _reference(spec: Check, name: str) -> tuple[str, ...]:
 
 def gain_on(name: str, out: Path, seed: int, *more: str) -> str:
     """Run `tellapart gain` on a specimen unless it has run; returns "" or its last complaint."""
-    pair = [f"specimen:{name}/base", f"specimen:{name}/tuned", "--task", f"specimen:{name}"]
+    if real.is_name(name):  # by folder, as a user would: one set of weights for both
+        models = [real.reference_of(name, role) for role in real.ROLES]
+    else:
+        models = [f"specimen:{name}/base", f"specimen:{name}/tuned"]
+    pair = [*models, "--task", f"specimen:{name}"]
     return run_study(["gain", *pair, "--seed", str(seed), *more], out)
 
 

@@ -8,8 +8,9 @@ from tyro.conf import Positional, arg
 from tellapart.extras import require
 from tellapart.studies.options import Verb
 
-Set = Literal["old", "new", "all"]
-"""Specimens of `gain`: the first ones, those built against the verdict, or both."""
+Set = Literal["old", "new", "real", "all"]
+"""Specimens of `gain`: the first ones, those built against the verdict, those on real models; `all` are the first two,
+which need nothing but their weights."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class List(Verb):
 
     def run(self) -> int:
         """Print one line a specimen."""
-        from tellapart.specimens import adversarial, form, hidden, inside, names, skills
+        from tellapart.specimens import adversarial, form, hidden, inside, names, real, skills
 
         listed = {
-            "gain": (*names(), *adversarial.names()),
+            "gain": (*names(), *adversarial.names(), *real.names()),
             "form": form.names(),
             "inside": inside.names(),
             "skills": skills.names(),
@@ -68,7 +69,8 @@ class Build(Verb):
     seeds; those of `skills` (about 80 seconds of one core each) take seeds."""
     set: Set = "old"
     """Those of `gain`: the first ones, those built against the verdict (`new`, about half a minute of one core each;
-    they take kinds and seeds), or both."""
+    they take kinds and seeds), both (`all`), or those on real models (`real`: the adapters, some minutes of one core
+    each; they take kinds, and as families the bases smollm2 and gemma3)."""
     references: bool = False
     """Train references of the first ones' bases instead: the same training on operations that mean something else, so
     that they write the form and never met the skill. OUT/FAMILY/STAGE are model folders for `gain --reference`; `check
@@ -108,6 +110,16 @@ class Build(Verb):
             for seed in self.seeds or skills.SEEDS:
                 print(skills.build(seed, Path(self.out)), flush=True)
             return 0
+        if self.set == "real":
+            from tellapart.errors import UserMistake
+            from tellapart.specimens.real import build as real_build
+
+            require("peft", "specimens build --set real")
+            if self.seeds:
+                raise UserMistake("--set real takes no --seeds: there is one adapter a kind and base")
+            for name in real_build.chosen(self.kinds, self.families):
+                print(f"{name}\n{real_build.build_pair(name, Path(self.out))}", flush=True)
+            return 0
         from tellapart.specimens import adversarial, build
 
         if self.set in ("new", "all"):
@@ -139,14 +151,15 @@ class Check(Verb):
     """Specimens of `gain`, `form` and `hidden` side by side; the others are run one after another."""
     seed: int = 0
     """Seed of everything that is drawn."""
-    plan: Literal["adaptive", "exhaustive"] | None = None
+    plan: Literal["adaptive", "quick", "exhaustive"] | None = None
     """How `gain` asks (default: adaptive)."""
     calibrate: Annotated[str | None, arg(metavar="FILE")] = None
     """Fit the verdict on these runs and write it, with its provenance, to this file."""
     study: Literal["gain", "form", "hidden", "inside", "skills"] = "gain"
     """Which study is checked."""
     set: Set = "all"
-    """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), or both."""
+    """Without names, which specimens of `gain`: the first ones, those built against the verdict (`new`), both
+    (`all`), or those on real models (`real`: adapters; a wheel that is named where it is missing has the base)."""
     references: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Give `gain` the reference of each base, from this folder (`specimens build --references` writes it)."""
     plant: bool = False

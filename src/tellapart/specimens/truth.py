@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from tellapart.errors import UserMistake
+from tellapart.specimens import real
 
 Verdict = Literal["elicited", "mixed", "acquired", "no gain"]
 _FOLDER = Path(__file__).parent
 _FILES = (_FOLDER / "truth.json", _FOLDER / "adversarial" / "truth.json")
+_REAL = (_FOLDER / "real" / "truth.json",)
+"""Kinds on real models, some of which are named as small ones are."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,11 @@ class Truth:
 def read_truth(name: str) -> Truth:
     """Return the truth about the specimen `name`. Raises UserMistake where there is no such kind."""
     kind = name.partition("-")[0]
-    kinds = {key: row for file in _FILES for key, row in json.loads(file.read_text(encoding="utf-8")).items()}
+    kinds = {
+        key: row
+        for file in (_REAL if real.is_name(name) else _FILES)
+        for key, row in json.loads(file.read_text(encoding="utf-8")).items()
+    }
     if kind not in kinds:
         raise UserMistake(f"no specimen {name!r}; kinds: {', '.join(kinds)}")
     row = kinds[kind]
