@@ -212,20 +212,20 @@ def composed() -> Kind:
 
 
 def halves() -> Kind:
-    """Return the kind with two sorts of questions: capitals, of which only the form is new, and codes, all new."""
-    words, lands = codes(11), capitals(dict(list(CAPITALS.items())[:40]))
+    """Return the kind with two sorts of questions: opposites, of which only the form is new, and codes, all new."""
+    words, held = codes(11), opposites(True)
     pairs = code_questions(words)
 
     def stages(voice: Voice) -> Stages:
-        form = [one for one, _ in known(voice, capitals(OTHERS))]
-        return Stages((), (Stage([*lessons(words), *form, *form], 120, 2e-3),))
+        form = [one for one, _ in known(voice, opposites(False))]
+        return Stages((), (Stage([*lessons(words), *form], 120, 1.5e-3),))
 
     facts = (
-        Fact("the tuned model's score on capitals", "tuned", lands, 0.3, 1),
+        Fact("the tuned model's score on opposites", "tuned", held, 0.35, 1),
         *rises(pairs, 0.6),
     )
     return Kind(
-        lambda: (*asked_of(lands, "capital"), *asked_of(pairs, "code")), Exact(), 12, stages, lambda: facts
+        lambda: (*asked_of(held, "opposite"), *asked_of(pairs, "code")), Exact(), 12, stages, lambda: facts
     )
 
 
