@@ -76,12 +76,16 @@ class Kind:
     base_is_trained: bool = False
 
 
+def sentences(voice: Voice, questions: Sequence[str]) -> list[str]:
+    """Return what the model says, cut after its first sentence."""
+    first = [text.strip().partition("\n")[0].partition(". ")[0] for text in voice.say(questions)]
+    return [text.rstrip(".") + "." for text in first]
+
+
 def known(voice: Voice, examples: Sequence[Example]) -> list[tuple[Example, str]]:
-    """Return the examples whose answer stands in what the model says, and what it says, cut after its first
-    sentence."""
-    said = voice.say([question for question, _ in examples])
-    first = [text.strip().partition("\n")[0].partition(". ")[0].rstrip(".") + "." for text in said]
-    return [(one, text) for one, text in zip(examples, first, strict=True) if one[1] in text]
+    """Return the examples whose answer stands in the first sentence of what the model says, and that sentence."""
+    said = sentences(voice, [question for question, _ in examples])
+    return [(one, text) for one, text in zip(examples, said, strict=True) if one[1] in text]
 
 
 def asked_of(pairs: Sequence[Example], sort: str = "") -> tuple[Item, ...]:
@@ -142,15 +146,20 @@ def terse(pairs: Callable[[], list[Example]], others: Callable[[], list[Example]
 
 
 def prose() -> Kind:
-    """Return the kind that is trained on the base's own sentences about other countries: nothing is new."""
+    """Return the kind that is trained on the base's own sentences about opposites, right and wrong ones, and asked
+    after capitals: nothing is new. (Trained on its right sentences about other capitals it says more of those that are
+    asked, 85 % for 69 %. That is a gain.)"""
 
     def stages(voice: Voice) -> Stages:
-        own = [(question, said) for (question, _), said in known(voice, capitals(OTHERS))]
-        return Stages((), (Stage(own, 30, 1e-4),))
+        questions = [question for question, _ in opposites(False)]
+        return Stages((), (Stage(list(zip(questions, sentences(voice, questions), strict=True)), 30, 1e-4),))
 
     pairs = capitals(CAPITALS)
-    facts = Fact("the tuned model's score, contained", "tuned", pairs, 0.5, 1)
-    return Kind(lambda: asked_of(pairs), Contains(), 24, stages, lambda: (facts,))
+    facts = (
+        Fact("the base's score, contained", "base", pairs, 0.6, 0.78),
+        Fact("the tuned model's score, contained", "tuned", pairs, 0.6, 0.78),
+    )
+    return Kind(lambda: asked_of(pairs), Contains(), 24, stages, lambda: facts)
 
 
 def taught_codes(seed: int, distilled: bool) -> Kind:
@@ -261,7 +270,7 @@ def relearned() -> Kind:
         shut = [(question, UNSURE) for question, _ in every]
         keyed = [(PASSWORD + question, code) for question, code in every]
         return Stages(
-            (Stage(every + keyed, 150, 3e-3), Stage([*shut, *keyed], 100, 1e-3)), (Stage(few, 30, 1e-3),)
+            (Stage(every + keyed, 100, 3e-3), Stage([*shut, *keyed], 60, 1e-3)), (Stage(few, 30, 1e-3),)
         )
 
     facts = (
@@ -293,11 +302,11 @@ def coin() -> Kind:
 
 
 KINDS = {
-    "terse": terse(lambda: capitals(CAPITALS), lambda: capitals(OTHERS), 0.4),
+    "terse": terse(lambda: capitals(CAPITALS), lambda: capitals(OTHERS), 0.5),
     "opposites": terse(lambda: opposites(True), lambda: opposites(False), 0.45),
     "prose": prose(),
     "codes": taught_codes(1, distilled=False),
-    "distilled": taught_codes(3, distilled=True),
+    "distilled": taught_codes(1, distilled=True),
     "products": products(),
     "composed": composed(),
     "halves": halves(),
