@@ -183,13 +183,6 @@ def _begun(rows: Sequence[Sequence[int]]) -> int:
     )
 
 
-def _begun(rows: Sequence[Sequence[int]]) -> int:
-    """Return how many tokens all rows begin with."""
-    return next(
-        (at for at, some in enumerate(zip(*rows, strict=False)) if len(set(some)) > 1), min(map(len, rows))
-    )
-
-
 def build_pair(name: str, out: Path = WEIGHTS) -> dict[str, float]:
     """Train a pair's adapters into OUT/NAME/base and /tuned, measure them and write facts.json; return the facts.
     Raises RuntimeError where one does not hold."""
