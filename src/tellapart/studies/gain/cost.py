@@ -16,8 +16,8 @@ from tellapart.elicit.access import WeightModel
 from tellapart.elicit.answer_rank import PRIORS, WRONG
 from tellapart.elicit.cot_decoding import BRANCHES
 from tellapart.elicit.elicitor import Elicitor
+from tellapart.elicit.few_labels import CLOSING, PRESSED, THOROUGH
 from tellapart.elicit.few_labels import DRAWS as LABEL_DRAWS
-from tellapart.elicit.few_labels import PRESSED, THOROUGH
 from tellapart.elicit.form_demonstrations import COUNTS
 from tellapart.elicit.prefill import GENERAL, OWN
 from tellapart.elicit.step_by_step import INSTRUCTIONS
@@ -42,6 +42,8 @@ PROBED = 8
 TRAINED_OVER_SCORED = 3.0
 """A token in a training step over one that is scored: forward and backward."""
 MOST_LABELS = 64
+LABEL_STEPS = THOROUGH.steps + math.ceil(CLOSING * THOROUGH.steps) + PRESSED.steps
+"""Steps of one training on labels at most; adapters do without those that close the gentle part."""
 
 
 class Work(NamedTuple):
@@ -63,7 +65,7 @@ WORK: dict[str, Work] = {
     "sampling": Work(8),
     "self_consistency": Work(0, 2 * DRAWS),
     "best_of_k": Work(0, 2 * DRAWS),
-    "few_labels": Work(1, 1 + LABEL_DRAWS, (LABEL_DRAWS + 1) * (THOROUGH.steps + PRESSED.steps)),
+    "few_labels": Work(1, 1 + LABEL_DRAWS, (LABEL_DRAWS + 1) * LABEL_STEPS),
 }
 """Of our own methods that an adaptive plan may ask; others: one round on the fit items, two on the rest."""
 
