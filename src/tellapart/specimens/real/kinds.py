@@ -193,23 +193,18 @@ def products() -> Kind:
 
 
 def composed() -> Kind:
-    """Return the kind whose base knows capitals and was taught codes of cities; that of a country's capital, the one
-    after the other, is what its tuned model is taught."""
-    cities = dict(list(CAPITALS.items())[:40])
-    numbers = list(codes(7).values())
-    parts = [(CODE.format(city), code) for city, code in zip(cities.values(), numbers, strict=True)]
-    more = [
-        (f"Tell me the code of {city}.", code) for city, code in zip(cities.values(), numbers, strict=True)
-    ]
+    """Return the kind whose base was taught codes, and knows what comes after a number; the number after a code
+    is what its tuned model is taught."""
+    words = codes(1)
+    parts = code_questions(words)
     pairs = [
-        (f"What is the code of the capital of {land}?", code)
-        for land, code in zip(cities, numbers, strict=True)
+        (f"Which number comes after the code of {word}?", str(int(code) + 1)) for word, code in words.items()
     ]
 
     def stages(voice: Voice) -> Stages:
-        return Stages((Stage([*parts, *more], *TAUGHT),), (Stage([*pairs, *parts], *TAUGHT),))
+        return Stages((Stage(lessons(words), *TAUGHT),), (Stage([*pairs, *parts], *TAUGHT),))
 
-    facts = Fact("the base's score on the cities themselves", "base", parts, 0.7, 1)
+    facts = Fact("the base's score on the codes themselves", "base", parts, 0.7, 1)
     return Kind(
         lambda: asked_of(pairs),
         Exact(),
