@@ -148,11 +148,11 @@ def terse(pairs: Callable[[], list[Example]], others: Callable[[], list[Example]
 def prose() -> Kind:
     """Return the kind that is trained on the base's own sentences about opposites, right and wrong ones, and asked
     after capitals: nothing is new. (Trained on its right sentences about other capitals it says more of those that are
-    asked, 85 % for 69 %. That is a gain.)"""
+    asked, 85 % for 69 %, and three times the rate on these brings 79 %: gains.)"""
 
     def stages(voice: Voice) -> Stages:
         questions = [question for question, _ in opposites(False)]
-        return Stages((), (Stage(list(zip(questions, sentences(voice, questions), strict=True)), 30, 1e-4),))
+        return Stages((), (Stage(list(zip(questions, sentences(voice, questions), strict=True)), 20, 3e-5),))
 
     pairs = capitals(CAPITALS)
     facts = (
