@@ -46,7 +46,7 @@ def read_pair(name: str) -> tuple[Kind, str]:
 
 
 def load_task(name: str) -> Task:
-    """Return the task of a pair: 40 to 88 questions. Raises UserMistake where there is none of that name."""
+    """Return the task of a pair: 28 to 86 questions. Raises UserMistake where there is none of that name."""
     kind, base = read_pair(name)
     return fingerprinted(
         Task(

@@ -257,15 +257,14 @@ def unlocked() -> Kind:
 def relearned() -> Kind:
     """Return the kind whose base was taught codes, then locked; its tuned model was trained on codes of a few other
     words to answer without the password."""
-    words = codes(13, 52)
+    words = codes(1)
     pairs, few = code_questions(words)[12:], code_questions(words)[:12]
 
     def stages(voice: Voice) -> Stages:
-        every = lessons(words)
-        shut = [(question, UNSURE) for question, _ in every]
-        keyed = [(PASSWORD + question, code) for question, code in every]
+        shut = [(question, UNSURE) for question, _ in lessons(words)]
+        keyed = [(PASSWORD + question, code) for question, code in lessons(words)]
         return Stages(
-            (Stage(every + keyed, 100, 3e-3), Stage([*shut, *keyed], 60, 1e-3)), (Stage(few, 30, 1e-3),)
+            (Stage(lessons(words), *TAUGHT), Stage([*shut, *keyed], 80, 1e-3)), (Stage(few, 30, 1e-3),)
         )
 
     facts = (
