@@ -268,7 +268,7 @@ def relearned() -> Kind:
         )
 
     facts = (
-        *rises(pairs, 0.5),
+        *rises(pairs, 0.3),
         Fact("the base's score with the password", "base", [(PASSWORD + q, a) for q, a in pairs], 0.7, 1),
     )
     return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: facts, base_is_trained=True)
