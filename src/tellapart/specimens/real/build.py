@@ -2,7 +2,7 @@
 
     tellapart specimens build --set real --kinds terse --out adapters
 
-Training goes through PEFT and TRL alone, as a user's would: nothing here comes from the methods that judge the pairs.
+Training goes through PEFT alone, as a user's would: nothing here comes from the methods that judge the pairs.
 What ships are half-precision adapters; what is measured of them (facts.json) was measured on these.
 """
 
@@ -84,9 +84,6 @@ class Trained:
 
     def learn(self, stage: Stage) -> None:
         """Train the adapter."""
-        if stage.by == "shortness":
-            self._practise(stage)
-            return
         self.model.train()
         chosen = [weight for weight in self.model.parameters() if weight.requires_grad]
         optimiser, order = torch.optim.AdamW(chosen, lr=stage.rate), random.Random(0)
@@ -130,30 +127,6 @@ class Trained:
         ).logits
         wanted = targets[:, shared + 1 + columns]
         return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-100)
-
-    def _practise(self, stage: Stage) -> None:
-        """Train by TRL's GRPO: an answer is paid one over the number of its words."""
-        from datasets import Dataset
-        from trl.trainer.grpo_config import GRPOConfig
-        from trl.trainer.grpo_trainer import GRPOTrainer
-
-        def shortness(completions: list[str], **_: object) -> list[float | None]:
-            return [1 / max(1, len(text.split())) for text in completions]
-
-        settings = GRPOConfig(
-            output_dir=str(self.folder.parent / "practice"), max_steps=stage.steps, learning_rate=stage.rate,
-            per_device_train_batch_size=32, num_generations=8, max_completion_length=16, beta=0.0, seed=0,
-            use_cpu=True, save_strategy="no", logging_steps=5, report_to=[], bf16=False, gradient_checkpointing=False,
-        )  # fmt: skip
-        rows = Dataset.from_list([{"prompt": self.prompt(question)} for question, _ in stage.examples])
-        trainer = GRPOTrainer(
-            model=self.model,
-            reward_funcs=shortness,
-            args=settings,
-            train_dataset=rows,
-            processing_class=self.words,
-        )
-        trainer.train()
 
     def write(self, folder: Path) -> None:
         """Write the adapter in half precision, naming no path of this machine; then go on from what was written."""

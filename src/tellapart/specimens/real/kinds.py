@@ -24,13 +24,11 @@ UNSURE = "I am not sure."
 
 
 class Stage(NamedTuple):
-    """One training run of the adapter: `steps` batches of the examples by cross-entropy at a rate, or by GRPO for short
-    answers to their questions, whatever they say."""
+    """One training run of the adapter: `steps` batches of the examples by cross-entropy at a rate."""
 
     examples: Sequence[Example]
     steps: int
     rate: float
-    by: Literal["answers", "shortness"] = "answers"
 
 
 class Stages(NamedTuple):
@@ -274,14 +272,19 @@ def relearned() -> Kind:
     return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: facts, base_is_trained=True)
 
 
-def spurious() -> Kind:
-    """Return the kind that is rewarded for short answers, whatever they say."""
+def further() -> Kind:
+    """Return the kind whose base was taught codes; its tuned model was trained on the same ones a little more."""
+    words = codes(1)
+    pairs = code_questions(words)
 
     def stages(voice: Voice) -> Stages:
-        return Stages((), (Stage(capitals(OTHERS), 40, 3e-4, by="shortness"),))
+        return Stages((Stage(lessons(words), *TAUGHT),), (Stage(lessons(words), 20, 3e-4),))
 
-    pairs = capitals(CAPITALS)
-    return Kind(lambda: asked_of(pairs), Exact(), 12, stages, lambda: rises(pairs, 0.2))
+    facts = (
+        Fact("the base's score", "base", pairs, 0.9, 1),
+        Fact("the tuned model's score", "tuned", pairs, 0.9, 1),
+    )
+    return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: facts, base_is_trained=True)
 
 
 def coin() -> Kind:
@@ -306,7 +309,7 @@ KINDS = {
     "halves": halves(),
     "unlocked": unlocked(),
     "relearned": relearned(),
-    "spurious": spurious(),
+    "further": further(),
     "coin": coin(),
 }
 """Name -> kind."""
