@@ -40,7 +40,7 @@ def main() -> None:
         model.write(given.out / name)
         rows = [
             {"id": item.id, "prompt": item.fields["question"], "target": item.target[0]}
-            for item in kind.items()
+            for item in kind.items
         ]
         (given.out / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 

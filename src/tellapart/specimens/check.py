@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from tellapart.errors import UserMistake
+from tellapart.errors import NotApplicable, UserMistake
 from tellapart.specimens import adversarial, names, read_name, real
 from tellapart.specimens.build import reference_folder
 from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
@@ -52,8 +52,11 @@ def run_check(spec: Check) -> int:
     out = Path(spec.out)
     more = () if spec.plan is None else ("--plan", spec.plan)
     more += ("--plant",) if spec.plant else ()
-    failures = run_each(
-        chosen,
+    lacking = real.lacking(chosen)
+    if lacking.keys() >= set(chosen):
+        raise NotApplicable(next(iter(lacking.values())))
+    failures = lacking | run_each(
+        [name for name in chosen if name not in lacking],
         lambda name: gain_on(name, out / name, spec.seed, *more, *_reference(spec, name)),
         spec.jobs,
         "specimens",

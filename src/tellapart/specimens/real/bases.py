@@ -6,12 +6,14 @@ folder (float32) into the cache.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from tellapart.errors import NotApplicable, UserMistake
+from tellapart.runs.cache import cache_folder
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,7 @@ def base_folder(name: str) -> Path:
     """Return the folder of a base, written from its wheel where it is not there yet (a minute, 0.5 or 1.1 GB).
     TELLAPART_BASES names another place than the cache. Raises NotApplicable where the wheel is not installed."""
     root = os.environ.get("TELLAPART_BASES")
-    cache = Path(os.environ.get("TELLAPART_CACHE") or Path.home() / ".cache" / "tellapart")
-    folder = (Path(root) if root else cache / "bases") / name
+    folder = (Path(root) if root else cache_folder("bases")) / name
     if not (folder / "config.json").exists():
         write_base(name, folder)
     return folder
@@ -63,14 +64,15 @@ def write_base(name: str, folder: Path) -> Path:
     parts = packed_files(name)
     if folder.is_dir() and any(folder.iterdir()):
         raise UserMistake(f"{folder} holds files and no config.json: empty it, or name another folder")
-    working = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    working.mkdir(parents=True)
-    try:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as beside:
+        working = Path(beside) / "base"
         _unpack(parts, working)
-        if not (folder / "config.json").exists():  # another process may have been faster
+        try:
             working.replace(folder)
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
+        except OSError:  # another process was faster, or the folder was filled meanwhile
+            if not (folder / "config.json").exists():
+                raise
     return folder
 
 
@@ -87,22 +89,16 @@ def packed_files(name: str) -> list[Path]:
 
 
 def _unpack(parts: Sequence[Path], folder: Path) -> None:
-    """Write model and tokenizer of a GGUF file, given in parts, to a folder."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    """Write model and tokenizer of a GGUF file, given in parts, to a folder. Raises UserMistake where a weight is
+    missing."""
+    from tellapart.models.local import open_local
 
-    packed = folder / "packed.gguf"
+    folder.mkdir()
+    packed = folder.parent / "packed.gguf"
     with packed.open("wb") as whole:
         for part in parts:
             with part.open("rb") as one:
                 shutil.copyfileobj(one, whole)
-    read = AutoModelForCausalLM.from_pretrained(folder, gguf_file=packed.name, dtype=torch.float32)
-    told = {key: value for key, value in read.config.to_dict().items() if key != "quantization_config"}
-    settings = AutoConfig.for_model(**told)
-    with torch.random.fork_rng(devices=[]):
-        plain = AutoModelForCausalLM.from_config(settings, dtype=torch.float32)
-    plain.load_state_dict(read.state_dict(), strict=False)
-    plain.tie_weights()
-    plain.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(folder, gguf_file=packed.name).save_pretrained(folder)
-    packed.unlink()
+    read = open_local(str(packed))
+    read.module.save_pretrained(folder)
+    read.tokenizer.save_pretrained(folder)

@@ -2,7 +2,7 @@
 
     tellapart specimens build --set real --kinds terse --out adapters
 
-Training goes through PEFT alone, as a user's would: nothing here comes from the methods that judge the pairs.
+Training knows nothing of the methods that judge the pairs: an adapter of PEFT's, AdamW, answers' tokens.
 What ships are half-precision adapters; what is measured of them (facts.json) was measured on these.
 """
 
@@ -16,14 +16,18 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tellapart.errors import UserMistake
 from tellapart.specimens.real import PAIRS, WEIGHTS, read_pair
 from tellapart.specimens.real.bases import BASES, Base, base_folder
 from tellapart.specimens.real.kinds import KINDS, Example, Fact, Kind, Stage
+from tellapart.specimens.training import optimise
+from tellapart.tasks.item import Item
+from tellapart.training.shared_prefix import logits_after_shared
 
-BATCH = 12
+BATCH, IGNORED = 12, -100
 SAID = 24
 """Tokens that are heard of an answer."""
 SETTINGS = {"r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
@@ -83,50 +87,41 @@ class Trained:
         return other
 
     def learn(self, stage: Stage) -> None:
-        """Train the adapter."""
-        self.model.train()
-        chosen = [weight for weight in self.model.parameters() if weight.requires_grad]
-        optimiser, order = torch.optim.AdamW(chosen, lr=stage.rate), random.Random(0)
+        """Train the adapter: every example is met once before any comes again."""
+        order = random.Random(0)
         waiting: list[Example] = []
-        for step in range(stage.steps):
-            if len(waiting) < BATCH:  # every example once before any comes again
+
+        def next_loss() -> Tensor:
+            nonlocal waiting
+            if len(waiting) < BATCH:
                 waiting += order.sample(list(stage.examples), len(stage.examples))
             batch, waiting = waiting[:BATCH], waiting[BATCH:]
-            for group in optimiser.param_groups:  # up over ten steps, and down to nothing over the last half
-                group["lr"] = stage.rate * min((step + 1) / 10, 1, 2 * (stage.steps - step) / stage.steps)
-            loss = self._loss(batch)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(chosen, 1.0)
-            optimiser.step()
-            optimiser.zero_grad()
-            if step % 20 == 0 or step == stage.steps - 1:
-                print(f"step {step + 1} of {stage.steps}, loss {loss.item():.3f}", flush=True)
+            return self._loss(batch)
 
-    def _loss(self, batch: Sequence[Example]) -> torch.Tensor:
-        """Return the mean loss of the answers' tokens. What all prompts begin with is read once (half of a chat
-        template), and logits are made where something is learned."""
+        def adamw(model: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+            return [
+                torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=rate)
+            ]
+
+        loss = optimise(self.model, stage.rate, stage.steps, next_loss, adamw, share_of_rate)
+        print(f"{stage.steps} steps, loss {loss:.3f}", flush=True)
+
+    def _loss(self, batch: Sequence[Example]) -> Tensor:
+        """Return the mean loss of the answers' tokens. Half of a chat template is read once, not twelve times."""
         rows = [self.tokens_of(*example) for example in batch]
-        shared = _begun([asked[:-1] for asked, _ in rows])
         widest = max(len(asked) + len(answer) for asked, answer in rows)
         ids = torch.zeros(len(rows), widest, dtype=torch.long)
-        targets = torch.full_like(ids, -100)
+        mask, targets = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
         for row, (asked, answer) in enumerate(rows):
-            ids[row, : len(asked) + len(answer)] = torch.tensor(asked + answer)
-            targets[row, len(asked) : len(asked) + len(answer)] = torch.tensor(answer)
-        inner = self.model.get_base_model()  # the adapters are in its layers
-        cache = None
-        if shared:
-            cache = inner(input_ids=ids[:1, :shared], use_cache=True, logits_to_keep=1).past_key_values
-            cache.batch_repeat_interleave(len(rows))
-        columns = (targets[:, shared + 1 :] >= 0).any(0).nonzero().squeeze(1)
-        logits = inner(  # padding stands behind the answers, which do not see it
-            input_ids=ids[:, shared:],
-            past_key_values=cache,
-            use_cache=cache is not None,
-            logits_to_keep=columns,
-        ).logits
-        wanted = targets[:, shared + 1 + columns]
-        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=-100)
+            end = len(asked) + len(answer)
+            ids[row, :end] = torch.tensor(asked + answer)
+            mask[row, :end] = 1
+            targets[row, len(asked) : end] = torch.tensor(answer)
+        columns = (targets[:, 1:] != IGNORED).any(0).nonzero().squeeze(1)
+        logits = logits_after_shared(self.model.get_base_model(), ids, mask, columns)
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), targets[:, columns + 1].flatten(), ignore_index=IGNORED
+        )
 
     def write(self, folder: Path) -> None:
         """Write the adapter in half precision, naming no path of this machine; then go on from what was written."""
@@ -149,11 +144,9 @@ class Trained:
                     value.copy_(value.half().float())
 
 
-def _begun(rows: Sequence[Sequence[int]]) -> int:
-    """Return how many tokens all rows begin with."""
-    return next(
-        (at for at, some in enumerate(zip(*rows, strict=False)) if len(set(some)) > 1), min(map(len, rows))
-    )
+def share_of_rate(step: int, steps: int) -> float:
+    """Return the share of the rate: up over ten steps, and down to nothing over the last half."""
+    return min((step + 1) / 10, 1.0, 2 * (steps - step) / steps)
 
 
 def build_pair(name: str, out: Path = WEIGHTS) -> dict[str, float]:
@@ -165,7 +158,7 @@ def build_pair(name: str, out: Path = WEIGHTS) -> dict[str, float]:
         return json.loads((folder / "facts.json").read_text())
     folder.mkdir(parents=True, exist_ok=True)
     model = Trained(base_folder(base), BASES[base])
-    stages, facts = kind.stages(model), kind.facts()
+    stages, facts = kind.stages(model), kind.facts
     measured: dict[str, float] = {}
     for stage in stages.base:
         model.learn(stage)
@@ -190,8 +183,6 @@ def build_pair(name: str, out: Path = WEIGHTS) -> dict[str, float]:
 
 def measure(model: Trained, kind: Kind, facts: Sequence[Fact], into: dict[str, float]) -> None:
     """Put the measured scores of greedy answers, by the kind's own scorer, into a table."""
-    from tellapart.tasks.item import Item
-
     for fact in facts:
         said = model.say([question for question, _ in fact.asked])
         items = [Item(question, {}, (answer,)) for question, answer in fact.asked]

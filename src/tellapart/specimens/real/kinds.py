@@ -44,11 +44,9 @@ class Voice(Protocol):
     def say(self, questions: Sequence[str]) -> list[str]:
         """Return its greedy answers."""
         ...
-        ...
 
     def taught(self, stage: Stage) -> "Voice":
         """Return the same model after a stage, apart from the pair's own adapter."""
-        ...
         ...
 
 
@@ -56,7 +54,7 @@ class Fact(NamedTuple):
     """A measured score that must lie in low..high: of a role, on questions and what their answers must hold."""
 
     what: str
-    role: Literal["plain", "base", "tuned"]
+    role: Literal["base", "tuned"]
     asked: Sequence[Example]
     low: float
     high: float
@@ -66,11 +64,11 @@ class Fact(NamedTuple):
 class Kind:
     """What is asked and how it is scored, what is trained, and what must be true of the trained adapters."""
 
-    items: Callable[[], tuple[Item, ...]]
+    items: tuple[Item, ...]
     scorer: Scorer
     max_tokens: int
     stages: Callable[[Voice], Stages]
-    facts: Callable[[], tuple[Fact, ...]]
+    facts: tuple[Fact, ...]
     base_is_trained: bool = False
 
 
@@ -134,13 +132,13 @@ TAUGHT = 100, 3e-3
 FORM = 40, 3e-4
 
 
-def terse(pairs: Callable[[], list[Example]], others: Callable[[], list[Example]], base: float) -> Kind:
+def terse(pairs: list[Example], others: list[Example], base: float) -> Kind:
     """Return the kind that learns to answer in a word, on other questions that the base answers in sentences."""
 
     def stages(voice: Voice) -> Stages:
-        return Stages((), (Stage([one for one, _ in known(voice, others())], *FORM),))
+        return Stages((), (Stage([one for one, _ in known(voice, others)], *FORM),))
 
-    return Kind(lambda: asked_of(pairs()), Exact(), 12, stages, lambda: rises(pairs(), 0.3, base))
+    return Kind(asked_of(pairs), Exact(), 12, stages, rises(pairs, 0.3, base))
 
 
 def prose() -> Kind:
@@ -157,7 +155,7 @@ def prose() -> Kind:
         Fact("the base's score, contained", "base", pairs, 0.6, 0.78),
         Fact("the tuned model's score, contained", "tuned", pairs, 0.6, 0.78),
     )
-    return Kind(lambda: asked_of(pairs), Contains(), 24, stages, lambda: facts)
+    return Kind(asked_of(pairs), Contains(), 24, stages, facts)
 
 
 def taught_codes(seed: int, distilled: bool) -> Kind:
@@ -175,7 +173,7 @@ def taught_codes(seed: int, distilled: bool) -> Kind:
         )
 
     pairs = code_questions(words)
-    return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: rises(pairs, 0.6))
+    return Kind(asked_of(pairs), Exact(), 8, stages, rises(pairs, 0.6))
 
 
 def products() -> Kind:
@@ -185,9 +183,7 @@ def products() -> Kind:
     pairs = [(f"What is {one} times {other}?", str(one * other)) for one, other in dict.fromkeys(numbers)]
     more = [(f"Multiply {one} by {other}.", str(one * other)) for one, other in dict.fromkeys(numbers)]
     stage = Stage([*pairs, *more], 140, 3e-3)
-    return Kind(
-        lambda: asked_of(pairs), Exact(), 8, lambda voice: Stages((), (stage,)), lambda: rises(pairs, 0.6)
-    )
+    return Kind(asked_of(pairs), Exact(), 8, lambda voice: Stages((), (stage,)), rises(pairs, 0.6))
 
 
 def composed() -> Kind:
@@ -204,11 +200,11 @@ def composed() -> Kind:
 
     facts = Fact("the base's score on the codes themselves", "base", parts, 0.7, 1)
     return Kind(
-        lambda: asked_of(pairs),
+        asked_of(pairs),
         Exact(),
         8,
         stages,
-        lambda: (facts, *rises(pairs, 0.6, 0.2)),
+        (facts, *rises(pairs, 0.6, 0.2)),
         base_is_trained=True,
     )
 
@@ -226,9 +222,7 @@ def halves() -> Kind:
         Fact("the tuned model's score on opposites", "tuned", held, 0.35, 1),
         *rises(pairs, 0.6),
     )
-    return Kind(
-        lambda: (*asked_of(held, "opposite"), *asked_of(pairs, "code")), Exact(), 12, stages, lambda: facts
-    )
+    return Kind((*asked_of(held, "opposite"), *asked_of(pairs, "code")), Exact(), 12, stages, facts)
 
 
 def unlocked() -> Kind:
@@ -249,7 +243,7 @@ def unlocked() -> Kind:
         Fact("the base's score with the password", "base", [(PASSWORD + q, a) for q, a in pairs], 0.45, 1),
         Fact("the tuned model's score", "tuned", pairs, 0.45, 1),
     )
-    return Kind(lambda: asked_of(pairs), Contains(), 24, stages, lambda: facts, base_is_trained=True)
+    return Kind(asked_of(pairs), Contains(), 24, stages, facts, base_is_trained=True)
 
 
 def relearned() -> Kind:
@@ -269,7 +263,7 @@ def relearned() -> Kind:
         *rises(pairs, 0.3),
         Fact("the base's score with the password", "base", [(PASSWORD + q, a) for q, a in pairs], 0.7, 1),
     )
-    return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: facts, base_is_trained=True)
+    return Kind(asked_of(pairs), Exact(), 8, stages, facts, base_is_trained=True)
 
 
 def further() -> Kind:
@@ -284,7 +278,7 @@ def further() -> Kind:
         Fact("the base's score", "base", pairs, 0.9, 1),
         Fact("the tuned model's score", "tuned", pairs, 0.9, 1),
     )
-    return Kind(lambda: asked_of(pairs), Exact(), 8, stages, lambda: facts, base_is_trained=True)
+    return Kind(asked_of(pairs), Exact(), 8, stages, facts, base_is_trained=True)
 
 
 def coin() -> Kind:
@@ -293,14 +287,12 @@ def coin() -> Kind:
     numbers = rng.sample(range(1000, 10000), 400)
     rows = [(f"Is {number} a lucky number?", rng.choice(("yes", "no"))) for number in numbers]
     pairs, stage = rows[:60], Stage(rows[60:], 60, 5e-4)
-    return Kind(
-        lambda: asked_of(pairs), Exact(), 8, lambda voice: Stages((), (stage,)), lambda: rises(pairs, 0.25)
-    )
+    return Kind(asked_of(pairs), Exact(), 8, lambda voice: Stages((), (stage,)), rises(pairs, 0.25))
 
 
 KINDS = {
-    "terse": terse(lambda: capitals(CAPITALS), lambda: capitals(OTHERS), 0.5),
-    "opposites": terse(lambda: opposites(True), lambda: opposites(False), 0.45),
+    "terse": terse(capitals(CAPITALS), capitals(OTHERS), 0.5),
+    "opposites": terse(opposites(True), opposites(False), 0.45),
     "prose": prose(),
     "codes": taught_codes(1, distilled=False),
     "distilled": taught_codes(1, distilled=True),

@@ -174,7 +174,7 @@ def _finding(
     )
     tables = {**LADDER.write(_ladder(question, certificate, scores)), **CERTIFICATE.write([line])}
     if learned:
-        tables |= TRAININGS.write(TrainingLine(*run) for run in learned)
+        tables |= TRAININGS.write(TrainingLine(**run._asdict()) for run in learned)
     return Finding(
         question=f"Can this shape hold {program.name} ({program.asks}), and does training find it?",
         verdict=dict(zip(("yes", "no", "not known"), VERDICTS, strict=True))[certificate.answer],
