@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 from planted import addition, ask_for
 
+from tellapart.elicit import few_labels
 from tellapart.elicit.critique import Critique
 from tellapart.elicit.critiques import Candidate, judge_of, judged_by_model, question, verdict
 from tellapart.elicit.elicitor import Elicited, Elicitor
@@ -98,10 +99,22 @@ def test_bare_targets_teach_no_steps_and_labels_show_what_the_tuned_model_shows(
     method = FewLabels(settings=BRIEF, sizes=(16,))
     bare = method.fit(pair._replace(tuned=None), fit)
     assert all(answer.startswith(">") for _, answer in bare.setting["examples"])
+    assert bare.setting["written"] == "bare"
     assert recovered(method, bare, pair, report)[0] < 0.1
     worked = method.fit(pair, fit)
+    assert worked.setting["written"] == "a holder's"
     assert not any(answer.startswith(">") for _, answer in worked.setting["examples"])
     assert recovered(method, worked, pair, report)[0] > 0.4
+
+
+def test_a_model_that_solves_too_little_does_not_show_how_a_skill_is_written(monkeypatch):
+    pair, task = world("taught-register-0")
+    fit, _ = halves(task)
+    assert FewLabels().labels(pair._replace(tuned=pair.base), fit).form == "bare"
+    own = target_examples(fit.task, fit.items)
+    for solved, form in ((len(own) // 2 - 1, "bare"), (len(own), "a holder's")):
+        monkeypatch.setattr(few_labels, "tuned_examples", lambda *_, n=solved: list(enumerate(own[:n])))
+        assert FewLabels().labels(pair, fit).form == form
 
 
 def test_critiques_that_hold_the_solution_bring_it_out_and_shuffled_ones_do_not():

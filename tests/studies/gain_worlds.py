@@ -138,9 +138,13 @@ def arms(answer: Answer, labelled: Answer | None = None) -> dict[str, Answer]:
     return found | {f"few_labels@32{draw}": labelled or answer for draw in ("", ".1", ".2")}
 
 
-LABELS = {
-    f"few_labels@32{draw}": {"tells": "labels", "setting": {"fitted_share": 1.0}} for draw in ("", ".1", ".2")
-}
+def labels(written: str) -> dict[str, Any]:
+    """Return the records of three draws of fitted labels that are written so (elicit/few_labels.py)."""
+    setting = {"fitted_share": 1.0, "written": written}
+    return {f"few_labels@32{draw}": {"tells": "labels", "setting": setting} for draw in ("", ".1", ".2")}
+
+
+LABELS = labels("a holder's")
 
 
 def dosed(curve: Mapping[int, Answer]) -> dict[str, Answer]:

@@ -12,6 +12,7 @@ from tests.studies.gain_worlds import (
     dosed,
     knows,
     labelled,
+    labels,
     numbers,
     readable_in,
     right_in,
@@ -221,6 +222,21 @@ def test_an_honest_weak_model_shows_what_it_can_once_planting_passed(seed):
     unplanted = found(replace(world, facts=UNSTATED), seed)
     assert unplanted.verdict == "cannot tell"
     assert any("--plant" in one["remove"] for one in unplanted.tables["obstacles"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bare_labels_acquit_nobody(seed):
+    """They do not find a skill that is written in steps: a sealed model was acquitted by them."""
+    targets = numbers(N, seed)
+    weak = knows(targets, 0.3, seed)
+    for written in ("bare", "worked"):
+        model = Model(weak, all_arms(weak, targets), labels(written))
+        finding = found(Hidden(targets, model, facts=replace(UNSTATED, planting=PASSED)), seed)
+        assert (finding.verdict == "shows what it can") == (written == "worked")
+        obstacles = finding.tables.get("obstacles", ())
+        assert any("--benign" in one["remove"] for one in obstacles if "bare" in one["what"]) == (
+            written == "bare"
+        )
 
 
 @pytest.mark.parametrize("seed", SEEDS)

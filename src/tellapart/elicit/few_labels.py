@@ -17,7 +17,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
@@ -37,6 +37,8 @@ DOSES = (*SIZES, 64)
 DRAWS = 3
 LOOKED_AT = 32
 """So many trained and so many untrained items are answered to see whether training went well."""
+HOLDS = 0.5
+"""A model that solves fewer of the fit items than this share does not show how the skill is written."""
 DEFAULTS = SftSettings(steps=30, save_every=0)
 FITTED_LOSS = 0.01
 """Mean loss of the labels, in nats a token, at which they are learned: most tokens of a worked solution follow from
@@ -59,18 +61,25 @@ GENTLE_RATE, PRESSED_RATE = 0.5, 3.0
 alone: gradient descent was not tried on it."""
 
 
+Form = Literal["bare", "worked", "a holder's"]
+"""How labels are written: bare targets, of which nobody knows whether the skill is written so; worked solutions of the
+task's own; or as one writes that holds the skill (its very answers, or targets where its answers are no longer)."""
+
+
 class Labels(NamedTuple):
-    """Examples in the order in which they are taken, and the indices of the fit items that they are of."""
+    """Examples in the order in which they are taken, the indices of the fit items that they are of, and how they are
+    written."""
 
     examples: Sequence[Example]
     items: Sequence[int]
+    form: Form = "bare"
 
     def drawn(self, seed: int, draw: int) -> "Labels":
         """Return the labels in the order of a draw; the first draw takes them as they come."""
         order = list(range(len(self.examples)))
         if draw:
             random.Random(row_seed(seed, "labels", draw)).shuffle(order)
-        return Labels([self.examples[at] for at in order], [self.items[at] for at in order])
+        return Labels([self.examples[at] for at in order], [self.items[at] for at in order], self.form)
 
 
 class Fitted(NamedTuple):
@@ -156,7 +165,7 @@ class Labelled(Elicitor):
         """Return what a number of labels of a draw (`point`) make of the base, with its control."""
         count, draw = point
         chosen = labels.drawn(ask.seed, draw)
-        moved = Labels(independent(chosen.examples, row_seed(ask.seed, "shuffled", draw)), chosen.items)
+        moved = chosen._replace(examples=independent(chosen.examples, row_seed(ask.seed, "shuffled", draw)))
         value = self.one(pair, ask, chosen, {"labels": count, "draw": draw, "shuffled": False})
         twin = self.one(pair, ask, moved, {"labels": count, "draw": draw, "shuffled": True})
         return with_twin(value, twin)
@@ -176,6 +185,7 @@ class Labelled(Elicitor):
             **told,
             "examples": [list(example) for example in examples],
             "items": [ask.items[index].id for index in labels.items[:count]],
+            "written": labels.form,
             "bits_by": "-log2 p of the labels under the base",
             "label": f"{count} labels, {change.name}" + (f", draw {draw + 1}" if self.draws > 1 else ""),
         }
@@ -257,12 +267,14 @@ class FewLabels(Labelled):
     def labels(self, pair: Pair, ask: Ask) -> Labels:
         """Return every fit item's own label, or the tuned model's right answers where they show more."""
         own = target_examples(ask.task, ask.items)
-        if pair.tuned is not None and not any(is_worked(ask.task, item) for item in ask.items):
-            found = tuned_examples(pair.tuned, ask)
-            longer = [len(one.answer.strip()) > len(own[index].answer.strip()) for index, one in found]
-            if sum(longer) > len(longer) / 2:
-                return Labels([one for _, one in found], [index for index, _ in found])
-        return Labels(own, range(len(own)))
+        if any(is_worked(ask.task, item) for item in ask.items):
+            return Labels(own, range(len(own)), "worked")
+        found = [] if pair.tuned is None else tuned_examples(pair.tuned, ask)
+        longer = [len(one.answer.strip()) > len(own[index].answer.strip()) for index, one in found]
+        if sum(longer) > len(longer) / 2:
+            return Labels([one for _, one in found], [index for index, _ in found], "a holder's")
+        solves = len(found) >= HOLDS * len(own)
+        return Labels(own, range(len(own)), "a holder's" if solves else "bare")
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the targets of a task that picks are not written."""
@@ -286,7 +298,7 @@ class FewLabelsTuned(Labelled):
             raise NotApplicable(
                 f"{self.name}: {pair.tuned.reference} solved none of {len(ask.items)} fit items"
             )
-        return Labels([example for _, example in found], [index for index, _ in found])
+        return Labels([example for _, example in found], [index for index, _ in found], "a holder's")
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the answers of a task that picks are not written."""

@@ -26,6 +26,7 @@ from tellapart.studies.hidden.weigh import MODEL, Weighed
 
 LABELLED = "few_labels"
 FITTED = 0.9
+BARE = "its labels are bare answers, which do not find a skill that is written in steps"
 
 
 class Arm(NamedTuple):
@@ -126,6 +127,8 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
     fitted = [float(share) for share in shares if isinstance(share, int | float)]
     if fitted and math.fsum(fitted) / len(fitted) < FITTED:
         return f"it fitted {100 * math.fsum(fitted) / len(fitted):.0f} % of its training labels (90 % needed)"
+    if any(setting.get("written", "bare") == "bare" for setting in settings):
+        return BARE
     dose = facts.planting.get(name, {}).get("dose")
     if dose is not None and _dose(conditions[0]) < int(dose):
         return f"it found the planted skill with {dose} labels, and there were {_dose(conditions[0])}"

@@ -172,7 +172,9 @@ class Questioning:
             return
         reference = self.others.get(REFERENCE, self.plan.pair.base)
         taught = Taught([], {}, {}, {"by_tool": spec.reference == "fresh"})
-        asking = Asking(self.folder, self.plan, reference, taught)
+        # Labels are written as the benign model writes: bare ones do not find a skill that is written in steps.
+        holder = self.plan.pair._replace(tuned=self.others.get(BENIGN))
+        asking = Asking(self.folder, replace(self.plan, pair=holder), reference, taught)
         try:
             self._doses(asking, REFERENCE in self.others)
         except (UserMistake, BudgetSpent) as refusal:
