@@ -263,6 +263,16 @@ def test_a_workbook_is_named_as_one(tmp_path: Path) -> None:
         read_log(str(tmp_path / "a.xlsx"))
 
 
+@pytest.mark.parametrize("text", ["\x1c\n", "\u00a0\n\u2003", "sep=,\n", "sep=,\r\n\r\n \n", "\x85" * 40])
+def test_a_file_of_nothing_but_blanks_is_named(tmp_path: Path, text: str) -> None:
+    """`bytes.strip` and `str.strip` take different signs for blank."""
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    for read in (read_log, lambda reference: read_points([reference])):
+        with pytest.raises(UserMistake, match=r"a\.csv: "):
+            read(str(path))
+
+
 # --- Other harnesses ---
 
 

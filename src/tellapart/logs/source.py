@@ -197,7 +197,9 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
         )
     if body[:1] not in b"{[":
         if excel := EXCEL_FIRST.match(body):
-            data = body = body[excel.end() :]
+            data = body = body[excel.end() :].lstrip()
+            if not body:
+                raise UserMistake(f"{path}: is empty")
         if b"\n" not in body and b"\r" in body:  # lines as old spreadsheets end them
             data = body = body.replace(b"\r", b"\n")
         separator, columns = _header(body)
@@ -235,10 +237,8 @@ def _with_later_keys(first: dict[str, Json], rest: bytes) -> dict[str, Json]:
 def _header(body: bytes) -> tuple[str, dict[str, None]]:
     """Return what cuts the columns of a table and their names: of the signs that cut the first lines into equally many
     columns, else of all, the one that makes most."""
-    lines = [
-        line.decode("utf-8", "replace").strip("\r\n") for line in body.split(b"\n", HEAD_LINES)[:HEAD_LINES]
-    ]
-    lines = [line for line in lines if line.strip()]
+    head = body.split(b"\n", HEAD_LINES)[:HEAD_LINES]
+    lines = [line.decode("utf-8", "replace").strip("\r\n") for line in head if line.strip()]
     candidates: list[tuple[bool, int, str, list[str]]] = []
     for separator in SEPARATORS:
         try:
