@@ -36,7 +36,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
         part = _json(parts[at], rng)
         parts[at] = torn(parts[at], rng) if part is None else part
         return mark.join(parts)
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a value that has come to hold itself
         return torn(data, rng)
 
 

@@ -72,3 +72,13 @@ def test_what_the_scorer_imports_is_part_of_the_task(task: Path) -> None:
     (task.parent / "helper_of_test.py").write_text("def worth(text):\n    return 0.0\n")
     sys.modules.pop("helper_of_test", None)
     assert open_task(str(task)).fingerprint != before
+
+
+def test_a_module_with_a_name_longer_than_a_file_system_takes(tmp_path: Path) -> None:
+    """Found by fuzzing: looking for its file raised OSError."""
+    for name in ("os" + "9" * 250, "o" + "\u00e9" * 130):
+        task = tmp_path / "t.jsonl"
+        task.write_text('{"id": "a", "prompt": "p", "target": "t"}\n')
+        task.with_suffix(".toml").write_text(f'scorer = "python:{name}:score"\n')
+        with pytest.raises(UserMistake, match="more than 200 bytes"):
+            open_task(str(task))

@@ -4,6 +4,7 @@ What needs no spec (the overview, the version, a verb that does not exist) is an
 costs time.
 """
 
+import errno
 import shlex
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,8 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return FAILED
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return _end(f"{of_system(error)}: give a shorter one", MISTAKE)
         return _end(f"{of_system(error)}; what is done is kept: {again}", FAILED)
 
 

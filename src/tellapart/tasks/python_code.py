@@ -23,6 +23,7 @@ from typing import Any, Literal
 from tellapart.errors import UserMistake, one_line
 from tellapart.tasks.item import Item, Scorer, StepCheck, StepChecker
 
+LONGEST_MODULE = 200  # file systems take names of 255 bytes
 _REFERENCE = re.compile(r"python:([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 
 
@@ -52,6 +53,8 @@ def load_function(reference: str, folder: Path | None = None) -> tuple[Callable[
     if match is None:
         raise UserMistake(f"{reference!r} is not of the form python:module:function")
     module_name, function_name = match.groups()
+    if len(module_name.encode()) > LONGEST_MODULE:
+        raise UserMistake(f"{reference[:40]!r}... names a module of more than {LONGEST_MODULE} bytes")
     path = None if folder is None else folder.joinpath(*module_name.split(".")).with_suffix(".py")
     if path is not None and path.is_file():
         _check_place(path, reference, folder)
