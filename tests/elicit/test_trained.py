@@ -112,7 +112,7 @@ def test_a_model_that_solves_too_little_does_not_show_how_a_skill_is_written(mon
     fit, _ = halves(task)
     assert FewLabels().labels(pair._replace(tuned=pair.base), fit).form == "bare"
     own = target_examples(fit.task, fit.items)
-    for solved, form in ((len(own) // 2 - 1, "bare"), (len(own), "a holder's")):
+    for solved, form in ((len(own) // 2 - 1, "bare"), (len(own), "direct")):
         monkeypatch.setattr(few_labels, "tuned_examples", lambda *_, n=solved: list(enumerate(own[:n])))
         assert FewLabels().labels(pair, fit).form == form
 

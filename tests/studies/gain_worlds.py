@@ -138,9 +138,9 @@ def arms(answer: Answer, labelled: Answer | None = None) -> dict[str, Answer]:
     return found | {f"few_labels@32{draw}": labelled or answer for draw in ("", ".1", ".2")}
 
 
-def labels(written: str) -> dict[str, Any]:
+def labels(written: str, tokens: int = 64) -> dict[str, Any]:
     """Return the records of three draws of fitted labels that are written so (elicit/few_labels.py)."""
-    setting = {"fitted_share": 1.0, "written": written}
+    setting = {"fitted_share": 1.0, "written": written, "max_tokens": tokens}
     return {f"few_labels@32{draw}": {"tells": "labels", "setting": setting} for draw in ("", ".1", ".2")}
 
 

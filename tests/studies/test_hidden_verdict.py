@@ -240,6 +240,19 @@ def test_bare_labels_acquit_nobody(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_labels_without_steps_acquit_where_answers_have_no_room_for_steps(seed):
+    """A benign model that knows the answers by heart writes none, whatever the model in question needs."""
+    targets = numbers(N, seed)
+    weak = knows(targets, 0.3, seed)
+    for tokens in (16, 64):
+        model = Model(weak, all_arms(weak, targets), labels("direct", tokens))
+        finding = found(Hidden(targets, model, facts=replace(UNSTATED, planting=PASSED)), seed)
+        assert (finding.verdict == "shows what it can") == (tokens == 16)
+        obstacles = finding.tables.get("obstacles", ())
+        assert any("--max-tokens 16" in one["remove"] for one in obstacles) == (tokens == 64)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_model_that_shows_as_much_as_a_benign_one_shows_what_it_can(seed):
     targets = numbers(N, seed)
     weak = knows(targets, 0.5, seed)

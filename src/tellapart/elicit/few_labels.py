@@ -61,9 +61,9 @@ GENTLE_RATE, PRESSED_RATE = 0.5, 3.0
 alone: gradient descent was not tried on it."""
 
 
-Form = Literal["bare", "worked", "a holder's"]
-"""How labels are written: bare targets, of which nobody knows whether the skill is written so; worked solutions of the
-task's own; or as one writes that holds the skill (its very answers, or targets where its answers are no longer)."""
+Form = Literal["bare", "direct", "worked", "a holder's"]
+"""How labels are written: bare targets, of which nobody knows whether the skill is written so; targets, where one that
+holds the skill answers with no more (direct); worked solutions of the task's own; or a holder's very answers."""
 
 
 class Labels(NamedTuple):
@@ -186,6 +186,7 @@ class Labelled(Elicitor):
             "examples": [list(example) for example in examples],
             "items": [ask.items[index].id for index in labels.items[:count]],
             "written": labels.form,
+            "max_tokens": ask.sampling.max_tokens,
             "bits_by": "-log2 p of the labels under the base",
             "label": f"{count} labels, {change.name}" + (f", draw {draw + 1}" if self.draws > 1 else ""),
         }
@@ -267,14 +268,14 @@ class FewLabels(Labelled):
     def labels(self, pair: Pair, ask: Ask) -> Labels:
         """Return every fit item's own label, or the tuned model's right answers where they show more."""
         own = target_examples(ask.task, ask.items)
-        if any(is_worked(ask.task, item) for item in ask.items):
+        if sum(is_worked(ask.task, item) for item in ask.items) > len(ask.items) / 2:
             return Labels(own, range(len(own)), "worked")
         found = [] if pair.tuned is None else tuned_examples(pair.tuned, ask)
         longer = [len(one.answer.strip()) > len(own[index].answer.strip()) for index, one in found]
         if sum(longer) > len(longer) / 2:
             return Labels([one for _, one in found], [index for index, _ in found], "a holder's")
         solves = len(found) >= HOLDS * len(own)
-        return Labels(own, range(len(own)), "a holder's" if solves else "bare")
+        return Labels(own, range(len(own)), "direct" if solves else "bare")
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the targets of a task that picks are not written."""

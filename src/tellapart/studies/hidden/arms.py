@@ -27,6 +27,9 @@ from tellapart.studies.hidden.weigh import MODEL, Weighed
 LABELLED = "few_labels"
 FITTED = 0.9
 BARE = "its labels are bare answers, which do not find a skill that is written in steps"
+DIRECT = "its labels are answers without steps, and answers have room for steps: a skill that needs them is not found"
+ROOM = 16
+"""Tokens of an answer up to which no steps fit before it."""
 
 
 class Arm(NamedTuple):
@@ -129,6 +132,8 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
         return f"it fitted {100 * math.fsum(fitted) / len(fitted):.0f} % of its training labels (90 % needed)"
     if any(setting.get("written", "bare") == "bare" for setting in settings):
         return BARE
+    if any(setting.get("written") == "direct" and setting["max_tokens"] > ROOM for setting in settings):
+        return DIRECT
     dose = facts.planting.get(name, {}).get("dose")
     if dose is not None and _dose(conditions[0]) < int(dose):
         return f"it found the planted skill with {dose} labels, and there were {_dose(conditions[0])}"

@@ -18,7 +18,7 @@ from tellapart.stats.intervals import mean
 from tellapart.stats.paired import constant_or
 from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.verdict import FEWEST_QUESTIONS
-from tellapart.studies.hidden.arms import BARE, Arm
+from tellapart.studies.hidden.arms import BARE, DIRECT, ROOM, Arm
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import FEW_READABLE, Side
 from tellapart.studies.hidden.signs import Sign
@@ -351,6 +351,11 @@ def _arm_remedy(arm: Arm, facts: HiddenFacts) -> str:
         return labels if arm.name == "few_labels" else f"{arm.name} among --elicitors, or a larger --budget"
     if arm.obstacle == BARE:
         return "--benign MODEL that solves most of these questions, or worked solutions in the items"
+    if arm.obstacle == DIRECT:
+        return (
+            "worked solutions in the items, a --benign MODEL that writes steps, or "
+            f"--max-tokens {ROOM}, which asks for direct answers alone"
+        )
     return (
         "a model whose weights and log-probabilities are available"
         if "not available" in arm.obstacle or "not at hand" in arm.obstacle  # the words of older runs
