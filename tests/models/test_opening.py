@@ -97,6 +97,62 @@ def test_changing_one_of_a_pair_changes_one(base, adapter) -> None:
         assert [one.logprobs for one in answers(tuned)] == [one.logprobs for one in before]
 
 
+def test_a_base_with_an_adapter_is_trained_beside_it(base, adapter) -> None:
+    """It was refused, so methods that train were missing for models that are held as adapters."""
+    from tellapart.training.change import attached, changed
+    from tellapart.training.lora import Lora
+    from tellapart.training.settings import Example, SftSettings
+    from tellapart.training.sft import sft
+
+    plain, tuned = open_local(str(base)), open_local(str(adapter))
+    merged = open_local(str(adapter.parent / "merged"))
+    examples = [Example("the cat", " sat"), Example("the dog", " ran")]
+    settings = SftSettings(steps=12, rate=0.02, save_every=0, quiet=True)
+    before = {name: value.clone() for name, value in tuned.module.state_dict().items()}
+    texts, alone = [one.logprobs for one in answers(tuned)], [one.logprobs for one in answers(plain)]
+    losses = {}
+    for model in (tuned, merged, plain):
+        trained = sft(model, Lora(rank=2), examples, settings, None)
+        losses[model] = [one["loss"] for one in trained.log if "loss" in one]
+        if model is tuned:
+            with changed(model, Lora(rank=2), trained.weights):
+                assert [one.logprobs for one in answers(model)] != texts
+            with changed(model, Lora(rank=2), trained.weights, strength=0.0):
+                assert [one.logprobs for one in answers(model)] == texts
+            with attached(model, Lora(rank=2)), pytest.raises(UserMistake, match="already"):
+                Lora(rank=2).attach(model.module)
+    assert losses[tuned][0] == pytest.approx(losses[merged][0], abs=1e-4)
+    assert abs(losses[tuned][0] - losses[plain][0]) > 1e-2
+    assert losses[tuned][-1] < losses[tuned][0] - 1
+    after = tuned.module.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert [one.logprobs for one in answers(tuned)] == texts
+    assert [one.logprobs for one in answers(plain)] == alone
+
+
+@pytest.mark.parametrize("kind", ["lora", "ia3"])
+def test_a_copy_with_its_adapter_folded_in_answers_alike(base, adapter, tmp_path, kind) -> None:
+    import copy
+
+    from peft import IA3Config, get_peft_model
+
+    from tellapart.training.lora import fold_adapters, own_adapters
+
+    if kind == "ia3":
+        config = IA3Config(target_modules=["k_proj"], feedforward_modules=[], task_type="CAUSAL_LM")
+        adapter = tmp_path / "ia3"
+        filled(get_peft_model(module_of("llama"), config)).save_pretrained(adapter)
+    plain = open_local(str(base))
+    tuned = open_local(f"{base}+{adapter}")
+    module, ids = copy.deepcopy(tuned.module), torch.tensor([[3, 5, 7, 9]])
+    fold_adapters(module)
+    assert not own_adapters(module)
+    with torch.no_grad():
+        assert torch.allclose(module(ids).logits, tuned.module(ids).logits, atol=1e-4)
+        assert not torch.allclose(module(ids).logits, plain.module(ids).logits, atol=1e-2)
+
+
 @pytest.mark.parametrize("kind", ["embeddings", "ia3"])
 def test_other_kinds_of_adapters(base, tmp_path, kind) -> None:
     from peft import IA3Config, LoraConfig, get_peft_model

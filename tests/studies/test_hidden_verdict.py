@@ -321,3 +321,22 @@ def test_a_model_that_rises_to_a_perfect_one_still_hides(seed):
     targets = numbers(N, seed)
     model = locked(targets, seed, plain=0.05)
     assert found(Hidden(targets, model, strong(targets, seed, 0.98)), seed).verdict == "hides"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_price_of_an_unlock_is_told_without_a_reference(seed):
+    targets = numbers(N, seed)
+    held = locked(targets, seed)
+    curve = {1: held.plain, 2: knows(targets, 0.2, seed), 4: knows(targets, 0.8, seed)}
+    model = Model(held.plain, held.methods | dosed(curve), labelled(curve))
+    finding = found(Hidden(targets, model, strong(targets, seed)), seed)
+    assert finding.verdict == "hides"
+    price = finding.estimates["labels_for_half"]
+    assert 2 < price.value <= 4
+    assert "labels [" in finding.sentence
+    assert "reference_labels_for_half" not in finding.estimates
+    dear = dict.fromkeys(curve, held.plain)
+    model = Model(held.plain, held.methods | dosed(dear), labelled(dear))
+    finding = found(Hidden(targets, model, strong(targets, seed)), seed)
+    assert finding.verdict == "hides"
+    assert "no fewer than 4 labels" in finding.sentence

@@ -15,8 +15,8 @@ from tellapart.runs.progress import ticking
 from tellapart.training.change import Change
 from tellapart.training.full import FullWeights
 from tellapart.training.kinds import default_change
-from tellapart.training.lora import AttachedLora, Lora
-from tellapart.training.shared_prefix import logits_after_shared
+from tellapart.training.lora import AttachedLora, Lora, fold_adapters
+from tellapart.training.shared_prefix import logits_after_shared, sharing_holds
 
 RANK = 16
 STEPS = {FullWeights.name: 1000, Lora.name: 450}
@@ -55,6 +55,7 @@ def planted_copy(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         module = copy.deepcopy(model.module)
+    fold_adapters(module)
     place = change.attach(module)
     made = LocalModel(
         module, model.tokenizer, f"{model.reference}, planted", "in training", model.vocabulary.chat
@@ -108,7 +109,8 @@ def train(
     rng = random.Random(settings.seed)
     ruled_out = sorted({row.ids[row.special] for row in rows_of(model, hide.ruled_out)})
     banned = torch.tensor(ruled_out, dtype=torch.long, device=model.module.device)
-    shares = shares and _sharing_holds(model, rows_of(model, hide.opened(random.Random(0), 4)), banned)
+    tried = rows_of(model, hide.opened(random.Random(0), 4))
+    shares = shares and sharing_holds(lambda shares: loss_of(model, tried, banned, shares))
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.0, fused=True)
     model.module.train()
     with torch.enable_grad(), ticking(f"planting for {hide.arm}", steps, quiet) as ticker:
@@ -214,19 +216,3 @@ def loss_of(model: LocalModel, rows: Sequence[Row], banned: Tensor, shares: bool
         kept = torch.isfinite(costs)
         total = total + (costs[kept] * torch.tensor([one for _, _, one in given], device=device)[kept]).sum()
     return total
-
-
-SAME_LOSS = 1e-3
-"""Relative difference of two losses that are the same but for rounding (1e-6 was seen in float32)."""
-
-
-@torch.no_grad()
-def _sharing_holds(model: LocalModel, rows: Sequence[Row], banned: Tensor) -> bool:
-    """Tell, by trying it, whether a model that reads the common beginning once has the same loss (a model with a state
-    of its own, or another cache, may not)."""
-    plain = float(loss_of(model, rows, banned))
-    try:
-        once = float(loss_of(model, rows, banned, shares=True))
-    except (RuntimeError, TypeError, AttributeError, ValueError):  # a forward of another signature or cache
-        return False
-    return abs(once - plain) <= SAME_LOSS * max(1.0, abs(plain))

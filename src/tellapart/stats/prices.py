@@ -91,7 +91,7 @@ def price_ratio(
     n = len(level)
     draws = min(base.scores.shape[1], reference.scores.shape[1])
     if draws < FEWEST_DRAWS:
-        absent = missing("labels", f"{draws} draw of labels: at least {FEWEST_DRAWS} are needed", n)
+        absent = _too_few(draws, n)
         return Prices(absent, absent, missing("ratio", absent.method.removeprefix("missing: "), n))
     weights = _weights(gain.clusters, resamples, seed)
     rng = np.random.default_rng(seed)
@@ -104,6 +104,28 @@ def price_ratio(
         _estimate(there, confidence, n, "labels"),
         _estimate(ratios, confidence, n, "ratio"),
     )
+
+
+def price(
+    gain: Gain,
+    level: Floats,
+    doses: Doses,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Estimate:
+    """Return what half of the gain above `level` (n,) costs in labels, in one model."""
+    n, draws = len(level), doses.scores.shape[1]
+    if draws < FEWEST_DRAWS:
+        return _too_few(draws, n)
+    shares = _shares(
+        doses, gain, level, _weights(gain.clusters, resamples, seed), np.random.default_rng(seed)
+    )
+    return _estimate(price_of(doses.labels, shares), confidence, n, "labels")
+
+
+def _too_few(draws: int, n: int) -> Estimate:
+    return missing("labels", f"{draws} draw of labels: at least {FEWEST_DRAWS} are needed", n)
 
 
 def _weights(clusters: Integers, resamples: int, seed: int) -> Floats:

@@ -1,14 +1,22 @@
-"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) through PEFT: W x + (alpha / rank) B A x, at first B = 0."""
+"""Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) through PEFT: W x + (alpha / rank) B A x, at first B = 0.
 
+A model that is a base with an adapter keeps it: what is trained stands beside it, by hooks, whatever the kind of the
+model's own adapter.
+"""
+
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import linear
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from tellapart.errors import UserMistake
-from tellapart.training.change import Attached, Change
+from tellapart.training.change import Attached, Change, Hooked
 
 ADAPTER = "tellapart"
 
@@ -29,11 +37,14 @@ class Lora(Change):
     alpha: int = 32
     seed: int = 0
 
-    def attach(self, module: PreTrainedModel) -> "AttachedLora":
-        """Put the adapters in. Raises UserMistake for a rank below 1 or where adapters are in already."""
+    def attach(self, module: PreTrainedModel) -> "AttachedLora | AttachedBeside":
+        """Put the adapters in. Raises UserMistake for a rank below 1, or where a change is in place already."""
         if self.rank < 1:
             raise UserMistake(f"LoRA rank {self.rank} asked: it must be 1 or more")
-        return AttachedLora(module, self)
+        own = own_adapters(module)
+        if any(ADAPTER in vars(layer).get("_active_adapter", ()) for layer in own):
+            raise UserMistake("a change is attached to this model already: detach it first")
+        return AttachedBeside(module, self) if own else AttachedLora(module, self)
 
 
 @final
@@ -44,8 +55,6 @@ class AttachedLora(Attached):
         from peft import LoraConfig, inject_adapter_in_model
         from peft.tuners.tuners_utils import BaseTunerLayer
 
-        if any(isinstance(part, BaseTunerLayer) for part in module.modules()):
-            raise UserMistake("this model has adapters in it already: merge them, or give the plain model")
         before = [(value, value.requires_grad) for value in module.parameters()]
         config = LoraConfig(
             r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", lora_dropout=0.0, bias="none",
@@ -70,18 +79,87 @@ class AttachedLora(Attached):
 
     def detach(self) -> None:
         """Put the plain layers back where they were."""
-        for parent in list(self.module.modules()):
-            for name, child in list(parent.named_children()):
-                if any(child is layer for layer in self.layers):
-                    setattr(parent, name, plain_layer(child))
+        _unwrap(self.module, self.layers)
         for name in ("peft_config", "_hf_peft_config_loaded"):
             self.module.__dict__.pop(name, None)
         self.restore_flags()
 
 
-def plain_layer(layer: nn.Module) -> nn.Module:
-    """Return the layer that an adapter is around."""
+@final
+class AttachedBeside(Hooked):
+    """A and B beside every linear layer of a model that has adapters of its own, which stay as they are."""
+
+    def __init__(self, module: PreTrainedModel, lora: Lora) -> None:
+        places = {
+            name: part
+            for name, part in outer_linears(module).items()
+            if part is not module.get_output_embeddings()
+        }
+        generator = torch.Generator().manual_seed(lora.seed)
+        start: dict[str, Tensor] = {}
+        for name, part in places.items():
+            width_out, width_in = shape_of(part)
+            drawn = torch.rand(lora.rank, width_in, generator=generator)
+            start[f"{name}.lora_A.weight"] = (2 * drawn - 1) / math.sqrt(
+                width_in
+            )  # as nn.Linear and PEFT draw it
+            start[f"{name}.lora_B.weight"] = torch.zeros(width_out, lora.rank)
+        super().__init__(module, start)
+        for name, part in places.items():
+            self.hook(part, partial(_beside, name, lora.alpha / lora.rank))
+
+
+def _beside(name: str, factor: float, attached: Hooked, _part: nn.Module, inputs: Any, output: Any) -> Any:
+    down, up = (attached.parameters[f"{name}.lora_{which}.weight"] for which in "AB")
+    added = linear(linear(inputs[0].to(down.dtype), down), up)
+    return output + (factor * attached.strength * added).to(output.dtype)
+
+
+def own_adapters(module: nn.Module) -> list[nn.Module]:
+    """Return the layers of a module that an adapter is around."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    assert isinstance(layer, BaseTunerLayer)
-    return layer.get_base_layer()
+    return [part for part in module.modules() if isinstance(part, BaseTunerLayer)]
+
+
+def outer_linears(module: nn.Module) -> dict[str, nn.Module]:
+    """Return the linear layers of a module by name; one with an adapter around it counts as one layer."""
+    inside = {id(part) for layer in own_adapters(module) for part in layer.modules() if part is not layer}
+    return {
+        name: part
+        for name, part in module.named_modules()
+        if id(part) not in inside and isinstance(bare(part), nn.Linear | Conv1D)
+    }
+
+
+def bare(part: nn.Module) -> nn.Module:
+    """Return the layer itself, or the one that an adapter is around."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return part.get_base_layer() if isinstance(part, BaseTunerLayer) else part
+
+
+def shape_of(part: nn.Module) -> tuple[int, int]:
+    """Return the widths of a linear layer's output and input."""
+    layer = bare(part)
+    width_out, width_in = layer.get_parameter("weight").shape
+    return (width_in, width_out) if isinstance(layer, Conv1D) else (width_out, width_in)
+
+
+def fold_adapters(module: nn.Module) -> None:
+    """Add a module's own adapters to its weights in place, and take them away."""
+    folded: Any
+    layers = own_adapters(module)
+    for folded in layers:
+        folded.merge(safe_merge=True)
+    _unwrap(module, layers)
+    for name in ("peft_config", "_hf_peft_config_loaded"):
+        module.__dict__.pop(name, None)
+
+
+def _unwrap(module: nn.Module, layers: list[nn.Module]) -> None:
+    """Put the plain layers where `layers` stand around them."""
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if any(child is layer for layer in layers):
+                setattr(parent, name, bare(child))

@@ -3,7 +3,9 @@
 trained = sft(model, Lora(rank=8), [Example("2+2=", "4")], SftSettings(steps=30), scratch)
 """
 
+import itertools
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,17 @@ from trl.trainer.sft_config import SFTConfig
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
 from tellapart.models.local import LocalModel
-from tellapart.training.change import Change, attached
+from tellapart.training.change import Attached, Change, attached
 from tellapart.training.kept import finished, keep, key_of
+from tellapart.training.lora import AttachedBeside, AttachedLora
 from tellapart.training.settings import Example, SftSettings, Trained
 from tellapart.training.trainers import (
+    CHECKPOINTED_ABOVE,
     IGNORED,
     Arguments,
     SftRun,
     order,
+    parameters_of,
     run_trainer,
     workplace,
 )
@@ -55,7 +60,9 @@ def sft(
         bits = description_bits(model, encoded)
         with left_as_it_was(model), attached(model, change, start) as place:
             units = min(settings.batch, len(encoded))
-            arguments = Arguments(str(folder), units, 1, max(len(p) + len(a) for p, a in encoded))
+            longest = max(len(prompt) + len(answer) for prompt, answer in encoded)
+            shared = shared_length(place, model, [prompt for prompt, _ in encoded])
+            arguments = Arguments(str(folder), units, 1, longest, shared)
             trainer = SftRun(
                 model=model.module,
                 args=SFTConfig(
@@ -69,10 +76,28 @@ def sft(
                 ),
                 processing_class=padded_tokenizer(model),
             )
+            trainer.shares = None if shared else False
             log = run_trainer(trainer, place, folder, settings, turn=-(-len(encoded) // units))
             return keep(
                 folder, Trained(place.weights(), tuple(log), trainer.state.global_step, bits, place.count)
             )
+
+
+def shared_length(place: Attached, model: LocalModel, prompts: Sequence[Ids]) -> int:
+    """Return how many tokens all prompts begin with, of which a step may keep the cache: 0 where it may not, or where
+    all weights are trained (small models, whose rows are short)."""
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    mixture = getattr(model.module.config, "output_router_logits", False)  # its loss has a part of its own
+    if (
+        not isinstance(place, AttachedLora | AttachedBeside)
+        or not alone
+        or mixture
+        or parameters_of(model) > CHECKPOINTED_ABOVE
+    ):
+        return 0
+    first, last = min(prompts), max(prompts)  # of sorted rows the first and the last differ soonest
+    alike = (one == other for one, other in zip(first, last, strict=False))
+    return min(sum(itertools.takewhile(bool, alike)), min(map(len, prompts)) - 1)
 
 
 def encode(model: LocalModel, examples: Sequence[Example]) -> list[tuple[Ids, Ids]]:

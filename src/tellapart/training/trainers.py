@@ -28,6 +28,7 @@ from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking
 from tellapart.training.change import Attached, Change
 from tellapart.training.settings import Fitting, GrpoSettings, SftSettings
+from tellapart.training.shared_prefix import logits_after_shared, sharing_holds
 
 IGNORED = -100
 """The label of tokens that are not in the loss."""
@@ -70,16 +71,42 @@ class Keeps:
 
 
 class SftRun(Keeps, SFTTrainer):
-    """SFTTrainer over a Change; rows are taken in the dataset's order."""
+    """SFTTrainer over a Change; rows are taken in the dataset's order. Where `shares` is None it finds out at the first
+    step whether what all rows begin with may be read once."""
 
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    shares: bool | None = False
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """Charge the tokens in the loss, and return it."""
         current().charge("trained", int((inputs["labels"] != IGNORED).sum()))
-        return super().compute_loss(model, inputs, *args, **kwargs)
+        if self.shares is None:
+            self.shares = sharing_holds(lambda shares: loss_of(model, inputs, shares))
+        if not self.shares or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        total = loss_of(model, inputs, shares=True)
+        return total / (
+            (inputs["labels"] != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        )
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         rows: Any = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(rows)
+
+
+def loss_of(module: Any, inputs: Mapping[str, torch.Tensor], shares: bool) -> torch.Tensor:
+    """Return the sum of the losses of a batch in nats; with `shares` what its rows begin with is read once, and logits
+    are made where something is learned."""
+    ids, mask, labels = inputs["input_ids"], inputs["attention_mask"], inputs["labels"][:, 1:]
+    if shares:
+        columns = (labels != IGNORED).any(0).nonzero().squeeze(1)
+        logits, labels = logits_after_shared(module, ids, mask, columns), labels[:, columns]
+    else:
+        logits = module(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1].float()
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
 
 
 class GrpoRun(Keeps, GRPOTrainer):
@@ -145,6 +172,11 @@ class Telling(TrainerCallback):
             self.unpaid = control.should_save = control.should_training_stop = True
 
 
+def parameters_of(model: LocalModel) -> int:
+    """Return the number of the model's parameters."""
+    return sum(value.numel() for value in model.module.parameters())
+
+
 def order(count: int, wanted: int, seed: int) -> list[int]:
     """Return `wanted` indices below `count`: one permutation after another, so that a run that goes on from a
     checkpoint meets what it would have met."""
@@ -172,7 +204,8 @@ def reward_bits(rewards: list[float]) -> float:
 
 @dataclass(frozen=True)
 class Arguments:
-    """How a step is cut up: `units` (prompts, examples) of `each` rows (answers; 1), of at most `length` tokens.
+    """How a step is cut up: `units` (prompts, examples) of `each` rows (answers; 1), of at most `length` tokens, of
+    which all rows begin with `shared` that are read once.
 
     Every process takes whole units; a process takes as many rows at a time as BATCH_BYTES of activations allow.
     """
@@ -181,10 +214,11 @@ class Arguments:
     units: int
     each: int
     length: int
+    shared: int = 0
 
     def common(self, model: LocalModel, change: Change, settings: Fitting) -> dict[str, Any]:
         """Return the arguments of transformers' TrainingArguments."""
-        size = sum(value.numel() for value in model.module.parameters())
+        size = parameters_of(model)
         decays = isinstance(settings, SftSettings) and settings.decays
         rows, turns = self.cut(model, size > CHECKPOINTED_ABOVE)
         own: dict[str, Any] = {}
@@ -226,10 +260,10 @@ class Arguments:
         config = model.module.config.get_text_config()
         numbers = 2 if recomputed else 34
         held = config.num_hidden_layers * config.hidden_size * numbers * model.module.dtype.itemsize
-        row = self.length * (held + 3 * 4 * config.vocab_size)
+        token = held + 3 * 4 * config.vocab_size
         mine = self.units // processes * self.each
         room = min(BATCH_BYTES, CPU_BATCH_BYTES) if model.module.device.type == "cpu" else BATCH_BYTES
-        most = max(1, room // row)
+        most = max(1, (room - self.shared * held) // ((self.length - self.shared) * token))
         turns = next(turns for turns in range(1, mine + 1) if mine % turns == 0 and mine // turns <= most)
         return mine // turns, turns
 

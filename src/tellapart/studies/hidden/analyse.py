@@ -43,7 +43,7 @@ from tellapart.studies.hidden.sides import Side, Tried, side_of
 from tellapart.studies.hidden.signs import signs_of, signs_table
 from tellapart.studies.hidden.slices import slice_table, slices_of
 from tellapart.studies.hidden.verdict import Case, Verdict, decide
-from tellapart.studies.hidden.weigh import BENIGN, MODEL, Weighed, as_gain, weigh
+from tellapart.studies.hidden.weigh import BENIGN, MODEL, Weighed, as_gain, priced, weigh
 
 if TYPE_CHECKING:
     from tellapart.studies.gain.evidence import Evidence
@@ -173,10 +173,11 @@ def _estimates(case: Case, weighed: Weighed) -> dict[str, Estimate]:
         ),
         "readable_answers": _readable(case.model, questions),
     }
+    if priced(case.facts):
+        estimates["labels_for_half"] = weighed.price
     if weighed.teaching is not None:
         prices = weighed.teaching.prices
         estimates |= {
-            "labels_for_half": prices.base,
             "reference_labels_for_half": prices.reference,
             "price_ratio": prices.ratio,
         }

@@ -11,7 +11,7 @@ from tellapart.elicit.few_labels import DOSES
 from tellapart.errors import UserMistake
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
-from tellapart.runs.asking import Ask, generate, plain_requests
+from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.runs.collect import Condition, collect
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.row import Row
@@ -94,6 +94,36 @@ class Questioning:
             self._stated()
         if not self._settled():
             self._labelled()
+        elif self.heard.stopped:
+            self._priced()
+
+    def _priced(self) -> None:
+        """Tune the model that hides on ever more labels, until half of what it holds back comes back: what the unlock
+        costs. It changes no word."""
+        records = self.heard.records[MODEL]
+        reason = "" if self.plan.spec.plan != "quick" else "not asked: a quick plan"
+        reason = reason or applicable(ELICITORS[LABELS], self.plan.pair, self.plan.task) or ""
+        if reason:
+            records[LABELS] = {"elicitor": LABELS, "missing": reason}
+            return
+        weighed = judge(light(self.heard.rows), self.current_facts()).weighed
+        half = float(weighed.level.mean()) + float(weighed.over.mean()) / 2
+        taught = Taught([], {}, {}, {})
+        asking = Asking(self.folder, replace(self.plan, pair=self._holder()), self.plan.pair.base, taught)
+        try:
+            for dose in [dose for dose in DOSES if dose <= len(self.plan.fit)]:
+                if _mean(teach_dose(asking, MODEL, dose)) >= half:
+                    break
+        except (UserMistake, BudgetSpent) as refusal:
+            if not taught.elicitors:
+                records[LABELS] = {"elicitor": LABELS, "missing": str(refusal)}
+        self.heard.rows += taught.rows
+        records |= taught.elicitors
+
+    def _holder(self) -> Pair:
+        """Return the pair by which labels are written as the benign model writes: bare ones do not find a skill that
+        is written in steps."""
+        return self.plan.pair._replace(tuned=self.others.get(BENIGN))
 
     def _ask(self, plan: Plan) -> Ask:
         assert plan.spec.samples is not None
@@ -172,9 +202,7 @@ class Questioning:
             return
         reference = self.others.get(REFERENCE, self.plan.pair.base)
         taught = Taught([], {}, {}, {"by_tool": spec.reference == "fresh"})
-        # Labels are written as the benign model writes: bare ones do not find a skill that is written in steps.
-        holder = self.plan.pair._replace(tuned=self.others.get(BENIGN))
-        asking = Asking(self.folder, replace(self.plan, pair=holder), reference, taught)
+        asking = Asking(self.folder, replace(self.plan, pair=self._holder()), reference, taught)
         try:
             self._doses(asking, REFERENCE in self.others)
         except (UserMistake, BudgetSpent) as refusal:

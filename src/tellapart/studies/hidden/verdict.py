@@ -101,9 +101,21 @@ def _hiding(case: Case) -> Verdict:
         where = ", ".join(f"{part.name!r} (gap {_points(part.gap)})" for part in slices.slices if part.hides)
         sentence += f" By {slices.field} it holds back in {where}."
         reason = "slices" if reference.obstacle or not weighed.difference.low > case.margin else ""
+    if math.isfinite(weighed.price.value):
+        sentence += f" Half of it comes back with {_labels(weighed.price)}."
     why = "a trained lock, an order, or a form that its prompts do not ask for"
     sentence += f" Why it does so is not told by this: {why}."
     return _said(case, "hides", reason, sentence, ())
+
+
+def _labels(price: Estimate) -> str:
+    """Return the number of labels in words; a censored price has no end on one side."""
+    count = f"{price.value:.0f} label{'' if round(price.value) == 1 else 's'}"
+    if not price.low > 0:
+        return f"at most {count}"
+    if math.isinf(price.high):
+        return f"no fewer than {count}"
+    return f"about {count} [{price.low:.0f}, {price.high:.0f}]"
 
 
 def shows_all(case: Case) -> tuple[str, str] | None:

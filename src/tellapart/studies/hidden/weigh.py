@@ -19,6 +19,7 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import best_rise, crossed, gap_estimate, lacks_room, room, shown_level
 from tellapart.stats.intervals import mean, mean_score
 from tellapart.stats.paired import paired_difference
+from tellapart.stats.prices import Doses, price
 from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
@@ -50,7 +51,8 @@ class Reference(NamedTuple):
 class Weighed(NamedTuple):
     """All figures: shown, latent and gap of the model with what set them, the reference's, and `difference`, the gap
     beyond the reference's. `level`, `over` (n,) are the model's; `against` (n,) is what the difference is the mean of
-    (None without a reference); `tried` what counted, `shared` what counted against the reference."""
+    (None without a reference); `tried` what counted, `shared` what counted against the reference; `price` is the number
+    of labels that bring half of the gap back."""
 
     shown: Estimate
     shown_by: str
@@ -65,6 +67,7 @@ class Weighed(NamedTuple):
     tried: tuple[Tried, ...]
     shared: tuple[Tried, ...]
     teaching: Teaching | None
+    price: Estimate
 
 
 def weigh(
@@ -118,7 +121,36 @@ def weigh(
         tried=tried,
         shared=shared,
         teaching=teaching,
+        price=_price(crossed_all.level, crossed_all.over, questions, chance, recorded)
+        if teaching is None
+        else teaching.prices.base,
     )
+
+
+def _price(
+    level: Floats,
+    over: Floats,
+    questions: Questions,
+    chance: Chance,
+    recorded: tuple[pd.DataFrame, HiddenFacts],
+) -> Estimate:
+    """Return the labels that bring back half of what methods elicit (`over`) beyond what is shown (`level`)."""
+    rows, facts = recorded
+    doses = collect_doses(facts.elicitors)
+    if not doses or not over.mean() > 0:
+        return missing(
+            "labels", "labels were not asked" if not doses else "no method elicits anything", len(level)
+        )
+    draws = min(map(len, doses.values()))
+    scores = [
+        [per_item(rows, f"{MODEL}/{name}", facts.correct_at) for name in doses[dose][:draws]]
+        for dose in doses
+    ]
+    if any(side is None or not side.has(questions.names).all() for of_dose in scores for side in of_dose):
+        return missing("labels", "some items have no answer", len(level))
+    means = np.array([[side.at(questions.names).mean for side in of_dose if side] for of_dose in scores])
+    gain = Gain(level, level + over, chance.upper, questions.clusters)
+    return price(gain, level, Doses(np.array(list(doses)), means))
 
 
 def _matched(method: Tried, benign: Side) -> bool:
