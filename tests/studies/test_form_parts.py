@@ -329,12 +329,12 @@ def test_semantic_entropy_with_an_entailment_model(tmp_path: Path) -> None:
     with open_run(tmp_path / "a", {}, {}) as folder:
         told = measure_meanings(folder, task, made, Same())
     assert told is not None
-    assert told["0"][0] == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
-    assert told["1"][0] == pytest.approx(math.log(4))
+    assert told["0"].entropy == pytest.approx(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
+    assert told["1"].entropy == pytest.approx(math.log(4))
     with open_run(tmp_path / "b", {}, {}) as folder:
         plain = measure_meanings(folder, task, made, None)
         assert plain is not None
-        assert plain["0"][0] == pytest.approx(math.log(4))
+        assert plain["0"].entropy == pytest.approx(math.log(4))
     with open_run(tmp_path / "c", {}, {}) as folder:
         assert measure_meanings(folder, task, made[:1], None) is None
         assert measure_meanings(folder, task, made[:3], None) is not None

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar
 
 from tellapart.findings.finding import PLAIN
+from tellapart.jsonvalue import Json, JsonObject
 
 KindT = TypeVar("KindT")
 
@@ -61,7 +62,12 @@ def _fields(kind: type) -> tuple[tuple[str, str, Any, dataclasses.Field[Any]], .
     """Return each field's name, its key, its type, and the field."""
     hints = typing.get_type_hints(kind)
     return tuple(
-        (field.name, field.metadata.get("key", field.name), hints[field.name], field)
+        (
+            field.name,
+            field.metadata.get("key", field.name),
+            Any if field.type in (Json, JsonObject) else hints[field.name],  # JSON stays as it is
+            field,
+        )
         for field in dataclasses.fields(kind)
     )
 

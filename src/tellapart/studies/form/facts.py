@@ -8,7 +8,10 @@ from tellapart.controls import CONTROLS, FAMILIES
 from tellapart.controls.audit import AuditLine
 from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
+from tellapart.findings.typed import from_json
 from tellapart.stats.form_share import Keeps
+from tellapart.studies.form.meanings import Meaning
+from tellapart.studies.form.option_bias import OptionBias
 
 NoEffect = Literal["cannot tell", "form"]
 GIVEN = "given"
@@ -58,8 +61,8 @@ class Facts:
     prompts: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
     false_premise: Mapping[str, bool] = field(default_factory=dict)
-    option_bias: Mapping[str, Any] | None = None
-    meanings: Mapping[str, Any] | None = None
+    option_bias: OptionBias | None = None
+    meanings: Mapping[str, Meaning] | None = None
     complexity: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     trained: Mapping[str, TrainedFacts] = field(default_factory=dict)
     not_run: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +86,10 @@ def facts_from(fields: Mapping[str, Any]) -> Facts:
         kept["complexity"] = {item: (size, steps) for item, (size, steps) in fields["complexity"].items()}
         kept["trained"] = {family: TrainedFacts(**trained) for family, trained in fields["trained"].items()}
         kept["notes"] = tuple(fields["notes"])
+        if (bias := fields.get("option_bias")) is not None:
+            kept["option_bias"] = from_json(OptionBias, bias)
+        if (meanings := fields.get("meanings")) is not None:
+            kept["meanings"] = {item: Meaning(*value) for item, value in meanings.items()}
         return Facts(**kept)
     except (KeyError, TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a form run: {error}") from error

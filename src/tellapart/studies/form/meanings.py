@@ -6,7 +6,7 @@ whether the first answer entails the second, and "yes" must be likelier than "no
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,14 +28,22 @@ PROMPT = (
     "Does the first answer entail the second? Answer:"
 )
 
+
+class Meaning(NamedTuple):
+    """The semantic entropy of an item's samples, nats, and their mean score."""
+
+    entropy: float
+    score: float
+
+
 Entails = Callable[[str, str, str], bool]
 """(question, first answer, second answer) -> whether the first entails the second."""
 
 
 def measure_meanings(
     folder: RunFolder, task: Task, rows: Sequence[Row], model: Model | None
-) -> dict[str, Any] | None:
-    """Return {item: [entropy in nats, mean score]} of items with several samples, as JSON. The entailment
+) -> dict[str, Meaning] | None:
+    """Return what the samples of an item mean, by item, where there are several. The entailment
     model is asked once about each pair; answers that a resumed run added count.
 
     None where there is one sample an item. Raises UserMistake where the entailment model gives no log-probabilities.
@@ -58,13 +66,12 @@ def measure_meanings(
         }
 
 
-def meaning_estimates(meanings: Mapping[str, Any] | None) -> dict[str, Estimate]:
+def meaning_estimates(meanings: Mapping[str, Meaning] | None) -> dict[str, Estimate]:
     """Return the mean semantic entropy and the selective risk when items of low entropy are kept."""
     if not meanings or len(meanings) < FEWEST:
         return {}
-    entropies, scores = (
-        np.array([value[at] for value in meanings.values()], dtype=np.float64) for at in (0, 1)
-    )
+    entropies = np.array([meaning.entropy for meaning in meanings.values()], dtype=np.float64)
+    scores = np.array([meaning.score for meaning in meanings.values()], dtype=np.float64)
     confidence = np.exp(-entropies)
     return {
         "semantic_entropy": mean(entropies, unit="nats"),
@@ -72,12 +79,12 @@ def meaning_estimates(meanings: Mapping[str, Any] | None) -> dict[str, Estimate]
     }
 
 
-def _entropy(task: Task, item: Item, rows: Sequence[Row], entails: Entails | None) -> list[float]:
+def _entropy(task: Task, item: Item, rows: Sequence[Row], entails: Entails | None) -> Meaning:
     texts = [row.completion.strip() for row in rows]
     if entails is None:
         texts = [task.scorer.answer(item, text) or text for text in texts]
     measured = semantic_entropy(texts, lambda a, b: entails is not None and entails(task.prompt(item), a, b))
-    return [measured.entropy, math.fsum(row.score for row in rows) / len(rows)]
+    return Meaning(measured.entropy, math.fsum(row.score for row in rows) / len(rows))
 
 
 def _entailment(model: Model, kept: Kept) -> Entails:

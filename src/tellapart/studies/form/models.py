@@ -10,7 +10,6 @@ from tellapart.controls.plain_task import PlainTask
 from tellapart.controls.trained_instructions import TrainedControl, held_out
 from tellapart.errors import UserMistake, closest
 from tellapart.findings.finding import Finding
-from tellapart.jsonvalue import JsonObject
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model
 from tellapart.runs.folder import RunFolder
@@ -19,7 +18,7 @@ from tellapart.studies.form.analyse import refuse_unread
 from tellapart.studies.form.ask import Arm, Asking, ask_together, chains_of
 from tellapart.studies.form.complexity import complexity_of
 from tellapart.studies.form.facts import ArmFacts, Facts
-from tellapart.studies.form.meanings import measure_meanings
+from tellapart.studies.form.meanings import Meaning, measure_meanings
 from tellapart.studies.form.option_bias import measure_option_bias
 from tellapart.studies.form.paraphrase import paraphrases
 from tellapart.studies.form.reading import READABLE
@@ -140,7 +139,7 @@ def _held_out(arm: Arm, split: Split) -> Arm:
 
 def _meanings(
     asking: Asking, task: Task, plan: Planned, arms: Mapping[Control, Arm], entailment: Model | None
-) -> JsonObject | None:
+) -> dict[str, Meaning] | None:
     """Return the semantic entropies of the first family's full arm, where items have several samples."""
     family = next((family for family in plan.families if family not in plan.not_run), None)
     full = next((arm for c, arm in arms.items() if c.family == family and c.role == "full"), None)

@@ -6,12 +6,13 @@ letters; all others once. Needs log-probabilities of given text and options that
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from tellapart.controls.options import shows_options, target_index, with_options
+from tellapart.findings.typed import from_json
 from tellapart.models.model import Model
 from tellapart.runs.folder import RunFolder
 from tellapart.stats.arrays import Floats
@@ -28,31 +29,43 @@ LEAST_LETTERS = 0.1
 ARTIFACT = "option_bias"
 
 
-def measure_option_bias(folder: RunFolder, model: Model, task: Task, seed: int) -> dict[str, Any] | None:
-    """Return the letters' log-probabilities as JSON (an artifact: asked once); None where they are not available."""
+@dataclass(frozen=True)
+class OptionBias:
+    """The log-probabilities (nats) of the option `letters`: `rotations` by item, rotation and letter, `logprobs` of the
+    other items by item and letter, whose right letters are at `right`."""
+
+    letters: Sequence[str]
+    rotations: Sequence[Sequence[Sequence[float]]]
+    logprobs: Sequence[Sequence[float]]
+    right: Sequence[int]
+
+
+def measure_option_bias(folder: RunFolder, model: Model, task: Task, seed: int) -> OptionBias | None:
+    """Return the letters' log-probabilities (an artifact: asked once); None where they are not available."""
     items = _eligible(task)
     if not model.can_score or len(items) < 2 * LEAST_PRIOR:
         return None
     artifact = folder.read_artifact(ARTIFACT)
-    if artifact is None:
-        artifact = _scored(model, task, items, seed)
-        folder.write_artifact(ARTIFACT, artifact)
-    return artifact
+    if artifact is not None:
+        return from_json(OptionBias, artifact)
+    bias = _scored(model, task, items, seed)
+    folder.write_artifact(ARTIFACT, asdict(bias))
+    return bias
 
 
-def option_estimates(bias: Mapping[str, Any] | None) -> dict[str, Estimate]:
+def option_estimates(bias: OptionBias | None) -> dict[str, Estimate]:
     """Return the prior of each letter; on the other items how likely a letter is at all, and the letter
     score before and after taking the prior out."""
-    if not bias:
+    if bias is None:
         return {}
-    prior = letter_prior(bias["rotations"])
-    logs, right = np.array(bias["logprobs"]), np.array(bias["right"])
+    prior = letter_prior(bias.rotations)
+    logs, right = np.array(bias.logprobs), np.array(bias.right)
     before = (logs.argmax(axis=1) == right).astype(float)
     after = (debiased(logs, prior).argmax(axis=1) == right).astype(float)
-    n, method = len(bias["rotations"]), "softmax of mean log p over rotations (PriDe)"
+    n, method = len(bias.rotations), "softmax of mean log p over rotations (PriDe)"
     share = {
         f"option_prior/{letter}": Estimate(float(p), float("nan"), float("nan"), n, "share", method)
-        for letter, p in zip(bias["letters"], prior, strict=True)
+        for letter, p in zip(bias.letters, prior, strict=True)
     }
     return {
         **share,
@@ -63,7 +76,7 @@ def option_estimates(bias: Mapping[str, Any] | None) -> dict[str, Estimate]:
     }
 
 
-def option_caveats(bias: Mapping[str, Any] | None) -> tuple[str, ...]:
+def option_caveats(bias: OptionBias | None) -> tuple[str, ...]:
     """Return a caveat where the model seldom writes a letter, so that which is likelier tells little."""
     share = option_estimates(bias).get("letter_share")
     if share is None or share.value >= LEAST_LETTERS:
@@ -84,19 +97,19 @@ def _eligible(task: Task) -> list[Item]:
     return [item for item in listed if len(item.choices) == count]
 
 
-def _scored(model: Model, task: Task, items: Sequence[Item], seed: int) -> dict[str, Any]:
+def _scored(model: Model, task: Task, items: Sequence[Item], seed: int) -> OptionBias:
     rng, count = random.Random(f"{seed}|option_bias|{task.fingerprint}"), len(items[0].choices)
     order = rng.sample(range(len(items)), len(items))
     few = max(LEAST_PRIOR, round(SHARE * len(items)))
     shown, others = [items[at] for at in order[:few]], [items[at] for at in order[few:]]
     turned = [_rotated(task, item, turn) for item in shown for turn in range(count)]
     logs = _letter_logprobs(model, task, [*turned, *others])
-    return {
-        "letters": list(LETTERS[:count]),
-        "rotations": logs[: len(turned)].reshape(len(shown), count, count).tolist(),
-        "logprobs": logs[len(turned) :].tolist(),
-        "right": [target_index(item) for item in others],
-    }
+    return OptionBias(
+        list(LETTERS[:count]),
+        logs[: len(turned)].reshape(len(shown), count, count).tolist(),
+        logs[len(turned) :].tolist(),
+        [at for item in others if (at := target_index(item)) is not None],
+    )
 
 
 def _rotated(task: Task, item: Item, turn: int) -> Item:
