@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tellapart.planting.result import ArmControl
+from tellapart.stats.estimate import missing
 from tellapart.studies.gain.facts import Facts
 from tellapart.tasks.questions import question_key
 
@@ -125,8 +127,9 @@ def readable_in(share: float, answer: Answer) -> Answer:
     return lambda rng, at: answer(rng, at) if rng.random() < share else ""
 
 
+NOT_MEASURED = missing("share", "made up")
 PASSED = {
-    arm: {"passed": True, "reason": "found", "dose": 32 if arm == "few_labels" else None}
+    arm: ArmControl(arm, True, "found", NOT_MEASURED, NOT_MEASURED, 32 if arm == "few_labels" else None, 0.0)
     for arm in ("form_demonstrations", "answer_rank", "few_labels")
 }
 """What planting says where each arm found its planted skill."""

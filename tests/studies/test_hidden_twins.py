@@ -41,13 +41,13 @@ def test_twins_differ_in_numbers_alone():
 
 def test_a_model_that_met_the_items_is_found_and_others_are_not():
     twins = exchanged(TEXTS, 0)
-    assert alarm_of(firsts(Scorer(frozenset(TEXTS), 0), TEXTS, twins))["alarm"]
-    alarms = [alarm_of(firsts(Scorer(frozenset(), seed), TEXTS, twins))["alarm"] for seed in range(60)]
+    assert alarm_of(firsts(Scorer(frozenset(TEXTS), 0), TEXTS, twins)).alarm
+    alarms = [alarm_of(firsts(Scorer(frozenset(), seed), TEXTS, twins)).alarm for seed in range(60)]
     assert np.mean(alarms) <= 0.05
 
 
 def test_ties_share_the_first_place():
-    assert alarm_of([1 / (TWINS + 1)] * 40)["alarm"] is False
+    assert alarm_of([1 / (TWINS + 1)] * 40).alarm is False
 
 
 def test_the_least_likely_tokens_stand_for_a_text():

@@ -21,6 +21,7 @@ from tellapart.elicit.steered import Steered, local_model, random_control, vecto
 from tellapart.elicit.steering import Steering, directions, texts_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.paired import paired_difference
@@ -37,9 +38,9 @@ class TwoByTwo:
     scores: Mapping[str, float]
     cosines: tuple[float, ...]
     layer: int
-    setting: Mapping[str, Any]
+    setting: JsonObject
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object; NaN becomes null."""
         return {
             "effects": {name: estimate.as_json() for name, estimate in self.effects.items()},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from tellapart.jsonvalue import Json
 from tellapart.stats.estimate import Estimate
 
 Arm = Literal["form_demonstrations", "answer_rank", "few_labels"]
@@ -52,9 +53,13 @@ class ArmControl:
     dose: int | None
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object."""
-        return asdict(self) | {"planted": self.planted.as_json(), "unplanted": self.unplanted.as_json()}
+        return {
+            **asdict(self),
+            "planted": self.planted.as_json(),
+            "unplanted": self.unplanted.as_json(),
+        }
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "ArmControl":
@@ -90,9 +95,9 @@ class Planting:
         """Return the control of an arm; None where it was not tried."""
         return next((one for one in self.controls if one.arm == arm), None)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object."""
-        return asdict(self) | {"controls": [one.as_json() for one in self.controls]}
+        return {**asdict(self), "controls": [one.as_json() for one in self.controls]}
 
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> "Planting":

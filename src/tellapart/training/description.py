@@ -1,11 +1,11 @@
 """How a description length is measured on a model, and what comes of it. No torch here."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.stats.edl import Signature
 from tellapart.stats.estimate import Estimate
 from tellapart.training.settings import Example
@@ -64,9 +64,9 @@ class Measured:
     edl: Estimate
     content: Estimate
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object."""
-        return asdict(self) | {"edl": self.edl.as_json(), "content": self.content.as_json()}
+        return {**asdict(self), "edl": self.edl.as_json(), "content": self.content.as_json()}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DescriptionLength:
     training: what of the answers, beyond their form, the model held already.
     """
 
-    change: Mapping[str, Any]
+    change: JsonObject
     settings: PassSettings
     measured: tuple[Measured, ...]
     signature: Signature
@@ -94,7 +94,7 @@ class DescriptionLength:
         large as what the answer still costs."""
         return all(one.content.value >= one.test_bits for one in self.at(self.settings.sizes[-1]))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object."""
         return {
             "change": dict(self.change),

@@ -8,11 +8,12 @@ method helps. Stopping at a good-looking moment does not cheat: an early "elicit
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.elicit.elicitor import Elicitor
 from tellapart.errors import UserMistake
 from tellapart.findings.gain import Look
+from tellapart.planting.result import ArmControl
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.share_band import HIGH
@@ -44,7 +45,7 @@ OPTIONAL = frozenset(
 
 
 LABELLED = "few_labels"
-Plant = Callable[[], Mapping[str, Mapping[str, Any]]]
+Plant = Callable[[], Mapping[str, ArmControl]]
 """Hides a known skill in the base and looks for it by each arm: by arm, whether it was found (facts.planting)."""
 
 
@@ -148,7 +149,7 @@ class Watch:
     def _could_lower(self, name: str) -> bool:
         """Return whether the other arms leave room for a word: one that already found most of the gain does not, nor
         one that did not find the planted skill."""
-        if not all(control.get("passed") for control in self.facts.planting.values()):
+        if not all(control.passed for control in self.facts.planting.values()):
             return False
         others = [arm for arm in self.judged.held.arms if arm.name != name and not math.isnan(arm.share.high)]
         return all(arm.share.high < HIGH for arm in others)
@@ -173,7 +174,8 @@ class Watch:
     @property
     def dose(self) -> int | None:
         """The smallest number of labels that found the planted skill; None where that is not known."""
-        return self.facts.planting.get(LABELLED, {}).get("dose")
+        control = self.facts.planting.get(LABELLED)
+        return None if control is None else control.dose
 
     def _judge(self) -> None:
         self.judged = judge(light_frame(self.rows), self.facts)

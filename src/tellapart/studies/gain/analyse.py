@@ -159,8 +159,8 @@ def _if_measured(seen: Seen) -> Tables:
         tables |= TEACHING.write(teaching_table(judged.evidence, judged.held.teaching))
     if facts.described:
         tables |= DESCRIPTION_LENGTH.write(edl_table(facts))
-    if facts.directions:
-        tables |= DIRECTIONS.write(direction_table(facts))
+    if facts.directions is not None:
+        tables |= DIRECTIONS.write(direction_table(facts.directions))
     if facts.series:
         tables |= SERIES.write(series_table(rows, tuple(facts.series), facts.correct_at))
     if facts.pairing:

@@ -5,6 +5,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.findings.typed import from_json
+from tellapart.internals.two_by_two import TwoByTwo
+from tellapart.jsonvalue import Json, JsonObject
+from tellapart.planting.result import ArmControl
 from tellapart.rasp.rung import ExpressibleRung
 from tellapart.studies.gain.recorded import (
     ElicitorRecord,
@@ -14,6 +18,7 @@ from tellapart.studies.gain.recorded import (
     PlanRecord,
     PricedRecord,
 )
+from tellapart.training.description import DescriptionLength
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,15 @@ class Facts:
     models: Mapping[str, ModelSize] = field(default_factory=dict)
     chat: Mapping[str, bool] = field(default_factory=dict)
     recognised: float = 1.0
-    planting: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    planting: Mapping[str, ArmControl] = field(default_factory=dict)
     margin: float | None = None
     reference: Mapping[str, ElicitorRecord] = field(default_factory=dict)
     slice: str = ""
     priced: PricedRecord = field(default_factory=PricedRecord)
     plan: PlanRecord = field(default_factory=PlanRecord)
     series: Sequence[int] = ()
-    described: Mapping[str, Any] = field(default_factory=dict)
-    directions: Mapping[str, Any] = field(default_factory=dict)
+    described: Mapping[str, DescriptionLength] = field(default_factory=dict)
+    directions: TwoByTwo | None = None
     pairing: PairingRecord = field(default_factory=PairingRecord)
     expressible: ExpressibleRung = field(default_factory=ExpressibleRung)
     same_tokens: bool = False
@@ -61,10 +66,29 @@ class Facts:
     asked_models: bool = True
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the JSON object that `facts_from` reads. JSON is written with sorted keys, so the order in which
         methods were asked stands beside them: of two that are equal the first one is named."""
-        return {**asdict(self), "order": list(self.elicitors)}
+        return {**self.fields_as_json(), "order": list(self.elicitors)}
+
+    def fields_as_json(self) -> dict[str, Json]:
+        """Return every field as JSON."""
+        return {
+            **asdict(self),
+            "planting": {arm: control.as_json() for arm, control in self.planting.items()},
+            "described": {answers: length.as_json() for answers, length in self.described.items()},
+            "directions": {} if self.directions is None else self.directions.as_json(),
+        }
+
+
+def measured_in(value: JsonObject) -> dict[str, Any]:
+    """Return what trainings and vectors measured: planting, described, directions."""
+    directions = value.get("directions")
+    return {
+        "planting": from_json(Mapping[str, ArmControl], value.get("planting")),
+        "described": from_json(Mapping[str, DescriptionLength], value.get("described")),
+        "directions": from_json(TwoByTwo, directions) if directions else None,
+    }
 
 
 def facts_from(value: Mapping[str, Any]) -> Facts:
@@ -73,6 +97,6 @@ def facts_from(value: Mapping[str, Any]) -> Facts:
         kept = {name: field for name, field in value.items() if name != "order"}
         if "order" in value:
             kept["elicitors"] = {name: value["elicitors"][name] for name in value["order"]}
-        return Facts(**{**kept, "notes": tuple(value.get("notes", ()))})
-    except (KeyError, TypeError) as error:
+        return Facts(**{**kept, **measured_in(value), "notes": tuple(value.get("notes", ()))})
+    except (KeyError, TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a gain run: {error}") from error

@@ -6,11 +6,11 @@ each found a planted skill in this very base; a method that failed, was refused 
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from tellapart.planting.result import ArmControl
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import (
     CONFIDENCE,
@@ -179,8 +179,8 @@ def _arm(name: str, evidence: Evidence, over: tuple[Gain, Floats], teaching: Tea
     taught a valid reference."""
     gain, level = over
     facts = evidence.facts
-    control = facts.planting.get(name, {})
-    conditions = _conditions(name, facts, control.get("dose"))
+    control = facts.planting.get(name)
+    conditions = _conditions(name, facts, None if control is None else control.dose)
     if not conditions:
         record = facts.elicitors.get(name, {})
         return _open(name, str(record.get("missing", "not asked")))
@@ -230,18 +230,18 @@ def _open(name: str, obstacle: str) -> Arm:
     return Arm(name, missing("share", obstacle), obstacle)
 
 
-def _obstacle(name: str, condition: str, evidence: Evidence, control: Mapping[str, Any]) -> str:
+def _obstacle(name: str, condition: str, evidence: Evidence, control: ArmControl | None) -> str:
     """Return why what the arm did not find says nothing; nothing where it passed all of its controls."""
-    if not control and evidence.facts.planting:
+    if control is None and evidence.facts.planting:
         return "no skill was hidden for it, since another arm did not find the one that was hidden for that"
-    if not control:
+    if control is None:
         return "no planted skill was hidden in this base to see whether it would be found"
-    if not control.get("passed"):
-        return str(control.get("reason") or "it did not find the planted skill")
+    if not control.passed:
+        return control.reason or "it did not find the planted skill"
     setting = evidence.facts.elicitors[condition].get("setting", {})
     if said := _collapsed(condition, evidence):
         return f"it {said}"
-    wanted = control.get("dose")
+    wanted = control.dose
     if name == "few_labels" and wanted is not None and _dose_of(condition) < wanted:
         return (
             f"it found the planted skill with {wanted} labels, and there were {_dose_of(condition)} right answers to "

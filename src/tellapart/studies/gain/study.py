@@ -1,14 +1,15 @@
 """`tellapart gain`: spec -> rows -> findings -> report, in a run folder that can be resumed."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
-from tellapart.findings.typed import to_json
+from tellapart.findings.typed import from_json, to_json
 from tellapart.models.budget import BudgetSpent, current
+from tellapart.planting.result import ArmControl
 from tellapart.rasp.rung import ExpressibleRung
 from tellapart.runs.folder import RunFolder
 from tellapart.runs.table import read_table, to_table, write_table
@@ -27,8 +28,10 @@ from tellapart.studies.study import Opened
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
+    from tellapart.studies.gain.adaptive import Plant
     from tellapart.studies.gain.ask import Plan
 
+MeasuredT = TypeVar("MeasuredT")
 FREE = ("plant", "guess_floor", "margin", "map")
 """Fields of the spec that may differ where a run is resumed, beside the options that change no answer."""
 CHEAPEST_FIRST = ("answer_rank", "few_labels", "form_demonstrations")
@@ -184,7 +187,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
         reference=taught.reference if taught else {},
         priced=taught.priced if taught else {},
         directions=pointing,
-        described=length,
+        described=length or {},
         notes=(*facts.notes, *unpointed, *unmeasured, *left_out(current())),
         plan={
             **facts.plan,
@@ -195,7 +198,7 @@ def _ask_all(folder: RunFolder, plan: "Plan", reference: "Model | None") -> Fact
     )
 
 
-def planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | None:
+def planter(folder: RunFolder, plan: "Plan") -> "Plant | None":
     """Return what hides a known skill in the base and looks for it with each arm; None where that was not asked for
     and was not done before on this base, or cannot be done. What it finds is kept beside the run."""
     base = plan.pair.base
@@ -206,17 +209,17 @@ def planter(folder: RunFolder, plan: "Plan") -> Callable[[], dict[str, Any]] | N
     if not plan.spec.plant and not is_cached(base, plan.task):
         return None
 
-    def plant() -> dict[str, Any]:
+    def plant() -> Mapping[str, ArmControl]:
         kept = folder.read_artifact("planting")
-        if kept is None:
-            kept = {}
-            for arm in CHEAPEST_FIRST:
-                (control,) = plant_all(base, plan.task, arms=(arm,), quiet=plan.spec.json).controls
-                kept[arm] = control.as_json()
-                if not control.passed:  # all three must pass: the others could change nothing now
-                    break
-            folder.write_artifact("planting", kept)
-        return kept
+        if kept is not None:
+            return from_json(Mapping[str, ArmControl], kept)
+        controls: dict[str, ArmControl] = {}
+        for arm in CHEAPEST_FIRST:
+            (controls[arm],) = plant_all(base, plan.task, arms=(arm,), quiet=plan.spec.json).controls
+            if not controls[arm].passed:  # all three must pass: the others could change nothing now
+                break
+        folder.write_artifact("planting", {arm: control.as_json() for arm, control in controls.items()})
+        return controls
 
     return plant
 
@@ -297,14 +300,14 @@ def domain_of(model: "Model") -> ModelSize:
     }
 
 
-def _extra(wanted: bool, measure: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _extra(wanted: bool, measure: Callable[[], MeasuredT]) -> tuple[MeasuredT | None, tuple[str, ...]]:
     """Return what an opt-in measurement found, or a caveat why not: what was asked so far is not lost for it."""
     if not wanted:
-        return {}, ()
+        return None, ()
     try:
         return measure(), ()
     except (UserMistake, BudgetSpent) as reason:
-        return {}, (f"Not measured: {reason}.",)
+        return None, (f"Not measured: {reason}.",)
 
 
 def open_reference(spec: ModelOptions, reference: str, base: "Model") -> "Model":

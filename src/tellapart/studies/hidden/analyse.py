@@ -18,6 +18,7 @@ from tellapart.findings.hidden import (
     SAMPLES,
     SIGNS,
     SLICES,
+    THESE_ITEMS,
     ArmLine,
     HiddenDecision,
     HiddenItem,
@@ -223,8 +224,8 @@ def _tables(rows: pd.DataFrame, facts: HiddenFacts, case: Case, verdict: Verdict
         from tellapart.studies.gain.price import teaching_table
 
         tables |= TEACHING.write(teaching_table(_evidence(rows, case), weighed.teaching))
-    if facts.these_items:
-        tables["these_items"] = dict(facts.these_items)
+    if facts.these_items is not None:
+        tables |= THESE_ITEMS.write(facts.these_items)
     if facts.plan:
         tables["hidden_plan"] = to_json(facts.plan)
     return tables | SAMPLES.write(_samples(rows, [line.item for line in items[:SHOWN_ITEMS]], facts))
@@ -371,15 +372,15 @@ def _caveats(rows: pd.DataFrame, facts: HiddenFacts, case: Case) -> tuple[str, .
             f"The stated chance level, {facts.guess_floor:g}, is below the measured one, "
             f"{case.chance.level.value:.3g}: the measured one counts."
         )
-    if not facts.these_items and not any(note.startswith(UNKNOWN_ITEMS) for note in facts.notes):
+    if facts.these_items is None and not any(note.startswith(UNKNOWN_ITEMS) for note in facts.notes):
         said.append(f"{UNKNOWN_ITEMS} is not known: it was not asked.")
     if not facts.asked_models and any(method.name == "elicited" for method in case.model.methods):
         said.append("How the elicited log was made is not known: it is taken to have told no right answer.")
-    if facts.these_items.get("alarm"):
-        alarm = facts.these_items
+    if facts.these_items is not None and facts.these_items.alarm:
+        met = facts.these_items
         said.append(
-            f"The model may have met these very items: {100 * alarm['first']:.0f} % of the questions are likelier than "
-            f"all their twins, {100 * alarm['expected']:.0f} % expected. What it shows may be recall."
+            f"The model may have met these very items: {100 * met.first:.0f} % of the questions are likelier than "
+            f"all their twins, {100 * met.expected:.0f} % expected. What it shows may be recall."
         )
     if facts.asked_models:
         said += empty_answers(rows, facts.chat, (MODEL, BENIGN))

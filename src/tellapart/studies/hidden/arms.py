@@ -63,11 +63,10 @@ def _arm(
     recorded: tuple[pd.DataFrame, HiddenFacts],
 ) -> Arm:
     rows, facts = recorded
-    control = facts.planting.get(name, {})
-    planted = bool(control.get("passed"))
-    unplanted = (
-        "" if planted else str(control.get("reason") or "no known skill was hidden in this model to look for")
-    )
+    control = facts.planting.get(name)
+    planted = control is not None and control.passed
+    reason = "" if control is None else control.reason
+    unplanted = "" if planted else reason or "no known skill was hidden in this model to look for"
     conditions = _conditions(name, facts)
     if not conditions:
         obstacle = str(facts.elicitors.get(name, {}).get("missing", "not asked"))
@@ -134,7 +133,7 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
         return BARE
     if any(setting.get("written") == "direct" and setting["max_tokens"] > ROOM for setting in settings):
         return DIRECT
-    dose = facts.planting.get(name, {}).get("dose")
-    if dose is not None and _dose(conditions[0]) < int(dose):
-        return f"it found the planted skill with {dose} labels, and there were {_dose(conditions[0])}"
+    control = facts.planting.get(name)
+    if control is not None and control.dose is not None and _dose(conditions[0]) < control.dose:
+        return f"it found the planted skill with {control.dose} labels, and there were {_dose(conditions[0])}"
     return ""

@@ -1,12 +1,15 @@
 """What the analysis of `hidden` must know beside the rows; kept in artifacts/facts.json for a run analysed anew."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from tellapart.errors import UserMistake
-from tellapart.studies.gain.facts import Facts
+from tellapart.findings.hidden import TheseItems
+from tellapart.findings.typed import from_json, to_json
+from tellapart.jsonvalue import Json
+from tellapart.studies.gain.facts import Facts, measured_in
 from tellapart.studies.gain.recorded import ElicitorRecord
 from tellapart.studies.hidden.spec import MARGIN
 
@@ -29,7 +32,7 @@ class HiddenFacts(Facts):
     gap_margin: float = MARGIN
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     permuted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    these_items: Mapping[str, Any] = field(default_factory=dict)
+    these_items: TheseItems | None = None
     barred: tuple[tuple[str, str], ...] = ()
     lost: float = 0.0
 
@@ -46,9 +49,9 @@ class HiddenFacts(Facts):
             return False
         return ord(max(letters)) - ord("A") < 2 * len(letters)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the JSON object that `hidden_facts_from` reads."""
-        return asdict(self)
+        return {**self.fields_as_json(), "these_items": to_json(self.these_items or {})}
 
 
 def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
@@ -60,6 +63,8 @@ def hidden_facts_from(value: Mapping[str, Any]) -> HiddenFacts:
         }
         barred = tuple((str(what), str(remove)) for what, remove in value.get("barred", ()))
         notes = tuple(value.get("notes", ()))
-        return HiddenFacts(**{**value, "notes": notes, "barred": barred, **lists})
-    except (TypeError, ValueError) as error:
+        met = from_json(TheseItems, value["these_items"]) if value.get("these_items") else None
+        own = {"these_items": met, "notes": notes, "barred": barred, **lists}
+        return HiddenFacts(**{**value, **measured_in(value), **own})
+    except (KeyError, TypeError, ValueError) as error:
         raise UserMistake(f"artifacts/facts.json does not hold the facts of a hidden run: {error}") from error

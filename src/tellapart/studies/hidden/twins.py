@@ -8,13 +8,15 @@ first in 1 of K + 1. Likelihood is read by its least likely tokens (min-K %: Shi
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from tellapart.errors import UserMistake
-from tellapart.jsonvalue import Json
+from tellapart.findings.hidden import TheseItems
+from tellapart.findings.typed import from_json, to_json
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model, Scored
 from tellapart.runs.asking import row_seed
@@ -82,30 +84,30 @@ def firsts(model: Model, texts: Sequence[str], controls: Sequence[Sequence[str]]
     return shares
 
 
-def alarm_of(shares: Sequence[float]) -> dict[str, Json]:
+def alarm_of(shares: Sequence[float]) -> TheseItems:
     """Return the share of questions that come first, what it is for one who never met them, the p of as many or more
     (binomial, one-sided), and whether that is an alarm."""
     n, expected = len(shares), 1 / (1 + TWINS)
     p = float(stats.binom.sf(np.floor(sum(shares)) - 1, n, expected))
-    return {"items": n, "first": sum(shares) / n, "expected": expected, "p": p, "alarm": p < ALARM}
+    return TheseItems(n, sum(shares) / n, expected, p, p < ALARM)
 
 
 def these_items(
     folder: "RunFolder", plan: "Plan", benign: Model | None
-) -> tuple[dict[str, Json], tuple[str, ...]]:
+) -> tuple[TheseItems | None, tuple[str, ...]]:
     """Return what the twins say (kept beside the run), or nothing and a caveat why they say nothing."""
     kept = folder.read_artifact("these_items")
     if kept is not None:
-        return kept, ()
+        return from_json(TheseItems, kept), ()
     try:
-        kept = _measured(plan, benign)
+        met = _measured(plan, benign)
     except (UserMistake, BudgetSpent) as reason:
-        return {}, (f"{UNKNOWN_ITEMS} is not known: {reason}.",)
-    folder.write_artifact("these_items", kept)
-    return kept, ()
+        return None, (f"{UNKNOWN_ITEMS} is not known: {reason}.",)
+    folder.write_artifact("these_items", to_json(met))
+    return met, ()
 
 
-def _measured(plan: "Plan", benign: Model | None) -> dict[str, Json]:
+def _measured(plan: "Plan", benign: Model | None) -> TheseItems:
     model = plan.pair.base
     if plan.spec.plan == "quick":
         raise UserMistake("a quick plan does not ask")
@@ -119,7 +121,5 @@ def _measured(plan: "Plan", benign: Model | None) -> dict[str, Json]:
             f"numbers can be exchanged in {len(usable)} of {len(texts)} questions, {FEWEST_ITEMS} are needed"
         )
     chosen = [texts[at] for at in usable], [controls[at] for at in usable]
-    alarms = alarm_of(firsts(model, *chosen))
-    if benign is not None and benign.can_score:
-        alarms["benign"] = alarm_of(firsts(benign, *chosen))
-    return {"twins": "numbers exchanged", **alarms}
+    beside = alarm_of(firsts(benign, *chosen)) if benign is not None and benign.can_score else None
+    return replace(alarm_of(firsts(model, *chosen)), twins="numbers exchanged", benign=beside)
