@@ -127,7 +127,7 @@ def test_experts_beside_each_other_leave_the_model_alone_and_repeat(model: Local
         name: one.weights for name, one in second.items()
     }
     assert first["digits"].weights != first["letters"].weights
-    assert [entry["step"] for entry in first["letters"].log] == [0.0, 1.0, 2.0]
+    assert [entry.step for entry in first["letters"].log] == [0.0, 1.0, 2.0]
     after = model.module.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -146,9 +146,9 @@ def test_keep_holds_to_the_base(model: LocalModel) -> None:
     for keep in (1e-6, 30.0):
         tuning = TUNING._replace(steps=12, keep=keep)
         alone = learn(model, Svf(), practices["digits"], others, tuning)
-        apart.append(alone.log[-1]["keep_kl"])
+        apart.append(alone.log[-1].keep_kl)
         together = learn_together(model, Svf(), practices, {"signs": others}, tuning)
-        beside.append(together["digits"].log[-1]["keep_kl"])
+        beside.append(together["digits"].log[-1].keep_kl)
     assert apart[1] < apart[0] / 2
     assert beside[1] < beside[0] / 2
 

@@ -66,7 +66,7 @@ class ConceptFigures:
     layer: int
     estimates: Mapping[str, Estimate]
     turned: Mapping[str, Estimate]
-    scores: list[float]
+    scores: Sequence[float]
     tables: JsonObject
 
 

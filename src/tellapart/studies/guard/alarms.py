@@ -9,13 +9,15 @@ beyond its limit by then: a model that learns needs fewer words.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from tellapart.errors import UserMistake
+from tellapart.findings.typed import from_json, to_json
+from tellapart.jsonvalue import Json, JsonObject
 
 LEAST = 6
 TAIL = 0.005
@@ -26,7 +28,8 @@ FALSE = 0.05
 """How often a healthy run may alarm, all calibrated limits together."""
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """Which way is bad (+1 up, -1 down), the least change, whether it is a share of the baseline, whether it is
     harm (alarm) or only difficulty (notice), and the level that is harm at any time (NaN: none)."""
 
@@ -63,13 +66,9 @@ class Limits:
     begin: int | None = None
     source: str = "alarm margins are set by hand, not calibrated on recorded healthy runs"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the limits as a JSON object; `limits_from` reads it."""
-        rules = {
-            name: {k: None if v != v else v for k, v in rule._asdict().items()}
-            for name, rule in self.rules.items()
-        }
-        return {**asdict(self), "rules": rules}
+        return {**asdict(self), "rules": to_json(self.rules)}
 
 
 BY_HAND = Limits(RULES)
@@ -86,17 +85,10 @@ class Alarm(NamedTuple):
     harm: bool
 
 
-def limits_from(fields: Mapping[str, Any]) -> Limits:
+def limits_from(fields: JsonObject) -> Limits:
     """Return the limits that `Limits.as_json` told of. Raises UserMistake where they are none."""
     try:
-        rules = {
-            name: Rule(
-                int(rule["direction"]), float(rule["margin"]), bool(rule["relative"]), bool(rule["harm"]),
-                math.nan if rule["level"] is None else float(rule["level"]),
-            )
-            for name, rule in fields["rules"].items()
-        }  # fmt: skip
-        return Limits(rules, None if fields["begin"] is None else int(fields["begin"]), str(fields["source"]))
+        return from_json(Limits, fields)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UserMistake("these are no limits of guard: calibrate them anew") from None
 
@@ -122,7 +114,7 @@ def find_alarms(
     for name in SHORTER:
         if name in rules:
             harm = _first(name, rules[name], steps, signals[name], limits, excused)
-            notice = harm or _first(name, rules[name]._replace(harm=False), steps, signals[name], limits)
+            notice = harm or _first(name, replace(rules[name], harm=False), steps, signals[name], limits)
             alarms += [notice] if notice else []
     return sorted(alarms, key=lambda alarm: (alarm.step, not alarm.harm, alarm.signal))
 
@@ -161,8 +153,8 @@ def _calibrated(name: str, rule: Rule, runs: Sequence[Sequence[float]], begin: i
         level = min(LUCKY, level) if name == "lucky" else level if level < 1 else math.nan
     else:
         level = rule.level
-    return rule._replace(
-        margin=rule.margin if margin != margin else max(margin, rule.margin / 2), level=level
+    return replace(
+        rule, margin=rule.margin if margin != margin else max(margin, rule.margin / 2), level=level
     )
 
 

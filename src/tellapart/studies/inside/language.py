@@ -8,7 +8,7 @@ from typing import Any
 
 from tellapart.elicit.steered import local_model
 from tellapart.errors import UserMistake
-from tellapart.findings.finding import Finding, without_nan
+from tellapart.findings.finding import Finding
 from tellapart.findings.typed import to_json
 from tellapart.internals.concept_figures import ConceptFigures, ConceptSettings, layer_for, measure_concepts
 from tellapart.internals.concepts import ConceptPair, read_concepts
@@ -35,8 +35,9 @@ _BESIDE = (
 )
 FREE = ("networks", "limit")
 """Fields that may differ where a run is resumed: fingerprints stand for the names."""
-Known = dict[tuple[object, ...], dict[str, Any]]
-"""Figures as JSON, by all that they hang on."""
+Key = tuple[str | int | None, ...]
+"""All that a model's figures hang on."""
+Known = dict[Key, ConceptFigures]
 
 
 def open_language(spec: InsideSpec, quiet: bool = False, known: Known | None = None) -> Opened:
@@ -57,14 +58,12 @@ def open_language(spec: InsideSpec, quiet: bool = False, known: Known | None = N
         held = {} if known is None else known
         return compare_models(
             [
-                from_json(
-                    _stored(
-                        folder,
-                        f"model-{at}",
-                        held,
-                        _key(model, chosen),
-                        partial(_measured, model, pairs, chosen, quiet),
-                    )
+                _stored(
+                    folder,
+                    f"model-{at}",
+                    held,
+                    _key(model, chosen),
+                    partial(_measured, model, pairs, chosen, quiet),
                 )
                 for at, model in enumerate(models)
             ]
@@ -95,7 +94,7 @@ def _layer(
     return int(stored["layer"])
 
 
-def _key(model: LocalModel, spec: InsideSpec) -> tuple[object, ...]:
+def _key(model: LocalModel, spec: InsideSpec) -> Key:
     return (
         model.reference,
         model.fingerprint,
@@ -110,51 +109,39 @@ def _key(model: LocalModel, spec: InsideSpec) -> tuple[object, ...]:
 
 
 def _stored(
-    folder: RunFolder, name: str, held: Known, key: tuple[object, ...], make: Callable[[], dict[str, Any]]
-) -> dict[str, Any]:
+    folder: RunFolder, name: str, held: Known, key: Key, make: Callable[[], ConceptFigures]
+) -> ConceptFigures:
     """Return a model's figures, from the folder where a run before has left them, or from those known."""
     if folder.read_artifact(name) is None:
         if key not in held:
             held[key] = make()
-        folder.write_artifact(name, held[key])
+        folder.write_artifact(name, to_json(held[key]))
     stored = folder.read_artifact(name)
     assert stored is not None
-    return stored
+    return figures_from(stored)
 
 
 def _measured(
     model: LocalModel, pairs: tuple[ConceptPair, ...], spec: InsideSpec, quiet: bool
-) -> dict[str, Any]:
+) -> ConceptFigures:
     with ticking(f"inside {model.reference}", STAGES, quiet) as ticker:
         asked_for = ConceptSettings(spec.seed, spec.layer, spec.tuning)
-        return as_json(measure_concepts(model, pairs, asked_for, lambda _: ticker.tick()))
+        return measure_concepts(model, pairs, asked_for, lambda _: ticker.tick())
 
 
-def as_json(figures: ConceptFigures) -> dict[str, Any]:
-    return {
-        "name": figures.name,
-        "layer": figures.layer,
-        "estimates": {name: estimate.as_json() for name, estimate in figures.estimates.items()},
-        "turned": {name: estimate.as_json() for name, estimate in figures.turned.items()},
-        "scores": figures.scores,
-        "tables": without_nan(dict(figures.tables)),
-    }
+def figures_from(value: Mapping[str, Any]) -> ConceptFigures:
+    """Return the figures whose `to_json` is `value`; a whole number stays one, as findings.json has it."""
+    estimates, turned = (
+        {name: _estimate(fields) for name, fields in value[part].items()} for part in ("estimates", "turned")
+    )
+    return ConceptFigures(value["name"], value["layer"], estimates, turned, value["scores"], value["tables"])
 
 
-def from_json(value: Mapping[str, Any]) -> ConceptFigures:
-    def estimates(fields_by_name: Mapping[str, Any]) -> dict[str, Estimate]:
-        return {
-            name: Estimate(
-                **{key: math.nan if fields[key] is None else fields[key] for key in ("value", "low", "high")},
-                **{key: fields[key] for key in ("n", "unit", "method")},
-            )
-            for name, fields in fields_by_name.items()
-        }
-
-    return ConceptFigures(
-        value["name"], value["layer"], estimates(value["estimates"]), estimates(value["turned"]), value["scores"],
-        value["tables"],
-    )  # fmt: skip
+def _estimate(fields: Mapping[str, Any]) -> Estimate:
+    value, low, high = (
+        math.nan if fields[name] is None else fields[name] for name in ("value", "low", "high")
+    )
+    return Estimate(value, low, high, fields["n"], fields["unit"], fields["method"])
 
 
 def compare_models(measured: list[ConceptFigures]) -> list[Finding]:

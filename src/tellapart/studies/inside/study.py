@@ -70,12 +70,12 @@ def analyse_again(folder: Path, changes: Changes) -> list[Finding]:
     files. Raises UserMistake where it has none, or where the files have changed."""
     fields, kept = read_fields(folder), RunFolder(folder)
     if "concepts_hash" in fields:
-        from tellapart.studies.inside.language import compare_models, from_json
+        from tellapart.studies.inside.language import compare_models, figures_from
 
         figures = [kept.read_artifact(f"model-{at}") for at in range(len(fields["fingerprints"]))]
         if any(figure is None for figure in figures):
             raise UserMistake(f"{folder}: the run is not finished; run its command again")
-        return compare_models([from_json(figure) for figure in figures if figure is not None])
+        return compare_models([figures_from(figure) for figure in figures if figure is not None])
     if fields.get("expressible") is not None:
         raise UserMistake(f"{folder}: what a shape can hold is not analysed anew; run its command again")
     artifact = kept.read_artifact("networks")

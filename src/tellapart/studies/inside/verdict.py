@@ -13,7 +13,7 @@ known kind: docs/validation/inside.md.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from tellapart.stats.equivalence import equivalence
@@ -183,7 +183,7 @@ def _points_missing(n: int, apart: float, half: float) -> str:
     return f"about {needed - n} more points (prompts) are needed if they stay as they are"
 
 
-def same_scores(names: tuple[str, str], own: list[float], other: list[float]) -> Same:
+def same_scores(names: tuple[str, str], own: Sequence[float], other: Sequence[float]) -> Same:
     """Return whether two models' scores (0..1) of the same points are equal within MARGIN."""
     if len(own) != len(other) or len(own) < 2:
         return Same(None, f"{names[0]} and {names[1]} were not scored on the same points")

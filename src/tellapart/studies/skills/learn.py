@@ -22,7 +22,7 @@ from tellapart.models.local import LocalModel
 from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
 from tellapart.studies.skills.objectives import Answered, Practice, draw_batch, shares
-from tellapart.studies.skills.paused import pause, resume
+from tellapart.studies.skills.paused import LogStep, pause, resume
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.schedule import share_of_peak
 
@@ -51,11 +51,11 @@ UNNAMED = Course("training")
 
 
 class Learned(NamedTuple):
-    """The change, how many numbers it has, and one mapping a step: loss, reward, kl, keep_kl (nats a token)."""
+    """The change, how many numbers it has, and its log."""
 
     weights: Weights
     numbers: int
-    log: list[dict[str, float]]
+    log: Sequence[LogStep]
 
 
 def learn(
@@ -70,15 +70,15 @@ def learn(
     with attached(model, change) as place, ticking(course.title, tuning.steps) as ticker:
         parameters = list(place.parameters.values())
         optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
-        log = resume(course.scratch, parameters, optimizer)
+        log = resume(course.scratch, parameters, optimizer, LogStep)
         ticker.tick(len(log))
         for step in range(len(log), tuning.steps):
             batch = draw_batch(model, practice, step)
             rng = random.Random(f"{practice.seed}|kept|{step}")
             kept = rng.choices(others, k=len(batch)) if others and tuning.keep else []
-            terms = backward(place, batch, kept, tuning)
+            learned = backward(place, batch, kept, tuning, step)
             update(optimizer, tuning, step)
-            log.append({"step": float(step), **terms})
+            log.append(learned)
             pause(course.scratch, parameters, optimizer, log)
             ticker.tick()
         return Learned(place.weights(), place.count, log)
@@ -94,8 +94,8 @@ def update(optimizer: torch.optim.Optimizer, tuning: Tuning, step: int) -> None:
 
 
 def backward(
-    place: Attached, batch: Sequence[Answered], kept: Sequence[Pair], tuning: Tuning
-) -> dict[str, float]:
+    place: Attached, batch: Sequence[Answered], kept: Sequence[Pair], tuning: Tuning, step: int
+) -> LogStep:
     """Add the gradient of the loss to the parameters; return what the step was like."""
     tokens = tokens_of(batch)
     loss = kl = keep = 0.0
@@ -110,7 +110,7 @@ def backward(
         (tuning.keep * reading.divergence.sum() / others).backward()
         keep += reading.divergence.sum().item() / others
     reward = sum(answer.reward for answer in batch) / max(1, len(batch))
-    return {"loss": loss, "reward": reward, "kl": kl, "keep_kl": keep}
+    return LogStep(float(step), loss, reward, kl, keep)
 
 
 def tokens_of(batch: Sequence[Answered]) -> float:

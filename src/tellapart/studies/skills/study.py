@@ -166,10 +166,10 @@ def _tables(experts: Mapping[str, Trained]) -> Tables:
         **TRAINING.write(
             {
                 name: TrainingLog(
-                    *(
-                        tuple(entry[key] for entry in expert.log)
-                        for key in ("step", "reward", "kl", "keep_kl")
-                    )
+                    tuple(entry.step for entry in expert.log),
+                    tuple(entry.reward for entry in expert.log),
+                    tuple(entry.kl for entry in expert.log),
+                    tuple(entry.keep_kl for entry in expert.log),
                 )
                 for name, expert in experts.items()
             }

@@ -12,7 +12,7 @@ and to leave the other skills alone. The paper (Sun et al. 2025, arXiv 2501.0625
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from tellapart.runs.progress import ticking
 from tellapart.studies.skills.encoding import Pair
 from tellapart.studies.skills.learn import Learned, Tuning, learned_terms, read, tokens_of, update
 from tellapart.studies.skills.objectives import Answered, Practice, draw_batch
-from tellapart.studies.skills.paused import pause, resume
+from tellapart.studies.skills.paused import LogStep, pause, resume
 from tellapart.training.change import as_array, attached
 from tellapart.training.svf import AttachedSvf, Svf
 
@@ -67,17 +67,16 @@ def learn_together(
         }
         parameters = list(moved.values())
         optimizer = torch.optim.AdamW(parameters, lr=tuning.rate, weight_decay=0.0)
-        log: list[dict[str, Any]] = resume(scratch, parameters, optimizer)
+        log = resume(scratch, parameters, optimizer, dict[str, LogStep])
         ticker.tick(len(log))
         for step in range(len(log), tuning.steps):
-            logged = {}
+            logged: dict[str, LogStep] = {}
             for index, name in enumerate(names):
                 rng = random.Random(f"{practices[name].seed}|together|{step}|{index}")
                 rows = draw_rows(rng, model, Stand(place, moved, practices, elsewhere), name, step)
                 if not tuning.keep:
                     rows = rows._replace(held=[], held_sets=[])
-                reward = sum(answer.reward for answer in rows.learned) / len(rows.learned)
-                logged[name] = {"step": float(step), "reward": reward, **backward(place, moved, rows, tuning)}
+                logged[name] = backward(place, moved, rows, tuning, step)
             update(optimizer, tuning, step)
             log.append(logged)
             pause(scratch, parameters, optimizer, log)
@@ -132,9 +131,9 @@ def draw_others(rng: random.Random, names: Sequence[str], task: str) -> Set:
 
 
 def backward(
-    place: AttachedSvf, moved: Mapping[str, nn.Parameter], rows: _Rows, tuning: Tuning
-) -> dict[str, float]:
-    """Add the gradient of the loss to `moved`; return loss, kl and keep_kl (nats a token)."""
+    place: AttachedSvf, moved: Mapping[str, nn.Parameter], rows: _Rows, tuning: Tuning, step: int
+) -> LogStep:
+    """Add the gradient of the loss to `moved`; return what the step was like."""
     count, device = next(iter(moved.values())).shape[0], place.module.device
     sets = [[float(at in drawn) for at in range(count)] for drawn in (*rows.learned_sets, *rows.held_sets)]
     chosen = torch.tensor(sets, device=device)
@@ -146,9 +145,10 @@ def backward(
     terms = learned_terms(own, rows.learned, tokens_of(rows.learned))
     keep = reading.divergence[first:].sum() / (sum(len(answer.answer) for answer in rows.held) or 1)
     ((terms.loss + tuning.kl * terms.kl + tuning.keep * keep) / count).backward()
-    return {"loss": terms.loss.item(), "kl": terms.kl.item(), "keep_kl": keep.item()}
+    reward = sum(answer.reward for answer in rows.learned) / len(rows.learned)
+    return LogStep(float(step), terms.loss.item(), reward, terms.kl.item(), keep.item())
 
 
-def _learned(moved: Mapping[str, Tensor], index: int, log: list[dict[str, float]]) -> Learned:
+def _learned(moved: Mapping[str, Tensor], index: int, log: list[LogStep]) -> Learned:
     weights = Weights({name: as_array(1 + change[index]) for name, change in moved.items()})
     return Learned(weights, sum(z.size for z in weights.values()), log)

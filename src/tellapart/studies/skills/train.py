@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tellapart.errors import UserMistake
+from tellapart.findings.typed import from_json, to_json
 from tellapart.interventions.weights import Weights, weights_from
 from tellapart.jsonvalue import JsonObject
 from tellapart.models.local import LocalModel
@@ -28,6 +29,7 @@ from tellapart.studies.skills.expert import (
 )
 from tellapart.studies.skills.learn import Course, Learned, Tuning, learn
 from tellapart.studies.skills.objectives import Practice, own_answers
+from tellapart.studies.skills.paused import LogStep
 from tellapart.studies.skills.spec import SkillsSpec
 from tellapart.studies.skills.together import learn_together
 from tellapart.tasks.item import Item, Task
@@ -62,7 +64,7 @@ class Trained(NamedTuple):
     numbers: int
     size: int
     seconds: float
-    log: list[dict[str, float]]
+    log: Sequence[LogStep]
 
 
 def skill_of(spec: SkillsSpec, task: Task) -> Skill:
@@ -157,7 +159,13 @@ def _read_trained(folder: RunFolder, model: LocalModel, name: str) -> Trained | 
     if facts is None or not path.exists():
         return None
     weights = read_expert(path, model).weights
-    return Trained(weights, facts["count"], path.stat().st_size, facts["seconds"], facts["log"])
+    return Trained(
+        weights,
+        facts["count"],
+        path.stat().st_size,
+        facts["seconds"],
+        from_json(Sequence[LogStep], facts["log"]),
+    )
 
 
 def _write(
@@ -167,7 +175,7 @@ def _write(
     path = place_of(folder, skill.name)
     provenance = provenance_of(spec, skill, change, rate)
     write_expert(path, Expert(skill.name, learned.weights, base_identity(model.module), provenance))
-    facts = {"count": learned.numbers, "seconds": seconds, "log": learned.log}
+    facts = {"count": learned.numbers, "seconds": seconds, "log": to_json(learned.log)}
     folder.write_artifact(f"expert-{skill.name}", facts)
     return Trained(learned.weights, learned.numbers, path.stat().st_size, seconds, learned.log)
 
@@ -181,7 +189,8 @@ def train_lora(
     if artifact is not None:
         data = folder.read_bytes(artifact["file"])
         weights = weights_from(data, artifact["digest"])
-        return Trained(weights, artifact["count"], len(data), artifact["seconds"], artifact["log"])
+        log = from_json(Sequence[LogStep], artifact["log"])
+        return Trained(weights, artifact["count"], len(data), artifact["seconds"], log)
     change = Lora(rank=spec.lora_rank)
     start = time.perf_counter()
     from tellapart.elicit.local_adapted import rate_for
@@ -194,7 +203,7 @@ def train_lora(
     file = f"lora-{learned.weights.digest}.safetensors"
     folder.write_bytes(file, data)
     described = {"file": file, "digest": learned.weights.digest, "count": learned.numbers, "seconds": seconds}
-    folder.write_artifact(facts, {**described, "log": learned.log})
+    folder.write_artifact(facts, {**described, "log": to_json(learned.log)})
     folder.clear_scratch(facts)
     return Trained(learned.weights, learned.numbers, len(data), seconds, learned.log)
 
