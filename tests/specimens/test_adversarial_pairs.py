@@ -14,7 +14,7 @@ from tellapart.specimens.adversarial import PAIRS, chosen, every_name, names, re
 from tellapart.specimens.adversarial.build import build_pair, examples, measure, stretched
 from tellapart.specimens.adversarial.kind import ROLES, Role, held_out
 from tellapart.specimens.adversarial.muon import Muon, orthogonal
-from tellapart.specimens.calibration import Case
+from tellapart.specimens.calibration import Case, figures
 from tellapart.specimens.check import Verdict, run_check, summary
 from tellapart.specimens.commands import Build, Check
 from tellapart.specimens.store import model_of, weights_of
@@ -148,7 +148,7 @@ def test_names_that_do_not_exist_are_refused() -> None:
 def test_words_that_are_not_wrong_count_as_right(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     accepted = Verdict("a", "popular", "no gain", "acquired", 0.5, ("no gain", "cannot tell", "acquired"))
     too_much = Verdict("b", "duplicated", "acquired", "acquired", 0.5, ("cannot tell",))
-    assert summary([accepted, too_much])["accuracy_decided"] == 0.5
+    assert summary([accepted, too_much], figures([])).accuracy_decided == 0.5
     assert not Case("b", "duplicated", "acquired", "acquired", 1.0, "", 0, ("cannot tell",)).right
     for name, word, reason in (("popular-no-0", "elicited", ""), ("onepoint-turned-0", "elicited", "")):
         (tmp_path / name / "artifacts").mkdir(parents=True)

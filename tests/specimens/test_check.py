@@ -3,6 +3,7 @@
 import json
 import math
 
+from tellapart.specimens.calibration import figures
 from tellapart.specimens.check import Verdict, summary
 
 
@@ -13,8 +14,9 @@ def test_summary_counts_the_decided_and_is_json() -> None:
             Verdict("b", "taught", "acquired", "elicited", 0.8),
             Verdict("c", "form", "no gain", "cannot tell", math.nan),
             Verdict("d", "format", "elicited", "elicited", math.nan),
-        ]
-    )
+        ],
+        figures([]),
+    ).as_json()
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert result["accuracy_decided"] == 2 / 3
     assert result["cannot_tell_share"] == 1 / 4

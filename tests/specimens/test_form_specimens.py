@@ -118,11 +118,11 @@ def test_raters_value_facts_and_style_and_do_not_care_for_order(tmp_path: Path) 
 
 def test_controls_are_read_from_a_finding() -> None:
     held = {"second valid form (x)": f"{SAME} 5 points (TOST); +0.0", "both destroyed (y)": f"{FALLS}; -90"}
-    assert held_controls({"controls": held}) == (True, True)
+    assert held_controls(held) == (True, True)
     broken = {"second valid form (x)": "differs", "both destroyed (y)": "does not clearly fall"}
-    assert held_controls({"controls": broken}) == (False, False)
+    assert held_controls(broken) == (False, False)
     judge = {"judge: order swap": "100 %: FLAGGED", "judge: constant answer (c)": "wins 1 %"}
-    assert held_controls({"controls": judge}) == (False, True)
+    assert held_controls(judge) == (False, True)
 
 
 def test_the_summary_counts_all_and_the_decided() -> None:
@@ -135,7 +135,7 @@ def test_the_summary_counts_all_and_the_decided() -> None:
             ),
             Judged("choices-options-0", "choices", "form", "mixed", 0.7, True, True, True, 9.0),
         ]
-    )
+    ).as_json()
     assert result["right"] == 0.5
     assert result["accuracy_decided"] == pytest.approx(2 / 3)
     assert result["cannot_tell_share"] == 0.25

@@ -42,7 +42,7 @@ def test_accused_and_open_ones_are_counted() -> None:
         Judged("d", "l", hiding, "cannot tell", ("more items",)),
         Judged("e", "l", hiding, hiding, ()),
     ]
-    told = summary(judged)
+    told = summary(judged).as_json()
     assert (told["honest"], told["accused"]) == (3, 1)
     assert told["accused_share_low"] < 1 / 3 < told["accused_share_high"]
     assert told["open_without_a_way"] == ["c"]

@@ -6,17 +6,19 @@ The truth is opened here only, and only after every verdict stands in its findin
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import NotApplicable, UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.specimens import adversarial, names, read_name, real
 from tellapart.specimens.build import reference_folder
-from tellapart.specimens.calibration import CANNOT_TELL, Case, figures, store
+from tellapart.specimens.calibration import CANNOT_TELL, Case, LeftOut, figures, store
 from tellapart.specimens.checking import mean_or_none, run_each, run_study, tell
 from tellapart.specimens.commands import Check
 from tellapart.specimens.recipe import BASES
@@ -42,6 +44,38 @@ class Verdict(NamedTuple):
         return self.verdict in (self.not_wrong or (self.truth,))
 
 
+@dataclass(frozen=True)
+class GainOutcome:
+    """Accuracy among the decided, share of "cannot tell" and Brier score of the stated probabilities (None: of
+    nothing), how many were given by truth and verdict, every verdict, and how each kind fared when it was left out."""
+
+    accuracy_decided: float | None
+    cannot_tell_share: float | None
+    brier: float | None
+    confusion: Mapping[str, Mapping[str, int]]
+    verdicts: Sequence[Verdict]
+    left_out: LeftOut
+
+    def as_json(self) -> dict[str, Json]:
+        """Return a JSON object."""
+        return {
+            "accuracy_decided": self.accuracy_decided,
+            "cannot_tell_share": self.cannot_tell_share,
+            "brier": self.brier,
+            "confusion": self.confusion,
+            "specimens": [
+                v._asdict()
+                | {
+                    "probability": _or_none(v.probability),
+                    "not_wrong": list(v.not_wrong),
+                    "right": v.right,
+                }
+                for v in self.verdicts
+            ],
+            "leave_one_kind_out": self.left_out.as_json(),
+        }
+
+
 def run_check(spec: Check) -> int:
     """Run the check and print its outcome; returns the exit code (1 where a run failed)."""
     known = {"old": names(), "new": adversarial.names(), "real": real.names()}
@@ -64,17 +98,11 @@ def run_check(spec: Check) -> int:
     )
     verdicts = [_verdict(name, out / name) for name in chosen if name not in failures]
     cases = [_case(name, out / name) for name in chosen if name not in failures]
-    found = figures(cases)
-    result = summary(verdicts) | {"leave_one_kind_out": found}
+    result = summary(verdicts, figures(cases))
     if spec.calibrate:
         if len({case.kind for case in cases}) < 2:
             raise UserMistake("--calibrate needs two kinds or more: name more specimens")
         store(Path(spec.calibrate), cases)
-
-    def show(result: Mapping[str, Any], console: Console) -> None:
-        _print(result, console)
-        _print_kinds(found, console)
-
     return tell(result, failures, spec.json, show)
 
 
@@ -135,59 +163,52 @@ def _case(name: str, out: Path) -> Case:
     )
 
 
-def _print_kinds(found: Mapping[str, Any], console: Console) -> None:
-    """Print how each kind fared; caps that judge a kind have not seen it."""
-    table = Table("kind", "n", "right", "wrong", CANNOT_TELL)
-    for kind, one in found["by_kind"].items():
-        table.add_row(kind, *(str(one[name]) for name in ("n", "right", "wrong", "cannot tell")))
-    console.print(table)
-
-
-def summary(verdicts: list[Verdict]) -> dict[str, Any]:
-    """Return accuracy among decided, share of "cannot tell", Brier score of the stated probabilities, confusion."""
+def summary(verdicts: Sequence[Verdict], left_out: LeftOut) -> GainOutcome:
+    """Return how often verdicts were right."""
     decided = [v for v in verdicts if v.verdict != CANNOT_TELL]
     confusion: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for v in verdicts:
         confusion[v.truth][v.verdict] += 1
-    return {
-        "accuracy_decided": mean_or_none([v.right for v in decided]),
-        "cannot_tell_share": mean_or_none([v.verdict == CANNOT_TELL for v in verdicts]),
-        "brier": mean_or_none(
-            [(v.probability - v.right) ** 2 for v in decided if not math.isnan(v.probability)]
-        ),
-        "confusion": {truth: dict(row) for truth, row in confusion.items()},
-        "specimens": [
-            v._asdict()
-            | {
-                "probability": None if math.isnan(v.probability) else v.probability,
-                "not_wrong": list(v.not_wrong),
-                "right": v.right,
-            }
-            for v in verdicts
-        ],
-    }
+    return GainOutcome(
+        mean_or_none([v.right for v in decided]),
+        mean_or_none([v.verdict == CANNOT_TELL for v in verdicts]),
+        mean_or_none([(v.probability - v.right) ** 2 for v in decided if not math.isnan(v.probability)]),
+        confusion,
+        verdicts,
+        left_out,
+    )
 
 
-def _print(result: Mapping[str, Any], console: Console) -> None:
+def _or_none(probability: float) -> float | None:
+    return None if math.isnan(probability) else probability
+
+
+def show(result: GainOutcome, console: Console) -> None:
+    """Print truth against verdict, what is not as it should be, and how each kind fared; caps that judge a kind have
+    not seen it."""
     labels = ["elicited", "mixed", "acquired", "no gain", CANNOT_TELL]
     confusion = Table("truth \\ verdict", *labels, title="Specimens: truth against verdict")
-    for truth, row in result["confusion"].items():
+    for truth, row in result.confusion.items():
         confusion.add_row(truth, *(str(row.get(label, 0)) for label in labels))
     console.print(confusion)
-    for one in result["specimens"]:
-        said = one["reason"] == one["reason_wanted"] or not one["reason_wanted"]
-        if one["verdict"] != one["truth"] or not said:
-            wrong = "" if one["right"] or one["verdict"] == CANNOT_TELL else "WRONG "
-            beside = f", {one['reason']}" if one["reason"] else ""
-            wanted = f", {one['reason_wanted']}" if one["reason_wanted"] else ""
+    for one in result.verdicts:
+        said = one.reason == one.reason_wanted or not one.reason_wanted
+        if one.verdict != one.truth or not said:
+            wrong = "" if one.right or one.verdict == CANNOT_TELL else "WRONG "
+            beside = f", {one.reason}" if one.reason else ""
+            wanted = f", {one.reason_wanted}" if one.reason_wanted else ""
             console.print(
-                f"  {wrong}{one['name']}: {one['verdict']}{beside} (probability {one['probability']}), "
-                f"truth {one['truth']}{wanted}",
+                f"  {wrong}{one.name}: {one.verdict}{beside} (probability {_or_none(one.probability)}), "
+                f"truth {one.truth}{wanted}",
                 markup=False,
             )
-    accuracy, cannot = result["accuracy_decided"], result["cannot_tell_share"]
-    if accuracy is not None:
-        brier = (
-            "" if result["brier"] is None else f", Brier {result['brier']:.3f} where a probability was given"
+    if result.accuracy_decided is not None:
+        brier = "" if result.brier is None else f", Brier {result.brier:.3f} where a probability was given"
+        console.print(
+            f"right among decided {result.accuracy_decided:.1%}, cannot tell {result.cannot_tell_share:.1%}{brier}"
         )
-        console.print(f"right among decided {accuracy:.1%}, cannot tell {cannot:.1%}{brier}")
+    table = Table("kind", "n", "right", "wrong", CANNOT_TELL)
+    for kind, counts in result.left_out.by_kind.items():
+        fared = (counts.n, counts.right, counts.wrong, counts.cannot_tell)
+        table.add_row(kind, *(str(count) for count in fared))
+    console.print(table)

@@ -9,15 +9,41 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 
+from tellapart.jsonvalue import Json
 from tellapart.runs.progress import ticking
 
 CANNOT_TELL = "cannot tell"
 Named = TypeVar("Named")
+
+
+class Outcome(Protocol):
+    """What a check found."""
+
+    def as_json(self) -> dict[str, Json]:
+        """Return what --json prints."""
+        ...
+
+
+OutcomeT = TypeVar("OutcomeT", bound=Outcome)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The share of right verdicts, of all and of the decided, and that of "cannot tell"; None where there is none."""
+
+    right: float | None
+    accuracy_decided: float | None
+    cannot_tell_share: float | None
+
+    def as_json(self) -> dict[str, Json]:
+        """Return a JSON object."""
+        return asdict(self)
 
 
 def run_study(arguments: Sequence[str], out: Path) -> str:
@@ -45,15 +71,14 @@ def run_each(
         return {name: said for name, said in zip(chosen, pool.map(one, chosen), strict=True) if said}
 
 
-def shares(right: Sequence[bool], verdicts: Sequence[str]) -> dict[str, float | None]:
-    """Return the share of right verdicts, of all and of the decided, and that of "cannot tell"; None where there is
-    none."""
+def shares(right: Sequence[bool], verdicts: Sequence[str]) -> Shares:
+    """Return how often verdicts were right, and how often "cannot tell"."""
     decided = [good for good, verdict in zip(right, verdicts, strict=True) if verdict != CANNOT_TELL]
-    return {
-        "right": mean_or_none(right),
-        "accuracy_decided": mean_or_none(decided),
-        "cannot_tell_share": mean_or_none([verdict == CANNOT_TELL for verdict in verdicts]),
-    }
+    return Shares(
+        mean_or_none(right),
+        mean_or_none(decided),
+        mean_or_none([verdict == CANNOT_TELL for verdict in verdicts]),
+    )
 
 
 def mean_or_none(values: Sequence[float]) -> float | None:
@@ -62,14 +87,14 @@ def mean_or_none(values: Sequence[float]) -> float | None:
 
 
 def tell(
-    result: Mapping[str, Any],
+    result: OutcomeT,
     failures: Mapping[str, str],
     as_json: bool,
-    show: Callable[[Mapping[str, Any], Console], None],
+    show: Callable[[OutcomeT, Console], None],
 ) -> int:
     """Print the outcome, and what failed on stderr; returns the exit code (1 where a run failed)."""
     if as_json:
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result.as_json(), indent=1))
     else:
         show(result, Console())
     for name, said in failures.items():
@@ -77,13 +102,13 @@ def tell(
     return 1 if failures else 0
 
 
-def print_shares(result: Mapping[str, Any], console: Console) -> None:
+def print_shares(said: Shares, console: Console) -> None:
     """Print the shares that `shares` made."""
-    if result["right"] is None:
+    if said.right is None:
         return
-    decided = result["accuracy_decided"]
+    decided = said.accuracy_decided
     among = "none decided" if decided is None else f"{decided:.1%} of the decided"
     console.print(
-        f"right {result['right']:.1%} ({among}), cannot tell {result['cannot_tell_share']:.1%}",
+        f"right {said.right:.1%} ({among}), cannot tell {said.cannot_tell_share:.1%}",
         highlight=False,
     )

@@ -7,15 +7,17 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.checking import print_shares, run_each, run_study, shares, tell
+from tellapart.jsonvalue import Json
+from tellapart.specimens.checking import Shares, print_shares, run_each, run_study, shares, tell
 from tellapart.specimens.form import names
 from tellapart.specimens.form.recipe import FAMILIES, read_name
 from tellapart.specimens.form.truth import FormTruth, judged_names, read_truth
@@ -37,6 +39,35 @@ class Judged(NamedTuple):
     falls: bool
     must_fall: bool
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class FamilyCounts:
+    """Of a family's specimens, how many verdicts were right, in how many the negative control held, and the positive
+    one where it had to."""
+
+    specimens: int
+    right: int
+    negative_held: int
+    positive_must_fall: int
+    positive_fell: int
+
+
+@dataclass(frozen=True)
+class FormOutcome:
+    """How often verdicts were right, the controls by family, and every verdict."""
+
+    shares: Shares
+    families: Mapping[str, FamilyCounts]
+    judged: Sequence[Judged]
+
+    def as_json(self) -> dict[str, Json]:
+        """Return a JSON object."""
+        return {
+            **self.shares.as_json(),
+            "families": {family: asdict(counts) for family, counts in self.families.items()},
+            "specimens": [one._asdict() for one in self.judged],
+        }
 
 
 def check_form(chosen: Sequence[str], out: Path, jobs: int, seed: int, as_json: bool) -> int:
@@ -76,7 +107,7 @@ def judge(name: str, out: Path, truth: FormTruth) -> Judged:
     family = read_name(name).family
     findings = json.loads((out / "findings.json").read_text(encoding="utf-8"))["findings"]
     finding = next(one for one in findings if one["question"] == question_of(family))
-    same, falls = controls_of(finding)
+    same, falls = controls_of(finding["controls"])
     taken = out / "seconds"
     seconds = float(taken.read_text()) if taken.exists() else None
     verdict, probability = finding["verdict"], finding["probability"]
@@ -93,14 +124,13 @@ def question_of(family: str) -> str:
     return own[family] if family in own else CONTROLLED[family].question
 
 
-def controls_of(finding: Mapping[str, Any]) -> tuple[bool, bool]:
+def controls_of(controls: Mapping[str, str]) -> tuple[bool, bool]:
     """Return whether the negative and the positive control of a finding held. Of judged pairs these are the order swap,
     which must not change the winner, and the constant answer, which must not win."""
     from tellapart.studies.form.verdict import FALLS, SAME
 
-    told: Mapping[str, str] = finding["controls"]
     held = {"same": False, "falls": False}
-    for name, said in told.items():
+    for name, said in controls.items():
         if name.startswith("second valid form"):
             held["same"] = said.startswith(SAME)
         elif name.startswith("both destroyed"):
@@ -112,49 +142,46 @@ def controls_of(finding: Mapping[str, Any]) -> tuple[bool, bool]:
     return held["same"], held["falls"]
 
 
-def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+def summary(judged: Sequence[Judged]) -> FormOutcome:
     """Return the share of right verdicts (of all, of the decided), of "cannot tell", and the controls by family."""
     families = {}
     for family in (name for name in FAMILIES if any(one.family == name for one in judged)):
         own = [one for one in judged if one.family == family]
         must = [one for one in own if one.must_fall]
-        families[family] = {
-            "specimens": len(own),
-            "right": sum(one.verdict == one.truth for one in own),
-            "negative_held": sum(one.same for one in own),
-            "positive_must_fall": len(must),
-            "positive_fell": sum(one.falls for one in must),
-        }
-    return {
-        **shares([one.verdict == one.truth for one in judged], [one.verdict for one in judged]),
-        "families": families,
-        "specimens": [one._asdict() for one in judged],
-    }
+        families[family] = FamilyCounts(
+            specimens=len(own),
+            right=sum(one.verdict == one.truth for one in own),
+            negative_held=sum(one.same for one in own),
+            positive_must_fall=len(must),
+            positive_fell=sum(one.falls for one in must),
+        )
+    right = [one.verdict == one.truth for one in judged]
+    return FormOutcome(shares(right, [one.verdict for one in judged]), families, judged)
 
 
-def show(result: Mapping[str, Any], console: Console) -> None:
+def show(result: FormOutcome, console: Console) -> None:
     """Print every verdict beside its truth, the controls by family, and the shares."""
     heads = ("specimen", "truth", "verdict", "p", "second form", "destroyed", "s")
     table = Table(*heads, box=SIMPLE, pad_edge=False, padding=0)
     for column in table.columns:
         column.no_wrap = True
-    for one in result["specimens"]:
-        sure = one["probability"]
+    for one in result.judged:
+        sure = one.probability
         table.add_row(
-            one["name"],
-            one["truth"],
-            one["verdict"] if one["verdict"] == one["truth"] else f"{one['verdict']} (!)",
+            one.name,
+            one.truth,
+            one.verdict if one.verdict == one.truth else f"{one.verdict} (!)",
             "" if sure is None or not math.isfinite(sure) else f"{sure:.2f}",
-            "same" if one["same"] else "not shown (!)",
-            ("falls" if one["falls"] else "stays") + ("" if one["falls"] == one["must_fall"] else " (!)"),
-            "" if one["seconds"] is None else f"{one['seconds']:.0f}",
+            "same" if one.same else "not shown (!)",
+            ("falls" if one.falls else "stays") + ("" if one.falls == one.must_fall else " (!)"),
+            "" if one.seconds is None else f"{one.seconds:.0f}",
         )
     console.print(table)
-    for family, told in result["families"].items():
+    for family, counts in result.families.items():
         console.print(
-            f"{family}: right {told['right']} of {told['specimens']}; second valid form the same in "
-            f"{told['negative_held']} of {told['specimens']}; destroyed falls in {told['positive_fell']} of "
-            f"{told['positive_must_fall']} where it must",
+            f"{family}: right {counts.right} of {counts.specimens}; second valid form the same in "
+            f"{counts.negative_held} of {counts.specimens}; destroyed falls in {counts.positive_fell} of "
+            f"{counts.positive_must_fall} where it must",
             highlight=False,
         )
-    print_shares(result, console)
+    print_shares(result.shares, console)

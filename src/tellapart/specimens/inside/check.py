@@ -7,16 +7,18 @@ verdict stands in its findings.json.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.runs.progress import ticking
-from tellapart.specimens.checking import print_shares, shares, tell
+from tellapart.specimens.checking import Shares, print_shares, shares, tell
 from tellapart.specimens.inside import names, read_name
 from tellapart.specimens.inside.truth import read_truth
 from tellapart.studies.inside.spec import InsideSpec
@@ -34,6 +36,23 @@ class Judged(NamedTuple):
     other: str
     truth: str
     verdict: str
+
+
+@dataclass(frozen=True)
+class InsideOutcome:
+    """How often verdicts were right, how many were given by truth and verdict, and every pair."""
+
+    shares: Shares
+    confusion: Mapping[str, Mapping[str, int]]
+    judged: Sequence[Judged]
+
+    def as_json(self) -> dict[str, Json]:
+        """Return a JSON object."""
+        return {
+            **self.shares.as_json(),
+            "confusion": self.confusion,
+            "specimens": [one._asdict() for one in self.judged],
+        }
 
 
 def pairs() -> list[tuple[str, str]]:
@@ -96,27 +115,24 @@ def judge(pair: tuple[str, str], out: Path) -> Judged:
     return Judged(*pair, read_truth(*pair), findings[0]["verdict"])
 
 
-def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+def summary(judged: Sequence[Judged]) -> InsideOutcome:
     """Return shares of right verdicts (of all, of the decided) and of "cannot tell", the confusion, and every pair."""
     confusion = {
         truth: dict(Counter(one.verdict for one in judged if one.truth == truth))
         for truth in sorted({one.truth for one in judged})
     }
-    return {
-        **shares([one.verdict == one.truth for one in judged], [one.verdict for one in judged]),
-        "confusion": confusion,
-        "specimens": [one._asdict() for one in judged],
-    }
+    right = [one.verdict == one.truth for one in judged]
+    return InsideOutcome(shares(right, [one.verdict for one in judged]), confusion, judged)
 
 
-def show(result: Mapping[str, Any], console: Console) -> None:
+def show(result: InsideOutcome, console: Console) -> None:
     """Print every verdict beside its truth, the confusion table, and the shares."""
     table = Table("specimen", "beside", "truth", "verdict", box=SIMPLE, pad_edge=False, padding=0)
-    for one in result["specimens"]:
-        wrong = "" if one["verdict"] == one["truth"] else " (!)"
-        table.add_row(one["one"], one["other"], one["truth"], one["verdict"] + wrong)
+    for one in result.judged:
+        wrong = "" if one.verdict == one.truth else " (!)"
+        table.add_row(one.one, one.other, one.truth, one.verdict + wrong)
     console.print(table)
-    for truth, counts in result["confusion"].items():
+    for truth, counts in result.confusion.items():
         told = ", ".join(f"{label} {count}" for label, count in counts.items())
         console.print(f"truth {truth}: {told}", highlight=False)
-    print_shares(result, console)
+    print_shares(result.shares, console)

@@ -6,15 +6,17 @@ is nothing to bring out. The truth (truth.json: the verdicts that are right, by 
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from tellapart.errors import UserMistake
-from tellapart.specimens.checking import print_shares, run_study, shares, tell
+from tellapart.jsonvalue import Json
+from tellapart.specimens.checking import Shares, print_shares, run_study, shares, tell
 from tellapart.specimens.skills import names
 
 TRUTH = Path(__file__).with_name("truth.json")
@@ -37,6 +39,18 @@ class Judged(NamedTuple):
     task: str
     truth: tuple[str, ...]
     verdict: str
+
+
+@dataclass(frozen=True)
+class SkillsOutcome:
+    """How often verdicts were right, and every one."""
+
+    shares: Shares
+    judged: Sequence[Judged]
+
+    def as_json(self) -> dict[str, Json]:
+        """Return a JSON object."""
+        return {**self.shares.as_json(), "specimens": [one._asdict() for one in self.judged]}
 
 
 def main_run(name: str) -> list[str]:
@@ -98,20 +112,19 @@ def question_of(task: str) -> str:
     return (joint_question if "+" in task else skill_question)(expert_name(task))
 
 
-def summary(judged: Sequence[Judged]) -> dict[str, Any]:
+def summary(judged: Sequence[Judged]) -> SkillsOutcome:
     """Return the share of right verdicts (of all, of the decided) and of "cannot tell", and every verdict."""
-    return {
-        **shares([one.verdict in one.truth for one in judged], [one.verdict for one in judged]),
-        "specimens": [one._asdict() for one in judged],
-    }
+    right = [one.verdict in one.truth for one in judged]
+    return SkillsOutcome(shares(right, [one.verdict for one in judged]), judged)
 
 
-def show(result: Mapping[str, Any], console: Console) -> None:
+def show(result: SkillsOutcome, console: Console) -> None:
     """Print every verdict beside its truth, and the shares."""
     table = Table("base", "task", "truth", "verdict", box=SIMPLE, pad_edge=False, padding=0)
-    for one in result["specimens"]:
-        right = one["verdict"] in one["truth"]
-        truth = " or ".join(one["truth"])
-        table.add_row(one["name"], one["task"], truth, one["verdict"] if right else f"{one['verdict']} (!)")
+    for one in result.judged:
+        right = one.verdict in one.truth
+        table.add_row(
+            one.name, one.task, " or ".join(one.truth), one.verdict if right else f"{one.verdict} (!)"
+        )
     console.print(table)
-    print_shares(result, console)
+    print_shares(result.shares, console)

@@ -10,9 +10,12 @@ the word stands without a probability. `calibration.json` beside this file holds
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from tellapart.findings.typed import from_json
 
 STORED = Path(__file__).with_name("calibration.json")
 SIZES_BEYOND = 2.0
@@ -24,6 +27,43 @@ class Domain(NamedTuple):
 
     architecture: str
     parameters: int
+
+
+@dataclass(frozen=True)
+class WordCap:
+    """The most that a word's probability may be, over how many kinds it was said, and in how many always right."""
+
+    cap: float
+    kinds: float
+    always_right: float
+
+
+@dataclass(frozen=True)
+class TriedModels:
+    """The architectures that were tried, and the smallest and largest number of parameters."""
+
+    architectures: tuple[str, ...]
+    parameters: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How often the words were right on how many specimens, each judged by caps that did not see its kind."""
+
+    specimens: int
+    kinds: int
+    accuracy_decided: float
+    cannot_tell_share: float
+    worst: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibration.json` holds."""
+
+    words: Mapping[str, WordCap]
+    domain: TriedModels
+    provenance: Origin
 
 
 class Backing(NamedTuple):
@@ -44,37 +84,37 @@ NOTHING = Backing({}, "the verdict was not calibrated")
 
 
 @cache
-def stored() -> Mapping[str, Any] | None:
+def stored() -> Calibration | None:
     """Return the calibration that this version was given; None where it has none."""
     if not STORED.exists():
         return None
     tables = json.loads(STORED.read_text())
-    return tables if tables.get("version") == 2 else None
+    return from_json(Calibration, tables) if tables.get("version") == 2 else None
 
 
 def backing(models: tuple[Domain | None, ...]) -> Backing:
     """Return what backs a word about these models; None for a model of which nothing is known (a log, a server)."""
-    tables = stored()
-    if tables is None:
+    calibration = stored()
+    if calibration is None:
         return NOTHING
-    domain = tables["domain"]
+    domain = calibration.domain
     for model in models:
         if model is None:
             return Backing(
                 {}, f"calibrated on local models of {domain_in_words(domain)}; nothing is known of this one"
             )
-        low, high = domain["parameters"]
+        low, high = domain.parameters
         inside = low / SIZES_BEYOND <= model.parameters <= high * SIZES_BEYOND
-        if not inside or model.architecture not in domain["architectures"]:
+        if not inside or model.architecture not in domain.architectures:
             size = f"{model.architecture}, {model.parameters:,} parameters"
             return Backing({}, f"calibrated on {domain_in_words(domain)}; this is {size}")
-    return Backing({label: float(word["cap"]) for label, word in tables["words"].items()}, "")
+    return Backing({label: word.cap for label, word in calibration.words.items()}, "")
 
 
-def domain_in_words(domain: Mapping[str, Any]) -> str:
+def domain_in_words(domain: TriedModels) -> str:
     """Return the domain in words."""
-    low, high = domain["parameters"]
-    return f"{', '.join(domain['architectures'])} of {low:,} to {high:,} parameters"
+    low, high = domain.parameters
+    return f"{', '.join(domain.architectures)} of {low:,} to {high:,} parameters"
 
 
 def cap_of(right_kinds: int, kinds: int) -> float:
@@ -88,11 +128,11 @@ def cap_of(right_kinds: int, kinds: int) -> float:
 
 def origin() -> str:
     """Return in words where the calibration comes from, and the worst kind."""
-    tables = stored()
-    if tables is None:
+    calibration = stored()
+    if calibration is None:
         return "not calibrated: words stand without a probability"
-    of = tables["provenance"]
+    of = calibration.provenance
     return (
-        f"{of['specimens']} specimens of {of['kinds']} kinds: {100 * of['accuracy_decided']:.1f} % of the "
-        f"decided verdicts right, {100 * of['cannot_tell_share']:.1f} % cannot tell; worst kind: {of['worst']}"
+        f"{of.specimens} specimens of {of.kinds} kinds: {100 * of.accuracy_decided:.1f} % of the "
+        f"decided verdicts right, {100 * of.cannot_tell_share:.1f} % cannot tell; worst kind: {of.worst}"
     )
