@@ -10,7 +10,7 @@ from scripted import END, Scripted
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import Candidate, Pool, answer_logprob, kind_of
 from tellapart.elicit.choosing import mean_score
-from tellapart.elicit.few_labels import FewLabels, Labels, independent
+from tellapart.elicit.few_labels import Dose, FewLabels, Labels, independent
 from tellapart.elicit.form_demonstrations import forms_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Sampling, Scored
@@ -204,10 +204,9 @@ def test_doses_draws_and_whether_the_labels_were_fitted():
     assert values[0].setting["fitted_share"] > 0.5
     assert method.null(values[0], 0).setting["items"] == values[0].setting["items"]
     brief = dataclasses.replace(method, settings=dataclasses.replace(hard, steps=1, rate=1e-7))
-    told = {"labels": 4, "draw": 0, "shuffled": False}
-    assert brief.one(pair, ask, brief.labels(pair, ask), told).setting["fitted_share"] == 0
+    assert brief.one(pair, ask, brief.labels(pair, ask), Dose(4, 0)).setting["fitted_share"] == 0
     labels = Labels([Example(TASK.prompt(item), ">77") for item in ask.items], range(20))
-    assert method.one(pair, ask, labels, {**told, "labels": 8}).setting["distinct_share"] < 0.3
+    assert method.one(pair, ask, labels, Dose(8, 0)).setting["distinct_share"] < 0.3
 
 
 @pytest.mark.parametrize(
@@ -237,7 +236,7 @@ def test_all_weights_go_where_the_labels_point_first(change, rate, expected, mon
     method = FewLabels(settings=brief, pressed=SftSettings(steps=5, until=1e-9, save_every=0), change=change)
     ask = ask_for(split(TASK, 0, 8), samples=1)
     pair = Pair(llama(0))
-    value = method.one(pair, ask, method.labels(pair, ask), {"labels": 8, "draw": 0, "shuffled": False})
+    value = method.one(pair, ask, method.labels(pair, ask), Dose(8, 0))
     assert [(one.optimizer, one.steps) for one in seen] == expected
     assert value.setting["steps"] == sum(steps for _, steps in expected)
     assert starts[0] is None

@@ -271,9 +271,9 @@ def test_labels_stop_at_the_smallest_dose_that_finds_it(one_thread, monkeypatch)
     asked_for = []
     one = planting.FewLabels.one
 
-    def noted(self, pair, ask, labels, told):
-        asked_for.append((told["labels"], told["draw"], pair.base is model))
-        return one(self, pair, ask, labels, told)
+    def noted(self, pair, ask, labels, dose):
+        asked_for.append((dose.labels, dose.draw, pair.base is model))
+        return one(self, pair, ask, labels, dose)
 
     monkeypatch.setattr(planting.FewLabels, "one", noted)
     monkeypatch.setattr(planting, "HIGH", -5.0)

@@ -35,6 +35,7 @@ from tellapart.elicit.weight_noise import WeightNoise
 from tellapart.errors import UserMistake
 from tellapart.extras import Registry, offered_by_others
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import Json
 
 __all__ = ["ELICITORS", "applicable", "load", "save"]
 
@@ -95,7 +96,7 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def save(elicited: Elicited) -> dict[str, Any]:
+def save(elicited: Elicited) -> dict[str, Json]:
     """Return a JSON object from which `load` makes the same value again, given its weights; they stand in it by
     their hash. Raises TypeError where JSON cannot."""
     saved = {

@@ -10,14 +10,15 @@ and -log2 p of the right answers under the base.
 """
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, null_name
 from tellapart.elicit.own_answers import OwnAnswers, own_answers
 from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject, nested, whole
 from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 
 STEPS = 40
@@ -49,14 +50,16 @@ class Adapted(Switched):
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer asked for; the plain model's where there was nothing to learn from."""
         rows = list(plain_requests(ask))
-        if not int(self.setting["examples"]):
+        if not whole(self.setting, "examples"):
             yield from generate(pair.base, rows)
             return
         from tellapart.elicit.local_adapted import answers_with
 
         mine = part_of(self.weights, str(self.setting["part"]))
         for begin in range(0, len(rows), AT_ONCE):
-            yield from answers_with(pair.base, self.setting["change"], mine, rows[begin : begin + AT_ONCE])
+            yield from answers_with(
+                pair.base, nested(self.setting, "change"), mine, rows[begin : begin + AT_ONCE]
+            )
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Adapting(Elicitor):
     steps: int = STEPS
 
     @abc.abstractmethod
-    def change(self, size: int) -> Mapping[str, Any]:
+    def change(self, size: int) -> JsonObject:
         """Return the change of this size as JSON: its kind and fields."""
 
     def fit(self, pair: Pair, ask: Ask) -> Elicited:

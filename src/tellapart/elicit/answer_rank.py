@@ -23,6 +23,7 @@ from typing import Any, ClassVar, NamedTuple, final
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.labels import direct, form_of
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import whole
 from tellapart.models.model import Completion, Model, Scored
 from tellapart.runs.asking import Ask, Elicitation, Pair
 from tellapart.tasks.choice import LETTERS, choice_letter, continuations
@@ -70,7 +71,7 @@ class Ranked(Switched):
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield the best candidate of each item, the same for each sample."""
         likelihoods = TextScores(pair.base)
-        pool = Pool(ask.task, int(self.setting["wrong"]), int(self.setting["priors"]))
+        pool = Pool(ask.task, whole(self.setting, "wrong"), whole(self.setting, "priors"))
         other = self.setting["prompt"] == "other"
         for first in range(0, len(ask.items), BLOCK):
             items = ask.items[first : first + BLOCK]

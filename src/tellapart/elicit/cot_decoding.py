@@ -28,6 +28,7 @@ from tellapart.elicit.elicitor import (
     total_tokens,
 )
 from tellapart.errors import InvalidInput, NotApplicable
+from tellapart.jsonvalue import whole
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
@@ -56,7 +57,7 @@ class Branched(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield the picked path of each item, for every sample."""
-        by, count = str(self.setting["by"]), int(self.setting["branches"])
+        by, count = str(self.setting["by"]), whole(self.setting, "branches")
         if count < 2:
             raise NotApplicable(f"{self.name} changes nothing: {count} branches asked, at least 2 are needed")
         for index, paths in paths_of(token_model(pair.base), ask, count):

@@ -5,13 +5,14 @@ supplied with from outside. Fitting sees the `fit` split only; figures come from
 """
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from tellapart.errors import InvalidInput
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.model import Completion, Model
 from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 from tellapart.tasks.item import Task
@@ -35,7 +36,7 @@ class Elicited(abc.ABC):
     """
 
     name: str
-    setting: Mapping[str, Any] = field(default_factory=dict)
+    setting: JsonObject = field(default_factory=dict)
     bits_once: float = 0.0
     strength: float = 1.0
     weights: Weights = field(default_factory=Weights)
@@ -103,7 +104,7 @@ class Elicitor(abc.ABC):
         """Return the values that an adaptive plan asks: few, since each costs a round of answers."""
         return (self.fit(pair, ask),)
 
-    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+    def tells_of(self, name: str, setting: JsonObject) -> Tells:
         """Return what the value called `name` (a point of the curve, a variant, a null control) tells."""
         return self.null_tells if name.endswith(NULL) else self.tells
 

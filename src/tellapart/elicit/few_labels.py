@@ -17,12 +17,13 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, final
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import Json, texts
 from tellapart.runs.asking import Ask, Elicitation, Pair, asked, plain_requests, row_seed
 from tellapart.tasks.item import Item, Task
 from tellapart.training.settings import Example, SftSettings
@@ -64,6 +65,14 @@ alone: gradient descent was not tried on it."""
 Form = Literal["bare", "direct", "worked", "a holder's"]
 """How labels are written: bare targets, of which nobody knows whether the skill is written so; targets, where one that
 holds the skill answers with no more (direct); worked solutions of the task's own; or a holder's very answers."""
+
+
+class Dose(NamedTuple):
+    """How many labels a value is trained on, of which draw; `shuffled`: given to other questions, as a control."""
+
+    labels: int
+    draw: int
+    shuffled: bool = False
 
 
 class Labels(NamedTuple):
@@ -129,8 +138,7 @@ class Labelled(Elicitor):
             twin = first.twin
             assert twin is not None
             for draw in range(1, self.draws):
-                told = {"labels": dose, "draw": draw, "shuffled": False}
-                value = self.one(pair, ask, labels.drawn(ask.seed, draw), told)
+                value = self.one(pair, ask, labels.drawn(ask.seed, draw), Dose(dose, draw))
                 values.append(with_twin(value, twin))
         return tuple(values)
 
@@ -166,23 +174,23 @@ class Labelled(Elicitor):
         count, draw = point
         chosen = labels.drawn(ask.seed, draw)
         moved = chosen._replace(examples=independent(chosen.examples, row_seed(ask.seed, "shuffled", draw)))
-        value = self.one(pair, ask, chosen, {"labels": count, "draw": draw, "shuffled": False})
-        twin = self.one(pair, ask, moved, {"labels": count, "draw": draw, "shuffled": True})
+        value = self.one(pair, ask, chosen, Dose(count, draw))
+        twin = self.one(pair, ask, moved, Dose(count, draw, shuffled=True))
         return with_twin(value, twin)
 
-    def one(self, pair: Pair, ask: Ask, labels: Labels, told: dict[str, Any]) -> ByTraining:
-        """Train on the first told["labels"] of `labels`."""
+    def one(self, pair: Pair, ask: Ask, labels: Labels, dose: Dose) -> ByTraining:
+        """Train on the first of `labels`, as many as the dose has."""
         from tellapart.training.kinds import default_change
 
         model = local(pair.base, self.name)
         change = self.change or default_change(model)
-        count, draw = int(told["labels"]), int(told["draw"])
+        count, draw = dose.labels, dose.draw
         examples = labels.examples[:count]
-        title = f"{self.name}, {count} labels{' (shuffled)' if told['shuffled'] else ''}"
+        title = f"{self.name}, {count} labels{' (shuffled)' if dose.shuffled else ''}"
         settings = replace(self.settings, seed=(ask.seed + draw) % 2**31, title=title)
         trained = self.pressed_on(model, change, examples, settings, ask.scratch)
-        setting = {
-            **told,
+        setting: dict[str, Json] = {
+            **dose._asdict(),
             "examples": [list(example) for example in examples],
             "items": [ask.items[index].id for index in labels.items[:count]],
             "written": labels.form,
@@ -242,7 +250,7 @@ class Labelled(Elicitor):
     ) -> float:
         """Return what one value recovered on the fit items that it was not trained on, `plain` being both models'
         scores by item."""
-        unseen = [item for item in ask.items if item.id not in value.setting["items"]]
+        unseen = [item for item in ask.items if item.id not in texts(value.setting, "items")]
         if not unseen:
             return math.nan
         held = ask._replace(items=unseen)

@@ -11,12 +11,13 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, null_name
 from tellapart.elicit.prompted import Prompted, demonstrated, exchanged, next_question
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import Json, text_pairs
 from tellapart.models.model import Model, Turns
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
@@ -104,7 +105,7 @@ def shown(name: str, model: Model, examples: Examples) -> Prompted:
     return Prompted(name, {**demonstration_setting(examples, model.chat), **described}, bits)
 
 
-def demonstration_setting(examples: Examples, chat: bool) -> dict[str, Any]:
+def demonstration_setting(examples: Examples, chat: bool) -> dict[str, Json]:
     """Return the setting of a Prompted that shows `examples`, as exchanges where the model is asked in a chat."""
     return {
         **placed(examples, chat),
@@ -113,7 +114,7 @@ def demonstration_setting(examples: Examples, chat: bool) -> dict[str, Any]:
     }
 
 
-def placed(examples: Examples, chat: bool) -> dict[str, object]:
+def placed(examples: Examples, chat: bool) -> dict[str, Json]:
     """Return the part of the setting that puts `examples` before the question: as exchanges of a chat, or as text."""
     return {"turns": list(map(list, exchanged(examples)))} if chat else {"before": demonstrated(examples)}
 
@@ -139,7 +140,7 @@ def description_bits(model: Model, examples: Examples) -> tuple[float, str]:
 
 def shuffled(elicited: Elicited, seed: int) -> Elicited:
     """Return the null control: the answers rotated among the questions so that as few as can be stay right."""
-    examples = [tuple(example) for example in elicited.setting["examples"]]
+    examples = text_pairs(elicited.setting, "examples")
     answers = [answer for _, answer in examples]
     turns = list(range(1, len(examples)))
     random.Random(seed).shuffle(turns)

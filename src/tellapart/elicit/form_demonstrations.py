@@ -8,9 +8,9 @@ unrelated text of the same length in place of the answers.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from tellapart.elicit.choosing import Requested, choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
@@ -18,6 +18,7 @@ from tellapart.elicit.few_shot import MOST, demonstration_setting
 from tellapart.elicit.labels import label_of
 from tellapart.elicit.prompted import Prompted
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import JsonObject, objects, text_pairs
 from tellapart.models.model import Model, Request
 from tellapart.runs.asking import Ask, Pair, generate, plain_requests, row_seed
 from tellapart.tasks.choice import continuations
@@ -36,10 +37,10 @@ class Shown(Requested):
 
     def requests(self, pair: Pair, ask: Ask) -> Iterator[tuple[int, int, Request]]:
         """Yield (item index, sample, request); a draw that shows the question itself is passed over."""
-        draws: Sequence[Mapping[str, Any]] = self.setting.get("draws", [])
+        draws = objects(self.setting, "draws") if "draws" in self.setting else []
         if not draws:
             raise NotApplicable(f"{self.name} changes nothing: it has no demonstration")
-        shown = [{str(prompt) for prompt, _ in draw["examples"]} for draw in draws]
+        shown = [{prompt for prompt, _ in text_pairs(draw, "examples")} for draw in draws]
         for rows in zip(*(Prompted(self.name, draw).requests(pair, ask) for draw in draws), strict=True):
             index, sample, _ = rows[0]
             item = ask.items[index]
@@ -84,7 +85,7 @@ class FormDemonstrations(Elicitor):
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the same questions with unrelated text for answers."""
-        draws = [formless(draw, seed, place) for place, draw in enumerate(elicited.setting["draws"])]
+        draws = [formless(draw, seed, place) for place, draw in enumerate(objects(elicited.setting, "draws"))]
         return replace(elicited, name=null_name(elicited.name), setting={**elicited.setting, "draws": draws})
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
@@ -146,10 +147,10 @@ def shown(
     return Shown(name, {"draws": draws, "form": source, "label": f"{count} demonstrations, {source}"})
 
 
-def formless(draw: Mapping[str, Any], seed: int, place: int) -> dict[str, Any]:
+def formless(draw: JsonObject, seed: int, place: int) -> JsonObject:
     """Return a draw whose answers are unrelated text of the same length."""
     rng = random.Random(row_seed(seed, "formless", place))
-    shown = [(prompt, babble(rng, len(answer))) for prompt, answer in draw["examples"]]
+    shown = [(prompt, babble(rng, len(answer))) for prompt, answer in text_pairs(draw, "examples")]
     return demonstration_setting(shown, "turns" in draw)
 
 

@@ -17,6 +17,7 @@ from tellapart.elicit.elicitor import Elicited
 from tellapart.elicit.routing import Routing, TeacherRouting, TokenRouter, Trial, routed_answers
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import number
 from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.stats.description import kt_bits
 
@@ -55,7 +56,9 @@ class LearnedRouting(Routing):
         """Return the points of the curve at which the oracle and the probe routed anything on the fit split."""
         seen = Trial.of(pair, ask, "teacher")
         values = [self.taught(pair, ask, seen, point) for point in self.points]
-        return tuple(value for value in values if value is not None and value.setting["fitted_share"] > 0)
+        return tuple(
+            value for value in values if value is not None and number(value.setting, "fitted_share") > 0
+        )
 
     def taught(self, pair: Pair, ask: Ask, seen: Trial, point: float) -> Elicited | None:
         """Return the value at one point, with its own probe and that probe's bits; None where the oracle routes

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tellapart.elicit.adapted import Learned
 from tellapart.elicit.own_answers import OwnAnswers, Pick
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.budget import until_spent
 from tellapart.models.local import LocalModel
 from tellapart.models.model import Model, Request
@@ -34,7 +34,7 @@ LORA_CALM = 0.4
 """Of the usual rate: some 100 examples are seen again and again, and a full rate then wanders far."""
 
 
-def learn(model: Model, change: Mapping[str, Any], own: OwnAnswers, steps: int, ask: Ask) -> Learned:
+def learn(model: Model, change: JsonObject, own: OwnAnswers, steps: int, ask: Ask) -> Learned:
     """Train the change on right answers and on blind picks; the second is scaled to the norm of the first."""
     base, recipe = local(model), change_of(change)
     rate = rate_for(base, recipe)
@@ -64,7 +64,7 @@ def rate_for(model: LocalModel, change: Change) -> float:
 
 
 def answers_with(
-    model: Model, change: Mapping[str, Any], weights: Weights, rows: Sequence[tuple[int, int, Request]]
+    model: Model, change: JsonObject, weights: Weights, rows: Sequence[tuple[int, int, Request]]
 ) -> Iterator[Elicitation]:
     """Yield the answers to `rows` with the change in place; the model is as before when the first comes."""
     base, recipe = local(model), change_of(change)
@@ -77,7 +77,7 @@ def answers_with(
         raise spent
 
 
-def change_of(written: Mapping[str, Any]) -> Change:
+def change_of(written: JsonObject) -> Change:
     """Return the change that this JSON object tells. Raises UserMistake where it is none of ours."""
     kind = KINDS.get(str(written.get("kind")))
     fields = {} if kind is None else {field.name: field.default for field in dataclasses.fields(kind)}

@@ -3,11 +3,11 @@
 `lora@4` has rank 4 on every attention and MLP matrix. What it is trained on, its null control and its bits: adapted.py.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from tellapart.elicit.adapted import Adapting
+from tellapart.jsonvalue import JsonObject
 
 
 @final
@@ -21,6 +21,6 @@ class LowRank(Adapting):
     sizes: tuple[int, ...] = (1, 2, 4, 8)
     main: int = 4
 
-    def change(self, size: int) -> Mapping[str, Any]:
+    def change(self, size: int) -> JsonObject:
         """Return adapters of rank `size`."""
         return {"kind": "lora", "rank": size}

@@ -7,12 +7,13 @@ Llama 1B on GSM8K-choice: 39 and 1036). What they are trained on, the null contr
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
 from tellapart.elicit.adapted import Adapting
 from tellapart.errors import InvalidInput
+from tellapart.jsonvalue import JsonObject
 
 if TYPE_CHECKING:
     from tellapart.stats.arrays import Floats
@@ -30,7 +31,7 @@ class MaskedAdapter(Adapting):
     sizes: tuple[int, ...] = (4, 16, 64, 256, 1024, 4096)
     main: int = 256
 
-    def change(self, size: int) -> Mapping[str, Any]:
+    def change(self, size: int) -> JsonObject:
         """Return a masked adapter of `size` scalars; a smaller one's are the first of a larger one's."""
         return {"kind": "masked", "scalars": size}
 

@@ -21,6 +21,7 @@ from typing import ClassVar, final
 from tellapart.elicit.access import TokenModel, token_model
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import number, whole
 from tellapart.models.model import Completion, Request, Sampling
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 
@@ -66,7 +67,7 @@ class Powered(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer, once all chains are done."""
-        alpha, moves = float(self.setting["alpha"]), int(self.setting["moves"])
+        alpha, moves = number(self.setting, "alpha"), whole(self.setting, "moves")
         if alpha <= 1 or moves < 1:
             raise NotApplicable(
                 f"{self.name} changes nothing: alpha {alpha:g} and {moves} moves; give alpha > 1, moves >= 1"
@@ -123,7 +124,7 @@ class PowerSampling(Elicitor):
 
 def run_chains(model: TokenModel, chains: Sequence[Chain], value: Powered, ask: Ask) -> None:
     """Grow and move all chains to their ends, in place."""
-    alpha, longest = float(value.setting["alpha"]), ask.sampling.max_tokens
+    alpha, longest = number(value.setting, "alpha"), ask.sampling.max_tokens
     proposal = Sampling(temperature=1.0 / alpha, max_tokens=longest, stop=ask.sampling.stop)
     block = max(LEAST_BLOCK, math.ceil(longest / MOST_BLOCKS))
     for end in [*range(block, longest, block), longest]:
@@ -131,7 +132,7 @@ def run_chains(model: TokenModel, chains: Sequence[Chain], value: Powered, ask: 
         starts = [len(chain.tokens) for chain in growing]
         for chain, start, suffix in suffixes(model, growing, starts, end, (proposal, f"{ask.seed}|grow")):
             put(chain, start, suffix)
-        for move in range(int(value.setting["moves"])):
+        for move in range(whole(value.setting, "moves")):
             moving = [chain for chain in growing if chain.tokens and not chain.error]
             chances = [random.Random(row_seed(ask.seed, f"{chain.name}|{end}", move)) for chain in moving]
             starts = [
@@ -163,14 +164,14 @@ def suffixes(
         )
         for chain, start in zip(chains, starts, strict=True)
     ]
-    for number, completion in model.generate(requests):
-        chain = chains[number]
+    for place, completion in model.generate(requests):
+        chain = chains[place]
         chain.drawn += len(completion.tokens)
         chain.seconds += completion.seconds
         if completion.finish == "failed":
             chain.error = completion.error or "failed"
         else:
-            yield chain, starts[number], completion
+            yield chain, starts[place], completion
 
 
 def put(chain: Chain, start: int, suffix: Completion) -> None:
@@ -195,9 +196,9 @@ def both_logprobs(suffix: Completion) -> tuple[tuple[float, ...], tuple[float, .
 def acceptance(chain: Chain, start: int, suffix: Completion, value: Powered) -> float:
     """Return the probability that `suffix` replaces what follows `start`, in [0, 1] (for the null: its rate)."""
     if "rate" in value.setting:
-        return float(value.setting["rate"])
+        return number(value.setting, "rate")
     logprobs, proposals = both_logprobs(suffix)
-    alpha = float(value.setting["alpha"])
+    alpha = number(value.setting, "alpha")
     gained = alpha * (math.fsum(logprobs) - math.fsum(chain.logprobs[start:]))
     proposed = math.fsum(chain.proposals[start:]) - math.fsum(proposals)
     lengths = math.log(len(chain.tokens)) - math.log(start + len(suffix.tokens))

@@ -16,6 +16,7 @@ from tellapart.elicit.access import TokenModel, speaks, token_model, tokens_of
 from tellapart.elicit.choosing import Requested, choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import Json, texts, whole
 from tellapart.models.model import Model, Request
 from tellapart.runs.asking import Ask, Pair, plain_requests
 from tellapart.tasks.item import Item, Task
@@ -47,8 +48,8 @@ class Prefilled(Requested):
     def openers_of(self, model: Model, ask: Ask) -> list[list[str]]:
         """Return for each item the openers that its answers begin with."""
         if "rank" not in self.setting:
-            return [[str(opener) for opener in self.setting["prefills"]]] * len(ask.items)
-        rank, tokens = int(self.setting["rank"]), token_model(model)
+            return [texts(self.setting, "prefills")] * len(ask.items)
+        rank, tokens = whole(self.setting, "rank"), token_model(model)
         prompts = [tokens.encode(ask.task.prompt(item)) for item in ask.items]
         return [[branches[-1].text] for branches in tokens.next_tokens(prompts, rank)]
 
@@ -71,7 +72,7 @@ class Prefill(Elicitor):
             raise NotApplicable(
                 f"{self.name} on {ask.task.name}: {len(openers)} openers, at least 2 are needed"
             )
-        settings: list[dict[str, object]] = [{"prefills": [opener], "label": opener} for opener in openers]
+        settings: list[dict[str, Json]] = [{"prefills": [opener], "label": opener} for opener in openers]
         if tokens_of(pair.base) is not None:
             settings += [{"rank": rank, "label": f"likeliest first token no. {rank}"} for rank in RANKS]
         return choose(
@@ -80,8 +81,8 @@ class Prefill(Elicitor):
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return the null control that begins each answer with another opener, drawn by the answer's seed."""
-        kept = elicited.setting.get("prefills", ["?"])[0]
-        others = [opener for opener in elicited.setting["openers"] if opener != kept]
+        kept = texts(elicited.setting, "prefills")[0] if "prefills" in elicited.setting else "?"
+        others = [opener for opener in texts(elicited.setting, "openers") if opener != kept]
         alike = [opener for opener in others if len(opener) == len(kept)]
         setting = {**elicited.setting, "prefills": alike or others, "label": "another opener"}
         setting.pop("rank", None)

@@ -7,6 +7,7 @@ from typing import final
 
 from tellapart.elicit.choosing import Requested
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import text_pairs, texts
 from tellapart.models.model import Request, Turns
 from tellapart.runs.asking import Ask, Pair, plain_requests
 
@@ -26,10 +27,11 @@ class Prompted(Requested):
     def requests(self, pair: Pair, ask: Ask) -> Iterator[tuple[int, int, Request]]:
         """Yield (item index, sample, request). Raises UserMistake where the prompt is the plain one."""
         before, after = str(self.setting.get("before", "")), str(self.setting.get("after", ""))
-        turns = tuple((str(user), str(assistant)) for user, assistant in self.setting.get("turns", []))
+        turns = tuple(text_pairs(self.setting, "turns")) if "turns" in self.setting else ()
         if not before and not after and not turns:
             raise NotApplicable(f"{self.name} changes nothing: it has no demonstration and no instruction")
-        stop = tuple(dict.fromkeys([*ask.sampling.stop, *map(str, self.setting.get("stop", []))]))
+        own = texts(self.setting, "stop") if "stop" in self.setting else []
+        stop = tuple(dict.fromkeys([*ask.sampling.stop, *own]))
         sampling = replace(ask.sampling, stop=stop)
         for index, sample, request in plain_requests(ask):
             question = f"{before}{request.prompt}{after}"

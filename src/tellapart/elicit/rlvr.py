@@ -8,13 +8,13 @@ Bits: the code length of the 0/1 rewards (at most one bit each), step by step; n
 nothing but the model's own answers (majority); or 32 bits a trained parameter, where that is less.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import InvalidInput
+from tellapart.jsonvalue import JsonObject
 from tellapart.runs.asking import Ask, Pair
 from tellapart.tasks.item import Task
 from tellapart.training.settings import GrpoSettings
@@ -72,7 +72,7 @@ class Rlvr(Elicitor):
         """Return the null control that was paid by a coin."""
         return twin_of(elicited)
 
-    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+    def tells_of(self, name: str, setting: JsonObject) -> Tells:
         """Return "nothing" for the rewards that consult the model's own answers alone, and for the coin."""
         blind = name.removeprefix(f"{self.name}@") in BLIND
         return "nothing" if blind else super().tells_of(name, setting)

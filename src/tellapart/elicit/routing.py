@@ -16,6 +16,7 @@ from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switc
 from tellapart.elicit.routing_bits import choice_bits, position_bits
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import number, wholes
 from tellapart.models.model import Request
 from tellapart.runs.asking import Ask, Elicitation, Pair, plain_requests
 from tellapart.tasks.item import Task
@@ -76,10 +77,10 @@ class Routed(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer with the bits that the teacher told for it."""
-        router = TokenRouter(str(self.setting["decider"]), float(self.setting["level"]), self.weights)
+        router = TokenRouter(str(self.setting["decider"]), number(self.setting, "level"), self.weights)
         if router.level <= 0 and router.kind in ("first", "random"):
             raise NotApplicable(f"{self.name} changes nothing: {router.kind} routes {router.level:g} tokens")
-        tokens = [int(token) for token in self.setting["told"]]
+        tokens = wholes(self.setting, "told")
         rows = list(plain_requests(ask))
         for answer in routed_answers(pair, [request for _, _, request in rows], router):
             item, sample, request = rows[answer.index]
@@ -112,7 +113,7 @@ class Routing(Elicitor):
         """Return the points of the curve that routed anything on the fit split."""
         trial = Trial.of(pair, ask, self.kind)
         values = [self.point(trial, point) for point in self.points]
-        return tuple(value for value in values if value.setting["fitted_share"] > 0)
+        return tuple(value for value in values if number(value.setting, "fitted_share") > 0)
 
     def point(self, trial: "Trial", point: float) -> Elicited:
         """Return the value at one point, its level set and its code begun on a few items of the fit split."""

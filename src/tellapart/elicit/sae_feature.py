@@ -8,9 +8,9 @@ random live features of the same autoencoder as far.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tellapart.elicit.steering import FIRST_STRENGTH, STRENGTHS, moved, spread
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import InvalidInput, NotApplicable
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject, whole
 from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class SaeFeature(Elicitor):
         """Return random live features of the same autoencoder, steered as far at the same place."""
         vectors, others = elicited.weights["vectors"], elicited.weights["others"].astype(np.float64)
         rows = np.random.default_rng(seed).choice(len(others), min(NULL_DRAWS, len(others)), replace=False)
-        layer = int(elicited.setting["layer"])
+        layer = whole(elicited.setting, "layer")
         drawn = np.zeros((len(rows), *vectors.shape[1:]))
         drawn[:, layer] = others[rows] * np.linalg.norm(vectors[0, layer].astype(np.float64))
         setting = {**elicited.setting, "null": f"{len(rows)} random features, as far", "null_seed": seed}
@@ -192,7 +193,7 @@ def feature_value(
     sae: "Sae",
     candidate: Candidate,
     norms: np.ndarray,
-    facts: Mapping[str, Any],
+    facts: JsonObject,
     others: np.ndarray,
 ) -> Steered:
     """Return the value that steers one feature; `facts` are told of it, `others` are kept for the null control."""

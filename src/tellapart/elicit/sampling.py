@@ -11,6 +11,7 @@ from typing import ClassVar, final
 from tellapart.elicit.choosing import Requested, choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells, null_name
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import Json, number, number_lists
 from tellapart.models.model import Request, Sampling
 from tellapart.runs.asking import Ask, Pair, plain_requests
 
@@ -34,9 +35,9 @@ class Resampled(Requested):
         """Yield the plain requests, drawn otherwise. Raises UserMistake where the setting is the plain one."""
         sampling = replace(
             ask.sampling,
-            temperature=float(self.setting["temperature"]),
-            top_p=float(self.setting["top_p"]),
-            min_p=float(self.setting["min_p"]),
+            temperature=number(self.setting, "temperature"),
+            top_p=number(self.setting, "top_p"),
+            min_p=number(self.setting, "min_p"),
         )
         if sampling == ask.sampling:
             raise NotApplicable(
@@ -65,18 +66,18 @@ class DecodingSetting(Elicitor):
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return a setting drawn at random among those tried."""
-        drawn = random.Random(seed).choice(elicited.setting["among"])
-        setting = {**elicited.setting, **described(*drawn)}
+        temperature, top_p, min_p = random.Random(seed).choice(number_lists(elicited.setting, "among"))
+        setting = {**elicited.setting, **described(temperature, top_p, min_p)}
         return replace(elicited, name=null_name(elicited.name), setting=setting)
 
 
-def settings_beside(plain: Sampling) -> list[dict[str, object]]:
+def settings_beside(plain: Sampling) -> list[dict[str, Json]]:
     """Return the settings to try: all but the one that the plain answers are drawn with."""
     others = [setting for setting in SETTINGS if setting != (plain.temperature, plain.top_p, plain.min_p)]
     return [{**described(*setting), "among": [list(other) for other in others]} for setting in others]
 
 
-def described(temperature: float, top_p: float, min_p: float) -> dict[str, object]:
+def described(temperature: float, top_p: float, min_p: float) -> dict[str, Json]:
     """Return a setting as it stands in a value."""
     label = f"temperature {temperature:g}, top-p {top_p:g}, min-p {min_p:g}"
     return {"temperature": temperature, "top_p": top_p, "min_p": min_p, "label": label}

@@ -34,7 +34,7 @@ def read_elicitor(text: str, elicitors: Mapping[str, Elicitor]) -> Elicitor:
             f"no elicitor {name!r}{closest(name, elicitors)}; there are: {', '.join(elicitors)}"
         )
     elicitor = elicitors[name]
-    given: dict[str, Any] = {}
+    given: dict[str, str] = {}
     for part in filter(None, rest.split(",")):
         field, equals, value = part.partition("=")
         if not equals:

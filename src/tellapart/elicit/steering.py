@@ -7,9 +7,9 @@ of answers to the same items picked blindly. Layer and source are chosen on the 
 strength, then strength and place. The null control adds random directions as long at the same layer and place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import NULL, Elicited, Elicitor, Mechanism, Need, Tells
@@ -19,6 +19,7 @@ from tellapart.elicit.steered import Steered, local_model, random_control, store
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import NotApplicable
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import JsonObject, number
 from tellapart.models.model import Turns
 from tellapart.runs.asking import Ask, Pair
 
@@ -58,7 +59,7 @@ class Steering(Elicitor):
 
     layers: int = MOST_LAYERS
 
-    def tells_of(self, name: str, setting: Mapping[str, Any]) -> Tells:
+    def tells_of(self, name: str, setting: JsonObject) -> Tells:
         """Return "labels" where the vector was made of answers that the task called right."""
         return self.null_tells if name.endswith(NULL) or setting.get("source") == "worked" else "labels"
 
@@ -168,7 +169,7 @@ def at_layer(name: str, texts: Texts, directions: "Tensor", layer: int, norms: S
 
 def moved(site: Steered, where: str, size: float) -> Steered:
     """Return the same direction at another place and with another strength; its earlier choice stays charged."""
-    vectors = site.weights["vectors"].astype("float64") * (size / float(site.setting["size"]))
+    vectors = site.weights["vectors"].astype("float64") * (size / number(site.setting, "size"))
     label = f"{site.setting['source']}, layer {site.setting['layer']}, {where}, {size:g}"
     setting = {**site.setting, "where": where, "size": size, "label": label, "sites": site.setting["tried"]}
     weights = Weights({**site.weights, "vectors": vectors.astype("float16")})

@@ -6,12 +6,13 @@ null control has random vectors of equal norm in each layer.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need
 from tellapart.elicit.own_answers import own_answers
 from tellapart.elicit.steered import Steered, local_model, random_control, stored_bits, vectors_of
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import JsonObject, wholes
 from tellapart.runs.asking import Ask, Pair
 
 if TYPE_CHECKING:
@@ -95,12 +96,12 @@ def norms_on(model: "LocalModel", ask: Ask) -> tuple[float, ...]:
 
 
 def learned(
-    name: str, trained: "Trained", norms: tuple[float, ...], bits_given: float, setting: dict[str, Any]
+    name: str, trained: "Trained", norms: tuple[float, ...], bits_given: float, setting: JsonObject
 ) -> Steered:
     """Return trained vectors as a value, charged the smaller of what was told and what they are stored in."""
     import numpy as np
 
-    layers = setting.get("layers") or range(len(norms))
+    layers = wholes(setting, "layers") if setting.get("layers") else range(len(norms))
     vectors = np.zeros((1, len(norms), trained.weights["vectors"].shape[1]))
     vectors[0, list(layers)] = trained.weights["vectors"]
     weights = vectors_of(vectors, np.array(norms))

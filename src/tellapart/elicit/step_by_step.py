@@ -50,7 +50,7 @@ class StepByStep(Elicitor):
 
     def null(self, elicited: Elicited, seed: int) -> Elicited:
         """Return an irrelevant sentence of the same number of characters in the instruction's place."""
-        length = len(elicited.setting["after"])
+        length = len(str(elicited.setting["after"]))
         text = IRRELEVANT[seed % len(IRRELEVANT)]
         while len(text) < length:
             text += text

@@ -5,11 +5,11 @@ z by REINFORCE with a KL penalty; here z learns from the base's own right answer
 penalty (see adapted.py for what it is trained on, its null control and its bits).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from tellapart.elicit.adapted import Adapting
+from tellapart.jsonvalue import JsonObject
 
 
 @final
@@ -20,6 +20,6 @@ class SingularValues(Adapting):
     name: ClassVar[str] = "svf"
     source: ClassVar[str] = "Sun, Cetin & Tang 2025, arXiv 2501.06252"
 
-    def change(self, size: int) -> Mapping[str, Any]:
+    def change(self, size: int) -> JsonObject:
         """Return z on every matrix."""
         return {"kind": "svf", "targets": []}

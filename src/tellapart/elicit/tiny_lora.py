@@ -4,11 +4,11 @@ The left end of the bits axis: 13 numbers are 416 bits. The paper trains v by RL
 right answers, as every adapter here does. What it is trained on, its null control and its bits: adapted.py.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from tellapart.elicit.adapted import Adapting
+from tellapart.jsonvalue import JsonObject
 
 
 @final
@@ -22,6 +22,6 @@ class TinyAdapter(Adapting):
     sizes: tuple[int, ...] = (1, 13, 64)
     main: int = 13
 
-    def change(self, size: int) -> Mapping[str, Any]:
+    def change(self, size: int) -> JsonObject:
         """Return v of `size` numbers over the two largest singular directions of every matrix."""
         return {"kind": "tiny_lora", "scalars": size}

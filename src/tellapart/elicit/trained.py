@@ -4,13 +4,14 @@ No torch here until answers are drawn. The null control is trained when the valu
 the model are available.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, final
 
 from tellapart.elicit.elicitor import Elicited, Switched, null_name
 from tellapart.errors import InvalidInput, NotApplicable
+from tellapart.jsonvalue import JsonObject, nested
 from tellapart.models.budget import until_spent
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
@@ -43,7 +44,7 @@ class ByTraining(Switched):
         from tellapart.training.change import changed
         from tellapart.training.kinds import change_from
 
-        change = change_from(self.setting["change"])
+        change = change_from(nested(self.setting, "change"))
         return changed(local(model, self.name), change, self.weights, self.strength)
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
@@ -68,7 +69,7 @@ def local(model: Model, name: str) -> "LocalModel":
     return model
 
 
-def value_of(name: str, change: "Change", trained: "Trained", setting: Mapping[str, Any]) -> ByTraining:
+def value_of(name: str, change: "Change", trained: "Trained", setting: JsonObject) -> ByTraining:
     """Return what was trained as a value: its bits are the smaller of what was told and what its weights can hold."""
     facts = {
         "change": change.as_json(),

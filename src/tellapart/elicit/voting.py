@@ -25,6 +25,7 @@ from tellapart.elicit.elicitor import (
     total_tokens,
 )
 from tellapart.errors import InvalidInput, NotApplicable
+from tellapart.jsonvalue import whole
 from tellapart.models.model import Completion, Request
 from tellapart.runs.asking import Ask, Elicitation, Pair, row_seed
 from tellapart.tasks.item import Item, Task
@@ -42,7 +43,7 @@ class Drawn(Switched):
 
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield the picked draw of each answer as soon as its draws are there."""
-        draws, by = int(self.setting["draws"]), str(self.setting["by"])
+        draws, by = whole(self.setting, "draws"), str(self.setting["by"])
         if draws < 2:
             raise NotApplicable(f"{self.name} changes nothing: {draws} draws asked, at least 2 are needed")
         bits = pick_bits(draws) if by == "oracle" else 0.0

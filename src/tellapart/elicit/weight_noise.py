@@ -13,6 +13,7 @@ from typing import ClassVar, final
 from tellapart.elicit.choosing import choose
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.errors import NotApplicable
+from tellapart.jsonvalue import number, whole, wholes
 from tellapart.models.budget import until_spent
 from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests, row_seed
 
@@ -28,10 +29,10 @@ class Noised(Switched):
     def bring_out(self, pair: Pair, ask: Ask) -> Iterator[Elicitation]:
         """Yield every answer, those of one noise together. Raises UserMistake where sigma is 0."""
         if "other_seed" in self.setting:
-            other = ask._replace(seed=row_seed(ask.seed, "other seed", int(self.setting["other_seed"])))
+            other = ask._replace(seed=row_seed(ask.seed, "other seed", whole(self.setting, "other_seed")))
             yield from generate(pair.base, list(plain_requests(other)))
             return
-        sigma, seeds = float(self.setting["sigma"]), list(self.setting["noise_seeds"])
+        sigma, seeds = number(self.setting, "sigma"), wholes(self.setting, "noise_seeds")
         if sigma <= 0 or not seeds:
             raise NotApplicable(f"{self.name} changes nothing: sigma {sigma:g}, {len(seeds)} noise seeds")
         from tellapart.models.hooks import LocalModel, perturbing_weights

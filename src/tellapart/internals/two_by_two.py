@@ -21,7 +21,7 @@ from tellapart.elicit.steered import Steered, local_model, random_control, vecto
 from tellapart.elicit.steering import Steering, directions, texts_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import UserMistake
-from tellapart.jsonvalue import Json, JsonObject
+from tellapart.jsonvalue import Json, JsonObject, number, whole
 from tellapart.runs.asking import Ask, Pair, generate, plain_requests
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.paired import paired_difference
@@ -96,16 +96,16 @@ def two_by_two(pair: Pair, fit: Ask, report: Ask) -> TwoByTwo:
         effects,
         means,
         cosines(unit_vectors["base"], unit_vectors["tuned"]),
-        int(value.setting["layer"]),
+        whole(value.setting, "layer"),
         described,
     )
 
 
 def placed(value: Steered, unit_vectors: np.ndarray, norms: np.ndarray) -> Steered:
     """Return the value with a model's own direction at its layer, as long as the fitted one in that model's norms."""
-    layer = int(value.setting["layer"])
+    layer = whole(value.setting, "layer")
     vectors = np.zeros((1, *unit_vectors.shape))
-    vectors[0, layer] = unit_vectors[layer] * float(value.setting["size"])
+    vectors[0, layer] = unit_vectors[layer] * number(value.setting, "size")
     return replace(value, weights=vectors_of(vectors, norms))
 
 

@@ -21,7 +21,7 @@ from scipy.stats import binom
 from tellapart.elicit import ELICITORS
 from tellapart.elicit.answer_rank import kind_of
 from tellapart.elicit.elicitor import Need
-from tellapart.elicit.few_labels import FewLabels
+from tellapart.elicit.few_labels import Dose, FewLabels
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model, Sampling
 from tellapart.planting.hides import HIDES, RARE, Hide
@@ -228,8 +228,7 @@ def find_by_labels(trial: Trial, settings: PlantSettings) -> Found:
         labels = method.labels(pair, fit)
         drawn = []
         for draw in range(settings.draws):
-            told = {"labels": dose, "draw": draw, "shuffled": False}
-            value = method.one(pair, fit, labels.drawn(fit.seed, draw), told)
+            value = method.one(pair, fit, labels.drawn(fit.seed, draw), Dose(dose, draw))
             drawn.append(scores_of(report, value.answers(pair, report)))
         return [mean(of_word) for of_word in zip(*drawn, strict=True)]
 

@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import Json
 from tellapart.models.executor import Altered
 from tellapart.models.hooks import Proof, _watched
 from tellapart.models.local import LocalModel
@@ -49,7 +50,7 @@ class Change(abc.ABC):
         Raises UserMistake where the module has no place for it, or where a change is attached already.
         """
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the change as a JSON object: its kind and its fields."""
         return {"kind": self.name, **asdict(self)}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Change
 from tellapart.training.full import FullWeights
@@ -28,7 +29,7 @@ def default_change(model: LocalModel) -> Change:
     return FullWeights() if size < FULL_BELOW else Lora()
 
 
-def change_from(told: Mapping[str, Any]) -> Change:
+def change_from(told: JsonObject) -> Change:
     """Return the change that `Change.as_json` told of. Raises UserMistake where it is none of KINDS."""
     fields = {name: value for name, value in told.items() if name != "kind"}
     kind = KINDS.get(str(told.get("kind")))

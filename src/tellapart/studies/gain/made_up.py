@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tellapart.elicit.answer_rank import kind_of
-from tellapart.elicit.few_labels import FewLabels
+from tellapart.elicit.few_labels import Dose, FewLabels
 from tellapart.elicit.labels import WORKED, label_of
 from tellapart.errors import UserMistake
 from tellapart.models.model import Model
@@ -189,7 +189,7 @@ def _scores(model: Model, rule: MadeUp, doses: Sequence[int], ask: Ask) -> list[
         draws = []
         for draw in range(DRAWS):
             chosen = labels.drawn(ask.seed, draw)
-            value = method.one(pair, teach, chosen, {"labels": dose, "draw": draw, "shuffled": False})
+            value = method.one(pair, teach, chosen, Dose(dose, draw))
             answers = value.answers(pair, put)
             scores = [rule.task.score(rule.report[answer.item], answer.completion.text) for answer in answers]
             draws.append(sum(scores) / len(rule.report))

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from tellapart.elicit import ELICITORS, applicable, save
 from tellapart.elicit.elicitor import Elicited
-from tellapart.elicit.few_labels import DOSES, DRAWS, FewLabels
+from tellapart.elicit.few_labels import DOSES, DRAWS, Dose, FewLabels
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import nested
 from tellapart.models.budget import BudgetSpent
 from tellapart.models.model import Model
 from tellapart.runs.asking import Ask, Pair
@@ -149,14 +150,7 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
         method = FewLabels()
         labels = method.labels(plan.pair, ask)
         return [
-            (
-                method.one(
-                    Pair(model),
-                    ask,
-                    labels.drawn(ask.seed, draw),
-                    {"labels": dose, "draw": draw, "shuffled": False},
-                ),
-            )
+            (method.one(Pair(model), ask, labels.drawn(ask.seed, draw), Dose(dose, draw)),)
             for draw in range(DRAWS)
         ]
 
@@ -167,7 +161,7 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
         record: ElicitorRecord = {
             **record_of(ELICITORS[METHOD]),
             "bits_once": value.bits_once,
-            "setting": dict(save(value)["setting"]),
+            "setting": nested(save(value), "setting"),
             "tells": "labels",
             "null_tells": "labels",
             "null_missing": "asked for its price alone",
