@@ -30,11 +30,14 @@ from tellapart.runs.executors import Workers, workers_for
 from tellapart.runs.folder import RunFolder, open_run
 from tellapart.runs.launchers import Handle, Launcher, Processes, Ray, Slurm, check_executor, launcher_for
 from tellapart.runs.shard import (
+    Kind,
+    Question,
     Shard,
     answer_of,
     answers_path,
     completion_of,
     pair_of,
+    read_shard,
     request_data,
     request_of,
     run_shard,
@@ -315,7 +318,7 @@ def test_a_budget_counts_as_it_does_without_workers(folder: RunFolder, model: Mo
 
 def test_a_shard_goes_on_after_a_torn_line(tmp_path: Path, model: Model) -> None:
     assert model.opening is not None
-    shard = Shard(1, model.opening, "generate", {str(n): request_data(REQUESTS[n]) for n in range(4)})
+    shard = Shard(1, model.opening, "generate", {str(n): REQUESTS[n] for n in range(4)})
     path = answers_path(tmp_path, 1)
     path.touch()
     shard_path(tmp_path, 1).touch()
@@ -340,8 +343,7 @@ def test_a_shard_goes_on_after_a_torn_line(tmp_path: Path, model: Model) -> None
 def test_what_stands_in_the_folder_is_checked(folder: RunFolder, model: Model) -> None:
     assert model.opening is not None
     place = folder.scratch("workers/aaaa/0")
-    data = request_data(REQUESTS[0])
-    key = executors.key_of(model.opening, "generate", data)
+    key = executors.key_of(model.opening, "generate", REQUESTS[0])
     good = asdict(next(iter(model.generate(REQUESTS[:1]))).completion)
     answers_path(place, 1).write_text(
         f"{json.dumps([key, {**good, 'tokens': ['x']}, 1])}\n[]\nnonsense\n{json.dumps([key, {}, -1])}\n"
@@ -374,6 +376,22 @@ def test_links_in_the_place_of_answers_are_not_followed(folder: RunFolder, tmp_p
 def test_requests_survive_json(request_: Request) -> None:
     assert request_of(json.loads(json.dumps(request_data(request_)))) == request_
     assert pair_of(json.loads(json.dumps([(1, 2), (3,)]))) == ((1, 2), (3,))
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("generate", {"a": Request(Turns((("a", "b"),), "c"), 1), "b": Request((1, 2))}),
+        ("score", {"a": ((1, 2), (3,))}),
+    ],
+)
+def test_a_shard_is_read_back_as_it_was(
+    tmp_path: Path, model: Model, kind: Kind, asked: dict[str, Question]
+) -> None:
+    assert model.opening is not None
+    shard = Shard(3, model.opening, kind, asked, ("margins",), 40)
+    shard_path(tmp_path, 3).write_text(shard.as_json())
+    assert read_shard(tmp_path, 3) == shard
 
 
 def test_completions_survive_json() -> None:

@@ -11,10 +11,11 @@ import abc
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from tellapart.models import CHANGERS
 from tellapart.models.model import Answer, Model, Request
+from tellapart.stats.arrays import Floats
 
 Extra = Literal["margins", "entropies"]
 Ids = tuple[int, ...]
@@ -66,7 +67,7 @@ class Executor(abc.ABC):
         """Keep the weights of a change, by their digest, for those who answer."""
 
     @abc.abstractmethod
-    def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
+    def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Floats]:
         """Return the log-probabilities (nats, float64 [n]) of each (prompt, completion [n]), in order; nothing is
         charged."""
 

@@ -21,13 +21,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from tellapart.errors import Refused, ServerGone, one_line
+from tellapart.jsonvalue import Json
 from tellapart.models.budget import current
-from tellapart.models.executor import Executor, Extra, Ids, Opening, executing
+from tellapart.models.executor import Executor, Extra, Opening, executing
 from tellapart.models.model import Answer, Request
 from tellapart.runs import files, worker
 from tellapart.runs.folder import RunFolder
@@ -37,16 +38,19 @@ from tellapart.runs.shard import (
     REFUSED,
     Answered,
     Kind,
+    Pair,
+    Question,
     Shard,
     answer_of,
     answers_path,
     completion_of,
     key_of,
     logprobs_of,
-    request_data,
+    requests_of,
     shard_path,
     weights_path,
 )
+from tellapart.stats.arrays import Floats
 
 RESTARTS = 3
 """A worker that ended so often without an answer between is given up."""
@@ -54,7 +58,16 @@ SHARDS_EACH, SMALLEST, LARGEST = 2, 16, 512
 """Into how many shards each worker's part is cut, so that none waits long for the last, where these have SMALLEST
 questions or more; questions in a shard at most."""
 PLACE = "workers"
-_READ: dict[Kind, Callable[[Any], Any]] = {"generate": completion_of, "score": logprobs_of}
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True)
+class Asked(Generic[ValueT]):
+    """Questions of one kind, by key, and how an answer's value is read."""
+
+    kind: Kind
+    questions: Mapping[str, Question]
+    read: Callable[[Json], ValueT]
 
 
 @dataclass
@@ -79,7 +92,7 @@ class _Worker:
     shard: Shard | None = None
     call: _Call | None = None
     tail: worker.Tail | None = None
-    pending: dict[str, Any] = field(default_factory=dict)
+    pending: dict[str, Question] = field(default_factory=dict)
     allowance: float = 0.0
 
 
@@ -99,14 +112,14 @@ class Workers(Executor):
     ) -> Iterator[Answer]:
         """Yield each answer as soon as it is there. Raises BudgetSpent as the model itself would, Refused where a
         worker opens another model, and ServerGone where no worker is left."""
-        requests_by_key: dict[str, Any] = {}
+        requests_by_key: dict[str, Request] = {}
         indexes: dict[str, list[int]] = {}
         for index, request in enumerate(requests):
-            data = request_data(request)
-            key = key_of(opening, "generate", data, tuple(record))
-            requests_by_key[key] = data
+            key = key_of(opening, "generate", request, tuple(record))
+            requests_by_key[key] = request
             indexes.setdefault(key, []).append(index)
-        for key, value in self._answers(opening, "generate", requests_by_key, tuple(sorted(record))):
+        asked = Asked("generate", requests_by_key, completion_of)
+        for key, value in self._answers(opening, asked, tuple(sorted(record))):
             for index in indexes[key]:
                 yield Answer(index, value)
 
@@ -116,28 +129,28 @@ class Workers(Executor):
         if not path.exists():
             files.write_atomically(path, data())
 
-    def score(self, opening: Opening, pairs: Sequence[tuple[Ids, Ids]]) -> list[Any]:
+    def score(self, opening: Opening, pairs: Sequence[Pair]) -> list[Floats]:
         """Return the log-probabilities of each pair, in order; raises as `generate` does."""
         keys = [key_of(opening, "score", pair) for pair in pairs]
         pairs_by_key = dict(zip(keys, pairs, strict=True))
-        values = dict(self._answers(opening, "score", pairs_by_key, ()))
+        values = dict(self._answers(opening, Asked("score", pairs_by_key, logprobs_of), ()))
         return [np.array(values[key], dtype=np.float64) for key in keys]
 
     def _answers(
-        self, opening: Opening, kind: Kind, questions: Mapping[str, Any], record: tuple[Extra, ...]
-    ) -> Iterator[tuple[str, Any]]:
+        self, opening: Opening, asked: "Asked[ValueT]", record: tuple[Extra, ...]
+    ) -> Iterator[tuple[str, ValueT]]:
         """Yield (key, answer) of every question as it comes."""
-        pending = dict(questions)
+        pending = dict(asked.questions)
         for key in [key for key in pending if key in self.left]:
             answer = self.left.pop(key)
             with contextlib.suppress(
                 ValueError
             ):  # a file that others may have written: what is none is asked
-                value = _READ[kind](answer.value)
+                value = asked.read(answer.value)
                 del pending[key]
                 current().charge("generated", answer.charge)
                 yield key, value
-        call = _Call(deque(self._cut(opening, kind, pending, record)))
+        call = _Call(deque(self._cut(opening, asked.kind, pending, record)))
         pause = worker.BUSY_PAUSE
         try:
             while call.waiting or call.under_way or call.inbox:
@@ -146,7 +159,7 @@ class Workers(Executor):
                 while call.inbox:
                     answer = call.inbox.popleft()
                     current().charge("generated", answer.charge)
-                    yield answer.key, _READ[kind](answer.value)
+                    yield answer.key, asked.read(answer.value)
                 while call.ended:
                     call.ended.pop().unlink(missing_ok=True)
                 pause = worker.BUSY_PAUSE if came else min(worker.IDLE_PAUSE, pause * 1.2)
@@ -158,7 +171,7 @@ class Workers(Executor):
                     self._finished(busy)
 
     def _cut(
-        self, opening: Opening, kind: Kind, questions: Mapping[str, Any], record: tuple[Extra, ...]
+        self, opening: Opening, kind: Kind, questions: Mapping[str, Question], record: tuple[Extra, ...]
     ) -> Iterator[Shard]:
         """Cut questions into shards, in their order: those of one item stay together and share their prompt. Their
         number is a multiple of the workers', and their sizes are equal, so that all end at once."""
@@ -207,7 +220,7 @@ class Workers(Executor):
         little to share goes to one alone: all together overshoot by one answer at most.
         """
         free = left - sum(worker.allowance for worker in self.workers if worker.shard is not None)
-        most = max(question["sampling"]["max_tokens"] for question in shard.asked.values())
+        most = max(request.sampling.max_tokens for request in requests_of(shard.asked))
         part = int(free / self.count)
         if part >= 2 * most:
             return part - most, part

@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from tellapart.errors import Refused, UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.models import CHANGERS
 from tellapart.models.budget import BudgetSpent, TokenBudget, metered
 from tellapart.models.executor import Extra, Ids, Opening
-from tellapart.models.model import Completion, Finish, Model, Prompt, Request, Sampling, Turns
+from tellapart.models.model import Answer, Completion, Finish, Model, Prompt, Request, Sampling, Turns
 from tellapart.runs import files
 from tellapart.runs.folder import LARGEST_ARRAYS, digest
 
 Kind = Literal["generate", "score"]
+Pair = tuple[Ids, Ids]
+"""A prompt and a completion that is scored after it, as token ids."""
+Question = Request | Pair
+"""What a worker is asked: an answer (of a shard of kind generate), or log-probabilities (score)."""
 LONGEST_LINE = 2**30
 """Bytes of a line: a shard with its prompts, or an answer."""
 REFUSED = "refused: "
@@ -39,19 +44,21 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Shard:
-    """`asked` are questions as `request_data` and `pair_data` write them, by key. `allowance` is how many tokens may be
-    generated for them (None: any number)."""
+    """`asked` are questions of one kind, by key. `allowance` is how many tokens may be generated for them (None: any
+    number)."""
 
     number: int
     opening: Opening
     kind: Kind
-    asked: Mapping[str, Any]
+    asked: Mapping[str, Question]
     record: tuple[Extra, ...] = ()
     allowance: int | None = None
 
     def as_json(self) -> str:
         """Return the shard as JSON."""
-        return json.dumps(asdict(self) | {"opening": self.opening._asdict()})
+        asked = {key: question_data(question) for key, question in self.asked.items()}
+        fields = {"number": self.number, "opening": self.opening._asdict(), "kind": self.kind, "asked": asked}
+        return json.dumps({**fields, "record": self.record, "allowance": self.allowance})
 
 
 class Answered(NamedTuple):
@@ -59,7 +66,7 @@ class Answered(NamedTuple):
     the tokens generated since the line before; or, where `key` is "", how the shard ended: done, spent, refused."""
 
     key: str
-    value: Any
+    value: Json
     charge: int = 0
 
 
@@ -74,7 +81,15 @@ def read_shard(place: Path, number: int) -> Shard | None:
     if data is None:
         return None
     fields = json.loads(data)
-    return Shard(**fields | {"opening": Opening(**fields["opening"]), "record": tuple(fields["record"])})
+    read = request_of if fields["kind"] == "generate" else pair_of
+    return Shard(
+        fields["number"],
+        Opening(**fields["opening"]),
+        fields["kind"],
+        {key: read(question) for key, question in fields["asked"].items()},
+        tuple(fields["record"]),
+        fields["allowance"],
+    )
 
 
 def answers_path(place: Path, number: int) -> Path:
@@ -119,7 +134,7 @@ def run_shard(shard: Shard, place: Path, opened: Callable[[Opening], AbstractCon
 def _answered(
     model: Model,
     shard: Shard,
-    pending: tuple[Mapping[str, Any], int | None],
+    pending: tuple[Mapping[str, Question], int | None],
     write: Callable[[Answered], None],
     wanted: Path,
 ) -> str:
@@ -127,11 +142,11 @@ def _answered(
     questions, allowance = pending
     keys = list(questions)
     if shard.kind == "score":
-        pairs: list[tuple[Prompt, str | Ids]] = [pair_of(questions[key]) for key in keys]
+        pairs = [question for question in questions.values() if not isinstance(question, Request)]
         for key, scored in zip(keys, model.score(pairs), strict=True):
             write(Answered(key, scored.logprobs))
         return "done"
-    requests = [request_of(questions[key]) for key in keys]
+    requests = requests_of(questions)
     charged = 0
     with metered(TokenBudget(allowance)) as budget:
         try:
@@ -146,7 +161,12 @@ def _answered(
     return "done"
 
 
-def _generated(model: Model, requests: Sequence[Request], record: tuple[Extra, ...]) -> Iterator[Any]:
+def requests_of(questions: Mapping[str, Question]) -> list[Request]:
+    """Return the answers that are wanted, in their order."""
+    return [question for question in questions.values() if isinstance(question, Request)]
+
+
+def _generated(model: Model, requests: Sequence[Request], record: tuple[Extra, ...]) -> Iterator[Answer]:
     if not record:
         return model.generate(requests)
     from tellapart.models.local import LocalModel
@@ -155,12 +175,18 @@ def _generated(model: Model, requests: Sequence[Request], record: tuple[Extra, .
     return model.generate(requests, frozenset(record))
 
 
-def key_of(opening: Opening, kind: Kind, question: Any, record: Sequence[Extra] = ()) -> str:
+def key_of(opening: Opening, kind: Kind, question: Question, record: Sequence[Extra] = ()) -> str:
     """Return the hash of everything that determines an answer: who answers, what runs it, and what is asked."""
-    return digest([opening.changed or opening.fingerprint, opening.engine, kind, sorted(record), question])
+    answering = [opening.changed or opening.fingerprint, opening.engine, kind, sorted(record)]
+    return digest([*answering, question_data(question)])
 
 
-def request_data(request: Request) -> dict[str, Any]:
+def question_data(question: Question) -> Json:
+    """Return a question as JSON holds it."""
+    return request_data(question) if isinstance(question, Request) else question
+
+
+def request_data(request: Request) -> dict[str, Json]:
     """Return a request (without choices: those are scored) as JSON holds it."""
     prompt = request.prompt
     written = (
@@ -180,13 +206,13 @@ def request_of(data: Mapping[str, Any]) -> Request:
     return Request(_prompt(data["prompt"]), data["seed"], sampling, data["prefill"])
 
 
-def _prompt(written: Any) -> Prompt:
-    if isinstance(written, dict):
+def _prompt(written: str | Sequence[int] | Mapping[str, Any]) -> Prompt:
+    if isinstance(written, Mapping):
         return Turns(tuple((user, assistant) for user, assistant in written["earlier"]), written["question"])
-    return tuple(written) if isinstance(written, list) else written
+    return written if isinstance(written, str) else tuple(written)
 
 
-def pair_of(data: Sequence[Sequence[int]]) -> tuple[Ids, Ids]:
+def pair_of(data: Sequence[Sequence[int]]) -> Pair:
     """Return the (prompt, completion) of token ids that JSON holds."""
     prompt, completion = data
     return tuple(prompt), tuple(completion)
@@ -211,11 +237,13 @@ def completion_of(value: Any) -> Completion:
     return Completion(**completion)
 
 
-def logprobs_of(value: Any) -> list[float]:
+def logprobs_of(value: Json) -> list[float]:
     """Return the log-probabilities of an answer's value. Raises ValueError where they are none."""
-    if not isinstance(value, list) or not all(type(logprob) is float for logprob in value):
+    held = value if isinstance(value, list) else [None]
+    logprobs = [part for part in held if isinstance(part, float)]
+    if len(logprobs) < len(held):
         raise ValueError("no log-probabilities")
-    return value
+    return logprobs
 
 
 def open_model_of(opening: Opening) -> Model:
