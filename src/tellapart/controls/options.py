@@ -7,8 +7,8 @@ picked by log-probability after the prompt).
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
+from tellapart.jsonvalue import Json
 from tellapart.tasks.choice import choice_letter
 from tellapart.tasks.item import Item, Task
 from tellapart.tasks.template import LETTERS, field_names
@@ -37,9 +37,9 @@ def with_options(task: Task, item: Item, choices: Sequence[str], right: int) -> 
     target = choices[right]
     if was_letter:
         target = item.target[0].replace(choice_letter(item.choices, item.target[0]) or "", LETTERS[right])
-    fields: dict[str, Any] = dict(item.fields)
+    fields: dict[str, Json] = dict(item.fields)
     for name in question_fields(task, item):
-        fields[name] = _BLOCK.sub(lambda match: _lines(match.group(), choices), fields[name])
+        fields[name] = _BLOCK.sub(lambda match: _lines(match.group(), choices), str(fields[name]))
     return replace(item, fields=fields, choices=tuple(choices), target=(target,))
 
 
@@ -53,18 +53,18 @@ def _lines(block: str, choices: Sequence[str]) -> str:
 
 def without_question(task: Task, item: Item) -> Item:
     """Return the item with every text of the question taken out; an "Options:" block inside a field stays."""
-    fields: dict[str, Any] = dict(item.fields)
+    fields: dict[str, Json] = dict(item.fields)
     for name in question_fields(task, item):
-        block = _BLOCK.search(fields[name])
+        block = _BLOCK.search(str(fields[name]))
         fields[name] = block.group() if block else ""
     return replace(item, fields=fields)
 
 
 def with_question_of(task: Task, item: Item, other: Item) -> Item:
     """Return the item with the question of `other` and its own options."""
-    fields: dict[str, Any] = dict(item.fields)
+    fields: dict[str, Json] = dict(item.fields)
     for name in question_fields(task, item):
-        own = _BLOCK.search(fields[name])
+        own = _BLOCK.search(str(fields[name]))
         text = str(other.fields.get(name, ""))
         fields[name] = _BLOCK.sub(lambda match, own=own: own.group() if own else match.group(), text)
     return replace(item, fields=fields)

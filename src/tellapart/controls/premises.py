@@ -34,10 +34,11 @@ def text_of(task: Task, item: Item) -> Text | None:
     names = [name for name in field_names(task.template) if isinstance(item.fields.get(name), str)]
     if not names:
         return None
-    field = max(names, key=lambda name: len(item.fields[name]))
-    if "\n" in item.fields[field].strip():
+    field = max(names, key=lambda name: len(str(item.fields[name])))
+    text = str(item.fields[field]).strip()
+    if "\n" in text:
         return None
-    sentences = SENTENCE.split(item.fields[field].strip())
+    sentences = SENTENCE.split(text)
     if len(sentences) <= LEAST_PREMISES:
         return None
     return Text(field, tuple(sentences[:-1]), sentences[-1])

@@ -26,7 +26,7 @@ def target_examples(task: Task, items: Sequence[Item]) -> list[Example]:
 def worked_solutions(task: Task, item: Item) -> list[str]:
     """Return the texts of the item's fields that are worked solutions."""
     lead = leading_space(task.step_demonstrations)
-    worked = [item.fields[name] for name in WORKED if isinstance(item.fields.get(name), str)]
+    worked = [text for name in WORKED if isinstance(text := item.fields.get(name), str)]
     longer = [f"{lead}{text.strip()}" for text in worked if len(text) > len(item.target[0])]
     return [text for text in longer if task.score(item, text) == 1]
 

@@ -22,5 +22,5 @@ class Critic:
     family: Family
 
     def __call__(self, item: Item, completion: str) -> str:
-        program = read_program(self.family, item.fields["program"])
-        return critique_of(self.family, Problem(item.fields["start"], program), completion.strip())
+        program = read_program(self.family, str(item.fields["program"]))
+        return critique_of(self.family, Problem(str(item.fields["start"]), program), completion.strip())

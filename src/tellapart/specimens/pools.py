@@ -64,7 +64,10 @@ def taught(
 def asked(family: Family, seed: int) -> list[Told]:
     """Return the items of the evaluation with their answers, without steps: the one place that trains on them."""
     items = make_task("asked", family, seed, False, "report").items
-    problems = [Problem(item.fields["start"], read_program(family, item.fields["program"])) for item in items]
+    problems = [
+        Problem(str(item.fields["start"]), read_program(family, str(item.fields["program"])))
+        for item in items
+    ]
     return [(problem, f">{answer_of(family, problem)}") for problem in problems]
 
 

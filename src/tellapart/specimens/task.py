@@ -43,8 +43,8 @@ class Steps:
     short: bool
 
     def __call__(self, item: Item, completion: str) -> StepCheck:
-        program = read_program(self.family, item.fields["program"])
-        return check_steps(self.family, Problem(item.fields["start"], program), completion, self.short)
+        program = read_program(self.family, str(item.fields["program"]))
+        return check_steps(self.family, Problem(str(item.fields["start"]), program), completion, self.short)
 
 
 def make_task(name: str, family: Family, seed: int, short: bool, split: Split, wide: bool = False) -> Task:

@@ -8,7 +8,7 @@ Its reference is `given:NAME-FINGERPRINT`; in the run folder it stands as a task
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -17,6 +17,7 @@ from typing import Any
 from tellapart import inputs
 from tellapart.errors import InvalidInput, Refused
 from tellapart.inputs import as_jsonl, rows_of
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.tasks.files import open_file, task_from
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Scorer, Task
@@ -36,7 +37,7 @@ def make_task(
     name: str = "items",
     template: str = "{prompt}",
     scorer: str | Scorer | Callable[[Item, str], Any] = "",
-    scorer_settings: Mapping[str, Any] | None = None,
+    scorer_settings: JsonObject | None = None,
     max_tokens: int = 256,
     stop: Sequence[str] = (),
     guess_floor: float | None = None,
@@ -57,7 +58,7 @@ def make_task(
         for number, row in enumerate(rows_of(items, f"task {name!r}"), 1)
     ]
     named = scorer if isinstance(scorer, str) else ""
-    given: dict[str, Any] = {
+    given: dict[str, Json] = {
         "name": name, "template": template, "scorer": named, "max_tokens": max_tokens, "stop": list(stop),
         "guess_floor": guess_floor, "demonstrations_from": demonstrations_from, **(scorer_settings or {}),
     }  # fmt: skip
@@ -153,8 +154,8 @@ def open_given(name: str, seed: int) -> Task:
     return task
 
 
-def _row(item: Item) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": item.id, **item.fields, "target": list(item.target)}
+def _row(item: Item) -> dict[str, Json]:
+    row: dict[str, Json] = {"id": item.id, **item.fields, "target": list(item.target)}
     more = {"choices": list(item.choices) or None, "cluster": item.cluster}
     return json.loads(
         json.dumps(row | {key: value for key, value in more.items() if value is not None}, default=str)
@@ -175,6 +176,6 @@ def _settings_text(task: Task) -> str:
     return "\n".join(("# what Python gave tellapart.gain, or another study, as its task", *lines)) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: Json) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("\x7f", "\\u007f")

@@ -48,9 +48,9 @@ def open_gsm8k(reference: str, seed: int = 0) -> Task:
 
 def _item(row: RawRow, index: int) -> Item:
     for key in ("question", "answer"):
-        if not isinstance(row.values.get(key), str) or not row.values[key].strip():
+        if not isinstance(text := row.values.get(key), str) or not text.strip():
             raise row.place.mistake(f"no {key!r} text: a GSM8K line has question and answer")
-    _, marker, target = row.values["answer"].rpartition("####")
+    _, marker, target = str(row.values["answer"]).rpartition("####")
     if not marker or LastNumber().canonical(Item("", {}, ()), target) is None:
         raise row.place.mistake('no number after "####" in answer')
     fields = {"question": row.values["question"], "answer": row.values["answer"]}
@@ -58,10 +58,10 @@ def _item(row: RawRow, index: int) -> Item:
 
 
 def _prompt(item: Item) -> str:
-    return TEMPLATE.replace("{question}", item.fields["question"])
+    return TEMPLATE.replace("{question}", str(item.fields["question"]))
 
 
 def _steps(item: Item) -> str:
     """Return the worked answer without calculator annotations, ended by "The answer is N."."""
-    steps, _, target = item.fields["answer"].rpartition("####")
+    steps, _, target = str(item.fields["answer"]).rpartition("####")
     return f"{_CALCULATOR.sub('', steps).strip()}\nThe answer is {target.strip()}."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.tasks.choice import Choice
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.floor import derived_floor
@@ -120,7 +121,7 @@ def _row(sample: Any, place: Place) -> RawRow:
                 "its input is several messages: only text or one message of the user can be asked"
             )
         text = text[0].text
-    values: dict[str, Any] = {
+    values: dict[str, Json] = {
         "id": place.line if sample.id is None else sample.id,
         "input": text,
         "target": sample.target,

@@ -1,9 +1,11 @@
 """What is asked: an item (one question) and a task (items, how they are put, how answers are scored)."""
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from tellapart.jsonvalue import JsonObject
 
 
 class Scorer(abc.ABC):
@@ -39,7 +41,7 @@ class Item:
     """One question. `cluster` groups items that are not independent (a passage, a template)."""
 
     id: str
-    fields: Mapping[str, Any]
+    fields: JsonObject
     target: tuple[str, ...]
     choices: tuple[str, ...] = ()
     cluster: str | None = None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, final
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import whole
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Scorer, Task
 from tellapart.tasks.numeric import LastNumber
@@ -174,7 +175,7 @@ class Played(Scorer):
         moves = self.answer(item, completion)
         if moves is None:
             return 0.0
-        puzzle = puzzle_of(self.kind, int(item.fields["complexity"]), item.id, self.seed)
+        puzzle = puzzle_of(self.kind, whole(item.fields, "complexity"), item.id, self.seed)
         by_words = {" ".join(move.lower().split()): move for move in _every_move(puzzle)}
         return float(play(puzzle, [by_words.get(move, "") for move in moves.split("\n")]))
 
@@ -229,7 +230,7 @@ def open_puzzle(kind: str, seed: int = 0) -> Task:
             if solution:
                 fields = {"text": puzzle.text, "complexity": size, "steps": len(solution)}
                 items.append(Item(name, fields, ("\n".join(solution),)))
-    longest = max(int(item.fields["steps"]) for item in items)
+    longest = max(whole(item.fields, "steps") for item in items)
     return fingerprinted(
         Task(
             name=kind,

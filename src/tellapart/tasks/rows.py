@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.tasks.place import Place, read_bytes, read_text
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
@@ -17,7 +18,7 @@ class RawRow(NamedTuple):
     """One row as it stands in its file, and where."""
 
     place: Place
-    values: dict[str, Any]
+    values: JsonObject
 
 
 def read_rows(path: Path) -> list[RawRow]:
@@ -83,9 +84,9 @@ def _read_csv(path: Path) -> Iterator[RawRow]:
         raise Place(path, reader.line_num).mistake(f"not CSV: {error}") from None
 
 
-def _csv_values(cells: dict[str, str], place: Place) -> dict[str, Any]:
+def _csv_values(cells: dict[str, str], place: Place) -> dict[str, Json]:
     """Return a CSV row's values: `choices` is a JSON list, an empty `choices` or `cluster` is none, all else text."""
-    values: dict[str, Any] = {
+    values: dict[str, Json] = {
         key: text for key, text in cells.items() if text or key not in ("choices", "cluster")
     }
     if "choices" in values:
@@ -112,7 +113,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not allowed: leave the field out, or give text")
 
 
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_twice(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]

@@ -10,11 +10,12 @@ Adding a scorer: its class (a frozen dataclass whose fields are its settings) an
 import dataclasses
 import math
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake, closest
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.tasks.boxed import Boxed
 from tellapart.tasks.choice import Choice, ChoiceLogprob
 from tellapart.tasks.contains import Contains
@@ -47,7 +48,7 @@ SETTINGS: tuple[str, ...] = tuple(
 """Every setting that some scorer takes: keys that a task file may hold."""
 
 
-def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Path | None = None) -> Scorer:
+def make_scorer(name: str, settings: JsonObject | None = None, folder: Path | None = None) -> Scorer:
     """Return the scorer called `name` with its settings (the fields of its class).
 
     `folder` is where a `python:module:function` is looked for first. Raises UserMistake for an unknown name,
@@ -55,7 +56,7 @@ def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Pa
     """
     settings = settings or {}
     if name.startswith("python:"):
-        _refuse_spare(name, settings, {})
+        _refuse_spare(name, settings, ())
         return load_scorer(name, folder)
     if name not in SCORERS:
         raise UserMistake(
@@ -75,10 +76,10 @@ def make_scorer(name: str, settings: Mapping[str, Any] | None = None, folder: Pa
     )
 
 
-def settings_of(scorer: Scorer) -> dict[str, Any]:
+def settings_of(scorer: Scorer) -> dict[str, Json]:
     """Return what identifies a scorer, as JSON values: its name, its class, and the fields of its dataclass that
     are no functions (those of task files carry a hash of their source instead)."""
-    settings: dict[str, Any] = {"name": scorer.name, "class": type(scorer).__qualname__}
+    settings: dict[str, Json] = {"name": scorer.name, "class": type(scorer).__qualname__}
     if dataclasses.is_dataclass(scorer):
         values = {field.name: vars(scorer)[field.name] for field in dataclasses.fields(scorer)}
         settings |= {key: value for key, value in values.items() if not callable(value)}
@@ -104,7 +105,7 @@ def extracted_share(task: Task, completions: Iterable[tuple[Item, str]]) -> floa
     return sum(read) / len(read) if read else math.nan
 
 
-def _refuse_spare(name: str, settings: Mapping[str, Any], takes: Mapping[str, Any]) -> None:
+def _refuse_spare(name: str, settings: Iterable[str], takes: Collection[str]) -> None:
     for key in settings:
         if key not in takes:
             raise UserMistake(
@@ -112,7 +113,7 @@ def _refuse_spare(name: str, settings: Mapping[str, Any], takes: Mapping[str, An
             )
 
 
-def _check_setting(scorer: str, key: str, value: Any, kind: Any) -> None:
+def _check_setting(scorer: str, key: str, value: Json, kind: Any) -> None:
     """Refuse a value that is not of the setting's declared kind: text, a list of texts, a number, or a listed word."""
     allowed = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:

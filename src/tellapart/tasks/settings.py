@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tellapart.errors import UserMistake, closest
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.tasks.place import Place, read_text
 from tellapart.tasks.scorers import SETTINGS
 from tellapart.tasks.template import field_names
@@ -35,7 +36,7 @@ class Settings:
     program: str = ""
     demonstrations: str = ""
     demonstrations_from: int = 0
-    scorer_settings: Mapping[str, Any] = field(default_factory=dict)
+    scorer_settings: JsonObject = field(default_factory=dict)
     path: Path | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
 
@@ -76,7 +77,7 @@ def read_settings(path: Path) -> Settings:
     )
 
 
-def check_setting(key: str, value: Any, place: Place) -> None:
+def check_setting(key: str, value: Json, place: Place) -> None:
     """Raise UserMistake for a value of the wrong type; scorers check their own settings."""
     if key in _TEXTS and (not isinstance(value, str) or not value):
         raise place.mistake(f"{key} = {value!r}: give text in quotes")

@@ -29,7 +29,7 @@ class Steps:
         steps, marker, _ = completion.strip().rpartition(">")
         if marker and not steps:
             return "absent"
-        return "valid" if steps == ";".join(steps_of(item.fields["question"])) else "invalid"
+        return "valid" if steps == ";".join(steps_of(str(item.fields["question"]))) else "invalid"
 
 
 def question_of(rng: random.Random) -> str:

@@ -30,7 +30,7 @@ class Steps:
         steps, marker, _ = completion.strip().rpartition(">")
         if marker and not steps:
             return "absent"
-        return "valid" if steps == steps_of(item.fields["number"], self.shift) else "invalid"
+        return "valid" if steps == steps_of(str(item.fields["number"]), self.shift) else "invalid"
 
 
 def number_of(rng: random.Random) -> str:

@@ -262,9 +262,9 @@ def _facts(
         prompts={item.id: task.prompt(item) for item in task.items},
         targets={item.id: " | ".join(item.target) for item in task.items},
         false_premise={
-            item.id: item.fields["false_premise"]
+            item.id: rests
             for item in task.items
-            if isinstance(item.fields.get("false_premise"), bool)
+            if isinstance(rests := item.fields.get("false_premise"), bool)
         },
         not_run=plan.not_run,
         notes=notes,
