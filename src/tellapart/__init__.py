@@ -6,7 +6,7 @@ A Python call takes the fields of the command's spec and runs the same code; eve
 Nothing heavy is imported before it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from tellapart.version import __version__
 from tellapart.wiring import connect
 
 if TYPE_CHECKING:
+    from tellapart.jsonvalue import JsonObject
     from tellapart.models.model import Model
     from tellapart.planting.result import Planting, PlantSettings
     from tellapart.report.compare import Comparison
@@ -141,7 +142,7 @@ def task(
     name: str = "items",
     template: str = "{prompt}",
     scorer: "str | Scorer | Callable[[Item, str], Any]" = "",
-    scorer_settings: "Mapping[str, Any] | None" = None,
+    scorer_settings: "JsonObject | None" = None,
     max_tokens: int = 256,
     stop: Sequence[str] = (),
     guess_floor: float | None = None,

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any, Protocol, runtime_checkable
 
 from tellapart.errors import InvalidInput, Refused, UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 
 KIND = "given"
 FOLDER = "inputs"
@@ -132,7 +133,7 @@ def is_table(value: object) -> bool:
     return rows or isinstance(value, pd.DataFrame | Tabular)
 
 
-def rows_of(value: Any, what: str) -> list[dict[str, Any]]:
+def rows_of(value: Any, what: str) -> list[dict[str, Json]]:
     """Return a table (`is_table`) as rows of JSON values; a missing value of a frame is None. Raises InvalidInput, with
     `what` was given, for an empty one, and a value that JSON has none of."""
     import pandas as pd
@@ -152,12 +153,12 @@ def rows_of(value: Any, what: str) -> list[dict[str, Any]]:
     return rows
 
 
-def as_jsonl(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def as_jsonl(rows: Sequence[JsonObject]) -> bytes:
     """Return rows as JSONL, UTF-8; half a character is written as an escape."""
     return "".join(f"{json.dumps(row, ensure_ascii=True)}\n" for row in rows).encode()
 
 
-def _json_value(value: Any, at: tuple[str, Any]) -> Any:
+def _json_value(value: Any, at: tuple[str, object]) -> Json:
     import numpy as np
 
     if isinstance(value, np.ndarray | np.generic):

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.report.html import OFFLINE, SERVED, page_policy, write_report
 from tellapart.report.text import visible_deep
 from tellapart.runs.files import read_whole
@@ -112,7 +113,7 @@ def open_server(run_folder: Path, port: int = 0) -> ViewServer:
         ) from error
 
 
-def rows_of(run_folder: Path, item: str, condition: str | None = None, offset: int = 0) -> dict[str, Any]:
+def rows_of(run_folder: Path, item: str, condition: str | None = None, offset: int = 0) -> dict[str, Json]:
     """Return {"rows": [...], "total"} of an item, at most ROWS_AT_ONCE from `offset`, texts made visible."""
     path = run_folder / "rows.parquet"
     if not path.exists():
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         except UserMistake as mistake:
             self._json(HTTPStatus.NOT_FOUND, {"error": str(mistake)})
 
-    def _json(self, status: HTTPStatus, value: dict[str, Any]) -> None:
+    def _json(self, status: HTTPStatus, value: JsonObject) -> None:
         self._send(status, "application/json", json.dumps(value, ensure_ascii=True, allow_nan=False))
 
     def _send(self, status: HTTPStatus, kind: str, text: str, policy: str = DATA_POLICY) -> None:

@@ -16,6 +16,7 @@ from tellapart.elicit import ELICITORS, applicable
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
 from tellapart.elicit.settings import read_elicitor
 from tellapart.errors import InvalidInput, Refused, closest
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.model import Answer, Model, Request, Sampling
 from tellapart.models.open import open_model
 from tellapart.models.series import read_series
@@ -135,9 +136,9 @@ def _of_run(run: Path, fields: dict[str, Any], options: Options) -> Answering:
     return _elicited(Pair(model, tuned), value, task, sampling)
 
 
-def kept_values(folder: RunFolder) -> dict[str, dict[str, Any]]:
+def kept_values(folder: RunFolder) -> dict[str, JsonObject]:
     """Return the saved values that a run keeps, by condition (base/few_shot, base/few_shot~null)."""
-    result: dict[str, dict[str, Any]] = {}
+    result: dict[str, JsonObject] = {}
     for path in sorted((folder.path / "artifacts").glob("elicited-*.json")):
         role = next(
             (role for role in ("reference", "model", "benign") if path.stem.endswith(f"-{role}")), "base"

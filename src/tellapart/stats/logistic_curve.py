@@ -11,12 +11,13 @@ supplied the model is the base.
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tellapart.errors import UserMistake
+from tellapart.jsonvalue import Json
 from tellapart.stats.arrays import Floats, numbers
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.resampling import bootstrap_means
@@ -59,11 +60,11 @@ class LogisticCurve:
         """Return the fitted share of the gain at each p (m,)."""
         return richards(np.log(np.asarray(p, dtype=np.float64)), self._parameters())[0]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return a JSON object; NaN becomes null."""
         plain = {key: value for key, value in asdict(self).items() if key not in ("half", "most")}
         numbers_only = {key: value if math.isfinite(value) else None for key, value in plain.items()}
-        return numbers_only | {"half": self.half.as_json(), "most": self.most.as_json()}
+        return {**numbers_only, "half": self.half.as_json(), "most": self.most.as_json()}
 
     def _parameters(self) -> Floats:
         return np.array([[math.log(self.upper), math.log(self.slope), self.midpoint, math.log(self.shape)]])

@@ -5,15 +5,15 @@ import gc
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from tellapart.errors import InvalidInput, Refused, UserMistake, closest
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.budget import BudgetSpent
 from tellapart.runs.executors import executing_as
 from tellapart.runs.folder import canonical, keep_given, open_run, read_fields, run_path
@@ -21,7 +21,7 @@ from tellapart.runs.provenance import provenance
 from tellapart.runs.spending import spending
 from tellapart.studies.options import WITHOUT_EFFECT, ModelOptions, RunOptions, defaults_of
 from tellapart.studies.outcome import Run, conclude, tell
-from tellapart.studies.study import Opened, Study
+from tellapart.studies.study import Opened, Reckoning, Study
 
 
 def run(study: Study, spec: RunOptions, quiet: bool = False) -> Run:
@@ -48,10 +48,14 @@ def _run(study: Study, spec: RunOptions, quiet: bool) -> Run:
     out = run_path(spec.out, study.name)
     opened = study.opened(spec, quiet or spec.json)
     if isinstance(spec, ModelOptions) and spec.dry_run:
-        reckoned = opened.reckon() if opened.reckon else {"lines": []}
+        reckoned = opened.reckon() if opened.reckon else Reckoning()
         steps = [step._asdict() for step in opened.steps]
-        lines = [planned(study, opened), *reckoned["lines"]]
-        print(json.dumps({**reckoned, "steps": steps}) if spec.json else "\n".join(lines))
+        lines = [planned(study, opened), *reckoned.lines]
+        print(
+            json.dumps({**reckoned.figures, "lines": list(reckoned.lines), "steps": steps})
+            if spec.json
+            else "\n".join(lines)
+        )
         return Run(out, ())
     done = find(study, spec, opened, out)
     tell(done, spec.json, None if quiet else Console())
@@ -82,14 +86,14 @@ def gated(run: Run, spec: RunOptions) -> str:
     return next((finding.verdict for finding in run.findings if finding.verdict in spec.fail_on), "")
 
 
-def described_by(study: Study, opened: Opened) -> dict[str, Any]:
+def described_by(study: Study, opened: Opened) -> dict[str, Json]:
     """Return what must be the same for a run to be resumed: the spec's fields but the free ones, and what was read."""
     free = WITHOUT_EFFECT | set(opened.free)
     fields = {name: value for name, value in asdict(opened.spec).items() if name not in free}
     return {"study": study.name, **fields, **opened.beside}
 
 
-def as_recorded(out: Path, described: Mapping[str, Any], spec: type[RunOptions]) -> dict[str, Any]:
+def as_recorded(out: Path, described: JsonObject, spec: type[RunOptions]) -> dict[str, Json]:
     """Return the description as the folder has recorded it, where an older version recorded more or fewer options: one
     that it did not know had its default, and one that changes no answer may be what it was."""
     try:
@@ -128,7 +132,7 @@ def _check_gate(study: Study, spec: RunOptions) -> None:
             )
 
 
-def _context(spec: RunOptions) -> dict[str, Any]:
+def _context(spec: RunOptions) -> dict[str, Json]:
     """Return what is recorded beside the spec and may differ."""
     return {
         "provenance": provenance(spec.device if isinstance(spec, ModelOptions) else ""),

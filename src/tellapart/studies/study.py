@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from tellapart.errors import Refused
+from tellapart.jsonvalue import JsonObject
 from tellapart.studies.options import RunOptions
 
 if TYPE_CHECKING:
@@ -58,22 +59,30 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reckoning:
+    """What a run would cost, in lines of words and in figures."""
+
+    lines: Sequence[str] = ()
+    figures: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Opened:
     """A study whose inputs were read: nothing is written yet, so whatever was wrong left no folder behind.
 
     `spec` is the spec with what was chosen for it; `beside` is what else must be the same for a run to be resumed
     (fingerprints, files). `find` asks what the folder lacks and returns the findings. `asks`: whether tokens are spent.
     `free` are fields of the spec that may differ, beyond those that change no answer; `steps` is for --dry-run.
-    So is `reckon`, which asks a few answers of local models: what it would cost in `lines` of words, and in figures.
+    So is `reckon`, which asks a few answers of local models.
     """
 
     spec: RunOptions
-    beside: Mapping[str, Any]
+    beside: JsonObject
     find: "Callable[[RunFolder], Sequence[Finding]]"
     asks: bool = True
     free: tuple[str, ...] = ()
     steps: tuple[Step, ...] = field(default=())
-    reckon: "Callable[[], Mapping[str, Any]] | None" = None
+    reckon: "Callable[[], Reckoning] | None" = None
 
 
 def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:
@@ -87,7 +96,7 @@ def recorded_spec(spec: type[_SpecT], fields: Mapping[str, Any]) -> _SpecT:
     return spec(**held)
 
 
-def refuse_changed(folder: Path, recorded: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
+def refuse_changed(folder: Path, recorded: JsonObject, beside: JsonObject) -> None:
     """Raise Refused where the files that a run read are not those that it read. What an older version did not record
     cannot be compared."""
     for name, value in json.loads(json.dumps(dict(beside))).items():

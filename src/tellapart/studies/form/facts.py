@@ -9,6 +9,7 @@ from tellapart.controls.audit import AuditLine
 from tellapart.controls.role import Role
 from tellapart.errors import UserMistake
 from tellapart.findings.typed import from_json
+from tellapart.jsonvalue import Json
 from tellapart.stats.form_share import Keeps
 from tellapart.studies.form.meanings import Meaning
 from tellapart.studies.form.option_bias import OptionBias
@@ -68,7 +69,7 @@ class Facts:
     not_run: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return the JSON object that stands in artifacts/facts.json. JSON is written with sorted keys, so the order in
         which arms are shown stands beside them."""
         return {**asdict(self), "order": [[family, list(arms)] for family, arms in self.families.items()]}

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
+from tellapart.jsonvalue import JsonObject, whole
 from tellapart.runs.collect import READ_LENIENTLY
 from tellapart.runs.folder import read_fields, read_json
 from tellapart.runs.table import read_table
@@ -28,14 +28,15 @@ def analyse_again(folder: Path, changes: Mapping[str, float]) -> list[Finding]:
     return analyse(rows, facts)
 
 
-def completed(rows: pd.DataFrame, facts: Facts, spec: Mapping[str, Any]) -> tuple[pd.DataFrame, Facts]:
+def completed(rows: pd.DataFrame, facts: Facts, spec: JsonObject) -> tuple[pd.DataFrame, Facts]:
     """Return rows and facts with what runs of older versions did not record (answers, lenient readings, answer keys),
     read out of the completions where the task can still be opened; unchanged where it cannot, or where all is there."""
     name = spec.get("task")
     if not name or not facts.asked_models or not rows["answer"].isna().any():
         return rows, facts
     try:
-        task = open_task(str(name), limit=spec.get("limit"), seed=int(spec.get("seed", 0)))
+        limit = whole(spec, "limit") if spec.get("limit") is not None else None
+        task = open_task(str(name), limit=limit, seed=whole(spec, "seed") if "seed" in spec else 0)
     except UserMistake as mistake:
         note = (
             f"Answers were not recorded by this version of the run, and its task cannot be opened: {mistake}."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.models.model import Model, Sampling, share_tokens
 from tellapart.models.series import Step
@@ -64,7 +65,7 @@ class Plan:
     series: tuple[Step, ...] = ()
     study: str = STUDY
 
-    def beside(self, models: Mapping[str, Model]) -> dict[str, Any]:
+    def beside(self, models: Mapping[str, Model]) -> dict[str, Json]:
         """Return what spec.json holds of the models by role, of the task and its items, beside the spec."""
         return {
             "fingerprints": {
@@ -126,7 +127,7 @@ def ask_model(folder: RunFolder, plan: Plan, who: tuple[str, Model], ask: Ask) -
     return collect(folder, condition, ask, _plainly(model), plan.spec.json)
 
 
-def identity_of(model: Model, ask: Ask, setting: dict[str, Any] | None = None) -> dict[str, Any]:
+def identity_of(model: Model, ask: Ask, setting: JsonObject | None = None) -> dict[str, Json]:
     return {
         **model.known_by(),
         "task": ask.task.fingerprint,

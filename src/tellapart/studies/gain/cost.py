@@ -31,7 +31,7 @@ from tellapart.studies.gain.ask import MANY_SAMPLES
 from tellapart.studies.gain.eliciting import chosen_methods
 from tellapart.studies.gain.held import ARMS
 from tellapart.studies.gain.series import role_of
-from tellapart.studies.study import Step
+from tellapart.studies.study import Reckoning, Step
 
 if TYPE_CHECKING:
     from tellapart.models.model import Model
@@ -142,13 +142,13 @@ def _answers(plan: "Plan", work: Work) -> int:
     return round(plan.spec.elicited_samples * rounds)
 
 
-def reckoned(plan: "Plan") -> dict[str, Json]:
-    """Return what the plan would spend, as figures and as `lines`; nothing for served models, which are not probed."""
+def reckoned(plan: "Plan") -> Reckoning:
+    """Return what the plan would spend, in words and figures; nothing for served models, which are not probed."""
     base, tuned = plan.pair
     if not (isinstance(base, WeightModel) and isinstance(tuned, WeightModel)):
-        return {"lines": ["Served models are not probed: time and memory are not known."]}
+        return Reckoning(["Served models are not probed: time and memory are not known."])
     cost = reckon(plan)
-    return {**cost.as_json(), "lines": lines_of(cost)}
+    return Reckoning(lines_of(cost), cost.as_json())
 
 
 def reckon(plan: "Plan") -> Reckoned:

@@ -3,7 +3,7 @@ spent, or (adaptive plan) the verdict is settled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tellapart.elicit import ELICITORS, OURS, applicable, load, save
 from tellapart.elicit.elicitor import Elicited, Elicitor, elicitor_name
@@ -11,6 +11,7 @@ from tellapart.elicit.few_labels import FewLabels, Labelled
 from tellapart.elicit.settings import read_elicitor, settings_of
 from tellapart.errors import InvalidInput, UserMistake
 from tellapart.interventions.weights import weights_from
+from tellapart.jsonvalue import JsonObject
 from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.collect import Condition, collect, known_rows
@@ -183,7 +184,7 @@ def fitted(
     return [tuple(kept_value(folder, saved) for saved in saved_values) for saved_values in kept["values"]]
 
 
-def kept_value(folder: RunFolder, saved: dict[str, Any]) -> Elicited:
+def kept_value(folder: RunFolder, saved: JsonObject) -> Elicited:
     """Return a value that a run keeps, with its weights."""
     digest = str(saved.get("weights", ""))
     weights = weights_from(folder.read_bytes(f"{digest}.safetensors"), digest) if digest else None

@@ -1,12 +1,11 @@
 """`tellapart inside MODEL --expressible PROGRAM`: what MODEL's shape can hold, beside what MODEL itself answers."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from tellapart.findings.finding import Finding
 from tellapart.findings.shown import LADDER, Rung
+from tellapart.jsonvalue import JsonObject
 from tellapart.rasp.programs import named
 from tellapart.rasp.shape import read_config, shape_of
 from tellapart.rasp.shown import shown
@@ -39,7 +38,7 @@ def open_expressible(spec: InsideSpec) -> Opened:
     return Opened(spec, {"model": model, "config_hash": digest(config)}, find, asks=False, free=FREE)
 
 
-def _length(program: str, config: Mapping[str, Any]) -> int:
+def _length(program: str, config: JsonObject) -> int:
     """Return the longest input, up to LENGTH tokens, whose text the model's context holds; LENGTH where none does."""
     own_program, context = named(program), shape_of(config).context
     fitting = [n for n in own_program.lengths(LENGTH) if own_program.context(n) <= context]

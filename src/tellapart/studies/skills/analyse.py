@@ -10,6 +10,7 @@ import numpy as np
 from tellapart.findings.finding import Finding, without_nan
 from tellapart.findings.skills import MATRIX, MatrixRow, MatrixTable
 from tellapart.findings.table import Tables
+from tellapart.jsonvalue import Json
 from tellapart.runs.row import Row
 from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.intervals import mean_score
@@ -45,7 +46,7 @@ class Facts(NamedTuple):
     chosen: Mapping[str, str]
     tables: Tables
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Json]:
         """Return what is kept beside the rows, which stand in the run folder, as a JSON object."""
         fields = {name: value for name, value in self._asdict().items() if name != "rows"}
         return {name: without_nan(value) for name, value in {**fields, "asked": list(self.rows)}.items()}
