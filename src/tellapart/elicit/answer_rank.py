@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.labels import direct, form_of
@@ -418,6 +418,6 @@ def sorts_of_characters(text: str) -> tuple[str, ...]:
 _WORD = re.compile(r"\w+(?:[.,'-]\w+)*")
 
 
-def hashed(salt: Any, text: str) -> bytes:
+def hashed(salt: str, text: str) -> bytes:
     """Return a hash by which things are put in an order that nothing else decides."""
     return hashlib.blake2b(f"{salt}|{text}".encode(), digest_size=16).digest()

@@ -9,9 +9,9 @@ if tuning only came to use what was there, the two are alike and both work on th
 already has little to gain, so the opposite direction is applied too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,8 @@ from tellapart.elicit.steering import Steering, directions, texts_of
 from tellapart.elicit.steering_sft import norms_on
 from tellapart.errors import UserMistake
 from tellapart.jsonvalue import Json, JsonObject, number, whole
-from tellapart.runs.asking import Ask, Pair, generate, plain_requests
+from tellapart.models.model import Model
+from tellapart.runs.asking import Ask, Elicitation, Pair, generate, plain_requests
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.paired import paired_difference
 
@@ -109,20 +110,20 @@ def placed(value: Steered, unit_vectors: np.ndarray, norms: np.ndarray) -> Steer
     return replace(value, weights=vectors_of(vectors, norms))
 
 
-def plain_scores(model: Any, ask: Ask) -> list[float]:
+def plain_scores(model: Model, ask: Ask) -> list[float]:
     """Return the mean score of each item, asked plainly."""
     return by_item(ask, generate(model, list(plain_requests(ask))))
 
 
-def scores_of(value: Elicited, model: Any, ask: Ask) -> list[float]:
+def scores_of(value: Elicited, model: Model, ask: Ask) -> list[float]:
     """Return the mean score of each item under a value."""
     return by_item(ask, value.answers(Pair(model), ask))
 
 
-def by_item(ask: Ask, answers: Any) -> list[float]:
+def by_item(ask: Ask, answers: Iterable[Elicitation]) -> list[float]:
     """Return the mean score of each item; an answer that failed is left out. Raises UserMistake where all of an item
     failed."""
-    answers_of: list[list[Any]] = [[] for _ in ask.items]
+    answers_of: list[list[Elicitation]] = [[] for _ in ask.items]
     for answer in answers:
         answers_of[answer.item].append(answer)
     return [mean_score(ask, answers_here) for answers_here in answers_of]

@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scipy.stats import binom
 
@@ -246,10 +246,9 @@ def find_by_labels(trial: Trial, settings: PlantSettings) -> Found:
     return Found(planted, unplanted or taught(trial.base, dose), dose)
 
 
-def scores_of(ask: Ask, answers: Any) -> list[float]:
+def scores_of(ask: Ask, answers: Iterable[Elicitation]) -> list[float]:
     """Return the mean score of each item asked. Raises NotPlanted where an answer failed."""
     scores: list[list[float]] = [[] for _ in ask.items]
-    one: Elicitation
     for one in answers:
         if one.completion.finish == "failed":
             raise NotPlanted(f"an answer could not be had: {one.completion.error}")

@@ -1,7 +1,8 @@
 """Figures in plain words: shares as percent, differences as points, bits, counts; a dash where there is no value."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tellapart.stats.estimate import Estimate
 
@@ -40,7 +41,7 @@ def _bare(text: str) -> str:
     return text
 
 
-def _writer(name: str, unit: str) -> Any:
+def _writer(name: str, unit: str) -> Callable[[float], str]:
     head = name.partition("/")[0]
     if unit == "log10 odds":
         return lambda value: f"{signed(value)} {unit}" if math.isfinite(value) else NOTHING
@@ -150,7 +151,7 @@ def plain(value: float | None) -> str:
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.4g}".replace("-", "−")
 
 
-def between(low: float | None, high: float | None, write: Any = percent) -> str:
+def between(low: float | None, high: float | None, write: Callable[[float], str] = percent) -> str:
     """Return an interval `[low, high]` written by `write`, empty where it is not known."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)) or low == high:
         return ""

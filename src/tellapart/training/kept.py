@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tellapart.interventions.weights import weights_from
+from tellapart.jsonvalue import Json
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Change
 from tellapart.training.settings import Fitting, Trained
@@ -15,7 +16,7 @@ ARRAYS, FACTS = "trained.safetensors", "trained.json"
 SHOWN_ONLY = ("report_to", "quiet", "title", "save_every")
 
 
-def key_of(method: str, model: LocalModel, change: Change, settings: Fitting, told: Any) -> str:
+def key_of(method: str, model: LocalModel, change: Change, settings: Fitting, told: Sequence[Json]) -> str:
     """Return the name of the folder of one training: a hash of everything that it depends on."""
     held = {name: value for name, value in vars(settings).items() if name not in SHOWN_ONLY}
     whole = json.dumps([method, model.fingerprint, change.as_json(), held, told], sort_keys=True, default=str)

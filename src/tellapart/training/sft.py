@@ -8,13 +8,13 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset
 from trl.trainer.sft_config import SFTConfig
 
 from tellapart.errors import UserMistake
 from tellapart.interventions.weights import Weights
+from tellapart.jsonvalue import Json
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.kept import finished, keep, key_of
@@ -52,7 +52,7 @@ def sft(
     """
     if not examples:
         raise UserMistake("no example to fine-tune on: give at least one")
-    told: list[Any] = [*examples, *([start.digest] if start else [])]
+    told: list[Json] = [*examples, *([start.digest] if start else [])]
     with workplace(scratch, key_of("sft", model, change, settings, told)) as folder:
         if (before := finished(folder)) is not None:
             return before

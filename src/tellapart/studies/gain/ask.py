@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from tellapart.jsonvalue import Json, JsonObject
 from tellapart.models.budget import BudgetSpent, current
@@ -22,6 +22,8 @@ STUDY = "gain"
 MANY_SAMPLES = 32
 """Plain answers an item that pass@k is worth reading at, or that a gain near 0 needs."""
 SCORED_AT_ONCE, SCORED_UNDER_A_LIMIT = 512, 32
+
+ValueT = TypeVar("ValueT")
 
 
 class Asks(Protocol):
@@ -236,6 +238,6 @@ def _scored(
     return collect(folder, condition, ask, answers, plan.spec.json)
 
 
-def _blocks(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+def _blocks(values: Sequence[ValueT], size: int) -> Iterator[Sequence[ValueT]]:
     for start in range(0, len(values), size):
         yield values[start : start + size]

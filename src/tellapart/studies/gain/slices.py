@@ -6,7 +6,7 @@ by them at the level that Holm's procedure leaves it: the surest slice at 1 / k 
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tellapart.stats.slices import Heterogeneity, heterogeneity
 from tellapart.stats.wording import whole
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.held import Held
+from tellapart.tasks.item import Item
 
 HALF = 0.5
 FEWEST_IN_A_SLICE = 20
@@ -197,7 +198,7 @@ def slice_table(slices: Slices) -> list[SliceLine]:
     ]
 
 
-def slice_values(items: Sequence[Any], field: str) -> dict[str, str]:
+def slice_values(items: Sequence[Item], field: str) -> dict[str, str]:
     """Return the slice of each item by id. Raises UserMistake where the field is not theirs, or has too many values."""
     from tellapart.errors import UserMistake
 

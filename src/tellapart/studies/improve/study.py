@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tellapart.errors import UserMistake
 from tellapart.findings.finding import Finding
@@ -29,6 +29,9 @@ from tellapart.verifiers import open_verifier
 from tellapart.verifiers.critique import Judge
 from tellapart.verifiers.python_code import PythonVerifier
 from tellapart.verifiers.verifier import Verifier
+
+if TYPE_CHECKING:
+    from tellapart.training.change import Change
 
 USUAL = ("logprob", "critique", "score", "tournament", "majority", "checker", "steps", "longest")
 TRAIN_SHARE = 0.5
@@ -142,7 +145,7 @@ def _task(spec: ImproveSpec) -> Task:
     return task
 
 
-def _change(model: Model) -> Any:
+def _change(model: Model) -> "Change":
     """Return what rounds train. Raises UserMistake where the model's weights are not available."""
     from tellapart.models.local import LocalModel
     from tellapart.training.kinds import default_change
