@@ -17,15 +17,16 @@ def number(fields: JsonObject, name: str) -> float:
     >>> number({"alpha": 4}, "alpha")
     4.0
     """
-    value = fields[name]
-    if not isinstance(value, int | float):
-        raise TypeError(f"{name}: a number is needed, not {value!r}")
-    return float(value)
+    return float(_number(fields[name], name))
 
 
 def whole(fields: JsonObject, name: str) -> int:
-    """Return a whole number of an object."""
-    return int(number(fields, name))
+    """Return a whole number of an object, exactly.
+
+    >>> whole({"seed": 2**62 + 1}, "seed") == 2**62 + 1
+    True
+    """
+    return int(_number(fields[name], name))
 
 
 def listed(fields: JsonObject, name: str) -> Sequence[Json]:
@@ -35,12 +36,12 @@ def listed(fields: JsonObject, name: str) -> Sequence[Json]:
 
 def wholes(fields: JsonObject, name: str) -> list[int]:
     """Return a list of whole numbers of an object."""
-    return [int(value) for value in _numbers(fields[name], name)]
+    return [int(_number(value, name)) for value in listed(fields, name)]
 
 
 def number_lists(fields: JsonObject, name: str) -> list[list[float]]:
     """Return a list of lists of numbers of an object."""
-    return [_numbers(value, name) for value in listed(fields, name)]
+    return [[float(_number(one, name)) for one in _list(value, name)] for value in listed(fields, name)]
 
 
 def texts(fields: JsonObject, name: str) -> list[str]:
@@ -68,11 +69,10 @@ def nested(fields: JsonObject, name: str) -> JsonObject:
     return _object(fields[name], name)
 
 
-def _numbers(value: Json, name: str) -> list[float]:
-    numbers = [float(one) for one in _list(value, name) if isinstance(one, int | float)]
-    if len(numbers) < len(_list(value, name)):
-        raise TypeError(f"{name}: numbers are needed, not {value!r}")
-    return numbers
+def _number(value: Json, name: str) -> int | float:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name}: a number is needed, not {value!r}")
+    return value
 
 
 def _list(value: Json, name: str) -> Sequence[Json]:
