@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tellapart.jsonvalue import number
 from tellapart.planting.result import ARMS
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import CONFIDENCE, Gain, Method, risen
@@ -131,7 +132,9 @@ def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:
         return f"it fitted {100 * math.fsum(fitted) / len(fitted):.0f} % of its training labels (90 % needed)"
     if any(setting.get("written", "bare") == "bare" for setting in settings):
         return BARE
-    if any(setting.get("written") == "direct" and setting["max_tokens"] > ROOM for setting in settings):
+    if any(
+        setting.get("written") == "direct" and number(setting, "max_tokens") > ROOM for setting in settings
+    ):
         return DIRECT
     control = facts.planting.get(name)
     if control is not None and control.dose is not None and _dose(conditions[0]) < control.dose:
