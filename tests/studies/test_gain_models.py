@@ -134,6 +134,31 @@ def test_a_quick_plan_trains_nothing(tmp_path: Path) -> None:
     assert "no training" in finding["sentence"]
 
 
+def test_facts_that_were_changed_by_hand_are_one_line(tmp_path: Path, capsys) -> None:
+    """A setting of another kind was a traceback: facts may come from anyone."""
+    assert run(command("taught-register-0", tmp_path / "run", *SMALL, "--plan", "quick")) == 0
+    facts = tmp_path / "run" / "artifacts" / "facts.json"
+    kept = facts.read_text()
+    held = json.loads(kept)
+    before = (tmp_path / "run" / "findings.json").read_bytes()
+    record = held.get("value", held)["elicitors"]["prefill"]
+    for name, value in (("bits_once", "x"), ("setting", [1]), ("tells", {"a": [1]})):
+        good = record[name]
+        record[name] = value
+        facts.write_text(json.dumps(held))
+        code = run(["analyse", str(tmp_path / "run")])
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        assert code in (0, 2)
+        if code:
+            assert "changed by hand" in said
+            assert (tmp_path / "run" / "findings.json").read_bytes() == before
+        record[name] = good
+    record["bits_once"] = "x"
+    facts.write_text(json.dumps(held))
+    assert run(["analyse", str(tmp_path / "run")]) == 2
+
+
 def test_a_spent_budget_is_said(tmp_path: Path) -> None:
     small = ("--limit", "12", "--samples", "4", "--elicited-samples", "1", "--budget", "200")
     assert run(command(LATENT, tmp_path / "run", *small, "--elicitors", "prefill", "step_by_step")) == 0

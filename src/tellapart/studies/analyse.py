@@ -98,7 +98,13 @@ def run_analyse(spec: AnalyseSpec, quiet: bool = False) -> "Run":
     changes = spec.changes(study)
     allowed = code_allowed("all" if spec.allow_code else "none")
     with naming_extras("analyse"), allowed, inputs.looking_in(folder / inputs.FOLDER):
-        findings = study.analysed(folder, changes)
+        try:
+            findings = study.analysed(folder, changes)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise InvalidInput(
+                f"{folder} cannot be analysed: {type(error).__name__}: {error}; its facts or rows are not as a run "
+                "writes them (changed by hand, or by another version)"
+            ) from error
     findings = conclude(folder, study.name, findings)
     run = Run(folder, tuple(findings))
     tell(run, spec.json, None if quiet else Console())

@@ -5,6 +5,7 @@ model's own adapter.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, final
@@ -157,7 +158,7 @@ def fold_adapters(module: nn.Module) -> None:
         module.__dict__.pop(name, None)
 
 
-def _unwrap(module: nn.Module, layers: list[nn.Module]) -> None:
+def _unwrap(module: nn.Module, layers: Sequence[object]) -> None:
     """Put the plain layers where `layers` stand around them."""
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
