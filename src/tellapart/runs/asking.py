@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tellapart.models.model import Completion, Model, Request, Sampling
 from tellapart.models.picking import answers_of
+from tellapart.runs.progress import count_answer
 from tellapart.tasks.choice import ChoiceLogprob, continuations
 from tellapart.tasks.item import Item, Task
 
@@ -49,6 +50,7 @@ class Elicitation(NamedTuple):
 def generate(model: Model, rows: Sequence[tuple[int, int, Request]]) -> Iterator[Elicitation]:
     """Put (item index, sample, request) rows to `model` and yield their answers as they are finished."""
     for index, completion in answers_of(model, [request for _, _, request in rows]):
+        count_answer()
         item, sample, request = rows[index]
         thought = completion.reasoning_tokens
         measures = {} if thought is None else {"reasoning_tokens": float(thought)}

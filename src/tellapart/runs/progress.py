@@ -37,6 +37,34 @@ def stage(text: str) -> Iterator[None]:
         _STAGE.reset(before)
 
 
+_COUNTED: ContextVar[Callable[[], None] | None] = ContextVar("counted", default=None)
+
+
+@contextmanager
+def counting(title: str, quiet: bool = False) -> Iterator[None]:
+    """Tell every few seconds how many answers were drawn inside, of which nobody knows how many there will be."""
+    title, done, told = one_line(title, LONGEST_TITLE), 0, time.monotonic()
+
+    def count() -> None:
+        nonlocal done, told
+        done += 1
+        if time.monotonic() - told > LINE_SECONDS:
+            told = time.monotonic()
+            print(f"{title}: {done} answers", file=sys.stderr, flush=True)
+
+    before = _COUNTED.set(None if quiet else count)
+    try:
+        yield
+    finally:
+        _COUNTED.reset(before)
+
+
+def count_answer() -> None:
+    """Count an answer where somebody waits for it."""
+    if (count := _COUNTED.get()) is not None:
+        count()
+
+
 class Ticker:
     """Counts what is done of `total`; shows rate and time left on stderr."""
 

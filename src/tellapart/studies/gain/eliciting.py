@@ -16,7 +16,7 @@ from tellapart.models.budget import BudgetSpent, current
 from tellapart.runs.asking import Ask, Pair
 from tellapart.runs.collect import Condition, collect, known_rows
 from tellapart.runs.folder import RunFolder, digest
-from tellapart.runs.progress import stage
+from tellapart.runs.progress import counting, stage
 from tellapart.runs.row import Row
 from tellapart.studies.gain.adaptive import Next, Watch
 from tellapart.studies.gain.ask import Plan, identity_of
@@ -164,18 +164,20 @@ def _fitted(
     doses = "-".join(str(dose) for dose in elicitor.main_sizes) if isinstance(elicitor, Labelled) else ""
     parts = elicitor.name, "" if whole else "main", "" if whole else doses, "" if who == "base" else who
     name = "-".join(part for part in parts if part)
-    return fitted(folder, plan, f"elicited-{name}", made)
+    return fitted(folder, plan, f"elicited-{name}", made, f"{who}/{elicitor.name}")
 
 
 def fitted(
-    folder: RunFolder, plan: Plan, name: str, make: Callable[[Ask], list[tuple[Elicited, ...]]]
+    folder: RunFolder, plan: Plan, name: str, make: Callable[[Ask], list[tuple[Elicited, ...]]], title: str
 ) -> list[tuple[Elicited, ...]]:
-    """Return the values that `make` fits on the fit split; read where they were fitted before, under `name`."""
+    """Return the values that `make` fits on the fit split; read where they were fitted before, under `name`. `title`
+    is shown while it is at work."""
     kept = folder.read_artifact(name)
     if kept is None:
         scratch = folder.scratch(name)
         ask = Ask(plan.task, plan.fit, plan.spec.elicited_samples, plan.spec.seed + 1, plan.sampling, scratch)
-        values = make(ask)
+        with counting(f"{title}: choosing its setting", plan.spec.json):
+            values = make(ask)
         for each in (value for fitted_values in values for value in fitted_values if value.weights):
             folder.write_bytes(f"{each.weights.digest}.safetensors", each.weights.as_bytes())
         kept = {"values": [[save(value) for value in fitted_values] for fitted_values in values]}

@@ -156,7 +156,7 @@ def teach_dose(asking: Asking, who: Who, dose: int) -> list[Row]:
 
     suffix = "" if who == "base" else f"-{who}"
     result: list[Row] = []
-    for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned):
+    for (value,) in fitted(asking.folder, plan, f"taught-{dose}{suffix}", tuned, f"{who}/{METHOD}@{dose}"):
         rows, refused = answers_under(asking.folder, plan, value, who)
         record: ElicitorRecord = {
             **record_of(ELICITORS[METHOD]),
