@@ -58,9 +58,9 @@ CLOSING = 0.5
 """Then AdamW trains for this share of the steps, its rate going down to 0: without it worked solutions are written with
 slips (86 % of a locked skill came back, with it 94 %)."""
 GENTLE_RATE, PRESSED_RATE = 0.5, 3.0
-"""AdamW's over the usual rate. LoRA, whose usual rate is high, is not pressed harder than that, is trained by AdamW alone,
-and ends where labels are fitted: a locked SmolLM2 gave 75 % of what it holds for 4 worked labels after 5 steps, 71 after
-10; for 12 bare ones 33, 21, 8 and 0 % after 5, 10, 20 and 40. (By gradient descent 38, then 17.)"""
+"""AdamW's over the usual rate. LoRA, whose usual rate is high, is not pressed harder than that, is trained by AdamW
+alone, and ends where labels are fitted: a locked SmolLM2 gave 75 % of what it holds for 4 worked labels after 5 steps,
+71 after 10; for 12 bare ones 33, 21, 8 and 0 % after 5, 10, 20 and 40. (By gradient descent 38, then 17.)"""
 
 
 Form = Literal["bare", "direct", "worked", "a holder's"]
