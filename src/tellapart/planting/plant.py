@@ -41,7 +41,7 @@ WITH_KEY = 0.9
 """A skill that is right less often than this where its condition holds did not take."""
 EFFORTS = {"full": (1, 2, 4), "lora": (1, 2)}
 """Where it did not take, it is planted anew with so many times the steps: small models, trained whole, are cheap."""
-VERSION = 4
+VERSION = 5
 CACHED = "planting"
 """The folder of the cache that holds controls."""
 
