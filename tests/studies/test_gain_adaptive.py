@@ -1,6 +1,9 @@
 """The adaptive plan: when it stops, and that stopping early does not cheat."""
 
+from dataclasses import replace
+
 import numpy as np
+from tests.studies.gain_worlds import PASSED
 
 from tellapart.elicit import ELICITORS
 from tellapart.runs.row import Row
@@ -98,7 +101,7 @@ def test_a_skill_is_planted_only_where_that_alone_is_missing():
 
     def plant(passed=True):
         planted.append(True)
-        return {arm: {"passed": passed, "reason": "nothing was found", "dose": 16} for arm in ARMS}
+        return {arm: replace(PASSED[arm], passed=passed, dose=16) for arm in ARMS}
 
     seen = watch(rng, 0.0, 0.95, plant)
     assert next_of(seen, "form_demonstrations", "few_labels").name == "form_demonstrations"

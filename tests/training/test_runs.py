@@ -15,6 +15,7 @@ from letters import SETTINGS, Calls, letters, practise, tiny
 from tellapart.errors import UserMistake
 from tellapart.models.model import Request, Sampling
 from tellapart.stats.advantages import grpo_advantages
+from tellapart.training import sft as sft_module
 from tellapart.training import trainers
 from tellapart.training.change import changed
 from tellapart.training.full import FullWeights
@@ -31,6 +32,36 @@ LEARN = SftSettings(steps=30, rate=1e-2, quiet=True, batch=2)
 
 def written(model, prompt: str) -> str:
     return next(model.generate([Request(prompt, 0, Sampling(temperature=0, max_tokens=4))])).completion.text
+
+
+def test_what_all_prompts_begin_with_may_be_read_once(monkeypatch):
+    """Equal losses and weights, with a cut of the batch and without; where it gives another loss it is not done."""
+    examples = [
+        Example(f"the question is {one}=", answer)
+        for one, answer in (("1", "a"), ("2", "b"), ("3", "c"), ("4", "dd"))
+    ]
+    settings = replace(LEARN, steps=8, batch=4)
+    model, once = tiny(), []
+    plain = sft(model, Lora(rank=2), examples, settings, None)
+    read = trainers.logits_after_shared
+    monkeypatch.setattr(sft_module, "FULL_BELOW", 0)
+    monkeypatch.setattr(
+        trainers, "logits_after_shared", lambda *args: once.append(len(args[1])) or read(*args)
+    )
+    for room in (trainers.CPU_BATCH_BYTES, 1):
+        monkeypatch.setattr(trainers, "CPU_BATCH_BYTES", room)
+        shared = sft(model, Lora(rank=2), examples, settings, None)
+        assert once
+        losses = [[entry["loss"] for entry in run.log if "loss" in entry] for run in (plain, shared)]
+        assert losses[1] == pytest.approx(losses[0], abs=1e-4)
+        for name, value in plain.weights.items():
+            assert np.allclose(shared.weights[name], value, atol=1e-4)
+        assert max(once) == (4 if room > 1 else 1)
+        once.clear()
+    monkeypatch.setattr(trainers, "logits_after_shared", lambda *args: once.append(1) or 2 * read(*args))
+    other = sft(model, Lora(rank=2), examples, settings, None)
+    assert len(once) == 1
+    assert [one["loss"] for one in other.log if "loss" in one] == pytest.approx(losses[0], abs=1e-5)
 
 
 @pytest.mark.parametrize(

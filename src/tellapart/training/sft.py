@@ -18,6 +18,7 @@ from tellapart.jsonvalue import Json
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.kept import finished, keep, key_of
+from tellapart.training.kinds import FULL_BELOW
 from tellapart.training.lora import AttachedBeside, AttachedLora
 from tellapart.training.settings import Example, SftSettings, Trained
 from tellapart.training.trainers import (
@@ -84,15 +85,15 @@ def sft(
 
 
 def shared_length(place: Attached, model: LocalModel, prompts: Sequence[Ids]) -> int:
-    """Return how many tokens all prompts begin with, of which a step may keep the cache: 0 where it may not, or where
-    all weights are trained (small models, whose rows are short)."""
+    """Return how many tokens all prompts begin with, of which a step may keep the cache: 0 where it may not, for
+    small models, whose rows are short, and where all weights are trained."""
     alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
     mixture = getattr(model.module.config, "output_router_logits", False)  # its loss has a part of its own
     if (
         not isinstance(place, AttachedLora | AttachedBeside)
         or not alone
         or mixture
-        or parameters_of(model) > CHECKPOINTED_ABOVE
+        or not FULL_BELOW <= parameters_of(model) <= CHECKPOINTED_ABOVE
     ):
         return 0
     first, last = min(prompts), max(prompts)  # of sorted rows the first and the last differ soonest
