@@ -26,7 +26,9 @@ def shown(name: str, estimate: Estimate) -> Shown:
     write = _writer(name, estimate.unit)
     interval = ""
     if math.isfinite(estimate.low) and math.isfinite(estimate.high) and estimate.low != estimate.high:
-        interval = f"[{_bare(write(estimate.low))}, {_bare(write(estimate.high))}]"
+        interval = (
+            f"[{_bare(write(estimate.low), estimate.unit)}, {_bare(write(estimate.high), estimate.unit)}]"
+        )
     elif "unbounded" in estimate.method:
         interval = "[unbounded]"
     reason = ""
@@ -35,9 +37,9 @@ def shown(name: str, estimate: Estimate) -> Shown:
     return Shown(name, label(name), write(estimate.value), interval, estimate.n, estimate.method, reason)
 
 
-def _bare(text: str) -> str:
-    for unit in (" %", " points", " bits", " log10 odds"):
-        text = text.removesuffix(unit)
+def _bare(text: str, unit: str = "") -> str:
+    for ending in (" %", " points", " bits", " log10 odds", f" {unit}", f" {unit.removesuffix('s')}"):
+        text = text.removesuffix(ending)
     return text
 
 
@@ -53,7 +55,10 @@ def _writer(name: str, unit: str) -> Callable[[float], str]:
         return lambda value: f"{bits(value)} bits" if math.isfinite(value) else NOTHING
     if unit in ("share", "score", "probability") or "@" in head:
         return percent
-    return lambda value: f"{value:.4g} {unit}".strip() if math.isfinite(value) else NOTHING
+    one = unit.removesuffix("s")
+    return lambda value: (
+        f"{value:.4g} {one if value == 1 else unit}".strip() if math.isfinite(value) else NOTHING
+    )
 
 
 _LABELS = {
