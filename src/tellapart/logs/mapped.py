@@ -234,11 +234,15 @@ def proposal(source: Source) -> str:
         if name in lower and lower[name] not in (item, score)
     ]
     once = dict(reversed([pair.split("=", 1) for pair in more]))
-    entries = [
-        f"item={item}",
-        f"correct={score}",
-        *(f"{field}={key}" for field, key in reversed(once.items())),
-    ]
+    fields = dict(reversed(once.items()))
+    used = {item, score, *fields.values()}
+    target = next((lower[name] for name in WANTED if name in lower and name != "answer"), "")
+    if "==" not in score and target and target not in used:  # with both, chance can be measured
+        said = next((lower[name] for name in (*GIVEN, "answer") if name in lower), "")
+        if said and said not in used | {target}:
+            fields.setdefault("completion", said)
+        fields["target"] = target
+    entries = [f"item={item}", f"correct={score}", *(f"{field}={key}" for field, key in fields.items())]
     wanted = ",".join(entries)
     quote = '"' if "'" in wanted else ""  # or the shell would take the quotes of a text
     return (
