@@ -28,6 +28,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One connection; `server` is a Loopback. Every exchange is closed after it, so nothing leaks over."""
 
     server: "Loopback"
+    counted = False
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -45,13 +46,19 @@ class Exchange(BaseHTTPRequestHandler):
             self.server.bodies.append(body)
             self.server.under_way += 1
             self.server.most = max(self.server.most, self.server.under_way)
+            self.counted = True
         try:
             self.server.behave(self, body)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client gave up
         finally:
-            with self.server.lock:
-                self.server.under_way -= 1
+            self.leave()
+
+    def leave(self) -> None:
+        """Count the exchange as over, once: before its last byte, after which the client may send the next."""
+        with self.server.lock:
+            self.server.under_way -= self.counted
+            self.counted = False
 
     def reply(self, status: int, payload: Any, headers: dict[str, str] | None = None) -> None:
         """Send a JSON value (or raw bytes) with its length."""
@@ -60,6 +67,7 @@ class Exchange(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(raw)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
+        self.leave()
         self.wfile.write(raw)
 
 
