@@ -107,14 +107,38 @@ def test_bare_targets_teach_no_steps_and_labels_show_what_the_tuned_model_shows(
     assert recovered(method, worked, pair, report)[0] > 0.4
 
 
-def test_a_model_that_solves_too_little_does_not_show_how_a_skill_is_written(monkeypatch):
+@pytest.mark.parametrize(
+    ("write", "form"),
+    [
+        (lambda own, item: own, "direct"),
+        (lambda own, item: Example(own.prompt, f"The answer is {own.answer} ."), "direct"),
+        (lambda own, item: Example(own.prompt, f"{own.prompt}, so{own.answer}"), "direct"),
+        (lambda own, item: Example(own.prompt, f"q{item.id} then r{item.id}{own.answer}"), "a holder's"),
+    ],
+    ids=["bare", "in a sentence", "repeated", "in steps"],
+)
+def test_only_one_that_solves_most_questions_shows_how_a_skill_is_written(monkeypatch, write, form):
+    """A sentence around the target is no step: a model that knew the answers by heart, or guessed, acquitted a sealed
+    one by it."""
     pair, task = world("taught-register-0")
     fit, _ = halves(task)
     assert FewLabels().labels(pair._replace(tuned=pair.base), fit).form == "bare"
     own = target_examples(fit.task, fit.items)
-    for solved, form in ((len(own) // 2 - 1, "bare"), (len(own), "direct")):
-        monkeypatch.setattr(few_labels, "tuned_examples", lambda *_, n=solved: list(enumerate(own[:n])))
-        assert FewLabels().labels(pair, fit).form == form
+    answers = [(at, write(one, fit.items[at])) for at, one in enumerate(own)]
+    for solved, expected in ((len(own) // 2 - 1, "bare"), (1, "bare"), (len(own), form)):
+        monkeypatch.setattr(few_labels, "tuned_examples", lambda *_, n=solved: answers[:n])
+        assert FewLabels().labels(pair, fit).form == expected
+
+
+def test_worked_solutions_of_the_task_must_show_steps():
+    pair, task = world("taught-register-0")
+    fit, _ = halves(task)
+    for write, form in (("It is >{}", "bare"), ("a{0} and b{0} >{0}", "worked")):
+        items = [
+            dataclasses.replace(one, fields={**one.fields, "solution": write.format(one.target[0])})
+            for one in fit.items
+        ]
+        assert FewLabels().labels(pair._replace(tuned=None), fit._replace(items=items)).form == form
 
 
 def test_critiques_that_hold_the_solution_bring_it_out_and_shuffled_ones_do_not():

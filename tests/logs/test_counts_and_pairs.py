@@ -101,6 +101,8 @@ MISTAKES = {
     "item,model,accuracy\n1,m,1\n": "is no known log: it has the keys item, model, accuracy; if "
     "these are scored answers, say --map item=item,correct=accuracy,model=model (or "
     "t.csv#item=item,correct=accuracy,model=model)",
+    "id,response,answer,score\na,so 2,2,1\n": "item=id,correct=score,completion=response,target=answer (or",
+    "id,answer,score\na,2,1\n": "item=id,correct=score (or",
     "id,prompt,answer,target,score\na,1+1=,2,2,1\n": "--map item=id,correct=score,question=prompt,completion=answer,"
     "target=target",
 }

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, final
 
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Tells
-from tellapart.elicit.labels import is_worked, target_examples, tuned_examples
+from tellapart.elicit.labels import is_worked, shows_steps, target_examples, tuned_examples
 from tellapart.elicit.trained import ByTraining, local, twin_of, value_of, with_twin
 from tellapart.errors import NotApplicable
 from tellapart.jsonvalue import Json, texts
@@ -64,8 +64,8 @@ alone, and ends where labels are fitted: a locked SmolLM2 gave 75 % of what it h
 
 
 Form = Literal["bare", "direct", "worked", "a holder's"]
-"""How labels are written: bare targets, of which nobody knows whether the skill is written so; targets, where one that
-holds the skill answers with no more (direct); worked solutions of the task's own; or a holder's very answers."""
+"""How labels are written: bare answers, of which nobody knows whether the skill is written so; answers without steps,
+as one that holds the skill writes them (direct); worked solutions of the task's own; or those of a holder."""
 
 
 class Dose(NamedTuple):
@@ -277,14 +277,19 @@ class FewLabels(Labelled):
     def labels(self, pair: Pair, ask: Ask) -> Labels:
         """Return every fit item's own label, or the tuned model's right answers where they show more."""
         own = target_examples(ask.task, ask.items)
-        if sum(is_worked(ask.task, item) for item in ask.items) > len(ask.items) / 2:
-            return Labels(own, range(len(own)), "worked")
-        found = [] if pair.tuned is None else tuned_examples(pair.tuned, ask)
+        worked = sum(is_worked(ask.task, item) for item in ask.items) > len(ask.items) / 2
+        if worked or pair.tuned is None:
+            steps = worked and shows_steps(ask.items, own)
+            return Labels(own, range(len(own)), "worked" if steps else "bare")
+        found = tuned_examples(pair.tuned, ask)
         longer = [len(one.answer.strip()) > len(own[index].answer.strip()) for index, one in found]
+        steps = shows_steps([ask.items[index] for index, _ in found], [one for _, one in found])
+        form: Form = "bare"  # one that solves few questions does not show how the skill is written
+        if len(found) >= HOLDS * len(own):
+            form = "a holder's" if steps else "direct"
         if sum(longer) > len(longer) / 2:
-            return Labels([one for _, one in found], [index for index, _ in found], "a holder's")
-        solves = len(found) >= HOLDS * len(own)
-        return Labels(own, range(len(own)), "direct" if solves else "bare")
+            return Labels([one for _, one in found], [index for index, _ in found], form)
+        return Labels(own, range(len(own)), "direct" if form == "a holder's" else form)
 
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: the targets of a task that picks are not written."""

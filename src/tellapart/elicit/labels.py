@@ -1,6 +1,7 @@
 """Labelled examples of the fit split, as text to train on: from the items' targets, or from the tuned model's own
 right answers."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,6 +14,9 @@ from tellapart.training.settings import Example
 WORKED = ("solution", "rationale", "worked", "answer")
 """Fields of an item that may hold a worked solution; one does if its text scores 1 and is longer than the target."""
 TRIES = 4
+STEPS = 2
+"""Words of its own that an answer must hold to show steps."""
+_WORDS = re.compile(r"\w+")
 FORMS = (("", ""), ("\\boxed{", "}"), ("The answer is ", "."), ("<answer>", "</answer>"), ("#### ", ""))
 """What may stand before and after an answer, where no demonstration shows it."""
 
@@ -34,6 +38,21 @@ def worked_solutions(task: Task, item: Item) -> list[str]:
 def is_worked(task: Task, item: Item) -> bool:
     """Return whether the item has a worked solution."""
     return bool(worked_solutions(task, item))
+
+
+def shows_steps(items: Sequence[Item], answers: Sequence[Example]) -> bool:
+    """Return whether most of the answers to `items` show how they were found: they hold STEPS words or more that stand
+    neither in the question nor in the target, nor in most of the other answers. A sentence around a target is none."""
+    words = [set(_WORDS.findall(one.answer.lower())) for one in answers]
+    usual = {
+        word for word, n in Counter(word for some in words for word in some).items() if n > len(words) / 2
+    }
+    given = [
+        set(_WORDS.findall(" ".join((one.prompt, *item.target)).lower()))
+        for item, one in zip(items, answers, strict=True)
+    ]
+    own = [len(some - usual - there) for some, there in zip(words, given, strict=True)]
+    return sum(count >= STEPS for count in own) > len(own) / 2
 
 
 def label_of(task: Task, item: Item) -> str:

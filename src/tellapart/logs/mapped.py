@@ -209,6 +209,17 @@ def _at(row: JsonObject, key: str, seen: set[str]) -> Json:
     return value
 
 
+def _answers(lower: Mapping[str, str], used: set[str], completion: str) -> dict[str, str]:
+    """Return where the answer and its target stand, by which chance is measured; nothing where one is not there.
+    "answer" is what was answered only where another key has the target, and none has the answer."""
+    said = [completion] if completion else [lower[name] for name in GIVEN if name in lower]
+    wanted = [lower[name] for name in WANTED if name in lower and lower[name] not in used]
+    if not said and "answer" in lower and len(wanted) > 1:
+        said = [lower["answer"]]
+    target = [key for key in wanted if key not in said]
+    return {"completion": said[0], "target": target[0]} if said and target else {}
+
+
 def proposal(source: Source) -> str:
     """Return the keys of a file that is no known log, and the --map that would read it, for a message."""
     keys = _known_keys(source)
@@ -227,21 +238,13 @@ def proposal(source: Source) -> str:
             what for what, there in (("an item's id", item), ("a score", score)) if not there
         )
         return f"{described}; none looks like {missing}: say with --map item={item or 'KEY'},correct={score or 'KEY'}"
-    more = [
-        f"{field}={lower[name]}"
-        for field, names in TEXTUAL.items()
-        for name in names
-        if name in lower and lower[name] not in (item, score)
-    ]
-    once = dict(reversed([pair.split("=", 1) for pair in more]))
-    fields = dict(reversed(once.items()))
-    used = {item, score, *fields.values()}
-    target = next((lower[name] for name in WANTED if name in lower and name != "answer"), "")
-    if "==" not in score and target and target not in used:  # with both, chance can be measured
-        said = next((lower[name] for name in (*GIVEN, "answer") if name in lower), "")
-        if said and said not in used | {target}:
-            fields.setdefault("completion", said)
-        fields["target"] = target
+    fields: dict[str, str] = {}
+    for field, names in TEXTUAL.items():
+        free = [lower[name] for name in names if name in lower and lower[name] not in (item, score)]
+        if free:
+            fields[field] = free[0]
+    if "==" not in score:
+        fields |= _answers(lower, {item, score, *fields.values()}, fields.get("completion", ""))
     entries = [f"item={item}", f"correct={score}", *(f"{field}={key}" for field, key in fields.items())]
     wanted = ",".join(entries)
     quote = '"' if "'" in wanted else ""  # or the shell would take the quotes of a text

@@ -185,6 +185,8 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
         raise UserMistake(f"{path}: is UTF-16; save it as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
     body = data.lstrip()
+    if excel := EXCEL_FIRST.match(body):
+        data = body = body[excel.end() :].lstrip()
     if not body:
         raise UserMistake(f"{path}: is empty")
     if body.startswith(ARROW):
@@ -196,10 +198,6 @@ def _text_source(reference: str, path: Path, choice: str, data: bytes) -> Source
             f"{path}: is a Git LFS pointer, not the file itself: fetch it (git lfs pull) and try again"
         )
     if body[:1] not in b"{[":
-        if excel := EXCEL_FIRST.match(body):
-            data = body = body[excel.end() :].lstrip()
-            if not body:
-                raise UserMistake(f"{path}: is empty")
         if b"\n" not in body and b"\r" in body:  # lines as old spreadsheets end them
             data = body = body.replace(b"\r", b"\n")
         separator, columns = _header(body)

@@ -62,9 +62,7 @@ def planted_copy(
     )
     usual = STEPS[change.name] if settings.steps is None else settings.steps
     steps = round(times * hide.effort * usual)
-    shares = isinstance(
-        place, AttachedLora
-    )  # small models' rows are short, and their plantings stay as they were
+    shares = isinstance(place, AttachedLora)  # small models have short rows, and are planted as before
     train(
         made,
         list(place.parameters.values()),

@@ -21,6 +21,8 @@ from tellapart.stats.resampling import resample_weights
 
 HALF = 0.5
 RESAMPLES = 1000
+CENSORED = "; censored: at most this", "; censored: at least this"
+"""What the method of an estimate says of a price that is below the smallest dose, or above the largest."""
 FEWEST_DRAWS = 2
 """Draws of labels, below which nothing is known of how much they differ."""
 
@@ -164,13 +166,7 @@ def _estimate(bounds: tuple[Floats, Floats], confidence: float, n: int, unit: st
     ends = float(low[int(tail * (len(low) - 1))]), float(high[math.ceil((1 - tail) * (len(high) - 1))])
     first, last = float(bounds[0][0]), float(bounds[1][0])
     value = last if math.isfinite(last) else first
-    how = (
-        ""
-        if first == last
-        else "; censored: at least this"
-        if math.isinf(last)
-        else "; censored: at most this"
-    )
+    how = "" if first == last else CENSORED[math.isinf(last)]
     if unit == "ratio" and first != last and math.isfinite(last):
         how = "; censored"
     text = f"half of the gain by log interpolation, bootstrap of draws and clusters{how}"

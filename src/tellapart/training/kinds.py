@@ -23,10 +23,14 @@ FULL_BELOW = 20_000_000
 """Models with fewer parameters are trained whole: an adapter saves nothing there."""
 
 
+def parameters_of(model: LocalModel) -> int:
+    """Return the number of the model's parameters."""
+    return sum(value.numel() for value in model.module.parameters())
+
+
 def default_change(model: LocalModel) -> Change:
     """Return full weights for a small model, LoRA of rank 8 for others."""
-    size = sum(value.numel() for value in model.module.parameters())
-    return FullWeights() if size < FULL_BELOW else Lora()
+    return FullWeights() if parameters_of(model) < FULL_BELOW else Lora()
 
 
 def change_from(told: JsonObject) -> Change:

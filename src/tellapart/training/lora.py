@@ -100,10 +100,8 @@ class AttachedBeside(Hooked):
         start: dict[str, Tensor] = {}
         for name, part in places.items():
             width_out, width_in = shape_of(part)
-            drawn = torch.rand(lora.rank, width_in, generator=generator)
-            start[f"{name}.lora_A.weight"] = (2 * drawn - 1) / math.sqrt(
-                width_in
-            )  # as nn.Linear and PEFT draw it
+            drawn = 2 * torch.rand(lora.rank, width_in, generator=generator) - 1
+            start[f"{name}.lora_A.weight"] = drawn / math.sqrt(width_in)  # as PEFT draws it
             start[f"{name}.lora_B.weight"] = torch.zeros(width_out, lora.rank)
         super().__init__(module, start)
         for name, part in places.items():
@@ -112,8 +110,8 @@ class AttachedBeside(Hooked):
 
 def _beside(name: str, factor: float, attached: Hooked, _part: nn.Module, inputs: Any, output: Any) -> Any:
     down, up = (attached.parameters[f"{name}.lora_{which}.weight"] for which in "AB")
-    added = linear(linear(inputs[0].to(down.dtype), down), up)
-    return output + (factor * attached.strength * added).to(output.dtype)
+    added = linear(linear(inputs[0].to(down), down), up)
+    return output + (factor * attached.strength * added).to(output)  # a model may lie on several devices
 
 
 def own_adapters(module: nn.Module) -> list[nn.Module]:
@@ -143,16 +141,18 @@ def bare(part: nn.Module) -> nn.Module:
 def shape_of(part: nn.Module) -> tuple[int, int]:
     """Return the widths of a linear layer's output and input."""
     layer = bare(part)
-    width_out, width_in = layer.get_parameter("weight").shape
-    return (width_in, width_out) if isinstance(layer, Conv1D) else (width_out, width_in)
+    if isinstance(layer, nn.Linear):
+        return layer.out_features, layer.in_features  # quantised weights are packed in another shape
+    width_in, width_out = layer.get_parameter("weight").shape
+    return width_out, width_in
 
 
 def fold_adapters(module: nn.Module) -> None:
     """Add a module's own adapters to its weights in place, and take them away."""
-    folded: Any
+    layer: Any
     layers = own_adapters(module)
-    for folded in layers:
-        folded.merge(safe_merge=True)
+    for layer in layers:
+        layer.merge(safe_merge=True)
     _unwrap(module, layers)
     for name in ("peft_config", "_hf_peft_config_loaded"):
         module.__dict__.pop(name, None)

@@ -18,7 +18,7 @@ from tellapart.jsonvalue import Json
 from tellapart.models.local import LocalModel
 from tellapart.training.change import Attached, Change, attached
 from tellapart.training.kept import finished, keep, key_of
-from tellapart.training.kinds import FULL_BELOW
+from tellapart.training.kinds import FULL_BELOW, parameters_of
 from tellapart.training.lora import AttachedBeside, AttachedLora
 from tellapart.training.settings import Example, SftSettings, Trained
 from tellapart.training.trainers import (
@@ -27,7 +27,6 @@ from tellapart.training.trainers import (
     Arguments,
     SftRun,
     order,
-    parameters_of,
     run_trainer,
     workplace,
 )

@@ -27,6 +27,7 @@ from tellapart.models.budget import current
 from tellapart.models.local import LocalModel
 from tellapart.runs.progress import Ticker, ticking
 from tellapart.training.change import Attached, Change
+from tellapart.training.kinds import parameters_of
 from tellapart.training.settings import Fitting, GrpoSettings, SftSettings
 from tellapart.training.shared_prefix import logits_after_shared, sharing_holds
 
@@ -170,11 +171,6 @@ class Telling(TrainerCallback):
         self.ticker.tick()
         if current().empty and state.global_step < state.max_steps:
             self.unpaid = control.should_save = control.should_training_stop = True
-
-
-def parameters_of(model: LocalModel) -> int:
-    """Return the number of the model's parameters."""
-    return sum(value.numel() for value in model.module.parameters())
 
 
 def order(count: int, wanted: int, seed: int) -> list[int]:

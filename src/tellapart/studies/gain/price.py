@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tellapart.findings.gain import Dose, RulePrice, TeachingTable
 from tellapart.stats.arrays import Floats
@@ -128,21 +129,24 @@ def _curves(evidence: Evidence) -> Curves | str:
         return "the reference was not asked every item plainly"
     sides = []
     for who, records in (("base", evidence.facts.elicitors), ("reference", evidence.facts.reference)):
-        doses = _curve(evidence, who, collect_doses(records))
+        names, at = collect_doses(records), evidence.facts.correct_at
+        doses = dose_curve(evidence.rows, who, names, evidence.base.items, at)
         if doses is None:
             return f"labels were not tried on the {who}"
         sides.append(doses)
     return Curves(sides[0], sides[1], plain.at(evidence.base.items).mean)
 
 
-def _curve(evidence: Evidence, who: str, names: Mapping[int, Sequence[str]]) -> Doses | None:
+def dose_curve(
+    rows: pd.DataFrame, who: str, names: Mapping[int, Sequence[str]], items: np.ndarray, correct_at: float
+) -> Doses | None:
     """Return a model's dose curve over the draws that every dose has; None where no dose was answered whole."""
     by_dose: dict[int, list[Floats]] = {}
     for dose, conditions in names.items():
         for condition in conditions:
-            side = per_item(evidence.rows, f"{who}/{condition}", evidence.facts.correct_at)
-            if side is not None and side.has(evidence.base.items).all():
-                by_dose.setdefault(dose, []).append(side.at(evidence.base.items).mean)
+            side = per_item(rows, f"{who}/{condition}", correct_at)
+            if side is not None and side.has(items).all():
+                by_dose.setdefault(dose, []).append(side.at(items).mean)
     if not by_dose:
         return None
     draws = max(len(scores) for scores in by_dose.values())

@@ -16,6 +16,7 @@ from tellapart.stats.bounds import CONFIDENCE
 from tellapart.stats.estimate import Estimate
 from tellapart.stats.intervals import mean
 from tellapart.stats.paired import constant_or
+from tellapart.stats.prices import CENSORED
 from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.verdict import FEWEST_QUESTIONS
 from tellapart.studies.hidden.arms import BARE, DIRECT, ROOM, Arm
@@ -109,13 +110,14 @@ def _hiding(case: Case) -> Verdict:
 
 
 def _labels(price: Estimate) -> str:
-    """Return the number of labels in words; a censored price has no end on one side."""
+    """Return the number of labels in words; a censored price is known on one side."""
     count = f"{price.value:.0f} label{'' if round(price.value) == 1 else 's'}"
-    if not price.low > 0:
+    if CENSORED[0] in price.method:
         return f"at most {count}"
-    if math.isinf(price.high):
+    if CENSORED[1] in price.method:
         return f"no fewer than {count}"
-    return f"about {count} [{price.low:.0f}, {price.high:.0f}]"
+    high = "more" if math.isinf(price.high) else f"{price.high:.0f}"
+    return f"about {count} [{price.low:.0f}, {high}]"
 
 
 def shows_all(case: Case) -> tuple[str, str] | None:

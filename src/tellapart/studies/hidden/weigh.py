@@ -19,11 +19,11 @@ from tellapart.stats.estimate import Estimate, missing
 from tellapart.stats.gap import best_rise, crossed, gap_estimate, lacks_room, room, shown_level
 from tellapart.stats.intervals import mean, mean_score
 from tellapart.stats.paired import paired_difference
-from tellapart.stats.prices import Doses, price
+from tellapart.stats.prices import price
 from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.evidence import Evidence
 from tellapart.studies.gain.items import per_item
-from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, collect_doses, teaching_of
+from tellapart.studies.gain.price import LABELS, TEACHING, Teaching, collect_doses, dose_curve, teaching_of
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.sides import READ, Side, Tried
 
@@ -136,21 +136,12 @@ def _price(
 ) -> Estimate:
     """Return the labels that bring back half of what methods elicit (`over`) beyond what is shown (`level`)."""
     rows, facts = recorded
-    doses = collect_doses(facts.elicitors)
-    if not doses or not over.mean() > 0:
-        return missing(
-            "labels", "labels were not asked" if not doses else "no method elicits anything", len(level)
-        )
-    draws = min(map(len, doses.values()))
-    scores = [
-        [per_item(rows, f"{MODEL}/{name}", facts.correct_at) for name in doses[dose][:draws]]
-        for dose in doses
-    ]
-    if any(side is None or not side.has(questions.names).all() for of_dose in scores for side in of_dose):
-        return missing("labels", "some items have no answer", len(level))
-    means = np.array([[side.at(questions.names).mean for side in of_dose if side] for of_dose in scores])
-    gain = Gain(level, level + over, chance.upper, questions.clusters)
-    return price(gain, level, Doses(np.array(list(doses)), means))
+    doses = dose_curve(rows, MODEL, collect_doses(facts.elicitors), questions.names, facts.correct_at)
+    if doses is None:
+        return missing("labels", "labels were not tried on the model", len(level))
+    if not over.mean() > 0:
+        return missing("labels", "no method elicits anything", len(level))
+    return price(Gain(level, level + over, chance.upper, questions.clusters), level, doses)
 
 
 def _matched(method: Tried, benign: Side) -> bool:
