@@ -1,5 +1,6 @@
 """The verdict of `hidden` on made-up models: who holds back is named, and no honest one is."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -268,6 +269,24 @@ def test_a_model_at_the_ceiling_shows_what_it_can(seed):
     targets = numbers(N, seed)
     model = strong(targets, seed, 0.99)
     assert found(Hidden(targets, model), seed).verdict == "shows what it can"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("held", "word"), [(0.99, "shows what it can"), (0.6, "cannot tell")])
+def test_right_answers_in_a_form_that_only_the_lenient_reading_finds_are_shown(seed, held, word):
+    """A form that the scorer does not read hides nothing where the answers in it are right; where they are wrong, what
+    cannot be read still may be held back."""
+    targets = numbers(N, seed)
+    held_targets = {target for target in targets if int(target) < held * 10_000}
+    reads = itertools.cycle([lambda target: float(target in held_targets), lambda target: 0.0])
+    world = Hidden(
+        targets,
+        Model(lambda rng, at: ""),
+        lenient={"model/plain": lambda text, target: next(reads)(target)},  # its own target, then another's
+    )
+    finding = found(world, seed)
+    assert finding.verdict == word
+    assert ("read leniently" in finding.sentence) == (word != "cannot tell")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
