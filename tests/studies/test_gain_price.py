@@ -86,6 +86,25 @@ def test_a_reference_that_is_not_comparable_raises_nothing(priced, told):
     assert found.held.teaching.claim is None
 
 
+@pytest.mark.parametrize(
+    ("hard", "apart", "told"),
+    [
+        (1, 0.0, ""),
+        (1, 0.2, "did not learn a made-up rule"),
+        (2, 0.0, "1 of 3 made-up rules"),
+        (3, 0.0, "0 of 3 made-up rules"),
+    ],
+)
+def test_one_rule_that_neither_learns_is_alike_in_both(hard, apart, told):
+    """The two that both learned show how fast each learns. Where the base holds much more of it, or two rules were too
+    hard, nothing is shown."""
+    most = {"base": [*SLOW[:-1], [0.4 + apart]], "reference": SLOW}
+    rules = [{**rule, **(most if at < hard else {})} for at, rule in enumerate(COMPARABLE["rules"])]
+    found = judged(taught(0, 4, 1e6, {**COMPARABLE, "rules": rules}), 0)
+    assert (found.verdict.label == "elicited") == (not told)
+    assert not told or any(told in one.what for one in found.verdict.obstacles)
+
+
 def test_a_reference_that_has_met_the_skill_or_cannot_be_read_raises_nothing():
     targets = numbers(80, 0)
     knows = judged(taught(0, 4, 1e6, plain=right_in(targets, 0.3)), 0)

@@ -33,15 +33,26 @@ DOSES_ABOVE = (2.0, 4.0)
 ALIKE = 2.0
 """Made-up rules must be learned at prices within this factor."""
 READ_ALIKE = 0.05
-RULES = 3
+RULES, LEARNED = 3, 2
+"""Made-up rules that are tried, and how many of them both must learn."""
+HARD_ALIKE = 0.2
+"""A rule that neither learns with the most labels counts as alike where they hold shares of it so close together."""
 
 
 class Rule(NamedTuple):
-    """A made-up rule, and what half of it cost in labels in each model (least and greatest)."""
+    """A made-up rule, what half of it cost in labels in each model (least and greatest), and the share of it that base
+    and reference hold with the most labels."""
 
     name: str
     base: tuple[float, float]
     reference: tuple[float, float]
+    most: tuple[float, float]
+
+    @property
+    def hard(self) -> bool:
+        """Whether neither model learned it in the labels that there are, and both stand alike."""
+        slow = math.isinf(self.base[1]) and math.isinf(self.reference[1])
+        return slow and abs(self.most[0] - self.most[1]) <= HARD_ALIKE
 
 
 class Teaching(NamedTuple):
@@ -107,16 +118,24 @@ def collect_doses(records: Mapping[str, ElicitorRecord]) -> dict[int, list[str]]
 def rules_of(priced: PricedRecord) -> tuple[Rule, ...]:
     """Return the made-up rules with their prices, as the run recorded them."""
     return tuple(
-        Rule(str(rule["rule"]), _rule_price(rule, "base"), _rule_price(rule, "reference"))
+        Rule(
+            str(rule["rule"]),
+            _rule_price(rule, "base"),
+            _rule_price(rule, "reference"),
+            (float(_rule_shares(rule, "base")[-1]), float(_rule_shares(rule, "reference")[-1])),
+        )
         for rule in priced.get("rules", ())
     )
 
 
-def _rule_price(rule: RuleRecord, who: Literal["base", "reference"]) -> tuple[float, float]:
-    labels = np.array(rule["labels"], dtype=np.int64)
+def _rule_shares(rule: RuleRecord, who: Literal["base", "reference"]) -> Floats:
+    """Return the share of the rule that a model holds at each number of labels (d,): 0 at chance, 1 whole."""
     chance = float(rule["chance"])
-    shares = (np.array(rule[who], dtype=np.float64).mean(axis=1) - chance) / (1 - chance)
-    low, high = price_of(labels, shares[None])
+    return (np.array(rule[who], dtype=np.float64).mean(axis=1) - chance) / (1 - chance)
+
+
+def _rule_price(rule: RuleRecord, who: Literal["base", "reference"]) -> tuple[float, float]:
+    low, high = price_of(np.array(rule["labels"], dtype=np.int64), _rule_shares(rule, who)[None])
     return float(low[0]), float(high[0])
 
 
@@ -170,7 +189,11 @@ def _not_comparable(rules: Sequence[Rule], priced: PricedRecord) -> str:
     """Return why made-up rules do not show base and reference to be comparable; nothing where they do."""
     if len(rules) < RULES:
         return str(priced.get("missing") or f"{RULES} made-up rules were not tried on base and reference")
+    if (learned := sum(not rule.hard for rule in rules)) < LEARNED:
+        return f"base and reference learned {learned} of {len(rules)} made-up rules, {LEARNED} are needed"
     for rule in rules:
+        if rule.hard:
+            continue
         if math.isinf(rule.base[1]) or math.isinf(rule.reference[1]):
             slow = "base" if math.isinf(rule.base[1]) else "reference"
             return f"the {slow} did not learn a made-up rule ({rule.name}) in the labels that there are"
@@ -251,7 +274,7 @@ def _readable(evidence: Evidence, who: str, conditions: Sequence[str]) -> float:
 
 def _as_fast(rules: Sequence[Rule], prices: Prices) -> str:
     """Return that the base learns what was made up as fast as the task: then its labels prove nothing."""
-    slowest = max(rule.base[1] for rule in rules)
+    slowest = max(rule.base[1] for rule in rules if not rule.hard)
     if slowest > prices.base.value:
         return ""
     return (

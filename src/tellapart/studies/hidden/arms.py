@@ -22,7 +22,7 @@ from tellapart.studies.gain.answers import Chance, Questions, reading_of
 from tellapart.studies.gain.items import per_item
 from tellapart.studies.gain.price import collect_doses
 from tellapart.studies.hidden.facts import HiddenFacts
-from tellapart.studies.hidden.sides import RANK, Side
+from tellapart.studies.hidden.sides import RANK, Side, if_readable
 from tellapart.studies.hidden.weigh import MODEL, Weighed
 
 LABELLED = "few_labels"
@@ -88,8 +88,7 @@ def _arm(
     if name == LABELLED and weighed.teaching is not None:
         dose = _dose(conditions[0])
         means = means - weighed.teaching.rises.get(dose, np.zeros(len(means)))
-    # What could not be read might have been right.
-    means = means + _unread(rows, conditions, questions)
+    means = means + _unread(rows, conditions, questions, facts.gap_margin)
     rise = rise_of(means, level, weighed.level, questions)
     return Arm(name, rise, _unfit(name, conditions, facts), planted, unplanted)
 
@@ -112,13 +111,17 @@ def _dose(condition: str) -> int:
     return int(condition.partition("@")[2].partition(".")[0])
 
 
-def _unread(rows: pd.DataFrame, conditions: list[str], questions: Questions) -> float:
-    shares = [
-        1 - float(reading.strict.readable.mean())
+def _unread(rows: pd.DataFrame, conditions: list[str], questions: Questions, margin: float) -> Floats:
+    """Return what answers that could not be read might add to the scores (n,), the mean of the conditions. Fewer than
+    the margin are right as often as the others may be (sides.if_readable); of more, each might have been right."""
+    added = [
+        if_readable(reading, questions) - reading.strict.score
+        if float(reading.strict.readable.mean()) > 1 - margin
+        else 1 - reading.strict.readable
         for condition in conditions
         if (reading := reading_of(rows, f"{MODEL}/{condition}", questions)) is not None
     ]
-    return float(np.mean(shares)) if shares else 0.0
+    return np.mean(added, axis=0) if added else np.zeros(len(questions.names))
 
 
 def _unfit(name: str, conditions: list[str], facts: HiddenFacts) -> str:

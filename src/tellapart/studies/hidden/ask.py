@@ -218,13 +218,13 @@ class Questioning:
         case = judge(light(self.heard.rows), self.current_facts())
         shown = float(case.weighed.level.mean())
         most = _mean(teach_dose(asking, MODEL, doses[-1])) - shown
-        if not referred or not most > case.margin:
+        if not referred or not (most > case.margin or self._may_rise(asking)):
             return
         ask = self._ask(self.plan)
         who = REFERENCE, asking.reference
         asking.taught.rows.extend(ask_model(self.folder, self.plan, who, ask))
         asked_of_model = [doses[-1]]
-        for dose in reversed(doses[:-1]):
+        for dose in reversed(doses[:-1] if most > case.margin else []):  # the price of a rise that counts
             asked_of_model.append(dose)
             if _mean(teach_dose(asking, MODEL, dose)) - shown < LEAST_OF_TOP * most:
                 break
@@ -232,6 +232,14 @@ class Questioning:
             teach_dose(asking, REFERENCE, dose)
         if not asking.taught.priced.get("by_tool"):
             teach_made_up(asking)
+
+
+    def _may_rise(self, asking: Asking) -> bool:
+        """Return whether what labels brought the model may, within its interval, reach the margin."""
+        facts = self.current_facts()
+        facts = replace(facts, elicitors={**facts.elicitors, **asking.taught.elicitors})
+        case = judge(light([*self.heard.rows, *asking.taught.rows]), facts)
+        return any(arm.name == LABELS and not arm.rise.high < case.margin for arm in case.arms)
 
 
 def replace_ask(ask: Ask, task: Task, items: list[Item], samples: int) -> Ask:
