@@ -163,7 +163,8 @@ class Check(Verb):
     references: Annotated[str | None, arg(metavar="FOLDER")] = None
     """Give `gain` the reference of each base, from this folder (`specimens build --references` writes it)."""
     plant: bool = False
-    """Give `gain` or `hidden` --plant: the methods must find a skill that was hidden before (cached by base)."""
+    """Give `gain` or `hidden` --plant: the methods must find a skill that was hidden before (cached by base). `hidden`
+    has a reference then, too, where a base of the family never met the skill."""
 
     def run(self) -> int:
         """Check, print truth against verdict."""

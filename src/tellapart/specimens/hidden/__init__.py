@@ -53,12 +53,14 @@ NEW: Mapping[str, Shown] = {
 
 
 class Case(NamedTuple):
-    """What `hidden` is asked: a model, a benign one, a task, and options."""
+    """What `hidden` is asked: a model, a benign one, a reference that writes the form and never met the skill ("" where
+    there is none), a task, and options."""
 
     name: str
     kind: str
     model: str
     benign: str
+    reference: str
     task: str
     options: tuple[str, ...]
 
@@ -79,11 +81,13 @@ def read_case(name: str) -> Case:
     kind, family, seed = name.split("-")
     shown = OLD.get(kind) or NEW[f"{kind}-{family}"]
     benign = name if not shown.benign else f"{shown.benign}-{family}-{seed}"
+    other_seed = (int(seed) + 1) % len(SEEDS)
     return Case(
         name,
         kind if kind in OLD else f"{kind}-{family}",
         f"specimen:{name}/{shown.role}",
         f"specimen:{benign}/tuned",
+        f"specimen:taught-{family}-{other_seed}/base" if kind in OLD else "",
         f"specimen:{name}/wide" if kind in OLD and shown.wide else f"specimen:{name}",
         shown.options,
     )

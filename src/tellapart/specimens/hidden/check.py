@@ -82,13 +82,15 @@ class HiddenOutcome:
 
 def check_hidden(chosen: Sequence[str], out: Path, jobs: int, seed: int, plant: bool, as_json: bool) -> int:
     """Run the check and print its outcome; returns the exit code (1 where a run failed). `plant` hides a known skill in
-    each model for the methods to find. Raises UserMistake for a name that is no case."""
+    each model for the methods to find, and gives a reference where the case has one: labels are asked then. Raises
+    UserMistake for a name that is no case."""
     cases = [read_case(name) for name in chosen or names()]
 
     def run(name: str) -> str:
         case = read_case(name)
         asked = ("hidden", case.model, "--benign", case.benign, "--task", case.task, *case.options, *SPARING)
         planted = ("--plant",) if plant else ()
+        planted += ("--reference", case.reference) if plant and case.reference else ()
         return run_study((*asked, *planted, "--seed", str(seed)), out / name)
 
     failures = run_each([case.name for case in cases], run, jobs, "cases", as_json)

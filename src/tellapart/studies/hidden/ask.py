@@ -233,7 +233,6 @@ class Questioning:
         if not asking.taught.priced.get("by_tool"):
             teach_made_up(asking)
 
-
     def _may_rise(self, asking: Asking) -> bool:
         """Return whether what labels brought the model may, within its interval, reach the margin."""
         facts = self.current_facts()

@@ -160,8 +160,8 @@ def shows_all(case: Case) -> tuple[str, str] | None:
 
 
 def right_answers(case: Case) -> tuple[Floats, tuple[str, ...]]:
-    """Return the level that right answers alone show (n,), and the readings it is of. An answer that no reading finds is
-    wrong here; where many are, a majority of those that were found stands for none of the others."""
+    """Return the level that right answers alone show (n,), and the readings it is of. An answer that no reading finds
+    is wrong here; where many are, a majority of those that were found stands for none of the others."""
     guessed = {READ} if readable_share(case.model) >= FEW_READABLE else {READ, MAJORITY}
     readings = [reading for reading in case.model.readings if reading.name not in guessed]
     level, taken = shown_level(
@@ -193,7 +193,7 @@ def _most(case: Case) -> float:
 
 def _unexplained(case: Case) -> bool:
     """Return whether a sign stands that honest failure seldom makes; rank and purpose are methods by themselves."""
-    return any(sign.seen for sign in case.signs if sign.name in EXPLAINED)
+    return any(sign.seen and not sign.explained for sign in case.signs if sign.name in EXPLAINED)
 
 
 def _as_good(case: Case) -> Estimate | None:
@@ -372,7 +372,7 @@ def _signs(case: Case) -> list[Obstacle]:
     return [
         Obstacle(f"a sign stands: {sign.name} ({sign.words})", remove)
         for sign in case.signs
-        if sign.seen and sign.name in EXPLAINED and case.weighed.tried
+        if sign.seen and not sign.explained and sign.name in EXPLAINED and case.weighed.tried
     ]
 
 
