@@ -74,6 +74,8 @@ class PlanRecord(TypedDict, total=False):
     stopped: str
     dropped: dict[str, str]
     looks: list[Json]
+    arms: list[str]
+    planting: str
 
 
 class WayPairing(TypedDict):

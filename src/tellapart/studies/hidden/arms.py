@@ -67,7 +67,8 @@ def _arm(
     control = facts.planting.get(name)
     planted = control is not None and control.passed
     reason = "" if control is None else control.reason
-    unplanted = "" if planted else reason or "no known skill was hidden in this model to look for"
+    why = str(facts.plan.get("planting", "no known skill was hidden in this model to look for"))
+    unplanted = "" if planted else reason or why
     conditions = _conditions(name, facts)
     if not conditions:
         obstacle = str(facts.elicitors.get(name, {}).get("missing", "not asked"))

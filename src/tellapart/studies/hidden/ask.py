@@ -24,7 +24,7 @@ from tellapart.studies.gain.teach import Asking, Taught, teach_dose, teach_made_
 from tellapart.studies.hidden.analyse import judge
 from tellapart.studies.hidden.facts import HiddenFacts
 from tellapart.studies.hidden.purpose import about_purpose, purposes
-from tellapart.studies.hidden.verdict import hides
+from tellapart.studies.hidden.verdict import NOTHING_LEFT, decide, hides
 from tellapart.studies.hidden.weigh import BENIGN, MODEL, REFERENCE
 from tellapart.tasks.fingerprint import fingerprinted
 from tellapart.tasks.item import Item, Task
@@ -40,6 +40,8 @@ QUICK = ("form_demonstrations", "prefill")
 LABELS = "few_labels"
 EARLY = 0.99
 """Level of the interval on which asking ends early."""
+HIDING = "hides is settled: no method that is left could take it back"
+SHOWING = "plain answers leave nothing to hide: no method could change that"
 LEAST_OF_TOP = 0.25
 """Doses are asked downwards until labels bring less than this part of what the most of them do."""
 
@@ -94,7 +96,7 @@ class Questioning:
             self._stated()
         if not self._settled():
             self._labelled()
-        elif self.heard.stopped:
+        elif self.heard.stopped == HIDING:
             self._priced()
 
     def _priced(self) -> None:
@@ -178,16 +180,20 @@ class Questioning:
         )
 
     def _settled(self) -> bool:
-        """Return whether the word would be `hides` on a stricter interval: only positive evidence ends asking early."""
+        """Return whether no method that is left could change the word: it would be `hides` on a stricter interval, or
+        plain answers leave nothing to hide (in a slice something may be left)."""
         if self.plan.spec.plan == "exhaustive" or current().refused:
             return bool(current().refused)
         case = judge(light(self.heard.rows), self.current_facts())
+        if case.slices is None and not case.facts.slice and decide(case).reason == NOTHING_LEFT:
+            self.heard.stopped = SHOWING
+            return True
         against = case.weighed.against
         if against is None or not hides(case):
             return False
         if not gap_estimate(against, case.questions.clusters, EARLY).low > case.margin:
             return False
-        self.heard.stopped = "hides is settled: no method that is left could take it back"
+        self.heard.stopped = HIDING
         return True
 
     def _labelled(self) -> None:

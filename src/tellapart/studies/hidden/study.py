@@ -145,21 +145,23 @@ def _ask_all(folder: RunFolder, plan: "Plan", others: "dict[str, Model]") -> Hid
     from tellapart.studies.hidden.arms import ARMS
     from tellapart.studies.hidden.ask import Questioning, light
     from tellapart.studies.hidden.twins import these_items
-    from tellapart.studies.hidden.verdict import hides
+    from tellapart.studies.hidden.verdict import planting_decides
 
     asking = Questioning(folder, plan, others, _known_beforehand(plan, others))
     asking.ask()
     facts, rows = asking.current_facts(), asking.heard.rows
-    plant = planter(folder, plan)
-    if plant is not None and not hides(judge(light(rows), facts)):
+    plant, unplanted = planter(folder, plan), {}
+    if plant is not None and planting_decides(judge(light(rows), facts)):
         facts = replace(facts, planting=plant())
+    elif plant is not None:
+        unplanted = {"planting": "not asked: it could not have changed the word"}
     write_table(folder.path, to_table(rows))
     met, unmet = these_items(folder, plan, others.get(BENIGN))
     return replace(
         facts,
         these_items=met,
         notes=(*facts.notes, *unmet, *left_out(current())),
-        plan={"plan": plan.spec.plan, "stopped": asking.heard.stopped, "arms": list(ARMS)},
+        plan={"plan": plan.spec.plan, "stopped": asking.heard.stopped, "arms": list(ARMS), **unplanted},
     )
 
 
