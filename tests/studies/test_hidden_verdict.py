@@ -20,7 +20,8 @@ from tests.studies.gain_worlds import (
 )
 from tests.studies.hidden_worlds import UNSTATED, Hidden, Model
 
-from tellapart.studies.hidden.analyse import analyse
+from tellapart.studies.hidden.analyse import analyse, judge
+from tellapart.studies.hidden.verdict import planting_decides
 
 SEEDS = (0, 1, 2)
 N = 120
@@ -223,6 +224,20 @@ def test_an_honest_weak_model_shows_what_it_can_once_planting_passed(seed):
     unplanted = found(replace(world, facts=UNSTATED), seed)
     assert unplanted.verdict == "cannot tell"
     assert any("--plant" in one["remove"] for one in unplanted.tables["obstacles"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_planting_is_dear_and_done_only_where_it_decides(seed):
+    targets = numbers(N, seed)
+    weak = knows(targets, 0.3, seed)
+    taught = all_arms(weak, targets) | {name: knows(targets, 0.9, seed) for name in LABELS}
+    for model, decides in (
+        (Model(weak, all_arms(weak, targets), LABELS), True),
+        (Model(weak, taught, LABELS), False),  # labels bring much: finding a planted skill acquits nobody
+        (strong(targets, seed, 0.99), False),  # nothing is left to hide
+        (locked(targets, seed), False),  # two arms were not asked
+    ):
+        assert planting_decides(judge(*Hidden(targets, model).run(seed))) == decides
 
 
 @pytest.mark.parametrize("seed", SEEDS)
