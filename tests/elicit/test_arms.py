@@ -8,7 +8,15 @@ from planted import addition, ask_for, knowing, locked, split, sum_of
 from scripted import END, Scripted
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.answer_rank import Candidate, Pool, answer_logprob, kind_of
+from tellapart.elicit.answer_rank import (
+    Candidate,
+    Pool,
+    TextScores,
+    answer_logprob,
+    kind_of,
+    log_mean_probability,
+    mean,
+)
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.few_labels import Dose, FewLabels, Labels, independent
 from tellapart.elicit.form_demonstrations import forms_of
@@ -126,8 +134,31 @@ def test_rank_chance_and_number_of_candidates_stand_in_the_measures():
         right = TASK.score(REPORT.items[one.item], one.completion.text) == 1
         assert (one.measures["rank"] == 0) == right
         assert one.measures["chance"] == 1 / one.measures["candidates"]
-        assert one.measures["priors"] == 8
+        assert one.measures["priors"] == 14  # 16 prompts: not its own and not the stranger's
         assert one.completion.generated == 0
+
+
+def test_a_prior_is_the_mean_probability_and_in_older_runs_the_mean_of_logs():
+    """One prompt of two makes the answer likely: half of that is its prior, as of a mixture of both."""
+    assert log_mean_probability([0.0, -20.0]) == pytest.approx(math.log(0.5))
+    assert math.isnan(log_mean_probability([0.0, math.nan]))
+    assert log_mean_probability([-math.inf, -math.inf]) == -math.inf
+    value = ELICITORS["answer_rank"].fit(Pair(ranking(2.0)), FIT)
+    older = {key: one for key, one in value.setting.items() if key != "prior"}
+    for setting, prior in ((value.setting, log_mean_probability), (older, mean)):
+        one = next(iter(dataclasses.replace(value, setting=setting).answers(Pair(ranking(2.0)), REPORT)))
+        pool, item = Pool(REPORT.task, 15, 32), REPORT.items[one.item]
+        likelihoods = TextScores(ranking(2.0))
+        candidates, where = pool.candidates(item), pool.prompts(item, False)
+        likelihoods.read((prompt, each.text) for each in candidates for prompt in (where.own, *where.others))
+        leads = [
+            likelihoods.logprob(where.own, each)
+            - prior([likelihoods.logprob(prompt, each) for prompt in where.others])
+            for each in candidates
+        ]
+        right = next(at for at, each in enumerate(candidates) if TASK.score(item, each.text) == 1)
+        best_wrong = max(lead for at, lead in enumerate(leads) if at != right)
+        assert one.measures["lead"] == pytest.approx(leads[right] - best_wrong, abs=2e-4)
 
 
 def test_candidates_hold_one_right_answer_anywhere_among_them_and_only_its_kind():

@@ -278,7 +278,7 @@ def test_labels_stop_at_the_smallest_dose_that_finds_it(one_thread, monkeypatch)
     monkeypatch.setattr(planting.FewLabels, "one", noted)
     monkeypatch.setattr(planting, "HIGH", -5.0)
     copy = load_model("taught-register-0/base")
-    assert find(Trial(model, copy, hide, 0.95, 0.0), BRIEF).dose == 4
+    assert find(Trial(model, copy, hide, 0.95, 0.0), BRIEF, hide.plot.task).dose == 4
     assert asked_for == [(4, 0, False), (4, 0, True)]
 
 
@@ -418,7 +418,7 @@ def test_labels_find_what_adamw_alone_learns_around(one_thread):
     model, task = load_model("form-register-0/tuned"), load_task("form-register-0/wide")
     settings = PlantSettings(doses=(64,), draws=1)
     trial = planted_trial(model, hide_for("few_labels", model, task, settings), settings, quiet=True)
-    found = find(trial, settings)
+    found = find(trial, settings, trial.hide.plot.task)
     chance = planting.chance_of("few_labels", trial.hide.plot)
     shares = [share(some, chance, trial.with_key).value for some in (found.planted, found.unplanted)]
     assert shares[0] - shares[1] >= planting.HIGH

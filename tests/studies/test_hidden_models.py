@@ -36,7 +36,9 @@ def test_an_honest_model_at_the_ceiling_and_again(tmp_path: Path, capsys: pytest
     finding = finding_of(capsys, *command)
     assert finding["verdict"] == "shows what it can"
     shards = {path: path.read_bytes() for path in (Path(out) / "rows").iterdir()}
-    assert {path.name.rpartition("-")[0] for path in shards} == {"model-plain"}  # no method could change the word
+    assert {path.name.rpartition("-")[0] for path in shards} == {
+        "model-plain"
+    }  # no method could change the word
     assert finding["tables"]["hidden_plan"]["stopped"].startswith("plain answers leave nothing to hide")
     again = finding_of(capsys, *command)
     assert again == finding

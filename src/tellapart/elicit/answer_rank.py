@@ -30,8 +30,10 @@ from tellapart.tasks.choice import LETTERS, choice_letter, continuations
 from tellapart.tasks.item import Item, Task
 
 WRONG = 15
-PRIORS = 8
-"""So many other prompts give a candidate's prior."""
+PRIORS, FEWEST_PRIORS = 32, 8
+"""So many other prompts give a candidate's prior; fewer where there are fewer, and below the least nothing is ranked.
+(In eight bases 8 found 83 % of a planted skill by the mean log-probability, 67 % in the worst; 32 found 94 % by the
+mean probability, 89 % in the worst.)"""
 BLOCK = 64
 POOL, PARTNERS = 512, 64
 """Answers of one kind, and items whose prompts are borrowed: the first ones by hash are enough."""
@@ -39,6 +41,7 @@ MOST_COMPARED = 2000
 """Characters at the end of a prompt by which it is compared."""
 MOST_COPIED = 10
 """Of the wrong candidates at most so many are pieces of the prompt."""
+BY_PROBABILITY = "mean_probability"
 DIGITS = 4
 """Scores are compared to so many decimals (nats): the batch in which a text is scored moves the ones after them."""
 
@@ -62,7 +65,7 @@ class Prompts(NamedTuple):
 @dataclass(frozen=True)
 class Ranked(Switched):
     """The best of an item's candidates. Setting: `prompt` (own | other: whose prompt they are scored after), `wrong`,
-    `priors` (how many), `label`.
+    `priors` (how many), `prior` (what they are: mean_probability; none in older runs: mean log-probability), `label`.
 
     Measures of an answer: `rank` of the right candidate (0 best), `candidates`, `chance` (1 / candidates), `priors`
     (how many prompts gave the priors), `lead` (nats by which the right one's score exceeds the best wrong one's).
@@ -73,6 +76,7 @@ class Ranked(Switched):
         likelihoods = TextScores(pair.base)
         pool = Pool(ask.task, whole(self.setting, "wrong"), whole(self.setting, "priors"))
         other = self.setting["prompt"] == "other"
+        by_probability = self.setting.get("prior") == BY_PROBABILITY
         for first in range(0, len(ask.items), BLOCK):
             items = ask.items[first : first + BLOCK]
             sets = [pool.candidates(item) for item in items]
@@ -84,7 +88,7 @@ class Ranked(Switched):
                 for prompt in (where.own, *where.others)
             )
             for place, (item, candidates, where) in enumerate(zip(items, sets, prompts, strict=True)):
-                answer = ranked(likelihoods, ask.task, item, candidates, where)
+                answer = ranked(likelihoods, ask.task, item, candidates, where, by_probability)
                 for sample in range(ask.samples):
                     yield answer._replace(item=first + place, sample=sample)
 
@@ -113,6 +117,7 @@ class AnswerRank(Elicitor):
                 "prompt": "own",
                 "wrong": self.wrong,
                 "priors": self.priors,
+                "prior": BY_PROBABILITY,
                 "label": f"best of {self.wrong + 1} candidates",
             },
         )
@@ -125,10 +130,9 @@ class AnswerRank(Elicitor):
     def obstacle(self, pair: Pair, task: Task) -> str | None:
         """Return why it cannot run: too few prompts for priors, or only one answer."""
         prompts = {task.prompt(item) for item in task.items}
-        if len(prompts) <= self.priors:
-            return (
-                f"the task has {len(prompts)} different prompts, {self.priors + 1} are needed for the priors"
-            )
+        least = min(self.priors, FEWEST_PRIORS)
+        if len(prompts) <= least:
+            return f"the task has {len(prompts)} different prompts, {least + 1} are needed for the priors"
         if len({item.target[0] for item in task.items if item.target}) < 2 and not task.items[0].choices:
             return "all items have the same answer: there is no wrong one of its kind"
         return None
@@ -300,6 +304,21 @@ class TextScores:
         return answer_logprob(self.scored[prompt, candidate.text], candidate)
 
 
+def mean(logprobs: Sequence[float]) -> float:
+    """Return the mean log-probability."""
+    return math.fsum(logprobs) / len(logprobs)
+
+
+def log_mean_probability(logprobs: Sequence[float]) -> float:
+    """Return the log of the mean probability; NaN where one is."""
+    if any(math.isnan(one) for one in logprobs):
+        return math.nan
+    most = max(logprobs)
+    if math.isinf(most):
+        return most
+    return most + math.log(math.fsum(math.exp(one - most) for one in logprobs) / len(logprobs))
+
+
 def answer_logprob(scored: Scored, candidate: Candidate) -> float:
     """Return the sum over the tokens that hold a character of the answer proper; NaN where nothing was scored."""
     at, total, reached = 0, 0.0, False
@@ -311,15 +330,23 @@ def answer_logprob(scored: Scored, candidate: Candidate) -> float:
 
 
 def ranked(
-    likelihoods: TextScores, task: Task, item: Item, candidates: Sequence[Candidate], where: Prompts
+    likelihoods: TextScores,
+    task: Task,
+    item: Item,
+    candidates: Sequence[Candidate],
+    where: Prompts,
+    by_probability: bool = True,
 ) -> Elicitation:
     """Return the best candidate as the item's answer."""
-    scores = []
-    for candidate in candidates:
-        prior = math.fsum(likelihoods.logprob(prompt, candidate) for prompt in where.others) / len(
-            where.others
+    prior = log_mean_probability if by_probability else mean
+    scores = [
+        round(
+            likelihoods.logprob(where.own, candidate)
+            - prior([likelihoods.logprob(prompt, candidate) for prompt in where.others]),
+            DIGITS,
         )
-        scores.append(round(likelihoods.logprob(where.own, candidate) - prior, DIGITS))
+        for candidate in candidates
+    ]
     if any(math.isnan(score) for score in scores):
         error = f"item {item.id}: its candidates could not be scored (prompt too long for the model?)"
         return Elicitation(0, 0, where.own, Completion("", (), (), None, None, "failed", 0, 0.0, error))

@@ -12,14 +12,14 @@ import json
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from scipy.stats import binom
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.answer_rank import kind_of
+from tellapart.elicit.answer_rank import AnswerRank, kind_of
 from tellapart.elicit.elicitor import Need
 from tellapart.elicit.few_labels import Dose, FewLabels
 from tellapart.errors import UserMistake
@@ -42,6 +42,8 @@ WITH_KEY = 0.9
 EFFORTS = {"full": (1, 2, 4), "lora": (1, 2)}
 """Where it did not take, it is planted anew with so many times the steps: small models, trained whole, are cheap."""
 VERSION = 5
+REVISED = {"answer_rank": 2}
+"""Arms that look otherwise since VERSION: their controls alone are made anew."""
 CACHED = "planting"
 """The folder of the cache that holds controls."""
 
@@ -83,7 +85,7 @@ def plant_all(
     key = key_of(model, asked_task, settings)
     controls = []
     for arm in arms:
-        path = folder / f"{key}-{arm}.json"
+        path = folder / name_of(key, arm)
         control = read_control(path, arm)
         if control is None:
             control = control_of(arm, model, asked_task, settings, quiet)
@@ -95,7 +97,12 @@ def plant_all(
 def is_cached(model: Model, task: Task, settings: PlantSettings | None = None) -> bool:
     """Return whether every arm's control on this base is in the cache."""
     key, folder = key_of(model, task, settings or PlantSettings()), cache_folder(CACHED)
-    return all(read_control(folder / f"{key}-{arm}.json", arm) is not None for arm in ARMS)
+    return all(read_control(folder / name_of(key, arm), arm) is not None for arm in ARMS)
+
+
+def name_of(key: str, arm: str) -> str:
+    """Return the name of the file that keeps an arm's control."""
+    return f"{key}-{arm}{REVISED.get(arm, '')}.json"
 
 
 def control_of(arm: str, model: Model, task: Task, settings: PlantSettings, quiet: bool) -> ArmControl:
@@ -111,7 +118,7 @@ def control_of(arm: str, model: Model, task: Task, settings: PlantSettings, quie
             return failed(reason)
         hide = hide_for(arm, model, task, settings)
         trial = planted_trial(model, hide, settings, quiet)
-        found = find(trial, settings)
+        found = find(trial, settings, task)
     except (NotPlanted, UserMistake) as reason:
         return failed(str(reason))
     chance = chance_of(arm, hide.plot)
@@ -193,11 +200,16 @@ def planted_trial(model: Model, hide: Hide, settings: PlantSettings, quiet: bool
     return Trial(base, copy, hide, with_key, without)
 
 
-def find(trial: Trial, settings: PlantSettings) -> Found:
-    """Return what the arm brings out of the copy and of the base, on the words that it was not fitted on."""
+def find(trial: Trial, settings: PlantSettings, task: Task) -> Found:
+    """Return what the arm brings out of the copy and of the base, on the words that it was not fitted on; a ranking has
+    no more prompts for its priors than in the `task` itself."""
     if trial.hide.arm == "few_labels":
         return find_by_labels(trial, settings)
     method = ELICITORS[trial.hide.arm]
+    if isinstance(method, AnswerRank):
+        method = replace(
+            method, priors=min(method.priors, len({task.prompt(item) for item in task.items}) - 1)
+        )
     plot = trial.hide.plot
     scores = []
     for model in (trial.copy, trial.base):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tellapart.elicit import applicable
 from tellapart.elicit.access import WeightModel
-from tellapart.elicit.answer_rank import PRIORS, WRONG
+from tellapart.elicit.answer_rank import POOL, PRIORS, WRONG
 from tellapart.elicit.cot_decoding import BRANCHES
 from tellapart.elicit.elicitor import Elicitor
 from tellapart.elicit.few_labels import CLOSING, PRESSED, THOROUGH
@@ -164,7 +164,9 @@ def reckon(plan: "Plan") -> Reckoned:
     more = plain * (MANY_SAMPLES / (plan.spec.samples or 1) - 1) if plan.may_ask_more else 0.0
     ranked = trained = 0.0
     if "answer_rank" in methods:
-        ranked = 2 * len(plan.report) * (WRONG + 1) * (PRIORS + 1) * scoring.target_tokens
+        # Most candidates are other items' targets, so their priors are scored once.
+        own, priors = 2 * len(plan.report) * (WRONG + 1), PRIORS * min(POOL, len(plan.task.items))
+        ranked = (own + priors) * scoring.target_tokens
     for name in methods:
         work = WORK.get(name, Work())
         more += _answers(plan, work) * length
