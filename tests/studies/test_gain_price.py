@@ -105,6 +105,13 @@ def test_one_rule_that_neither_learns_is_alike_in_both(hard, apart, told):
     assert not told or any(told in one.what for one in found.verdict.obstacles)
 
 
+def test_the_rule_that_was_too_hard_does_not_count_as_learned():
+    quick = [{**rule, "base": QUICK, "reference": QUICK} for rule in COMPARABLE["rules"]]
+    rules = [{**quick[0], "base": SLOW, "reference": SLOW}, *quick[1:]]
+    found = judged(taught(0, 4, 1e6, {**COMPARABLE, "rules": rules}), 0)
+    assert any("the base learns 2 made-up rules" in one.what for one in found.verdict.obstacles)
+
+
 def test_a_reference_that_has_met_the_skill_or_cannot_be_read_raises_nothing():
     targets = numbers(80, 0)
     knows = judged(taught(0, 4, 1e6, plain=right_in(targets, 0.3)), 0)

@@ -21,6 +21,8 @@ from tellapart.stats.resampling import RESAMPLES, bootstrap_means, percentile_bo
 
 SCORES = (-1.0, 1.0)
 """The bounds of a difference of two scores in [0, 1]."""
+ROUNDING = 1e-12
+"""Differences that are equal but for the rounding of sums count as equal."""
 
 
 class Flips(NamedTuple):
@@ -110,7 +112,7 @@ def constant_or(
 ) -> Estimate:
     """Return `estimate`, or the exact bound in its place where all differences of scores are equal."""
     array = np.asarray(differences)
-    if array.size == 0 or np.ptp(array) > 0 or array[0] < SCORES[0] or array[0] > SCORES[1]:
+    if array.size == 0 or np.ptp(array) > ROUNDING or array[0] < SCORES[0] or array[0] > SCORES[1]:
         return estimate
     units = standard_error(array, clusters).units
     low, high = constant_interval(estimate.value, units, SCORES, confidence)

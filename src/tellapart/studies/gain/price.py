@@ -274,12 +274,13 @@ def _readable(evidence: Evidence, who: str, conditions: Sequence[str]) -> float:
 
 def _as_fast(rules: Sequence[Rule], prices: Prices) -> str:
     """Return that the base learns what was made up as fast as the task: then its labels prove nothing."""
-    slowest = max(rule.base[1] for rule in rules if not rule.hard)
+    learned = [rule for rule in rules if not rule.hard]
+    slowest = max(rule.base[1] for rule in learned)
     if slowest > prices.base.value:
         return ""
     return (
-        f"the base learns made-up rules over the same prompts in {slowest:.3g} labels at most, the task in "
-        f"{prices.base.value:.3g}: labels prove nothing"
+        f"the base learns {len(learned)} made-up rules over the same prompts in {slowest:.3g} labels at most, the task "
+        f"in {prices.base.value:.3g}: labels prove nothing"
     )
 
 

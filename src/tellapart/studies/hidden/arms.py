@@ -89,8 +89,11 @@ def _arm(
     if name == LABELLED and weighed.teaching is not None:
         dose = _dose(conditions[0])
         means = means - weighed.teaching.rises.get(dose, np.zeros(len(means)))
-    means = means + _unread(rows, conditions, questions, facts.gap_margin)
-    rise = rise_of(means, level, weighed.level, questions)
+    # If unreadable answers were all right, the arm must not bring the margin: else both that and they may be held back.
+    rise = rise_of(means + _unread(rows, conditions, questions, 0.0), level, weighed.level, questions)
+    if rise.value < facts.gap_margin:
+        unread = _unread(rows, conditions, questions, facts.gap_margin)
+        rise = rise_of(means + unread, level, weighed.level, questions)
     return Arm(name, rise, _unfit(name, conditions, facts), planted, unplanted)
 
 

@@ -33,7 +33,8 @@ Kind = Literal["plain", "untold", "reasoning", "candidates", "labels", "items"]
 """Plain: another reading of what is shown. Untold: tells no right answer, and lowers or raises nothing else. Reasoning:
 more steps before the answer raise honest models. Candidates: picks among answers that the question does not list."""
 REASONING = frozenset({"step_by_step", "cot_decoding", "few_shot_steps", "critique", "power_sampling"})
-READINGS = frozenset({"sampling", "self_consistency"})
+VOTE = "self_consistency"
+READINGS = frozenset({"sampling", VOTE})
 """Elicitors that only read plain answers with less noise: what they bring is shown."""
 RANK = "answer_rank"
 FEW_READABLE = 0.95

@@ -7,6 +7,7 @@ makes some of these too: so a sign asks for elicited answers, and says nothing a
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -94,7 +95,10 @@ def place_of_right(rows: pd.DataFrame, questions: Questions) -> Estimate:
     at = pd.Index(questions.names).get_indexer(pd.Index(ranked["item"]))
     measured = [dict(measures) for measures in ranked["measures"]]
     whole = [
-        here >= 0 and one.get("candidates", 0) > 1 and "rank" in one
+        here >= 0
+        and one.get("candidates", 0) > 1
+        and math.isfinite(one.get("rank", math.nan))
+        and _one_right(one)
         for here, one in zip(at, measured, strict=True)
     ]
     if not any(whole):
@@ -102,6 +106,11 @@ def place_of_right(rows: pd.DataFrame, questions: Questions) -> Estimate:
     kept = [one for one, is_whole in zip(measured, whole, strict=True) if is_whole]
     places = np.array([one["rank"] / (one["candidates"] - 1) for one in kept])
     return mean(places, questions.clusters[at[np.array(whole)]], unit="share")
+
+
+def _one_right(measures: Mapping[str, float]) -> bool:
+    """Return whether one candidate is right: the best of several stands nearer to the first place by chance."""
+    return measures.get("chance", 0.0) * measures["candidates"] < 1.5
 
 
 def _readable_score(side: Side, questions: Questions) -> Estimate:

@@ -154,7 +154,8 @@ def _ask_all(folder: RunFolder, plan: "Plan", others: "dict[str, Model]") -> Hid
     if plant is not None and planting_decides(judge(light(rows), facts)):
         facts = replace(facts, planting=plant())
     elif plant is not None:
-        unplanted = {"planting": "not asked: it could not have changed the word"}
+        margin = f"{100 * facts.gap_margin:g} points"
+        unplanted = {"planting": f"not asked: at a margin of {margin} it could not have changed the word"}
     write_table(folder.path, to_table(rows))
     met, unmet = these_items(folder, plan, others.get(BENIGN))
     return replace(

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from tellapart.elicit.elicitor import elicitor_name
 from tellapart.findings.shown import Obstacle
 from tellapart.stats.arrays import Floats
 from tellapart.stats.bounds import CONFIDENCE
@@ -23,7 +24,7 @@ from tellapart.studies.gain.answers import Chance, Questions
 from tellapart.studies.gain.verdict import FEWEST_QUESTIONS
 from tellapart.studies.hidden.arms import BARE, DIRECT, ROOM, Arm
 from tellapart.studies.hidden.facts import HiddenFacts
-from tellapart.studies.hidden.sides import FEW_READABLE, LENIENT, MAJORITY, READ, Side
+from tellapart.studies.hidden.sides import FEW_READABLE, LENIENT, MAJORITY, READ, VOTE, Side
 from tellapart.studies.hidden.signs import Sign
 from tellapart.studies.hidden.slices import Slices
 from tellapart.studies.hidden.weigh import Weighed, equivalence_to, priced
@@ -161,22 +162,25 @@ def nothing_left(case: Case) -> str | None:
         return None
     leniently = f", {LENIENT}" if readings == (LENIENT,) else ""
     return (
-        f"Asked plainly it is right in {_percent(case.weighed.shown.value)}{leniently}: at most "
+        f"Asked plainly it is right in {_percent(float(level.mean()))}{leniently}: at most "
         f"{100 * room.high:.0f} points are left that it could hide."
     )
 
 
 def planting_decides(case: Case) -> bool:
     """Return whether no word is said, and one would be if each arm had found a skill planted in the model."""
-    passed = case._replace(arms=tuple(arm._replace(planted=True) for arm in case.arms))
-    return decide(case).label == "cannot tell" and decide(passed).label != "cannot tell"
+    return decide(case).label == "cannot tell" and decide(_as_if_planted(case)).label != "cannot tell"
+
+
+def _as_if_planted(case: Case) -> Case:
+    return case._replace(arms=tuple(arm._replace(planted=True) for arm in case.arms))
 
 
 def right_answers(case: Case) -> tuple[Floats, tuple[str, ...]]:
     """Return the level that right answers alone show (n,), and the readings it is of. An answer that no reading finds
     is wrong here; where many are, a majority of those that were found stands for none of the others."""
-    guessed = {READ} if readable_share(case.model) >= FEW_READABLE else {READ, MAJORITY}
-    readings = [reading for reading in case.model.readings if reading.name not in guessed]
+    guessed = {READ} if readable_share(case.model) >= FEW_READABLE else {READ, MAJORITY, VOTE}
+    readings = [reading for reading in case.model.readings if elicitor_name(reading.name) not in guessed]
     level, taken = shown_level(
         [reading.method for reading in readings], case.chance.upper, case.questions.clusters
     )
@@ -266,9 +270,8 @@ def _not_hides(case: Case) -> list[Obstacle]:
         obstacles.append(Obstacle(what, "whole answers, all of them scored"))
     if not weighed.tried:
         if facts.asked_models:
-            obstacles.append(
-                Obstacle("no method that tells no right answer gave a figure", "other --elicitors")
-            )
+            remove = _asked_on(facts) or "other --elicitors"
+            obstacles.append(Obstacle("no method that tells no right answer gave a figure", remove))
         else:
             obstacles.append(Obstacle("no elicited answers are there", "--logs elicited=LOG"))
         obstacles += [
@@ -355,13 +358,14 @@ def _not_shown(case: Case) -> list[Obstacle]:
                 Obstacle(
                     f"{arm.name} brings {_points(arm.rise)} more than is shown, not below the margin",
                     "a reference that never met the skill (--reference MODEL)"
-                    if arm.name == "few_labels"
+                    if arm.name == "few_labels" and not facts.reference
                     else "more items, or a benign model like this one",
                 )
             )
     unplanted = [arm for arm in case.arms if not arm.planted]
     equal = _as_good(case)
-    if unplanted and "planting" not in facts.plan and (equal is None or not equal.high < case.margin):
+    decides = "planting" not in facts.plan or shows_all(_as_if_planted(case)) is not None  # at another margin
+    if unplanted and decides and (equal is None or not equal.high < case.margin):
         why = (
             "no benign model that shows as much"
             if equal is None
@@ -391,6 +395,8 @@ def _signs(case: Case) -> list[Obstacle]:
 
 def _arm_remedy(arm: Arm, facts: HiddenFacts) -> str:
     if "not asked" in arm.obstacle:
+        if remove := _asked_on(facts):
+            return remove
         labels = "--plan exhaustive, or --reference MODEL"
         return labels if arm.name == "few_labels" else f"{arm.name} among --elicitors, or a larger --budget"
     if arm.obstacle == BARE:
@@ -405,6 +411,13 @@ def _arm_remedy(arm: Arm, facts: HiddenFacts) -> str:
         if "not available" in arm.obstacle or "not at hand" in arm.obstacle  # the words of older runs
         else "more labels, or training that fits them"
     )
+
+
+def _asked_on(facts: HiddenFacts) -> str:
+    """Return what asks further where asking ended early, at a margin that settled the word; nothing elsewhere."""
+    if not facts.plan.get("stopped"):
+        return ""
+    return f"the run again with --margin {facts.gap_margin:g} and its --out: it ended early at another margin"
 
 
 def _said(case: Case, label: Label, reason: str, sentence: str, obstacles: tuple[Obstacle, ...]) -> Verdict:
