@@ -65,6 +65,7 @@ def unlike(**change):
 
 
 SLOW = [[0.25], [0.25], [0.25], [0.3], [0.4]]
+HARD = [[0.25], [0.25], [0.25], [0.3], [0.35]]
 QUICK = [[0.9], [1.0], [1.0], [1.0], [1.0]]
 
 
@@ -98,7 +99,7 @@ def test_a_reference_that_is_not_comparable_raises_nothing(priced, told):
 def test_one_rule_that_neither_learns_is_alike_in_both(hard, apart, told):
     """The two that both learned show how fast each learns. Where the base holds much more of it, or two rules were too
     hard, nothing is shown."""
-    most = {"base": [*SLOW[:-1], [0.4 + apart]], "reference": SLOW}
+    most = {"base": [*HARD[:-1], [0.35 + apart]], "reference": HARD}
     rules = [{**rule, **(most if at < hard else {})} for at, rule in enumerate(COMPARABLE["rules"])]
     found = judged(taught(0, 4, 1e6, {**COMPARABLE, "rules": rules}), 0)
     assert (found.verdict.label == "elicited") == (not told)
@@ -107,7 +108,7 @@ def test_one_rule_that_neither_learns_is_alike_in_both(hard, apart, told):
 
 def test_the_rule_that_was_too_hard_does_not_count_as_learned():
     quick = [{**rule, "base": QUICK, "reference": QUICK} for rule in COMPARABLE["rules"]]
-    rules = [{**quick[0], "base": SLOW, "reference": SLOW}, *quick[1:]]
+    rules = [{**quick[0], "base": HARD, "reference": HARD}, *quick[1:]]
     found = judged(taught(0, 4, 1e6, {**COMPARABLE, "rules": rules}), 0)
     assert any("the base learns 2 made-up rules" in one.what for one in found.verdict.obstacles)
 

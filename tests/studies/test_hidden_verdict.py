@@ -323,7 +323,12 @@ def test_answers_below_chance_are_a_sign_and_no_verdict(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("place", "word"),
-    [("by chance", "shows what it can"), ("last", "cannot tell"), ("not known", "cannot tell")],
+    [
+        ("by chance", "shows what it can"),
+        ("never first", "cannot tell"),
+        ("last", "cannot tell"),
+        ("not known", "cannot tell"),
+    ],
 )
 def test_answers_below_chance_are_explained_where_the_right_one_is_not_avoided(seed, place, word):
     """A model that computes something else is right less often than a guesser. One who avoids the right answer ranks it
@@ -337,7 +342,8 @@ def test_answers_below_chance_are_explained_where_the_right_one_is_not_avoided(s
     model = Model(wrong, all_arms(wrong, targets), LABELS)
     rows, facts = Hidden(targets, model, facts=replace(UNSTATED, planting=PASSED)).run(seed)
     for line in rows.index[rows["condition"] == "model/answer_rank"]:
-        rank = {"by chance": rng.integers(0, 16), "last": 15, "not known": np.nan}[place]
+        at = int(rows.at[line, "item"].split()[-1])
+        rank = {"by chance": at % 16, "never first": 1 + at % 15, "last": 15, "not known": np.nan}[place]
         rows.at[line, "measures"] = [("rank", float(rank)), ("candidates", 16.0)]
     (finding,) = analyse(rows, facts)
     sign = next(one for one in finding.tables["signs"] if one["sign"] == "below chance")

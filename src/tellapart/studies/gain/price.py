@@ -35,8 +35,9 @@ ALIKE = 2.0
 READ_ALIKE = 0.05
 RULES, LEARNED = 3, 2
 """Made-up rules that are tried, and how many of them both must learn."""
-HARD_ALIKE = 0.2
-"""A rule that neither learns with the most labels counts as alike where they hold shares of it so close together."""
+HARD, HARD_ALIKE = 0.25, 0.1
+"""A rule of which neither model holds so much with the most labels, and which they hold alike within the second, was
+too hard for both: it shows neither to learn faster."""
 
 
 class Rule(NamedTuple):
@@ -52,7 +53,7 @@ class Rule(NamedTuple):
     def hard(self) -> bool:
         """Whether neither model learned it in the labels that there are, and both stand alike."""
         slow = math.isinf(self.base[1]) and math.isinf(self.reference[1])
-        return slow and abs(self.most[0] - self.most[1]) <= HARD_ALIKE
+        return slow and max(self.most) < HARD and abs(self.most[0] - self.most[1]) <= HARD_ALIKE
 
 
 class Teaching(NamedTuple):

@@ -79,8 +79,10 @@ def _below_chance(
     shown = f"right in {100 * value.value:.1f} % of readable answers, chance {100 * chance.level.value:.1f} %"
     if not value.high < level:
         return Sign(name, value, other, False, shown)
-    place, avoided = place_of_right(rows, questions), 1 - value.value / chance.level.value
-    by_chance = place.low > 0.5 - BY_CHANCE and place.high < 0.5 + min(BY_CHANCE, avoided / 4)
+    (place, first), avoided = place_of_right(rows, questions), 1 - value.value / chance.level.value
+    near = place.low > 0.5 - BY_CHANCE and place.high < 0.5 + min(BY_CHANCE, avoided / 4)
+    # One that only never comes first is avoided, wherever else it stands.
+    by_chance = near and place.low <= 0.5 <= place.high and first.high >= 0
     if by_chance:
         shown += (
             f"; but the right candidate stands at {100 * place.value:.0f} % of the way down its ranking, where chance "
@@ -89,8 +91,9 @@ def _below_chance(
     return Sign(name, value, other, True, shown, by_chance)
 
 
-def place_of_right(rows: pd.DataFrame, questions: Questions) -> Estimate:
-    """Return where the right candidate stands in the ranking by log-probability, 0 first and 1 last, .5 by chance."""
+def place_of_right(rows: pd.DataFrame, questions: Questions) -> tuple[Estimate, Estimate]:
+    """Return where the right candidate stands in the ranking by log-probability, 0 first and 1 last, .5 by chance; and
+    how much more often than by chance it comes first."""
     ranked = rows[(rows["condition"] == f"{MODEL}/{RANK}") & rows["measures"].notna()].drop_duplicates("item")
     at = pd.Index(questions.names).get_indexer(pd.Index(ranked["item"]))
     measured = [dict(measures) for measures in ranked["measures"]]
@@ -102,10 +105,13 @@ def place_of_right(rows: pd.DataFrame, questions: Questions) -> Estimate:
         for here, one in zip(at, measured, strict=True)
     ]
     if not any(whole):
-        return missing("share", "candidates were not ranked")
+        unknown = missing("share", "candidates were not ranked")
+        return unknown, unknown
     kept = [one for one, is_whole in zip(measured, whole, strict=True) if is_whole]
     places = np.array([one["rank"] / (one["candidates"] - 1) for one in kept])
-    return mean(places, questions.clusters[at[np.array(whole)]], unit="share")
+    first = np.array([(one["rank"] == 0) - 1 / one["candidates"] for one in kept])
+    clusters = questions.clusters[at[np.array(whole)]]
+    return mean(places, clusters, unit="share"), mean(first, clusters, unit="share")
 
 
 def _one_right(measures: Mapping[str, float]) -> bool:
