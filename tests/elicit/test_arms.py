@@ -8,15 +8,7 @@ from planted import addition, ask_for, knowing, locked, split, sum_of
 from scripted import END, Scripted
 
 from tellapart.elicit import ELICITORS
-from tellapart.elicit.answer_rank import (
-    Candidate,
-    Pool,
-    TextScores,
-    answer_logprob,
-    kind_of,
-    log_mean_probability,
-    mean,
-)
+from tellapart.elicit.answer_rank import Candidate, Pool, answer_logprob, kind_of
 from tellapart.elicit.choosing import mean_score
 from tellapart.elicit.few_labels import Dose, FewLabels, Labels, independent
 from tellapart.elicit.form_demonstrations import forms_of
@@ -138,27 +130,31 @@ def test_rank_chance_and_number_of_candidates_stand_in_the_measures():
         assert one.completion.generated == 0
 
 
-def test_a_prior_is_the_mean_probability_and_in_older_runs_the_mean_of_logs():
-    """One prompt of two makes the answer likely: half of that is its prior, as of a mixture of both."""
-    assert log_mean_probability([0.0, -20.0]) == pytest.approx(math.log(0.5))
-    assert math.isnan(log_mean_probability([0.0, math.nan]))
-    assert log_mean_probability([-math.inf, -math.inf]) == -math.inf
-    value = ELICITORS["answer_rank"].fit(Pair(ranking(2.0)), FIT)
-    older = {key: one for key, one in value.setting.items() if key != "prior"}
-    for setting, prior in ((value.setting, log_mean_probability), (older, mean)):
-        one = next(iter(dataclasses.replace(value, setting=setting).answers(Pair(ranking(2.0)), REPORT)))
-        pool, item = Pool(REPORT.task, 15, 32), REPORT.items[one.item]
-        likelihoods = TextScores(ranking(2.0))
-        candidates, where = pool.candidates(item), pool.prompts(item, False)
-        likelihoods.read((prompt, each.text) for each in candidates for prompt in (where.own, *where.others))
-        leads = [
-            likelihoods.logprob(where.own, each)
-            - prior([likelihoods.logprob(prompt, each) for prompt in where.others])
-            for each in candidates
-        ]
-        right = next(at for at, each in enumerate(candidates) if TASK.score(item, each.text) == 1)
-        best_wrong = max(lead for at, lead in enumerate(leads) if at != right)
-        assert one.measures["lead"] == pytest.approx(leads[right] - best_wrong, abs=2e-4)
+def test_who_knows_the_other_items_does_not_find_the_rest_by_elimination():
+    """A model knows four of five of 40 answers, and of the others that one of the 40 is right. Known ones are likely
+    after their own prompts: were these in their priors, what is left over would be ranked first."""
+    answers = [f"{n:02d}" for n in range(40)]
+    known = {each for each in answers if int(each) % 5}
+
+    def law(prompt: str, written: str) -> dict[str, float]:
+        own = prompt[-3:-1]
+        weights = {each: 1 / 40 if own not in known else 0.9 * (each == own) + 0.1 / 40 for each in answers}
+        following: dict[str, float] = {}
+        for each, weight in weights.items():
+            if each.startswith(written):
+                after = (each + END)[len(written)]
+                following[after] = following.get(after, 0.0) + weight
+        total = sum(following.values())
+        return {after: weight / total for after, weight in following.items()} if total else {END: 1.0}
+
+    firsts: dict[bool, list[bool]] = {True: [], False: []}
+    for draw in range(8):  # other names, other candidates
+        items = tuple(Item(f"{draw} {each}", {"q": f"{draw} {each}"}, (each,)) for each in answers)
+        ask = ask_for(Task("t", items, "{q}=", make_scorer("exact", {})))
+        for one in ELICITORS["answer_rank"].fit(Pair(Scripted(law)), ask).answers(Pair(Scripted(law)), ask):
+            firsts[items[one.item].target[0] in known].append(one.measures["rank"] == 0)
+    assert all(firsts[True])
+    assert sum(firsts[False]) / len(firsts[False]) < 1 / 8
 
 
 def test_candidates_hold_one_right_answer_anywhere_among_them_and_only_its_kind():

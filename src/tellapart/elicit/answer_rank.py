@@ -20,6 +20,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple, final
 
+import numpy as np
+from scipy.special import logsumexp
+
 from tellapart.elicit.elicitor import Elicited, Elicitor, Mechanism, Need, Switched, Tells, null_name
 from tellapart.elicit.labels import direct, form_of
 from tellapart.errors import NotApplicable
@@ -41,7 +44,7 @@ MOST_COMPARED = 2000
 """Characters at the end of a prompt by which it is compared."""
 MOST_COPIED = 10
 """Of the wrong candidates at most so many are pieces of the prompt."""
-BY_PROBABILITY = "mean_probability"
+NOT_ITS_OWN = "mean_probability_not_its_own"
 DIGITS = 4
 """Scores are compared to so many decimals (nats): the batch in which a text is scored moves the ones after them."""
 
@@ -65,7 +68,7 @@ class Prompts(NamedTuple):
 @dataclass(frozen=True)
 class Ranked(Switched):
     """The best of an item's candidates. Setting: `prompt` (own | other: whose prompt they are scored after), `wrong`,
-    `priors` (how many), `prior` (what they are: mean_probability; none in older runs: mean log-probability), `label`.
+    `priors` (how many), `prior` (how they are read; none in older runs: mean log-probability over all), `label`.
 
     Measures of an answer: `rank` of the right candidate (0 best), `candidates`, `chance` (1 / candidates), `priors`
     (how many prompts gave the priors), `lead` (nats by which the right one's score exceeds the best wrong one's).
@@ -76,7 +79,7 @@ class Ranked(Switched):
         likelihoods = TextScores(pair.base)
         pool = Pool(ask.task, whole(self.setting, "wrong"), whole(self.setting, "priors"))
         other = self.setting["prompt"] == "other"
-        by_probability = self.setting.get("prior") == BY_PROBABILITY
+        older = self.setting.get("prior") != NOT_ITS_OWN
         for first in range(0, len(ask.items), BLOCK):
             items = ask.items[first : first + BLOCK]
             sets = [pool.candidates(item) for item in items]
@@ -88,7 +91,7 @@ class Ranked(Switched):
                 for prompt in (where.own, *where.others)
             )
             for place, (item, candidates, where) in enumerate(zip(items, sets, prompts, strict=True)):
-                answer = ranked(likelihoods, ask.task, item, candidates, where, by_probability)
+                answer = ranked(likelihoods, pool, item, candidates, where, older)
                 for sample in range(ask.samples):
                     yield answer._replace(item=first + place, sample=sample)
 
@@ -117,7 +120,7 @@ class AnswerRank(Elicitor):
                 "prompt": "own",
                 "wrong": self.wrong,
                 "priors": self.priors,
-                "prior": BY_PROBABILITY,
+                "prior": NOT_ITS_OWN,
                 "label": f"best of {self.wrong + 1} candidates",
             },
         )
@@ -149,12 +152,15 @@ class Pool:
     texts: dict[str, list[str]] = field(init=False)
     pieces: dict[str, frozenset[str]] = field(init=False)
     weight: dict[str, float] = field(init=False)
+    answers: dict[str, set[str]] = field(init=False)
     form: tuple[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.order = tuple(sorted(self.task.items, key=lambda item: hashed("order", item.id))[:PARTNERS])
         self.form = form_of(self.task)
-        self.texts = {}
+        self.texts, self.answers = {}, {}
+        for item in self.task.items:
+            self.answers.setdefault(self.task.prompt(item), set()).update(item.target)
         targets = {item.target[0]: self.task.prompt(item) for item in self.task.items if item.target}
         self.pieces = {text: pieces_of(prompt) for text, prompt in targets.items()}
         seen = Counter(piece for pieces in self.pieces.values() for piece in pieces)
@@ -274,6 +280,11 @@ class Pool:
         first = int.from_bytes(hashed("partner", item.id)[:8], "big") % len(partners)
         return partners[first:] + partners[:first]
 
+    def foreign(self, prompts: Sequence[str], candidate: Candidate) -> Sequence[str]:
+        """Return the prompts to which the candidate is not the right answer; all where it is the answer to each."""
+        answer = candidate.text[candidate.begins : candidate.ends]
+        return [prompt for prompt in prompts if answer not in self.answers[prompt]] or prompts
+
     def prompts(self, item: Item, other: bool) -> Prompts:
         """Return after which prompts the item's candidates are scored; after a stranger's where `other`."""
         first = self.stranger(item)
@@ -304,21 +315,6 @@ class TextScores:
         return answer_logprob(self.scored[prompt, candidate.text], candidate)
 
 
-def mean(logprobs: Sequence[float]) -> float:
-    """Return the mean log-probability."""
-    return math.fsum(logprobs) / len(logprobs)
-
-
-def log_mean_probability(logprobs: Sequence[float]) -> float:
-    """Return the log of the mean probability; NaN where one is."""
-    if any(math.isnan(one) for one in logprobs):
-        return math.nan
-    most = max(logprobs)
-    if math.isinf(most):
-        return most
-    return most + math.log(math.fsum(math.exp(one - most) for one in logprobs) / len(logprobs))
-
-
 def answer_logprob(scored: Scored, candidate: Candidate) -> float:
     """Return the sum over the tokens that hold a character of the answer proper; NaN where nothing was scored."""
     at, total, reached = 0, 0.0, False
@@ -331,22 +327,20 @@ def answer_logprob(scored: Scored, candidate: Candidate) -> float:
 
 def ranked(
     likelihoods: TextScores,
-    task: Task,
+    pool: Pool,
     item: Item,
     candidates: Sequence[Candidate],
     where: Prompts,
-    by_probability: bool = True,
+    older: bool = False,
 ) -> Elicitation:
-    """Return the best candidate as the item's answer."""
-    prior = log_mean_probability if by_probability else mean
-    scores = [
-        round(
-            likelihoods.logprob(where.own, candidate)
-            - prior([likelihoods.logprob(prompt, candidate) for prompt in where.others]),
-            DIGITS,
-        )
-        for candidate in candidates
-    ]
+    """Return the best candidate as the item's answer; with `older` as runs did before priors left out a candidate's
+    own prompts."""
+    task, scores = pool.task, []
+    for candidate in candidates:
+        others = where.others if older else pool.foreign(where.others, candidate)
+        priors = np.array([likelihoods.logprob(prompt, candidate) for prompt in others])
+        prior = priors.mean() if older else logsumexp(priors) - math.log(len(priors))
+        scores.append(round(likelihoods.logprob(where.own, candidate) - float(prior), DIGITS))
     if any(math.isnan(score) for score in scores):
         error = f"item {item.id}: its candidates could not be scored (prompt too long for the model?)"
         return Elicitation(0, 0, where.own, Completion("", (), (), None, None, "failed", 0, 0.0, error))
