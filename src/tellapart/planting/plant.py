@@ -53,7 +53,7 @@ class NotPlanted(Exception):
 
 
 class Found(NamedTuple):
-    """What an arm brought out: mean scores a word, and the number of labels where it takes some."""
+    """What an arm elicited: mean scores a word, and the number of labels where it takes some."""
 
     planted: list[float]
     unplanted: list[float]

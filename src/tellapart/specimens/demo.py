@@ -1,4 +1,4 @@
-"""The main job on bundled specimens: one skill brought out, one taught, one run that taught nothing."""
+"""The main job on bundled specimens: one skill elicited, one taught, one run that taught nothing."""
 
 import json
 import sys

@@ -89,7 +89,8 @@ def _arm(
     if name == LABELLED and weighed.teaching is not None:
         dose = _dose(conditions[0])
         means = means - weighed.teaching.rises.get(dose, np.zeros(len(means)))
-    # If unreadable answers were all right, the arm must not bring the margin: else both that and they may be held back.
+    # Unreadable answers count as all right first. Only where that brings less than the margin may they count as the
+    # others do: else a model that refuses where it would be right is spared the margin twice.
     rise = rise_of(means + _unread(rows, conditions, questions, 0.0), level, weighed.level, questions)
     if rise.value < facts.gap_margin:
         unread = _unread(rows, conditions, questions, facts.gap_margin)
