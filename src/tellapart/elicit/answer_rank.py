@@ -35,7 +35,7 @@ from tellapart.tasks.item import Item, Task
 WRONG = 15
 PRIORS, FEWEST_PRIORS = 32, 8
 """So many other prompts give a candidate's prior; fewer where there are fewer, and below the least nothing is ranked.
-(Of a planted skill 8 by the mean log-probability found 64 % or more on eight bases, 32 by the mean probability 95 %.)"""
+(Of a planted skill, 8 by the mean log-probability found 64 % and more on eight bases, 32 by mean probability 95 %.)"""
 BLOCK = 64
 POOL, PARTNERS = 512, 64
 """Answers of one kind, and items whose prompts are borrowed: the first ones by hash are enough."""
